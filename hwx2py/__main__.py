@@ -1,0 +1,5 @@
+"""`python -m hwx2py`."""
+
+from .cli import main
+
+main()

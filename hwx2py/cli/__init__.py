@@ -1,0 +1,60 @@
+"""The command line: argument parsing, printing and exit codes, and nothing that other code would want to call.
+
+Commands live in modules of their own, which are imported when they are asked for; what a command needs beyond click
+is imported when it runs.
+"""
+
+import importlib
+import sys
+
+import click
+from click_default_group import DefaultGroup
+
+from .. import __version__
+from ..errors import HwxError
+
+#: Commands in the order in which the help shows them; each is a module of this package with an object `command`.
+COMMANDS = ("convert", "info", "dump", "passes")
+
+
+class _Commands(DefaultGroup):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        if name not in COMMANDS:
+            ctx.arg0 = name
+            name = self.default_cmd_name
+        return importlib.import_module(f".{name}", __package__).command
+
+
+@click.group(
+    cls=_Commands,
+    default="convert",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`hwx2py FILE ...` is `hwx2py convert FILE ...`. Each command has --help with an example.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="hwx2py")
+def group() -> None:
+    """Compiled Apple Neural Engine programs (.hwx) as readable Python, and a virtual engine that runs them."""
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
+    try:
+        code = group.main(args, prog_name="hwx2py", standalone_mode=False)
+    except HwxError as error:
+        code = _complain(str(error))
+    except click.ClickException as error:
+        code = _complain(error.format_message())
+    except (click.Abort, KeyboardInterrupt):
+        code = _complain("interrupted")
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> int:
+    print(f"hwx2py: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,67 @@
+"""Reading inputs and writing outputs, for the commands."""
+
+import contextlib
+import difflib
+import os
+import tempfile
+from collections.abc import Iterable
+
+from ..errors import UsageError
+from ..program.model import Program
+
+
+def load_program(path: str, arch: str | None = None) -> Program:
+    """The program in a file; a name that is no file but nearly a command gets a hint."""
+    from .. import formats
+    from ..registers import by_name
+    from . import COMMANDS
+
+    if not os.path.exists(path):
+        near = difflib.get_close_matches(path, COMMANDS, 1)
+        raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
+    return formats.load(path, by_name(arch) if arch else None)
+
+
+def write_output(path: str, pieces: Iterable[bytes | memoryview], inputs: Iterable[str] = ()) -> None:
+    """Writes a file whole or not at all: beside the target under another name first, then renamed.
+
+    Args:
+        path: the target.
+        pieces: its bytes in order.
+        inputs: files that must not be written over.
+
+    Raises:
+        UsageError: the target is an input or a directory, or cannot be written.
+    """
+    check_output(path, inputs)
+    folder = os.path.dirname(path) or "."
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
+                file.writelines(pieces)
+            return
+        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
+        try:
+            with open(handle, "wb") as file:
+                file.writelines(pieces)
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", file=path) from error
+
+
+def check_output(path: str, inputs: Iterable[str] = ()) -> None:
+    """Refuses an output that is an input or a directory, or that has no folder to lie in."""
+    if os.path.isdir(path):
+        raise UsageError("is a directory, not a file to write", file=path)
+    if not os.path.isdir(os.path.dirname(path) or "."):
+        raise UsageError("cannot be written: its folder does not exist", file=path)
+    for source in inputs:
+        if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
+            raise UsageError("would be written over, but it is an input", file=path, hint="give another -o")

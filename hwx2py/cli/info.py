@@ -1,0 +1,71 @@
+"""`hwx2py info`."""
+
+import json
+import textwrap
+
+import click
+
+from .files import load_program
+from .options import arch_option
+
+
+INDENT = " " * 14
+
+
+@click.command(epilog="Example: hwx2py info mul_macos14.hwx")
+@click.argument("path", metavar="INPUT")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@arch_option
+def command(path: str, as_json: bool, arch: str | None) -> None:
+    """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
+    from .. import formats
+    from ..listing import info
+
+    program = load_program(path, arch)
+    image = formats.image_of(path) if program.origin.form == "hwx" else None
+    found = info.summary(program, image)
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_text(found)))
+
+
+def _text(found: dict) -> list[str]:
+    lines = [
+        f"{found['file']}: {found['format']}, {found['size_bytes']} bytes",
+        f"architecture  {found['arch']} ({', '.join(found['chips'])})",
+        f"              register table: {found['confidence']} confidence; {found['evidence']}",
+        f"compiler      {found['compiler'] or 'not named in the file'}",
+        *textwrap.wrap(" ".join(found["flags"]), 100, initial_indent=INDENT, subsequent_indent=INDENT),
+        *(f"note          {note}" for note in found["notes"]),
+    ]
+    if found["sections"]:
+        lines.append("sections")
+    for section in found["sections"]:
+        place = f"at {section['file_offset']:#x} of the file" if section["file_offset"] else "no bytes in the file"
+        lines.append(f"  {section['name']:<24} {section['address']:#011x}  {section['size_bytes']:#9x} bytes, {place}")
+    coefficients = f"coefficients {found['const_bytes']:#x} bytes at {found['const_offset']:#x} behind it (BAR 1)"
+    lines.append(f"text          {found['text_bytes']:#x} bytes, {coefficients}")
+    lines += [f"kernels       {k['name']}: BAR {k['bar']}, {k['size_bytes']:#x} bytes" for k in found["kernels"]]
+    lines += ["tensors", *_table([_tensor(tensor) for tensor in found["tensors"]])]
+    lines.append("tasks")
+    width = len(str(len(found["tasks"])))
+    for task in found["tasks"]:
+        lines.append(f"  {task['index']:>{width}}  {task['offset']:#07x} +{task['size_bytes']:<4} {task['does']}")
+    return lines
+
+
+def _tensor(tensor: dict) -> list[str]:
+    shape = " x ".join(map(str, tensor["shape"])) if tensor["shape"] else "-"
+    strides = " ".join(map(str, tensor["strides_bytes"])) if tensor["strides_bytes"] else "-"
+    return [
+        tensor["name"],
+        tensor["role"],
+        f"BAR {tensor['bar']}",
+        shape,
+        f"strides {strides}",
+        tensor["dtype"] or "-",
+        f"{tensor['size_bytes']} bytes",
+    ]
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]

@@ -1,0 +1,37 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+
+import click
+
+from ..program.model import Program
+
+arch_option = click.option(
+    "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
+)
+
+
+def pass_options(function: Callable) -> Callable:
+    """--clean, --pass and --skip."""
+    function = click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")(function)
+    function = click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass.")(function)
+    return click.option("--clean", is_flag=True, help="Run the default passes (see `hwx2py passes`).")(function)
+
+
+def apply_passes(
+    program: Program, *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]
+) -> tuple[Program, list[str]]:
+    """Runs the passes that the options ask for, and shows what they did on standard error.
+
+    Returns:
+        The program, and the lines of the report for a script's header.
+    """
+    if not (clean or only):
+        return program, []
+    from .. import passes
+
+    program, outcomes = passes.run(program, passes.chosen(clean, only, skip))
+    lines = passes.report(outcomes, program)
+    for line in lines:
+        click.echo(line, err=True)
+    return program, lines

@@ -1,0 +1,38 @@
+"""A line about what is going on, on a terminal, for work that takes longer than a second."""
+
+import sys
+import threading
+from types import TracebackType
+
+
+class Progress:
+    """Shows the current stage on standard error once a second has passed; says nothing in a pipe."""
+
+    def __init__(self) -> None:
+        self._shown = threading.Event()
+        self._text = ""
+        self._timer = threading.Timer(1.0, self._show) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> "Progress":
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._shown.is_set():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def stage(self, text: str) -> None:
+        """Says what begins now."""
+        self._text = text
+        if self._shown.is_set():
+            self._show()
+
+    def _show(self) -> None:
+        self._shown.set()
+        print(f"\r\x1b[Khwx2py: {self._text} ...", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,73 @@
+"""Files in and out: `.hwx`, `.anec` and generated scripts as programs."""
+
+import mmap
+import os
+
+from ..container import anec as anec_container
+from ..container.layout import MAGICS
+from ..errors import ContainerError, HwxError, UsageError
+from ..program.model import Program
+from ..registers import Architecture
+
+SCRIPT_SUFFIX = ".py"
+
+
+def map_file(path: str) -> memoryview:
+    """A file's bytes without reading them: the pages come as they are looked at.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except IsADirectoryError as error:
+        raise UsageError("is a directory, not a file", file=path) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"cannot be read: {reason}", file=path) from error
+
+
+def load(path: str, arch: Architecture | None = None) -> Program:
+    """The program in a file: an `.hwx`, an `.anec` (`.ane`), or a generated script.
+
+    Args:
+        path: the file; what it is is told by its content, a script by its suffix.
+        arch: read an `.hwx` as this architecture.
+
+    Raises:
+        HwxError: with the file's name, whatever is wrong with it.
+    """
+    data = map_file(path)
+    name = os.path.basename(path)
+    try:
+        if path.endswith(SCRIPT_SUFFIX):
+            from . import script
+
+            return script.load(bytes(data), name)
+        if int.from_bytes(data[:4], "little") not in MAGICS and anec_container.looks_like(data):
+            from . import anec
+
+            return anec.load(data, name)
+        from . import hwx
+
+        return hwx.load(data, name, arch)
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__
+
+
+def image_of(path: str):
+    """The container image of an `.hwx` file, for what a program does not carry.
+
+    Raises:
+        ContainerError: the file is no `.hwx`.
+    """
+    from ..container import image
+
+    data = map_file(path)
+    try:
+        return image.read(data)
+    except ContainerError as error:
+        raise error.in_file(path) from error.__cause__

@@ -1,0 +1,80 @@
+"""A program's summary: container, compiler, tensors with their BARs, a line for each task."""
+
+from typing import Any
+
+from ..container.image import Image
+from ..program.describe import operation
+from ..program.model import Program
+from ..program.state import walk
+
+
+def summary(program: Program, image: Image | None = None) -> dict[str, Any]:
+    """Everything that `info` shows, ready for JSON.
+
+    Args:
+        program: the program.
+        image: its container, where it has one.
+    """
+    arch, origin = program.arch, program.origin
+    return {
+        "file": origin.name,
+        "format": origin.form,
+        "size_bytes": len(origin.data),
+        "arch": arch.name,
+        "chips": list(arch.chips),
+        "confidence": arch.confidence,
+        "evidence": arch.evidence,
+        "compiler": origin.compiler or None,
+        "flags": list(origin.flags),
+        "notes": list(origin.notes),
+        "sections": _sections(image) if image else [],
+        "text_bytes": program.text.size_bytes,
+        "const_offset": program.const_offset,
+        "const_bytes": len(program.const),
+        "kernels": [{"name": k.name, "bar": k.bar, "size_bytes": len(k.data)} for k in program.kernels],
+        "tensors": [
+            {
+                "name": tensor.name,
+                "role": tensor.role,
+                "bar": tensor.bar,
+                "shape": tensor.shape and list(tensor.shape),
+                "strides_bytes": tensor.strides and list(tensor.strides),
+                "dtype": tensor.dtype,
+                "size_bytes": tensor.size_bytes,
+            }
+            for tensor in program.tensors
+        ],
+        "tasks": _tasks(program),
+    }
+
+
+def _sections(image: Image) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": ",".join(section.name),
+            "address": section.fields.address,
+            "size_bytes": section.fields.size_bytes,
+            "file_offset": section.fields.file_offset,
+        }
+        for section in image.sections()
+    ]
+
+
+def _tasks(program: Program) -> list[dict[str, Any]]:
+    names, tasks = program.buffer_names(), []
+    for index, registers in enumerate(walk(program.arch, program.tasks)):
+        found = operation(registers, names)
+        tasks.append(
+            {
+                "index": index,
+                "offset": registers.task.offset,
+                "size_bytes": registers.task.size_bytes,
+                "does": found.sentence,
+                "engine": found.engine,
+                "sources": list(found.sources),
+                "result": found.result,
+                "coefficients": found.coefficients or None,
+                "shapes": found.shapes,
+            }
+        )
+    return tasks

@@ -1,0 +1,19 @@
+"""The pass over what does not take part in computing: log and debug masks, cycle counts, priorities."""
+
+from collections.abc import Iterator
+
+from ..program.model import Program
+from .model import Change, Kept
+
+
+def noise(program: Program) -> Iterator[Change | Kept]:
+    """Header fields whose rows are marked as noise."""
+    masks = [
+        (register.offset // 4, register.name, sum(field.mask for field in register.fields if field.noise))
+        for register in program.arch.header.registers
+    ]
+    for number, task in enumerate(program.tasks):
+        for index, name, mask in masks:
+            if index < task.header_words and task.words[index] & mask:
+                old = task.words[index]
+                yield Change(number, index, f"{program.arch.header.name}.{name}", old, old & ~mask)

@@ -1,0 +1,55 @@
+"""What passes did, as lines for people: every changed word, equal changes of neighbours on one line."""
+
+from collections.abc import Iterable, Sequence
+
+from ..program.model import Program
+from .model import Outcome
+
+
+def report(outcomes: Sequence[Outcome], program: Program) -> list[str]:
+    """The lines, without a trailing newline each."""
+    lines = []
+    for outcome in outcomes:
+        name = outcome.done.name
+        if not outcome.applied:
+            lines.append(f"Pass {name}: not for {program.arch.name} (it rests on what is known of H13)")
+            continue
+        tasks = {change.task for change in outcome.changes}
+        count = len(outcome.changes)
+        lines.append(f"Pass {name}: {_count(count, 'word')} of {_count(len(tasks), 'task')} changed")
+        changes = ((change.task, change.register, (change.old, change.new)) for change in outcome.changes)
+        lines += [f"    {place} {old:#x} -> {new:#x}" for place, (old, new) in _merged(changes)]
+        kept = ((entry.task, entry.register, (entry.value, entry.why)) for entry in outcome.kept)
+        lines += [f"    {place} {value:#x} left alone: {why}" for place, (value, why) in _merged(kept)]
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _merged(entries: Iterable[tuple[int, str, tuple]]) -> list[tuple[str, tuple]]:
+    """Entries with equal facts as one: registers of an array as a range, tasks as ranges."""
+    by_task: dict[tuple[int, str, tuple], list[int]] = {}
+    for task, register, facts in entries:
+        name, _, index = register.rstrip("]").partition("[")
+        by_task.setdefault((task, name, facts), []).append(int(index) if index else -1)
+    by_place: dict[tuple[str, tuple], list[int]] = {}
+    for (task, name, facts), indexes in by_task.items():
+        place = name if indexes == [-1] else f"{name}[{_ranges(indexes)}]"
+        by_place.setdefault((place, facts), []).append(task)
+    return [
+        (f"task{'s' if len(tasks) > 1 else ''} {_ranges(tasks)}: {place}", facts)
+        for (place, facts), tasks in by_place.items()
+    ]
+
+
+def _ranges(numbers: list[int]) -> str:
+    """1, 2, 3, 7 as "1..3, 7"."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in parts)

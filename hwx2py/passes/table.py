@@ -1,0 +1,77 @@
+"""The list of passes, and running some of them."""
+
+from collections.abc import Sequence
+
+from ..errors import UsageError
+from ..program.model import Program
+from .model import Change, Kept, Outcome, Pass, apply
+from .noise import noise
+from .spurious import kernel_dma, neural_engine, source_residue
+
+PASSES = (
+    Pass(
+        "kernel-dma",
+        True,
+        "configurations, bases and sizes of all KernelDMASrc channels to 0 in planar tasks that enable none",
+        "bit 0 of a configuration enables its channel: 0x80 is a disabled one, and the planar engine fetches none",
+        ("H13",),
+        kernel_dma,
+    ),
+    Pass(
+        "neural-engine",
+        True,
+        "NE.KernelCfg 0x80 and NE.MACCfg 0x00100000 to 0 in the same tasks",
+        "the neural engines do not run; other values (KeepKernel, UsePrevKernel) are left alone and reported",
+        ("H13",),
+        neural_engine,
+    ),
+    Pass(
+        "source-residue",
+        True,
+        "TileDMASrc 0x13840 from 0x100 to 0 in the same tasks",
+        "0 in every planar task of the compilers before 7.6",
+        ("H13",),
+        source_residue,
+    ),
+    Pass(
+        "noise",
+        False,
+        "log and debug masks, cycle counts and task priorities in the headers to 0",
+        "they do not take part in computing",
+        (),
+        noise,
+    ),
+)
+
+
+def chosen(clean: bool, only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[Pass]:
+    """The passes that a command line asks for, in table order.
+
+    Args:
+        clean: the default ones.
+        only: names of further ones.
+        skip: names of those to leave out.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    names = [known.name for known in PASSES]
+    if unknown := next((name for name in (*only, *skip) if name not in names), None):
+        raise UsageError(f"no pass is called {unknown}", hint=f"there are: {', '.join(names)}")
+    return [known for known in PASSES if ((clean and known.default) or known.name in only) and known.name not in skip]
+
+
+def run(program: Program, passes: Sequence[Pass]) -> tuple[Program, list[Outcome]]:
+    """Runs passes one after another.
+
+    Returns:
+        The program after the last one, and what each did.
+    """
+    outcomes = []
+    for known in passes:
+        applies = known.applies_to(program)
+        found = list(known.find(program)) if applies else []
+        changes = tuple(entry for entry in found if isinstance(entry, Change))
+        program = apply(program, changes)
+        outcomes.append(Outcome(known, applies, changes, tuple(entry for entry in found if isinstance(entry, Kept))))
+    return program, outcomes

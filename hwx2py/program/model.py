@@ -1,0 +1,128 @@
+"""A program: its tasks, tensors and coefficients, as immutable values over views of the input."""
+
+import hashlib
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from ..registers.model import Architecture
+from .streams import STREAMS, Stream, Text
+from .task import Task
+
+#: Element types by the container's element code (read off the type stabs of real files).
+DTYPES = {2: "int8", 3: "uint8", 4: "int16", 5: "float16", 6: "float32"}
+
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A buffer that tasks read and write.
+
+    Attributes:
+        name: its name; "scratch" for the scratch memory.
+        role: "input", "output" or "scratch".
+        bar: the BAR (slot) that stands for it.
+        shape: N, C, H, W in elements; None for scratch.
+        strides: of N, C, H, W in bytes; None for scratch.
+        dtype: NumPy's name of the element type; None for scratch.
+        size_bytes: its declared size.
+    """
+
+    name: str
+    role: str
+    bar: int
+    shape: tuple[int, int, int, int] | None
+    strides: tuple[int, int, int, int] | None
+    dtype: str | None
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Coefficients in a segment of their own (`__KERN_n`): a buffer that the file gives a BAR."""
+
+    name: str
+    bar: int
+    data: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a program came from.
+
+    Attributes:
+        name: the file's name, without its folder.
+        form: "hwx", "anec", "script" or "built".
+        data: the file's bytes.
+        compiler: who made it; empty where the file does not say.
+        flags: the compiler's flags.
+        notes: what the file lacks, or what was overridden.
+    """
+
+    name: str
+    form: str
+    data: memoryview = field(default_factory=lambda: memoryview(b""), repr=False)
+    compiler: str = ""
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def sha256(self) -> str:
+        """Digest of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A register program.
+
+    Attributes:
+        arch: the architecture it is for.
+        text: the task stream.
+        tensors: inputs and outputs in the order of the container's bindings, then the scratch memory.
+        const: the coefficients that follow the text (BAR 1).
+        const_offset: where they begin, bytes from the start of the text.
+        kernels: coefficients in segments of their own.
+        relocated: text offsets of the words that hold coefficient addresses, as the file's relocations say.
+        origin: where it came from.
+    """
+
+    arch: Architecture
+    text: Text
+    tensors: tuple[Tensor, ...]
+    const: memoryview
+    const_offset: int
+    kernels: tuple[Kernel, ...] = ()
+    relocated: array = field(default_factory=lambda: array("I"))
+    origin: Origin = Origin("", "built")
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks in the order in which the engine runs them."""
+        return self.text.tasks
+
+    @property
+    def stream(self) -> Stream:
+        """The encoding of the task stream."""
+        return STREAMS[self.arch.stream]
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The input tensors, in binding order."""
+        return tuple(tensor for tensor in self.tensors if tensor.role == "input")
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The output tensors, in binding order."""
+        return tuple(tensor for tensor in self.tensors if tensor.role == "output")
+
+    def buffer_names(self) -> dict[int, str]:
+        """BAR (slot) number -> name of what stands behind it."""
+        names = dict(self.arch.fixed_bars)
+        names.update((kernel.bar, kernel.name) for kernel in self.kernels)
+        names.update((tensor.bar, tensor.name) for tensor in self.tensors)
+        return names
+
+    def with_tasks(self, tasks: Iterable[Task]) -> "Program":
+        """The same program with other tasks, each in the place and of the size of the one it replaces."""
+        return replace(self, text=replace(self.text, tasks=tuple(tasks)))

@@ -1,0 +1,87 @@
+"""The register file as tasks see it: what a task wrote, and what it inherits from the tasks before it."""
+
+from collections.abc import Iterator
+
+from ..registers.model import Architecture
+from .task import Task
+
+
+class Registers:
+    """The values of all registers while one task runs.
+
+    Args:
+        arch: the architecture, which says whether state carries from task to task.
+        task: the task whose header and registers are looked at.
+        values: byte address -> word, as the engine holds them for this task.
+    """
+
+    def __init__(self, arch: Architecture, task: Task, values: dict[int, int]):
+        self.arch, self.task, self._values = arch, task, values
+
+    def word(self, name: str, index: int = 0) -> int | None:
+        """The word of `Block.Register`; None where it was never written or the architecture has none."""
+        address = self.arch.address(name, index)
+        return None if address is None else self._values.get(address)
+
+    def number(self, name: str) -> int | None:
+        """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
+        found = self.arch.field(name)
+        if found is None:
+            return None
+        address, field = found
+        word = self._values.get(address)
+        return field.start if word is None else field.number(word)
+
+    def get(self, name: str, default: int = 0) -> int:
+        """`Block.Field` as a plain integer, with a default for what was never written."""
+        number = self.number(name)
+        return default if number is None else number
+
+    def label(self, name: str) -> str | float | int | None:
+        """`Block.Field` as a person reads it."""
+        found = self.arch.field(name)
+        if found is None:
+            return None
+        address, field = found
+        word = self._values.get(address)
+        if word is None and field.start is not None:
+            word = field.start << field.lsb
+        return None if word is None else field.decode(word)
+
+    def header(self, name: str) -> int:
+        """A field of the task's header as a plain integer; 0 where this architecture has none."""
+        found = self.arch.field(f"Header.{name}")
+        if found is None or found[0] // 4 >= self.task.header_words:
+            return 0
+        return found[1].number(self.task.words[found[0] // 4])
+
+
+def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[Registers]:
+    """The register file of every task in turn. A view is valid until the next one is taken."""
+    values: dict[int, int] = {}
+    for task in tasks:
+        if not arch.carries_state:
+            values.clear()
+        for burst in task.bursts:
+            values.update(zip(burst.addresses(), task.words[burst.index + 1 : burst.index + 1 + burst.count]))
+        yield Registers(arch, task, values)
+
+
+#: Where a task names the buffer of each use: the header's BAR field and its enable bit (architectures that select
+#: BARs in the header), else the registers whose base-address record names a slot.
+USES = {
+    "source1": ("RBase0", "RBE0", ("TileDMASrc.Src1BaseAddr",)),
+    "source2": ("RBase1", "RBE1", ("TileDMASrc.Src2BaseAddr",)),
+    "result": ("WBase", "WBE", ("TileDMADst.BaseAddr",)),
+    "kernel": ("KBase0", "KBE0", ("KernelDMASrc.CoeffBase", "KernelDMASrc.NonLinearLutBase")),
+}
+
+
+def buffer_of(registers: Registers, use: str) -> int | None:
+    """The BAR (slot) that the task names for a use, or None where it names none."""
+    base, enable, base_registers = USES[use]
+    if registers.arch.field(f"Header.{base}"):
+        return registers.header(base) if registers.header(enable) else None
+    addresses = {registers.arch.address(name) for name in base_registers}
+    slots = (burst.slot for burst in registers.task.bursts if burst.slot is not None and burst.address in addresses)
+    return next(slots, None)

@@ -1,0 +1,106 @@
+"""A task descriptor: its raw words, and views that name them.
+
+Nothing is decoded into copies: a task keeps the words as they lie in the file, and where its bursts begin. Registers
+and fields are looked up from there, so unknown bits and unknown registers are never lost.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+
+class Burst(NamedTuple):
+    """One record of a task's stream: a header word, then the values it writes.
+
+    Attributes:
+        index: where the header word lies in the task's words; the values follow it.
+        address: byte address of the first register.
+        count: values.
+        mask: None for consecutive registers; else bit i adds the register at address + 4 + 4 * i.
+        slot: the BAR slot that a base-address record names, or None.
+    """
+
+    index: int
+    address: int
+    count: int
+    mask: int | None = None
+    slot: int | None = None
+
+    def addresses(self) -> range | list[int]:
+        """Byte addresses of the values, in stream order."""
+        if self.mask is None:
+            return range(self.address, self.address + 4 * self.count, 4)
+        offsets = (4 + 4 * bit for bit in range(self.mask.bit_length()) if self.mask >> bit & 1)
+        return [self.address, *(self.address + offset for offset in offsets)]
+
+
+class Write(NamedTuple):
+    """One register write: where its value lies in the task's words, the register's byte address, value and slot."""
+
+    index: int
+    address: int
+    value: int
+    slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task descriptor.
+
+    Attributes:
+        offset: bytes from the start of the text.
+        words: all words, header included, as unsigned 32-bit integers.
+        header_words: words of the header, the DTID word included where there is one.
+        bursts: the records of the stream.
+    """
+
+    offset: int
+    words: memoryview
+    header_words: int
+    bursts: tuple[Burst, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the descriptor."""
+        return 4 * len(self.words)
+
+    @property
+    def end(self) -> int:
+        """Byte offset just behind the descriptor."""
+        return self.offset + self.size_bytes
+
+    def writes(self) -> Iterator[Write]:
+        """Every register write, in stream order."""
+        for burst in self.bursts:
+            index = burst.index
+            for address in burst.addresses():
+                index += 1
+                yield Write(index, address, self.words[index], burst.slot)
+
+    def with_words(self, changes: dict[int, int]) -> "Task":
+        """The same task with some words replaced: {index in words: new value}."""
+        words = array("I", self.words)
+        for index, value in changes.items():
+            words[index] = value
+        return replace(self, words=memoryview(words))
+
+
+def words_of(data: memoryview | bytes) -> memoryview:
+    """Little-endian bytes as unsigned 32-bit words, without a copy where the host is little-endian too."""
+    view = memoryview(data)
+    if sys.byteorder == "little":
+        return view.cast("B").cast("I")
+    words = array("I", bytes(view))
+    words.byteswap()
+    return memoryview(words)
+
+
+def bytes_of(words: memoryview | array) -> bytes:
+    """Unsigned 32-bit words as little-endian bytes."""
+    if sys.byteorder == "little":
+        return bytes(memoryview(words).cast("B"))
+    swapped = array("I", words)
+    swapped.byteswap()
+    return swapped.tobytes()

@@ -1,0 +1,141 @@
+"""Pure helpers for writing rows: registers that come in patterns, and tables that are another one's with changes.
+
+Nothing here knows a chip. The modules of rows call these where the pattern, or "as before, except", is shorter than
+the rows and true.
+"""
+
+from collections.abc import Collection, Iterable
+
+from .model import Block, Field, Register
+
+_LEVELS = ("low", "medium", "high")
+_STEPS = {"Channel": "channel", "Plane": "channel", "Row": "row", "Depth": "depth slice", "Group": "group"}
+
+
+def single(
+    name: str,
+    offset: int,
+    field: str,
+    msb: int,
+    lsb: int,
+    meaning: str,
+    source: str,
+    confidence: str = "high",
+    *,
+    also: str = "",
+    field_also: str = "",
+    count: int = 1,
+    **more: object,
+) -> Register:
+    """A register of one field, in one row.
+
+    Args:
+        also: what the source calls the register; `field_also`: what it calls the field.
+        more: further attributes of the field, as in `Field`.
+    """
+    row = Field(field, msb, lsb, meaning, source, also=field_also, **more)
+    return Register(name, offset, meaning.partition(",")[0], (row,), count, confidence, also=also)
+
+
+def strides(
+    prefix: str, offset: int, steps: str, of: str, msb: int, lsb: int, source: str, *levels: str, also: str = ""
+) -> tuple[Register, ...]:
+    """Consecutive stride registers, one for each of the steps ("Row Plane ...").
+
+    Args:
+        of: what they step through.
+        levels: confidence of each; the last one holds for the rest.
+        also: the prefix that the source gives the registers.
+    """
+    return tuple(
+        single(
+            f"{prefix}{step}Stride",
+            offset + 4 * i,
+            "Stride",
+            msb,
+            lsb,
+            f"from {_STEPS[step]} to {_STEPS[step]} of {of}, bytes",
+            source,
+            (levels or ("high",))[min(i, len(levels) - 1) if levels else 0],
+            also=also and f"{also}{step}Stride",
+            kind="bytes",
+        )
+        for i, step in enumerate(steps.split())
+    )
+
+
+def row(block: Block, name: str) -> Register:
+    """The block's register of this name."""
+    return next(register for register in block.registers if register.name == name)
+
+
+def edit(register: Register, *fields: Field, drop: Collection[str] = (), **attributes: object) -> Register:
+    """The register with these fields: each takes the place of the one of its name, or is added; `drop` goes.
+
+    Args:
+        attributes: what else changes, as in `Register`.
+    """
+    kept = {field.name: field for field in register.fields}
+    for name in drop:
+        del kept[name]
+    kept |= {field.name: field for field in fields}
+    return register._replace(fields=tuple(sorted(kept.values(), key=lambda field: field.lsb)), **attributes)
+
+
+def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attributes: object) -> Block:
+    """The block with these registers: each takes the place of the one of its name, or is added; `drop` goes.
+
+    Args:
+        attributes: what else changes, as in `Block` (`base` and `words`, for instance).
+    """
+    kept = {register.name: register for register in block.registers}
+    for name in drop:
+        del kept[name]
+    kept |= {register.name: register for register in registers}
+    return block._replace(registers=tuple(sorted(kept.values(), key=lambda register: register.offset)), **attributes)
+
+
+def shift(registers: Iterable[Register], by_bytes: int) -> tuple[Register, ...]:
+    """The registers, so many bytes further on."""
+    return tuple(register._replace(offset=register.offset + by_bytes) for register in registers)
+
+
+def carry(
+    block: Block, source: str, ceiling: str, seen: str = "", seen_source: str = "", *, start: bool = True
+) -> Block:
+    """The block as another generation has it, with that generation's sources.
+
+    Args:
+        source: where the rows are known from.
+        ceiling: the highest confidence that they deserve there.
+        seen: names of registers that real streams of that generation confirm; those keep their confidence.
+        seen_source: where those are known from.
+        start: whether known start values hold there too.
+    """
+    confirmed = set(seen.split())
+    if missing := confirmed - {register.name for register in block.registers}:
+        raise KeyError(f"{block.name} has no {', '.join(sorted(missing))}")
+    return block._replace(
+        registers=tuple(
+            _restated(register, seen_source, "high", start)
+            if register.name in confirmed
+            else _restated(register, source, ceiling, start)
+            for register in block.registers
+        )
+    )
+
+
+def _restated(register: Register, source: str, ceiling: str, start: bool) -> Register:
+    fields = (
+        field._replace(
+            source=source,
+            confidence=field.confidence and _least(field.confidence, ceiling),
+            start=field.start if start else None,
+        )
+        for field in register.fields
+    )
+    return register._replace(fields=tuple(fields), confidence=_least(register.confidence, ceiling))
+
+
+def _least(*levels: str) -> str:
+    return min(levels, key=_LEVELS.index)

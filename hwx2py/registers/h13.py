@@ -1,0 +1,407 @@
+"""H13 (A14, M1): its task header, blocks, registers and fields, as rows of data.
+
+Positions follow the field walk of Apple's own register printer that tinygrad published; where another source
+disagreed, real files decided. Names are verbatim from there; the words that no source names are called after
+their address. Meanings come from running the decoded programs against what they compute.
+"""
+
+from .model import Architecture, Block, Field, Register
+
+AR = "Apple's register printer, as tinygrad walked it"
+HWX = "read off real H13 files"
+REC = "decoded compiler 9.509 programs, executed"
+M1 = "measured on an M1"
+H14 = "named as on H14, where the compiler uses it"
+H16 = "named as on H16"
+
+FORMAT = {0: "UInt8", 1: "Int8", 2: "Float16"}
+TASK_TYPE = {
+    0: "NE",
+    1: "PoolOneSource",
+    2: "ElementwiseOneSource",
+    3: "ElementwiseTwoSources",
+    4: "GainOffset",
+    5: "ReduceOneSource",
+    6: "ReduceTwoSources",
+    8: "PoolTwoSources",
+}
+SOURCE_TYPE = {0: "L2Read", 1: "DmaReadKeep", 2: "DmaRead", 3: "L2ChainRead"}
+L2_FORMAT = {0: "8b", 1: "16b", 3: "32b"}
+MEMORY_FORMAT = {0: "8b", 2: "16b"}
+
+F, R = Field, Register
+
+
+# fmt: off
+def _bar(name: str, enable: str, lsb: int, use: str, source: str = HWX) -> tuple[Field, Field]:
+    return (F(name,   lsb + 4, lsb,     f"BAR of {use}", source, kind="bar"),
+            F(enable, lsb + 5, lsb + 5, f"{name} is in use", source))
+
+
+HEADER = Block("Header", 0x00, 11, "task descriptor header", (
+    R("W0", 0x00, "identity of the task", (
+        F("TID",             15,  0, "task id", AR),
+        F("NID",             23, 16, "network id; the driver's bootstrap copy carries 0x40", AR),
+        F("LNID",            24, 24, "last task of the network", AR),
+        F("EON",             25, 25, "end of network", AR))),
+    R("W1", 0x04, "cost, and size of the next task", (
+        F("ExeCycles",       15,  0, "estimated cycles, low half", AR, noise=True),
+        F("NextSize",        24, 16, "words of the next task minus one; 0 after the last", AR, kind="layout"))),
+    R("W2", 0x08, "events that are logged", (
+        F("LogEvents",       23,  0, "event mask", AR, kind="hex", noise=True),)),
+    R("W3", 0x0c, "events that raise an exception", (
+        F("Exceptions",      23,  0, "event mask", AR, kind="hex"),)),
+    R("W4", 0x10, "events that are logged when debugging", (
+        F("DebugLogEvents",  23,  0, "event mask", AR, kind="hex", noise=True),)),
+    R("W5", 0x14, "events that raise an exception when debugging", (
+        F("DebugExceptions", 23,  0, "event mask", AR, kind="hex", noise=True),)),
+    R("W6", 0x18, "synchronisation and placement", (
+        F("DisallowAbort",    8,  8, "the task may not be aborted", AR),
+        F("TDSkip",           9,  9, "skip this task descriptor", AR),
+        F("KPC",             10, 10, "synchronisation of kernel prefetch; exact use open", AR),
+        F("SPL",             11, 11, "synchronisation; exact use open", AR),
+        F("TSR",             12, 12, "synchronisation; exact use open", AR),
+        F("SPC",             13, 13, "synchronisation; exact use open", AR),
+        F("DPC",             14, 14, "synchronisation; exact use open", AR),
+        F("TSE",             15, 15, "synchronisation; exact use open", AR),
+        F("NextPriority",    21, 16, "priority of the next task", AR, noise=True),
+        F("TDE",             24, 24, "the DTID word follows the header", HWX),
+        F("SrcLoc",          28, 28, "the source lies in DRAM", HWX),
+        F("DstLoc",          29, 29, "the result goes to DRAM", HWX),
+        F("TQDis",           31, 31, "task queue disabled", AR))),
+    R("W7", 0x1c, "where the next task lies", (
+        F("NextPointer",     31,  0, "byte offset of the next task in the text; 0 ends the chain", AR, kind="layout"),)),
+    R("W8", 0x20, "buffers that the task reads and writes", (
+        *_bar("RBase0", "RBE0",  0, "source 1"),
+        *_bar("RBase1", "RBE1",  6, "source 2"),
+        *_bar("WBase",  "WBE",  12, "the result"),
+        *_bar("TBase",  "TBE",  18, "an unresolved use", AR),
+        F("ENE",             26, 24, "0 planar engine, else 1 + log2 of the neural engines", HWX))),
+    R("W9", 0x24, "buffers that hold coefficients", (
+        *_bar("KBase0", "KBE0",  0, "the coefficients"),
+        *_bar("KBase1", "KBE1",  6, "a second coefficient stream", AR),
+        *_bar("KBase2", "KBE2", 12, "a third coefficient stream", AR),
+        *_bar("KBase3", "KBE3", 18, "a fourth coefficient stream", AR))),
+    R("DTID", 0x28, "the task whose result is this task's kernel", (
+        F("DTID",            15,  0, "task id", REC),)),
+))
+
+COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
+    R("InDim", 0x00, "input size", (
+        F("Win",             14,  0, "input width, elements", AR),
+        F("Hin",             30, 16, "input height, elements", AR))),
+    R("InDepth", 0x04, "input depth", (
+        F("Din",             14,  0, "input depth, elements", HWX, confidence="medium"),)),
+    R("ChCfg", 0x08, "element formats", (
+        F("InFmt",            1,  0, "format of source 1", AR, enum=FORMAT),
+        F("Src2InFmt",        3,  2, "format of source 2", AR, enum=FORMAT, confidence="medium"),
+        F("OutFmt",           5,  4, "format of the result", AR, enum=FORMAT))),
+    R("Cin", 0x0c, "input channels", (
+        F("Cin",             16,  0, "input channels of a group", AR),)),
+    R("Cout", 0x10, "output channels", (
+        F("Cout",            16,  0, "output channels of a group", AR),)),
+    R("OutDim", 0x14, "output size", (
+        F("Wout",            14,  0, "output width, elements", AR),
+        F("Hout",            30, 16, "output height, elements", AR))),
+    R("OutDepth", 0x18, "output depth", (
+        F("Dout",            14,  0, "output depth, elements", HWX, confidence="medium"),)),
+    R("ConvCfg", 0x1c, "kernel window", (
+        F("Kw",               4,  0, "kernel width, elements", AR),
+        F("Kh",               9,  5, "kernel height, elements", AR),
+        F("OCGSize",         12, 10, "log2 of the output channels that a kernel plane holds", REC),
+        F("Sx",              14, 13, "horizontal stride, elements", AR),
+        F("Sy",              16, 15, "vertical stride, elements", AR),
+        F("Px",              21, 17, "padding left, elements", AR),
+        F("Py",              26, 22, "padding above, elements", AR),
+        F("Ox",              29, 28, "1 in every file; meaning open", AR),
+        F("Oy",              31, 30, "1 in every file; meaning open", AR))),
+    R("ConvCfg3d", 0x20, "kernel window, third dimension", (
+        F("Kd",               4,  0, "kernel depth, elements", HWX),
+        F("Sz",               7,  6, "stride in depth, elements", HWX),
+        F("Pz",              11,  8, "padding in front, elements", HWX),
+        F("Oz",              14, 13, "1 in every file; meaning open", HWX)), confidence="medium"),
+    R("GroupConvCfg", 0x24, "groups", (
+        F("NumGroups",       12,  0, "groups", AR),
+        F("UnicastEn",       14, 14, "an output channel reads only its own UnicastCin input channels", AR),
+        F("ElemMultMode",    15, 15, "the unicast channels are combined element by element", AR),
+        F("UnicastCin",      31, 16, "input channels that one output channel reads", AR))),
+    R("TileCfg", 0x28, "tiling", (
+        F("TileHeight",      14,  0, "rows of a tile", AR),)),
+    R("PatchCfg", 0x2c, "planar engine patch", (
+        F("PatchWidth",       3,  0, "log2 of the patch width, elements", HWX),
+        F("PatchHeight",      8,  4, "log2 of the patch height, elements", HWX)), confidence="medium"),
+    R("PECfg", 0x30, "broadcast and transposition of the planar engine", (
+        F("Src1BroadcastW",   0,  0, "source 1 has one column, used for all", REC),
+        F("Src1BroadcastH",   1,  1, "source 1 has one row, used for all", REC),
+        F("Src1BroadcastD",   2,  2, "source 1 has one depth slice, used for all", REC),
+        F("Src1BroadcastC",   3,  3, "source 1 has one channel, used for all", REC),
+        F("Src2BroadcastW",   4,  4, "source 2 has one column, used for all", REC),
+        F("Src2BroadcastH",   5,  5, "source 2 has one row, used for all", REC),
+        F("Src2BroadcastD",   6,  6, "source 2 has one depth slice, used for all", REC),
+        F("Src2BroadcastC",   7,  7, "source 2 has one channel, used for all", REC),
+        F("Src1Transpose",    8,  8, "source 1 is stored with C and W swapped", REC),
+        F("Src2Transpose",    9,  9, "source 2 is stored with C and W swapped", REC),
+        F("OutputTranspose", 10, 10, "the result is stored with C and W swapped", REC)), confidence="medium"),
+    R("Cfg", 0x34, "kind of task and engines", (
+        F("SmallSourceMode",  2,  2, "small source", AR),
+        F("TaskType",         7,  4, "kind of task", REC, enum=TASK_TYPE, confidence="medium"),
+        F("ShPref",          10,  8, "preferred sharing", AR),
+        F("ShMin",           14, 12, "least sharing", AR),
+        F("ShMax",           18, 16, "most sharing", AR),
+        F("ActiveNE",        21, 19, "log2 of the neural engines that work", AR),
+        F("ContextSwitchIn", 22, 22, "context switch in", AR),
+        F("ContextSwitchOut", 24, 24, "context switch out", AR),
+        F("AccDoubleBufEn",  26, 26, "double-buffered accumulators", AR),
+        F("OutTrans",        28, 28, "the neural engines' result is stored with C and W swapped", REC,
+          confidence="medium"),
+        F("FillLowerNE",     29, 29, "fill lower engines first", AR, confidence="medium"))),
+    R("TaskInfo", 0x38, "identity of the task, for the blocks", (
+        F("TaskID",          15,  0, "task id", AR),
+        F("TaskQ",           19, 16, "task queue", AR),
+        F("NID",             27, 20, "network id; 1 in every NE task", AR))),
+    R("DPE", 0x3c, "power estimation", (
+        F("Category",         3,  0, "kind of work", AR),)),
+))
+
+
+def _l2_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
+    return R(name, offset, of, (F("Stride", 20, 4, f"{of}, bytes", source, kind="bytes"),), confidence=confidence)
+
+
+def _l2_strides(prefix: str, offset: int, of: str, source: str, confidence: str) -> tuple[Register, ...]:
+    return (_l2_stride(f"{prefix}ChannelStride", offset,     f"from channel to channel of {of} in L2", source),
+            _l2_stride(f"{prefix}RowStride",     offset + 4, f"from row to row of {of} in L2", source),
+            _l2_stride(f"{prefix}DepthStride",   offset + 8, f"from depth slice to depth slice of {of} in L2", HWX,
+                       confidence),
+            _l2_stride(f"{prefix}GroupStride",   offset + 12, f"from group to group of {of} in L2", HWX, confidence))
+
+
+def _l2_base(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
+    return R(name, offset, f"where {of} lies in L2", (
+        F("Addr", 20, 4, f"address of {of} in L2, bytes", source, kind="address"),), confidence=confidence)
+
+
+_L2_FORMAT_FIELDS = (
+    F("AliasConvSrc",         4,  4, "aliasing; no effect on values seen", AR),
+    F("AliasConvRslt",        5,  5, "aliasing; no effect on values seen", AR),
+    F("DMAFmt",               7,  6, "element size", AR, enum=L2_FORMAT),
+    F("DMAInterleave",       11,  8, "channels stored side by side", AR),
+    F("DMACmpVec",           15, 12, "compression vector", AR),
+    F("DMAOffsetCh",         18, 16, "channel offset", AR),
+    F("AliasPlanarSrc",      20, 20, "aliasing; no effect on values seen", AR),
+    F("AliasPlanarRslt",     22, 22, "aliasing; no effect on values seen", AR),
+)
+
+L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
+    R("L2Cfg", 0x00, "what happens on entry", (
+        F("InputReLU",        0,  0, "clamp source 1 at zero", AR),
+        F("PaddingMode",      3,  2, "what lies outside the source", AR,
+          enum={0: "Clamp", 1: "Zero", 2: "Mirror", 3: "Constant"}, confidence="low"),
+        F("Src2ReLU",         4,  4, "clamp source 2 at zero", H14, confidence="medium"))),
+    R("SourceCfg", 0x04, "where the sources come from", (
+        F("SourceType",       1,  0, "where source 1 comes from", REC, enum=SOURCE_TYPE, confidence="medium"),
+        F("Dependent",        3,  2, "waits for an earlier task", AR),
+        *_L2_FORMAT_FIELDS,
+        F("Source2Dma",      24, 24, "source 2 comes by tile DMA, else out of L2", HWX, confidence="medium"))),
+    _l2_base("SourceBase", 0x08, "source 1"),
+    *_l2_strides("Source", 0x0c, "source 1", AR, "medium"),
+    _l2_base("Source2Base", 0x1c, "source 2", HWX, "medium"),
+    *_l2_strides("Source2", 0x20, "source 2", HWX, "medium"),
+    R("ResultCfg", 0x30, "where the result goes", (
+        F("ResultType",       1,  0, "0 stays in L2, 1 stays and is stored, 2 is stored", REC, confidence="medium"),
+        F("L2BfrMode",        3,  3, "buffer mode", AR),
+        *_L2_FORMAT_FIELDS)),
+    _l2_base("ResultBase", 0x34, "the result"),
+    *_l2_strides("Result", 0x38, "the result", AR, "medium"),
+))
+
+PE = Block("PE", 0x08800, 4, "the planar engine", (
+    R("Cfg", 0x00, "operation", (
+        F("PoolMode",         1,  0, "how a reduction combines", REC, enum={0: "Sum", 2: "Max"}, confidence="medium"),
+        F("OpMode",           4,  2, "operation", REC, enum={0: "Add", 1: "Mul", 2: "Max", 3: "Min", 4: "SumSquares"}),
+        F("ReluEn",           5,  5, "clamp at zero", REC),
+        F("Cond",             6,  6, "condition", REC, enum={0: "None", 1: "Abs"}),
+        F("NLMode",          13, 12, "last step", REC, enum={0: "None", 1: "Reciprocal", 2: "Rsqrt"},
+          confidence="medium"),
+        F("FirstSrc",        16, 16, "sign of source 1", REC, enum={0: "+Source1", 1: "-Source1"}, confidence="low"),
+        F("SecSrc",          19, 18, "source 2 and its sign", REC, enum={0: "None", 2: "+Source2", 3: "-Source2"},
+          confidence="medium"))),
+    R("BiasScale", 0x04, "after the operation: times Scale, plus Bias", (
+        F("Bias",            15,  0, "added", REC, kind="fp16"),
+        F("Scale",           31, 16, "factor", REC, kind="fp16"))),
+    R("PreScale", 0x08, "before the operation", (
+        F("Epsilon",         15,  0, "added under the reciprocal square root", REC, kind="fp16", confidence="medium"),
+        F("PreScale",        31, 16, "factor; 1.0 in every file", REC, kind="fp16"))),
+    R("FinalScale", 0x0c, "last factor (1/N of a mean)", (
+        F("FinalScale",      31,  0, "factor", REC, kind="fp32"),)),
+))
+
+NE = Block("NE", 0x0c800, 5, "the neural engines", (
+    R("KernelCfg", 0x00, "format of the coefficients", (
+        F("KernelFmt",        1,  0, "format of a weight", AR, enum=FORMAT),
+        F("PalettizedEn",     2,  2, "weights are indexes into a palette", AR),
+        F("PalettizedBits",   7,  4, "bits of an index; 8 in every file of compilers 4.2 and 7 to 9", AR),
+        F("SparseFmt",        8,  8, "weights are sparse", AR),
+        F("GroupKernelReuse", 10, 10, "groups share a kernel", AR),
+        F("KeepKernel",      12, 12, "keep the kernel for a later task", REC, confidence="medium"),
+        F("UsePrevKernel",   14, 14, "use the kernel of an earlier task", REC, confidence="medium"),
+        F("AlignmentFmt",    16, 16, "set where an earlier task wrote the kernel", H16, confidence="low"))),
+    R("MACCfg", 0x04, "operation", (
+        F("OpMode",           2,  0, "operation", REC,
+          enum={0: "Conv", 2: "ElementwiseMult", 3: "CrossChannelMax", 4: "Bypass"}, confidence="medium"),
+        F("KernelMode",       3,  3, "where the kernel comes from", AR, enum={0: "Kernel", 1: "Unity"}),
+        F("BiasMode",         4,  4, "a row of biases precedes the weights", REC),
+        F("MatrixBiasEn",     6,  6, "matrix bias", AR),
+        F("BinaryPoint",     12,  8, "28 for fp16", AR),
+        F("PostScaleMode",   14, 14, "post-scale mode; meaning open", AR),
+        F("NonlinearMode",   17, 16, "last step", REC, enum={0: "None", 1: "ReLU", 2: "LUT"}),
+        F("ArgOutputSelect", 23, 20, "1 in every NE task; needed on the chip (measured on an M1)", H16,
+          confidence="low"))),
+    R("MatrixVectorBias", 0x08, "matrix bias", (
+        F("MatrixVectorBias", 15, 0, "bias; use open", AR, kind="hex"),)),
+    R("AccBias", 0x0c, "start value of the accumulators", (
+        F("AccBias",         15,  0, "added to every sum", AR, kind="fp16"),
+        F("AccBiasShift",    20, 16, "shift; use open", AR))),
+    R("PostScale", 0x10, "factor on the sums", (
+        F("PostScale",       15,  0, "factor; 0 gives 0 (measured on an M1)", M1, kind="fp16"),
+        F("PostRightShift",  20, 16, "shift; use open", AR))),
+))
+
+
+def _tile_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
+    return R(name, offset, of, (F("Stride", 31, 6, f"{of}, bytes", source, kind="bytes"),), confidence=confidence)
+
+
+def _tile_strides(prefix: str, offset: int, of: str, source: str = AR, confidence: str = "high"):
+    return (_tile_stride(f"{prefix}RowStride",   offset,      f"from row to row of {of}", source, confidence),
+            _tile_stride(f"{prefix}PlaneStride", offset + 4,  f"from channel to channel of {of}", source, confidence),
+            _tile_stride(f"{prefix}DepthStride", offset + 8,  f"from depth slice to depth slice of {of}", source,
+                         confidence),
+            _tile_stride(f"{prefix}GroupStride", offset + 12, f"from group to group of {of}", source, confidence))
+
+
+def _base(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
+    return R(name, offset, f"where {of} begins in its BAR", (
+        F("Addr", 31, 6, f"offset of {of} from its BAR, bytes", source, kind="address"),), confidence=confidence)
+
+
+def _source_dma(name: str, offset: int, of: str, confidence: str = "high") -> Register:
+    return R(name, offset, f"how {of} is fetched", (
+        F("En",               0,  0, f"fetch {of}", AR),
+        F("CrH",              5,  4, "use open", AR),
+        F("CacheHint",        9,  6, "cache hint", AR),
+        F("CacheHintReuse",  13, 10, "cache hint for data used again", AR),
+        F("CacheHintNoReuse", 17, 14, "cache hint for data used once", AR),
+        F("DependencyMode",  19, 18, "waits for an earlier task's result", AR)), confidence=confidence)
+
+
+_MEMORY_FIELDS = (
+    F("FmtMode",              1,  0, "1 for source 1 and the result", AR),
+    F("Truncate",             5,  4, "3 for 16 bits", AR),
+    F("Shift",                8,  8, "shift; use open", AR),
+    F("MemFmt",              13, 12, "element size in memory", REC, enum=MEMORY_FORMAT),
+    F("OffsetCh",            18, 16, "channel offset", AR),
+)
+_INTERLEAVE_FIELDS = (
+    F("Interleave",          27, 24, "channels stored side by side; 0 behaves as 1", REC),
+    F("CmpVec",              31, 28, "compression vector", AR),
+)
+
+
+def _unknown(address: int, base: int, meaning: str = "no name in any source", source: str = HWX) -> Register:
+    return R(f"Unk{address:05x}", address - base, meaning, (), confidence="low")
+
+
+TILE_DMA_SRC = Block("TileDMASrc", 0x13800, 28, "DMA that fetches the sources", (
+    _source_dma("Src1DMAConfig", 0x00, "source 1"),
+    _source_dma("Src2DMAConfig", 0x04, "source 2", "medium"),
+    _base("Src1BaseAddr", 0x08, "source 1"),
+    *_tile_strides("Src1", 0x0c, "source 1"),
+    _base("Src2BaseAddr", 0x1c, "source 2", HWX, "medium"),
+    *_tile_strides("Src2", 0x20, "source 2", HWX, "medium"),
+    _unknown(0x13830, 0x13800),
+    _unknown(0x13834, 0x13800),
+    R("Src1Fmt", 0x38, "layout of source 1 in memory", (*_MEMORY_FIELDS, *_INTERLEAVE_FIELDS)),
+    R("Src2Fmt", 0x3c, "layout of source 2 in memory", (*_MEMORY_FIELDS, *_INTERLEAVE_FIELDS), confidence="medium"),
+    _unknown(0x13840, 0x13800, "0x100 since compiler 7.6 and wherever the NE works, else 0"),
+    _unknown(0x13844, 0x13800),
+    _unknown(0x13848, 0x13800),
+    _unknown(0x1384c, 0x13800),
+    R("PixelOffset", 0x50, "offset of the first pixel", (
+        F("Offset",          15,  0, "pixels", AR),), count=4),
+    _unknown(0x13860, 0x13800),
+    _unknown(0x13864, 0x13800),
+    _unknown(0x13868, 0x13800),
+    _unknown(0x1386c, 0x13800),
+))
+
+TILE_DMA_DST = Block("TileDMADst", 0x17800, 7, "DMA that stores the result", (
+    R("DMAConfig", 0x00, "how the result is stored", (
+        F("En",               0,  0, "store the result", AR),
+        F("CrH",              5,  4, "use open", AR),
+        F("CacheHint",        9,  6, "cache hint", AR),
+        F("L2BfrMode",       26, 26, "buffer mode", AR),
+        F("BypassEOW",       27, 27, "use open", AR))),
+    _base("BaseAddr", 0x04, "the result"),
+    *_tile_strides("", 0x08, "the result"),
+    R("Fmt", 0x18, "layout of the result in memory", (
+        *_MEMORY_FIELDS,
+        F("ZeroPadLast",     20, 20, "fill the row's end with zeros", AR),
+        F("ZeroPadFirst",    21, 21, "fill the row's start with zeros", AR),
+        F("CmpVecFill",      22, 22, "compression vector", AR),
+        *_INTERLEAVE_FIELDS)),
+))
+
+
+def _stream_config(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
+    return R(name, offset, f"fetch of {of}", (
+        F("En",               0,  0, f"fetch {of}; 0x80 alone is a disabled channel", source),
+        F("CrH",              5,  4, "use open", AR),
+        F("CacheHint",        9,  6, "cache hint", AR),
+        F("PrefetchParticipateEn", 28, 28, "take part in prefetch", AR)), count, confidence)
+
+
+def _stream_base(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
+    return R(name, offset, f"where {of} begin in the coefficient BAR", (
+        F("Addr",            31,  6, f"offset of {of} from the BAR, bytes", source, kind="address"),), count, confidence)
+
+
+def _stream_size(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
+    return R(name, offset, f"size of {of}", (
+        F("MemBfrSize",      31,  6, f"size of {of}, bytes", source, kind="bytes"),), count, confidence)
+
+
+_EXTRA = (("Bias", "biases"), ("PostScale", "post-scales"), ("PaletteLut", "palettes"),
+          ("NonLinearLut", "lookup tables"))
+
+KERNEL_DMA_SRC = Block("KernelDMASrc", 0x1f800, 62, "DMA that fetches coefficients, a channel for each neural engine", (
+    R("MasterConfig", 0x00, "fetch of coefficients", (
+        F("GroupKernelReuse", 4,  4, "groups share a kernel", H16, confidence="low"),
+        F("KernelSparseFmt",  5,  5, "the coefficients are sparse", REC, confidence="medium"),
+        F("MasterEnable",     6,  6, "coefficients are fetched", REC, confidence="medium")), confidence="medium"),
+    _unknown(0x1f804, 0x1f800),
+    _stream_config("CoeffDMAConfig", 0x08, "an engine's coefficients", AR, "high", 16),
+    _stream_base("CoeffBaseAddr",    0x48, "an engine's coefficients", AR, "high", 16),
+    _stream_size("CoeffBfrSize",     0x88, "an engine's coefficients", AR, "high", 16),
+    *(_stream_config(f"{name}DMAConfig", 0xc8 + 4 * i, of, H14, "low") for i, (name, of) in enumerate(_EXTRA)),
+    *(_stream_base(f"{name}BaseAddr",    0xd8 + 4 * i, of, H14, "low") for i, (name, of) in enumerate(_EXTRA)),
+    *(_stream_size(f"{name}BfrSize",     0xe8 + 4 * i, of, H14, "low") for i, (name, of) in enumerate(_EXTRA)),
+))
+# fmt: on
+
+ARCHITECTURE = Architecture(
+    name="H13",
+    cpusubtype=4,
+    chips=("A14 (T8101)", "M1 (T8103)", "M1 Pro, Max, Ultra (T6000, T6001, T6002)"),
+    stream="linked",
+    header=HEADER,
+    dtid_flag=(6, 24),
+    blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC),
+    program_kind=1,
+    first_tensor_bar=4,
+    fixed_bars={0: "text", 1: "const"},
+    carries_state=True,
+    confidence="high",
+    evidence="real files of compilers 4.2 to 9.509, decoded compiler programs, and results recorded on an M1",
+    runs=True,
+)

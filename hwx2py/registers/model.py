@@ -1,0 +1,315 @@
+"""What a register table is made of, and the small engine over it; no facts about any chip.
+
+A table is rows: a `Block` holds `Register` rows, a register holds `Field` rows, a field names its bits, what they
+mean with the unit, and where that is known from. Everything that packs, unpacks, prints or explains a word works
+from these rows.
+"""
+
+import functools
+import struct
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ..errors import RegisterError
+
+WORD_MASK = 0xFFFFFFFF
+
+#: Kinds of field whose number is bytes: the bits below `lsb` are implied zero, so the value is the word's own bits.
+BYTE_KINDS = ("bytes", "address")
+
+
+class Field(NamedTuple):
+    """Named bits of a register.
+
+    Attributes:
+        name: the field's name, verbatim from its source.
+        msb, lsb: first and last bit, counted from 0.
+        meaning: what the value is, with its unit.
+        source: where position and meaning are known from.
+        kind: how the value reads: `uint`; `bytes` and `address` (bytes, a multiple of 2**lsb, shown in hex);
+            `fp16` and `fp32`; `bar` (a BAR number, shown as the buffer's name); `layout` (follows from where the
+            tasks lie).
+        enum: names of known values.
+        confidence: `high`, `medium` or `low`; empty inherits the register's.
+        noise: True where the value does not take part in computing (log masks, cycle counts, priorities).
+        start: what the field holds where a task does not write it, if known (architectures that do not carry state).
+        also: the name that the source gives it, where the same thing is called otherwise on H13.
+    """
+
+    name: str
+    msb: int
+    lsb: int
+    meaning: str
+    source: str = ""
+    kind: str = "uint"
+    enum: Mapping[int, str] | None = None
+    confidence: str = ""
+    noise: bool = False
+    start: int | None = None
+    also: str = ""
+
+    @property
+    def mask(self) -> int:
+        """The field's bits, in place."""
+        return ((1 << (self.msb - self.lsb + 1)) - 1) << self.lsb
+
+    def number(self, word: int) -> int:
+        """The field as a plain integer: bytes for `bytes` and `address`, else the bits shifted down."""
+        bits = word & self.mask
+        return bits if self.kind in BYTE_KINDS else bits >> self.lsb
+
+    def decode(self, word: int) -> int | float | str:
+        """The field as a person reads it: an enumeration's name, a float for fp16 and fp32, else an integer."""
+        number = self.number(word)
+        if self.kind in _FLOATS:
+            packing = _FLOATS[self.kind]
+            return packing.unpack(number.to_bytes(packing.size, "little"))[0]
+        return self.enum.get(number, number) if self.enum else number
+
+    def encode(self, value: int | float | str) -> int:
+        """The field's bits, in place, for a value as `decode` gives it.
+
+        Raises:
+            RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
+        """
+        if isinstance(value, str):
+            number = self._named(value)
+        elif self.kind in _FLOATS:
+            number = _float_bits(self, value)
+        elif isinstance(value, int):
+            number = value
+        else:
+            raise RegisterError(f"{self.name} takes a whole number, not {value!r}")
+        if self.kind in BYTE_KINDS:
+            if number % (1 << self.lsb):
+                raise RegisterError(f"{self.name}={number:#x} is no multiple of {1 << self.lsb:#x} bytes")
+            bits = number
+        else:
+            bits = number << self.lsb
+        if number < 0 or bits & ~self.mask:
+            raise RegisterError(f"{self.name}={value!r} does not fit bits {self.msb}:{self.lsb}")
+        return bits
+
+    def _named(self, name: str) -> int:
+        for number, known in (self.enum or {}).items():
+            if known == name:
+                return number
+        known = ", ".join((self.enum or {}).values()) or "no names"
+        raise RegisterError(f"{self.name} has no value named {name!r} (known: {known})")
+
+
+_FLOATS = {"fp16": struct.Struct("<e"), "fp32": struct.Struct("<f")}
+
+
+def _float_bits(field: Field, value: float) -> int:
+    try:
+        return int.from_bytes(_FLOATS[field.kind].pack(value), "little")
+    except (OverflowError, struct.error) as error:
+        raise RegisterError(f"{field.name}={value!r} does not fit {field.kind}") from error
+
+
+class Register(NamedTuple):
+    """A register, or `count` equal ones in consecutive words.
+
+    Attributes:
+        offset: bytes from the block's base (for header words: bytes from the task's start).
+        meaning: one line for a listing.
+        alone: True where the compiler gives the register a record of its own, whatever stands beside it.
+        also: the name that the source gives it, where the same thing is called otherwise on H13.
+    """
+
+    name: str
+    offset: int
+    meaning: str
+    fields: tuple[Field, ...] = ()
+    count: int = 1
+    confidence: str = "high"
+    alone: bool = False
+    also: str = ""
+
+    @property
+    def named_mask(self) -> int:
+        """All bits that some field names."""
+        mask = 0
+        for field in self.fields:
+            mask |= field.mask
+        return mask
+
+
+class Block(NamedTuple):
+    """A unit of the engine with its registers: `base` in bytes, `words` as far as it is known to reach."""
+
+    name: str
+    base: int
+    words: int
+    meaning: str
+    registers: tuple[Register, ...]
+
+
+class Location(NamedTuple):
+    """Where an address lies: the block, the register, and the index within an array of registers."""
+
+    block: Block
+    register: Register
+    index: int
+
+    @property
+    def name(self) -> str:
+        """`Block.Register` or `Block.Register[index]`."""
+        tail = f"[{self.index}]" if self.register.count > 1 else ""
+        return f"{self.block.name}.{self.register.name}{tail}"
+
+    @property
+    def address(self) -> int:
+        """Byte address of the word."""
+        return self.block.base + self.register.offset + 4 * self.index
+
+
+class Architecture:
+    """One generation of the engine: its names, how its tasks are encoded, and its register table.
+
+    Args:
+        name: "H13".
+        cpusubtype: the number in the container's header.
+        chips: the chips that carry it.
+        stream: the encoding of its task stream, a key of `program.streams`.
+        header: the task header as a block; its last register is the DTID word.
+        dtid_flag: (header word, bit) that announces the DTID word.
+        blocks: the register table.
+        program_kind: kind of the thread command that describes the program.
+        first_tensor_bar: the lowest BAR or slot that a tensor can have.
+        fixed_bars: BARs or slots whose meaning is fixed.
+        carries_state: True where a register keeps its value from task to task; False where every task starts from
+            the compiler's start image.
+        confidence: of the table as a whole.
+        evidence: what the table was checked against, one sentence.
+        runs: True where the known Linux driver's SUBMIT and the virtual ANE run it.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        cpusubtype: int,
+        chips: tuple[str, ...],
+        stream: str,
+        header: Block,
+        dtid_flag: tuple[int, int],
+        blocks: tuple[Block, ...],
+        program_kind: int,
+        first_tensor_bar: int,
+        fixed_bars: Mapping[int, str],
+        carries_state: bool,
+        confidence: str,
+        evidence: str,
+        runs: bool = False,
+    ):
+        self.name, self.cpusubtype, self.chips, self.stream = name, cpusubtype, chips, stream
+        self.header, self.dtid_flag, self.blocks = header, dtid_flag, blocks
+        self.program_kind, self.first_tensor_bar, self.fixed_bars = program_kind, first_tensor_bar, fixed_bars
+        self.carries_state, self.confidence, self.evidence, self.runs = carries_state, confidence, evidence, runs
+
+    @property
+    def header_words(self) -> int:
+        """Words of a task header without the DTID word."""
+        return len(self.header.registers) - 1
+
+    def all_blocks(self) -> Iterator[Block]:
+        """The header and every register block."""
+        yield self.header
+        yield from self.blocks
+
+    @functools.cached_property
+    def _by_address(self) -> dict[int, Location]:
+        return {
+            block.base + register.offset + 4 * index: Location(block, register, index)
+            for block in self.blocks
+            for register in block.registers
+            for index in range(register.count)
+        }
+
+    def locate(self, address: int) -> Location:
+        """The register at a byte address; one without a row gets a name made of its address, so nothing is lost."""
+        found = self._by_address.get(address)
+        if found is None:
+            found = self._by_address[address] = self._unnamed(address)
+        return found
+
+    def is_named(self, address: int) -> bool:
+        """Whether the table has a row for this address."""
+        return self.locate(address).block.name != UNKNOWN and not self.locate(address).register.name.startswith("Unk")
+
+    def _unnamed(self, address: int) -> Location:
+        for block in self.blocks:
+            if block.base <= address < block.base + 4 * block.words:
+                return Location(block, unnamed_register(address, address - block.base), 0)
+        return Location(Block(UNKNOWN, 0, 0, "no block is known here", ()), unnamed_register(address, address), 0)
+
+    def header_location(self, index: int) -> Location:
+        """The header word at this index as a location."""
+        return Location(self.header, self.header.registers[index], 0)
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, tuple[int, Field]]:
+        """`Block.Field` and `Block.Register.Field` -> address and field; ambiguous short names are left out."""
+        found: dict[str, tuple[int, Field]] = {}
+        seen: set[str] = set()
+        for block in self.all_blocks():
+            for register in block.registers:
+                for field in register.fields:
+                    place = (block.base + register.offset, field)
+                    short = f"{block.name}.{field.name}"
+                    found[f"{block.name}.{register.name}.{field.name}"] = place
+                    if short in seen:
+                        found.pop(short, None)
+                    else:
+                        found[short] = place
+                    seen.add(short)
+        return found
+
+    def field(self, name: str) -> tuple[int, Field] | None:
+        """Address and row of `Block.Field` or `Block.Register.Field`; None where this architecture has none."""
+        return self._by_name.get(name)
+
+    @functools.cached_property
+    def _registers(self) -> dict[str, tuple[int, Register]]:
+        return {
+            f"{block.name}.{register.name}": (block.base + register.offset, register)
+            for block in self.all_blocks()
+            for register in block.registers
+        }
+
+    def address(self, name: str, index: int = 0) -> int | None:
+        """Byte address of `Block.Register`; None where this architecture has none."""
+        found = self._registers.get(name)
+        return None if found is None else found[0] + 4 * index
+
+    def register(self, name: str) -> Register | None:
+        """The row of `Block.Register`; None where this architecture has none."""
+        found = self._registers.get(name)
+        return None if found is None else found[1]
+
+
+#: Name of the block that stands in where no block of the table covers an address.
+UNKNOWN = "Unknown"
+
+
+def unnamed_register(address: int, offset: int) -> Register:
+    """A row for a register that no source names: called after its address, all its bits unknown."""
+    return Register(f"Unk{address:05x}", offset, "no name known", (), confidence="low")
+
+
+def compose(register: Register, word: int = 0, **values: int | float | str) -> int:
+    """A register's word from field values, starting from `word`.
+
+    Raises:
+        RegisterError: an unknown field, or a value that does not fit.
+    """
+    if not 0 <= word <= WORD_MASK:
+        raise RegisterError(f"{register.name}: {word:#x} does not fit 32 bits")
+    fields = {field.name: field for field in register.fields}
+    for name, value in values.items():
+        if name not in fields:
+            raise RegisterError(f"{register.name} has no field {name} (it has: {', '.join(fields) or 'none'})")
+        word = word & ~fields[name].mask | fields[name].encode(value)
+    return word
