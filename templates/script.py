@@ -570,7 +570,7 @@ def report(outputs, fill):
     return written
 
 
-def arguments():
+def arguments(argv):
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -613,12 +613,12 @@ def arguments():
         metavar="FILE",
         help="write buffer 0 to a file and touch no device",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main():
+def main(argv=None):
     """Runs the program, or builds it only."""
-    options = arguments()
+    options = arguments(argv)
     try:
         if options.dry_run or options.write_command:
             command = build()

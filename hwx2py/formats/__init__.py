@@ -46,7 +46,7 @@ def load(path: str, arch: Architecture | None = None) -> Program:
         if path.endswith(SCRIPT_SUFFIX):
             from . import script
 
-            return script.load(bytes(data), name)
+            return script.load(bytes(data), name, path)
         if int.from_bytes(data[:4], "little") not in MAGICS and anec_container.looks_like(data):
             from . import anec
 

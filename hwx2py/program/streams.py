@@ -75,15 +75,38 @@ class Stream(Protocol):
         """How many values follow a record's header word."""
 
 
-def encode_task(stream: Stream, header: Iterable[int], writes: Sequence[Pending], arch: Architecture) -> Task:
-    """A descriptor from its header words and register writes, grouped as Apple's compiler groups them."""
-    words = array("I", header)
-    done = 0
-    for record, count in stream.records(writes):
-        words.append(record)
-        words.extend(write.value for write in writes[done : done + count])
-        done += count
-    return stream.task(memoryview(words), 0, arch, "a new task")
+class Explicit(NamedTuple):
+    """The header word of a record that is grouped unlike the compiler's habit: the writes behind it belong to it."""
+
+    header: int
+
+
+def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
+    """The stream words of register writes: grouped as Apple's compiler groups them, or as `Explicit` items say.
+
+    Raises:
+        StreamError: an explicit record has too few writes behind it.
+    """
+    words = array("I")
+    start = 0
+    while start < len(items):
+        if isinstance(items[start], Explicit):
+            header = items[start].header
+            start += 1
+            end = start + stream.header_count(header)
+            if end > len(items) or any(isinstance(item, Explicit) for item in items[start:end]):
+                raise StreamError(f"record {header:#x} needs {end - start} writes behind it")
+            groups = [(header, end - start)]
+        else:
+            end = start + 1
+            while end < len(items) and not isinstance(items[end], Explicit):
+                end += 1
+            groups = stream.records(items[start:end])
+        for header, count in groups:
+            words.append(header)
+            words.extend(item.value for item in items[start : start + count])
+            start += count
+    return words
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:

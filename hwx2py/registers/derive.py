@@ -29,9 +29,7 @@ def single(
 ) -> Register:
     """A register of one field, in one row.
 
-    Args:
-        also: what the source calls the register; `field_also`: what it calls the field.
-        more: further attributes of the field, as in `Field`.
+    `also` is what the source calls the register, `field_also` what it calls the field; `more` is what `Field` takes.
     """
     row = Field(field, msb, lsb, meaning, source, also=field_also, **more)
     return Register(name, offset, meaning.partition(",")[0], (row,), count, confidence, also=also)
@@ -40,12 +38,9 @@ def single(
 def strides(
     prefix: str, offset: int, steps: str, of: str, msb: int, lsb: int, source: str, *levels: str, also: str = ""
 ) -> tuple[Register, ...]:
-    """Consecutive stride registers, one for each of the steps ("Row Plane ...").
+    """Consecutive stride registers, one for each of the steps ("Row Plane ...") through what `of` says.
 
-    Args:
-        of: what they step through.
-        levels: confidence of each; the last one holds for the rest.
-        also: the prefix that the source gives the registers.
+    `levels` are the confidences, the last one for the rest; `also` is the prefix that the source gives the registers.
     """
     return tuple(
         single(
@@ -69,11 +64,16 @@ def row(block: Block, name: str) -> Register:
     return next(register for register in block.registers if register.name == name)
 
 
+def span(block: Block, first: str, last: str) -> tuple[Register, ...]:
+    """The block's registers from one name to another, both included."""
+    names = [register.name for register in block.registers]
+    return block.registers[names.index(first) : names.index(last) + 1]
+
+
 def edit(register: Register, *fields: Field, drop: Collection[str] = (), **attributes: object) -> Register:
     """The register with these fields: each takes the place of the one of its name, or is added; `drop` goes.
 
-    Args:
-        attributes: what else changes, as in `Register`.
+    `attributes` is what else changes, as in `Register`.
     """
     kept = {field.name: field for field in register.fields}
     for name in drop:
@@ -82,11 +82,16 @@ def edit(register: Register, *fields: Field, drop: Collection[str] = (), **attri
     return register._replace(fields=tuple(sorted(kept.values(), key=lambda field: field.lsb)), **attributes)
 
 
+def alias(register: Register, name: str = "", **fields: str) -> Register:
+    """The register with the names that the source gives it and its fields: `alias(row, "MacCfg", Px="PadLeft")`."""
+    named = tuple(field._replace(also=fields.get(field.name, field.also)) for field in register.fields)
+    return register._replace(also=name or register.also, fields=named)
+
+
 def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attributes: object) -> Block:
     """The block with these registers: each takes the place of the one of its name, or is added; `drop` goes.
 
-    Args:
-        attributes: what else changes, as in `Block` (`base` and `words`, for instance).
+    `attributes` is what else changes, as in `Block` (`base` and `words`, for instance).
     """
     kept = {register.name: register for register in block.registers}
     for name in drop:
@@ -100,38 +105,32 @@ def shift(registers: Iterable[Register], by_bytes: int) -> tuple[Register, ...]:
     return tuple(register._replace(offset=register.offset + by_bytes) for register in registers)
 
 
-def carry(
-    block: Block, source: str, ceiling: str, seen: str = "", seen_source: str = "", *, start: bool = True
-) -> Block:
+def carry(block: Block, source: str, ceiling: str, seen: str = "", seen_source: str = "") -> Block:
     """The block as another generation has it, with that generation's sources.
 
     Args:
+        block: the other generation's.
         source: where the rows are known from.
         ceiling: the highest confidence that they deserve there.
         seen: names of registers that real streams of that generation confirm; those keep their confidence.
         seen_source: where those are known from.
-        start: whether known start values hold there too.
     """
     confirmed = set(seen.split())
     if missing := confirmed - {register.name for register in block.registers}:
         raise KeyError(f"{block.name} has no {', '.join(sorted(missing))}")
     return block._replace(
         registers=tuple(
-            _restated(register, seen_source, "high", start)
+            _restated(register, seen_source, "high")
             if register.name in confirmed
-            else _restated(register, source, ceiling, start)
+            else _restated(register, source, ceiling)
             for register in block.registers
         )
     )
 
 
-def _restated(register: Register, source: str, ceiling: str, start: bool) -> Register:
+def _restated(register: Register, source: str, ceiling: str) -> Register:
     fields = (
-        field._replace(
-            source=source,
-            confidence=field.confidence and _least(field.confidence, ceiling),
-            start=field.start if start else None,
-        )
+        field._replace(source=source, confidence=field.confidence and _least(field.confidence, ceiling))
         for field in register.fields
     )
     return register._replace(fields=tuple(fields), confidence=_least(register.confidence, ceiling))

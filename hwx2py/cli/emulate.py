@@ -1,0 +1,55 @@
+"""`hwx2py emulate`."""
+
+import json
+
+import click
+
+from .files import load_program, write_output
+
+FAULTY = 3
+
+
+@click.command(epilog="Example: hwx2py emulate mul.py --input image=3 --input image2=2")
+@click.argument("path", metavar="SCRIPT.py|INPUT")
+@click.option("--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input (default: 3, 2, 1, 1 ..).")
+@click.option("--save", metavar="FILE.npz", help="Write the outputs, by name, in their shapes.")
+@click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
+@click.option("--golden", metavar="FILE.npz", help="Compare the outputs: PASS or FAIL.")
+@click.option("--atol", metavar="X", type=float, help="Largest difference for --golden.")
+@click.option("--trace", metavar="FILE.json", is_flag=False, flag_value="-", help="A line for each task; to a file as JSON.")
+def command(path: str, trace: str | None, **options: object) -> int:
+    """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
+
+    It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
+    follow the results, and the exit code is 3.
+    """
+    from .. import emulate
+    from ..errors import HwxError, UnsupportedError
+    from ..formats import SCRIPT_SUFFIX
+
+    arguments = _arguments(**options)
+    try:
+        if path.endswith(SCRIPT_SUFFIX):
+            from ..formats import map_file, script
+
+            outline = script.outline(bytes(map_file(path)))
+            if not outline.arch.runs:
+                raise UnsupportedError(f"the virtual ANE runs H13, not {outline.arch.name}")
+            result = emulate.run_script(path, emulate.rows(outline.tensors, outline.kernels), arguments)
+        else:
+            result = emulate.run_program(load_program(path), arguments)
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__
+    if trace == "-":
+        click.echo("\n".join(emulate.as_lines(result.steps)))
+    elif trace:
+        write_output(trace, [json.dumps(emulate.as_data(result.steps), indent=2).encode()], [path])
+    for fault in result.faults:
+        click.echo(str(fault), err=True)
+    return FAULTY if result.faults else result.code
+
+
+def _arguments(inputs: tuple[str, ...], **values: object) -> list[str]:
+    """The options as a script's command line."""
+    pairs = [("input", value) for value in inputs] + list(values.items())
+    return [f"--{name}={value}" for name, value in pairs if value is not None]

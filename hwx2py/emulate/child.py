@@ -1,0 +1,133 @@
+"""Runs a script in a process of its own, with the ANE's device node played by the emulator at the other end of a socket.
+
+Started by `session` as a plain file; it must not import anything of hwx2py. The device's file descriptor is the
+sparse file of the device memory, so mmap is the real one; ioctl and the opening of device nodes are played.
+
+Messages to the emulator: a kind (one byte), a number, a length, then that many bytes. Kinds: `i` an ioctl, answered
+with errno, length and bytes; `e` the script's last word about an error, not answered.
+"""
+
+import ctypes
+import fcntl
+import glob
+import os
+import runpy
+import socket
+import struct
+import sys
+import traceback
+
+NODE = "/dev/accel/accel0"
+HARMLESS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/fd", "/dev/std")
+REQUEST = struct.Struct("<cIQ")
+ANSWER = struct.Struct("<iQ")
+VERSION = 0xC0406400
+VERSION_STRUCT = struct.Struct("<3i4x6Q")
+DRIVER = (b"ane", b"20260101", b"virtual ANE of hwx2py")
+
+
+def main():
+    """Arguments: socket, memory file, script, the script's own arguments."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    memory = int(sys.argv[2])
+    script = sys.argv[3]
+    sys.argv = sys.argv[3:]
+    sys.path[0] = os.path.dirname(os.path.abspath(script))
+    _play(link, memory, script)
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _end(link, f"{_place(error, script)}{type(error).__name__}: {error}")
+
+
+def _end(link, message):
+    """Hands the last word to the emulator and ends the process at once, whatever the script would still do."""
+    text = message.encode()
+    link.sendall(REQUEST.pack(b"e", 0, len(text)) + text)
+    sys.stdout.flush()
+    os._exit(2)
+
+
+def _place(error, script):
+    """Where in the script an error came up."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+    if isinstance(error, SyntaxError) and error.lineno:
+        lines.append(error.lineno)
+    return f"line {lines[-1]}: " if lines else ""
+
+
+def _play(link, memory, script):
+    """Puts the played calls in place of the real ones."""
+    nodes = set()
+    real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
+
+    def played_open(path, flags, mode=0o777, *, dir_fd=None):
+        if os.fspath(path) != NODE:
+            return real_open(path, flags, mode, dir_fd=dir_fd)
+        node = os.dup(memory)
+        nodes.add(node)
+        return node
+
+    def played_close(node):
+        nodes.discard(node)
+        real_close(node)
+
+    def played_glob(pattern, *more, **named):
+        found = real_glob(pattern, *more, **named)
+        return [NODE] if str(pattern).startswith("/dev/accel/") else found
+
+    def played_ioctl(node, number, data=0, mutate=True):
+        if not isinstance(node, int) or node not in nodes:
+            return real_ioctl(node, number, data, mutate)
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError("the virtual ANE takes the structure of an ioctl as bytes")
+        code, answer = (0, _version(bytes(data))) if number == VERSION else _ask(link, number, bytes(data))
+        if code:
+            raise OSError(code, os.strerror(code))
+        if isinstance(data, bytes):
+            return answer
+        data[:] = answer
+        return 0
+
+    def watch(event, arguments):
+        if event != "open" or not isinstance(arguments[0], (str, bytes)):
+            return
+        path = os.fsdecode(arguments[0])
+        if path.startswith("/dev/") and not path.startswith((*HARMLESS, NODE)):
+            _end(link, f"opens {path}, which is not the ANE")
+
+    os.open, os.close, fcntl.ioctl, glob.glob = played_open, played_close, played_ioctl, played_glob
+    sys.addaudithook(watch)
+
+
+def _ask(link, number, data):
+    link.sendall(REQUEST.pack(b"i", number, len(data)) + data)
+    code, size = ANSWER.unpack(_receive(link, ANSWER.size))
+    return code, _receive(link, size)
+
+
+def _receive(link, size):
+    data = bytearray()
+    while len(data) < size:
+        piece = link.recv(size - len(data))
+        if not piece:
+            os._exit(2)  # the emulator has gone
+        data += piece
+    return bytes(data)
+
+
+def _version(data):
+    """DRM_IOCTL_VERSION: fills the script's own buffers, as the kernel does."""
+    _, _, _, *places = VERSION_STRUCT.unpack(data)
+    filled = []
+    for room, pointer, text in zip(places[::2], places[1::2], DRIVER):
+        if pointer and room:
+            ctypes.memmove(pointer, text, min(room, len(text)))
+        filled += [len(text), pointer]
+    return VERSION_STRUCT.pack(1, 0, 0, *filled)
+
+
+if __name__ == "__main__":
+    main()

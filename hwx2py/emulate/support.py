@@ -1,0 +1,110 @@
+"""What the virtual ANE implements of each register, as rows: the values that are understood, and why no others.
+
+A field that is in no row and that no engine reads is known not to change values (cache hints, synchronisation,
+aliasing, tiling): see docs/emulator.md.
+"""
+
+from typing import NamedTuple
+
+from .context import Context
+
+
+class Row(NamedTuple):
+    """A field and the values of it that are understood.
+
+    Attributes:
+        field: `Block.Field` or `Block.Register.Field`.
+        values: those that are understood.
+        why: what another value would mean.
+    """
+
+    field: str
+    values: tuple[int, ...]
+    why: str
+
+
+_LAYOUT = "only plain and interleaved layouts are understood"
+_DEPTH = "tensors with depth were never seen"
+
+#: For every task.
+ALWAYS = (
+    Row("Common.Din", (1,), _DEPTH),
+    Row("Common.Dout", (1,), _DEPTH),
+    Row("Common.Kd", (1,), _DEPTH),
+    Row("Common.Sz", (1,), _DEPTH),
+    Row("Common.Pz", (0,), _DEPTH),
+    Row("Common.Oz", (1,), "1 in every program; its meaning is open"),
+    Row("Common.ContextSwitchIn", (0,), "context switches are not modelled"),
+    Row("Common.ContextSwitchOut", (0,), "context switches are not modelled"),
+    Row("Header.W6.TDSkip", (0,), "skipping a task was never seen"),
+    Row("Header.W6.TQDis", (0,), "a disabled task queue was never seen"),
+)
+
+#: For a source or result in memory; `{}` is the format register.
+MEMORY = (
+    Row("{}.Shift", (0,), _LAYOUT),
+    Row("{}.OffsetCh", (0,), _LAYOUT),
+    Row("{}.CmpVec", (0,), "compressed tensors are not understood"),
+)
+
+#: For the planar engine.
+PLANAR = (
+    Row("PE.PoolMode", (0, 2), "sum and maximum are known"),
+    Row("PE.OpMode", (0, 1, 2, 3, 4), "its meaning is not known"),
+    Row("PE.NLMode", (0, 1, 2), "its meaning is not known"),
+    Row("PE.PreScale.PreScale", (0x3C00,), "1.0 in every program; where the factor applies is open"),
+)
+
+#: For the neural engines.
+NEURAL = (
+    Row("NE.MatrixBiasEn", (0,), "matrix bias was never seen"),
+    Row("NE.PostScaleMode", (0,), "its meaning is open"),
+    Row("NE.PostRightShift", (0,), "its use is open"),
+    Row("NE.AccBiasShift", (0,), "its use is open"),
+    Row("NE.NonlinearMode", (0, 1, 2), "its meaning is not known"),
+    Row("NE.ArgOutputSelect", (1,), "1 in every NE task; clearing it changes results on an M1 in a way not understood"),
+    Row("Common.Ox", (1,), "1 in every program; its meaning is open"),
+    Row("Common.Oy", (1,), "1 in every program; its meaning is open"),
+)
+
+#: For a task that multiplies with coefficients.
+KERNEL = (
+    Row("NE.KernelFmt", (2,), "only float16 weights are understood"),
+    Row("NE.PalettizedEn", (0,), "the packing of palettized weights is open"),
+    Row("NE.SparseFmt", (0,), "the packing of sparse weights is open"),
+    Row("KernelDMASrc.KernelSparseFmt", (0,), "the packing of sparse weights is open"),
+    Row("NE.KernelCfg.GroupKernelReuse", (0,), "kernels shared by groups were never seen"),
+    Row("KernelDMASrc.MasterConfig.GroupKernelReuse", (0,), "kernels shared by groups were never seen"),
+    Row("NE.UsePrevKernel", (0,), "a kernel kept from an earlier task was never seen with the neural engines"),
+    Row("NE.BinaryPoint", (28,), "28 stands for float16; fixed point is not understood"),
+)
+
+#: Bits without a name that may be set: register -> those bits. Any other unnamed bit of a register that decides what
+#: is computed is refused.
+UNNAMED = {
+    "Common.Cfg": 0x3,
+    "Common.InDim": 0,
+    "Common.ChCfg": 0,
+    "Common.OutDim": 0,
+    "Common.ConvCfg": 0,
+    "Common.GroupConvCfg": 0,
+    "Common.PECfg": 0,
+}
+UNNAMED_PLANAR = {"PE.Cfg": 0}
+UNNAMED_NEURAL = {"NE.KernelCfg": 0, "NE.MACCfg": 0}
+
+
+def check(context: Context, rows: tuple[Row, ...], register: str = "") -> None:
+    """Refuses the task if a field holds a value that no row understands."""
+    for row in rows:
+        name = row.field.format(register)
+        if context.get(name) not in row.values:
+            raise context.refuse(name, row.why)
+
+
+def check_unnamed(context: Context, registers: dict[str, int]) -> None:
+    """Refuses the task if bits are set that have no name and were never seen."""
+    for name, allowed in registers.items():
+        word = context.word(name)
+        if word & ~context.registers.arch.register(name).named_mask & ~allowed:
+            raise context.refuse(name, "a bit without a name is set")

@@ -1,0 +1,115 @@
+"""Tensors in memory as the tile DMA and L2 address them: an affine layout over a buffer, read and written whole.
+
+    address(g, c, h, w) = base + g * group + (c // I) * plane + h * row + w * size * I + (c % I) * size
+
+with I channels stored side by side. Everything is done on strided views; no element is touched by itself.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Shape(NamedTuple):
+    """Sizes of a tensor in elements."""
+
+    groups: int
+    channels: int
+    height: int
+    width: int
+
+    def swapped(self) -> "Shape":
+        """With channels and width exchanged."""
+        return self._replace(channels=self.width, width=self.channels)
+
+
+class Layout(NamedTuple):
+    """Where the elements of a tensor lie, in bytes; see the module's formula."""
+
+    base: int
+    group: int
+    plane: int
+    row: int
+    interleave: int = 1
+    element: int = 2
+
+    def span(self, shape: Shape) -> tuple[int, int]:
+        """First byte, and the byte behind the last one, of a tensor of this shape."""
+        last = shape.channels - 1
+        whole = shape.channels // self.interleave * self.interleave - 1
+        end = (
+            self.base
+            + (shape.groups - 1) * self.group
+            + max(self._channel(channel) for channel in (last, whole) if channel >= 0)
+            + (shape.height - 1) * self.row
+            + (shape.width - 1) * self.element * self.interleave
+            + self.element
+        )
+        return self.base, end
+
+    def _channel(self, channel: int) -> int:
+        return channel // self.interleave * self.plane + channel % self.interleave * self.element
+
+    def lanes(self, data: np.ndarray, shape: Shape) -> Iterator[tuple[slice, np.ndarray]]:
+        """(channels, view of their elements as (groups, channels, height, width)) for each interleaved lane.
+
+        Args:
+            data: uint8 memory that holds the whole span.
+            shape: of the tensor.
+        """
+        dtype = np.dtype(f"<u{self.element}")
+        strides = (self.group, self.plane, self.row, self.element * self.interleave)
+        for lane in range(min(self.interleave, shape.channels)):
+            channels = slice(lane, None, self.interleave)
+            count = len(range(lane, shape.channels, self.interleave))
+            size = (shape.groups, count, shape.height, shape.width)
+            yield channels, np.ndarray(size, dtype, data, self.base + lane * self.element, strides)
+
+    def read(self, data: np.ndarray, shape: Shape) -> np.ndarray:
+        """The elements' bits, (groups, channels, height, width) of uint8 or uint16, as a copy."""
+        elements = np.empty(shape, np.dtype(f"<u{self.element}"))
+        for channels, view in self.lanes(data, shape):
+            elements[:, channels] = view
+        return elements
+
+    def write(self, data: np.ndarray, elements: np.ndarray) -> None:
+        """Stores elements' bits."""
+        for channels, view in self.lanes(data, Shape(*elements.shape)):
+            view[...] = elements[:, channels]
+
+    def offsets(self, shape: Shape) -> np.ndarray:
+        """Byte offset of every element, (groups, channels, height, width)."""
+        channel = np.arange(shape.channels)
+        channel = (channel // self.interleave) * self.plane + (channel % self.interleave) * self.element
+        return (
+            self.base
+            + np.arange(shape.groups)[:, None, None, None] * self.group
+            + channel[:, None, None]
+            + np.arange(shape.height)[:, None] * self.row
+            + np.arange(shape.width) * self.element * self.interleave
+        )
+
+    def marked(self, marks: np.ndarray, shape: Shape) -> bool:
+        """Whether every byte of the tensor is marked.
+
+        Args:
+            marks: bool for each byte of the memory.
+            shape: of the tensor.
+        """
+        return all(bool(view.all()) for view in self._mark_views(marks, shape))
+
+    def mark(self, marks: np.ndarray, shape: Shape) -> bool:
+        """Marks every byte of the tensor; returns whether any was marked before."""
+        before = False
+        for view in self._mark_views(marks, shape):
+            before = before or bool(view.any())
+            view[...] = True
+        return before
+
+    def _mark_views(self, marks: np.ndarray, shape: Shape) -> Iterator[np.ndarray]:
+        for channels, elements in self.lanes(marks.view(np.uint8), shape):
+            yield np.ndarray(
+                (*elements.shape, self.element), bool, marks, self.base + channels.start * self.element,
+                (*elements.strides, 1),
+            )  # fmt: skip

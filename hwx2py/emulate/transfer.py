@@ -1,0 +1,136 @@
+"""Where a task's sources come from and where its result goes: tile DMA and L2.
+
+A source that comes by DMA may be kept in L2 for a later task; a result may stay in L2, be stored, or both. The
+engine works with what this module hands over and does not know where it lies.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import support
+from .context import Context
+from .surface import Layout, Shape
+
+#: L2.SourceCfg.SourceType.
+FROM_L2, DMA_KEEP, DMA, L2_CHAIN = 0, 1, 2, 3
+#: L2.ResultCfg.ResultType.
+STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
+#: Common.ChCfg formats and the memory formats that go with them.
+FLOAT16 = 2
+ELEMENT_BYTES = {0: 1, 1: 1, 2: 2}
+MEMORY_FORMAT = {0: 0, 1: 0, 2: 2}
+
+
+class _Source(NamedTuple):
+    """Names of the registers of a source."""
+
+    use: str
+    bar: str
+    enable: str
+    base: str
+    prefix: str
+    format: str
+    l2: str
+    l2_base: str
+    element: str
+
+
+SOURCE_1 = _Source(
+    "source 1", "RBase0", "RBE0", "TileDMASrc.Src1BaseAddr", "TileDMASrc.Src1", "TileDMASrc.Src1Fmt", "L2.Source",
+    "L2.SourceBase", "Common.InFmt",
+)  # fmt: skip
+SOURCE_2 = _Source(
+    "source 2", "RBase1", "RBE1", "TileDMASrc.Src2BaseAddr", "TileDMASrc.Src2", "TileDMASrc.Src2Fmt", "L2.Source2",
+    "L2.Source2Base", "Common.Src2InFmt",
+)  # fmt: skip
+
+
+def fetch_first(context: Context, shape: Shape, transposed: bool = False) -> np.ndarray:
+    """Source 1 as element bits, (groups, channels, height, width).
+
+    Args:
+        context: the task.
+        shape: as the engine wants it.
+        transposed: it is stored with channels and width exchanged.
+    """
+    kind = context.get("L2.SourceType")
+    if kind == L2_CHAIN:
+        raise context.refuse("L2.SourceType", "chaining was never seen")
+    if kind != FROM_L2 and not context.get("TileDMASrc.Src1DMAConfig.En"):
+        raise context.faults.hang("dma-disabled", "source 1 waits for a DMA that is off", "TileDMASrc.Src1DMAConfig")
+    elements = _fetch(context, SOURCE_1, kind != FROM_L2, shape, transposed)
+    if kind == DMA_KEEP:
+        stored = elements.swapaxes(1, 3) if transposed else elements
+        context.write_l2(_l2_layout(context, SOURCE_1.l2, SOURCE_1.l2_base, stored.itemsize), stored, "L2.SourceBase")
+    return elements
+
+
+def fetch_second(context: Context, shape: Shape, transposed: bool = False) -> np.ndarray:
+    """Source 2, likewise. It comes by DMA where SourceCfg.Source2Dma says so; its own En bit is 0 in every program."""
+    return _fetch(context, SOURCE_2, bool(context.get("L2.Source2Dma")), shape, transposed)
+
+
+def _fetch(context: Context, source: _Source, by_dma: bool, shape: Shape, transposed: bool) -> np.ndarray:
+    stored = shape.swapped() if transposed else shape
+    size = ELEMENT_BYTES.get(context.get(source.element))
+    if size is None:
+        raise context.refuse(source.element, "its size is not known")
+    if by_dma:
+        registers = context.registers
+        bar = context.bar(
+            registers.header(source.bar), bool(registers.header(source.enable)), f"Header.{source.bar}", source.use
+        )
+        layout = _memory_layout(context, source.base, source.prefix, source.format, source.element, stored)
+        elements = context.read(bar, layout, stored, source.base)
+    else:
+        elements = context.read_l2(_l2_layout(context, source.l2, source.l2_base, size), stored, source.l2_base)
+    return elements.swapaxes(1, 3) if transposed else elements
+
+
+def put(context: Context, elements: np.ndarray) -> None:
+    """Takes the result, as element bits (groups, channels, height, width), to where the task wants it."""
+    kind, stored = context.get("L2.ResultType"), bool(context.get("TileDMADst.DMAConfig.En"))
+    if kind not in (STAYS, STAYS_AND_STORED, STORED) or stored != (kind != STAYS):
+        raise context.refuse(
+            "L2.ResultType", f"it does not go with a result DMA that is {'on' if stored else 'off'}"
+        )
+    if kind != STORED:
+        if elements.itemsize != 2 or context.get("L2.ResultCfg.DMAInterleave") != 1:
+            raise context.refuse("L2.ResultCfg.DMAInterleave", "only plain float16 results were seen to stay in L2")
+        context.write_l2(_l2_layout(context, "L2.Result", "L2.ResultBase", 2), elements, "L2.ResultBase")
+    if stored:
+        registers = context.registers
+        bar = context.bar(registers.header("WBase"), bool(registers.header("WBE")), "Header.WBase", "the result")
+        shape = Shape(*elements.shape)
+        layout = _memory_layout(
+            context, "TileDMADst.BaseAddr", "TileDMADst.", "TileDMADst.Fmt", "Common.OutFmt", shape
+        )
+        context.write(bar, layout, elements, "TileDMADst.BaseAddr")
+
+
+def _memory_layout(
+    context: Context, base: str, prefix: str, form: str, element: str, shape: Shape
+) -> Layout:
+    support.check(context, support.MEMORY, form)
+    code = context.get(element)
+    if context.get(f"{form}.MemFmt") != MEMORY_FORMAT.get(code):
+        raise context.refuse(f"{form}.MemFmt", f"it does not go with {element} = {context.registers.label(element)}")
+    return Layout(
+        base=context.word(base),
+        group=context.word(f"{prefix}GroupStride") if shape.groups > 1 else 0,
+        plane=context.word(f"{prefix}PlaneStride"),
+        row=context.word(f"{prefix}RowStride"),
+        interleave=context.get(f"{form}.Interleave") or 1,
+        element=ELEMENT_BYTES[code],
+    )
+
+
+def _l2_layout(context: Context, prefix: str, base: str, element: int) -> Layout:
+    return Layout(
+        base=context.get(f"{base}.Addr"),
+        group=context.get(f"{prefix}GroupStride.Stride"),
+        plane=context.get(f"{prefix}ChannelStride.Stride"),
+        row=context.get(f"{prefix}RowStride.Stride"),
+        element=element,
+    )

@@ -1,0 +1,213 @@
+"""A generated script as a program again: it is parsed, never imported."""
+
+import ast
+import base64
+import hashlib
+import os
+from typing import Any, NamedTuple
+
+from ..errors import ScriptError, StreamError
+from ..program.build import Draft, lay_out
+from ..program.model import Kernel, Origin, Program, Tensor
+from ..program.streams import Explicit, Pending
+from ..registers import Architecture, by_name
+from .expressions import Form, Line, Reader, fail, parse, registers, value
+
+SIDECAR_SUFFIX = ".coeff.bin"
+
+
+class Outline(NamedTuple):
+    """What a script says of its buffers.
+
+    Attributes:
+        arch: its architecture.
+        tensors: its TENSORS.
+        kernels: BAR -> name of its KERNELS.
+    """
+
+    arch: Architecture
+    tensors: tuple[Tensor, ...]
+    kernels: dict[int, str]
+
+
+def outline(source: bytes) -> Outline:
+    """Reads the tables of a script only, however the rest was edited.
+
+    Raises:
+        ScriptError: it is no script that hwx2py made.
+    """
+    names = _assigned(parse(source))
+    arch, tensors, kernels = _tables(names)
+    return Outline(arch, tensors, {kernel[1]: kernel[0] for kernel in kernels})
+
+
+def load(source: bytes, name: str, path: str) -> Program:
+    """Reads a script back.
+
+    Args:
+        source: its bytes.
+        name: the file's name.
+        path: where it lies; coefficients may lie beside it.
+
+    Raises:
+        ScriptError: it is no script of ours, or an edited value does not fit; with the line.
+    """
+    tree = parse(source)
+    names = _assigned(tree)
+    arch, tensors, kernel_rows = _tables(names)
+    bars = {label: number for number, label in arch.fixed_bars.items()}
+    bars |= {row[0]: row[1] for row in kernel_rows} | {tensor.name: tensor.bar for tensor in tensors}
+    drafts = _drafts(tree, Reader(registers(tree), bars))
+    data = _data(names, path)
+    const, rest = _expanded(value(_need(names, "CONST")), data, names["CONST"])
+    kernels = []
+    for label, bar, parts in kernel_rows:
+        content, rest = _expanded(parts, rest, names["KERNELS"])
+        kernels.append(Kernel(label, bar, content))
+    size, offset = (value(_need(names, key)) for key in ("TEXT_SIZE", "CONST_OFFSET"))
+    stray = tuple((start, bytes.fromhex(piece)) for start, piece in value(_need(names, "STRAY")))
+    frame = bytes.fromhex(value(names["FRAME"])) if "FRAME" in names else b""
+    try:
+        text = lay_out(arch, drafts, frame, size, stray)
+    except StreamError as error:
+        raise ScriptError(error.what, where=error.where) from error
+    return Program(
+        arch=arch,
+        text=text,
+        tensors=tensors,
+        const=const,
+        const_offset=offset if offset is not None else -(-text.size_bytes // 64) * 64,
+        kernels=tuple(kernels),
+        origin=Origin(name, "script", memoryview(source), *_provenance(tree)),
+    )
+
+
+def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
+    """Top-level names and what is assigned to them."""
+    found = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=node):
+                found[name] = node
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=nodes)):
+                found.update((target.id, node) for target, node in zip(targets, nodes) if isinstance(target, ast.Name))
+    return found
+
+
+def _need(names: dict[str, ast.expr], name: str) -> ast.expr:
+    if name not in names:
+        raise ScriptError(f"no script that hwx2py made: it has no {name}", hint="give a generated script")
+    return names[name]
+
+
+def _tables(names: dict[str, ast.expr]) -> tuple[Architecture, tuple[Tensor, ...], list[tuple[str, int, Any]]]:
+    arch = by_name(str(value(_need(names, "ARCH"))))
+    tensors = tuple(_tensor(names["TENSORS"], row) for row in _rows(names, "TENSORS", "Tensor", 7))
+    kernels = [(row[0], row[1], row[2]) for row in _rows(names, "KERNELS", "Kernel", 3)]
+    return arch, tensors, kernels
+
+
+def _rows(names: dict[str, ast.expr], table: str, kind: str, count: int) -> list[list[Any]]:
+    node = _need(names, table)
+    if not isinstance(node, ast.List):
+        raise fail(node, f"{table} is no list")
+    rows = []
+    for element in node.elts:
+        if not isinstance(element, ast.Call) or not isinstance(element.func, ast.Name) or element.func.id != kind:
+            raise fail(element, f"{table} has a row that is no {kind}(...)")
+        row = [value(argument) for argument in (*element.args, *(keyword.value for keyword in element.keywords))]
+        if len(row) != count:
+            raise fail(element, f"a {kind} has {count} columns, this one {len(row)}")
+        rows.append(row)
+    return rows
+
+
+def _tensor(node: ast.expr, row: list[Any]) -> Tensor:
+    name, role, bar, shape, strides, dtype, size = row
+    good = (
+        isinstance(name, str)
+        and role in ("input", "output", "scratch")
+        and isinstance(bar, int)
+        and isinstance(size, int)
+        and all(part is None or (len(part) == 4 and all(isinstance(n, int) for n in part)) for part in (shape, strides))
+    )
+    if not good:
+        raise fail(node, f"tensor {name!r} is no (name, role, BAR, shape, strides, dtype, bytes)")
+    return Tensor(name, role, bar, shape and tuple(shape), strides and tuple(strides), dtype, size)
+
+
+def _drafts(tree: ast.Module, reader: Reader) -> list[Draft]:
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if "tasks" not in functions:
+        raise ScriptError("no script that hwx2py made: it has no tasks()", hint="give a generated script")
+    returned = functions["tasks"].body[-1]
+    if not isinstance(returned, ast.Return) or not isinstance(returned.value, ast.List):
+        raise fail(functions["tasks"], "tasks() does not end with `return [...]`")
+    forms: dict[str, Form] = {}
+    drafts = []
+    for node in returned.value.elts:
+        at, call = None, node
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "At":
+            if len(node.args) != 2:
+                raise fail(node, "At takes an offset and a task")
+            at, call = value(node.args[0]), node.args[1]
+        name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+        if name not in functions:
+            raise fail(node, f"`{ast.unparse(node)}` is no call of a task function")
+        if name not in forms:
+            forms[name] = Form(functions[name], reader)
+        drafts.append(_draft(node, forms[name].task(call), at))
+    return drafts
+
+
+def _draft(node: ast.expr, lines: list[Line], at: int | None) -> Draft:
+    header = [line.item for line in lines if line.header]
+    items: list[Pending | Explicit] = [line.item for line in lines if not line.header]
+    if [item.address for item in header] != list(range(0, 4 * len(header), 4)):
+        raise fail(node, "its header words are not all there, or not in order")
+    follows = frozenset(name for line in lines for name in line.follows)
+    return Draft([item.value for item in header], items, follows, at)
+
+
+def _data(names: dict[str, ast.expr], path: str) -> memoryview:
+    node = _need(names, "DATA")
+    text = value(node)
+    if text is None:
+        from . import map_file
+
+        data = map_file(os.path.splitext(path)[0] + SIDECAR_SUFFIX)
+    else:
+        try:
+            data = memoryview(base64.b85decode(text.replace("\n", "")))
+        except ValueError as error:
+            raise fail(node, f"DATA is damaged: {error}") from error
+    size, digest = value(_need(names, "DATA_BYTES")), value(_need(names, "DATA_SHA256"))
+    if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
+        raise fail(node, "the coefficients are not those that the script was made with")
+    return data
+
+
+def _expanded(parts: list[Any], data: memoryview, node: ast.expr) -> tuple[memoryview, memoryview]:
+    """The content that a list of parts stands for, and what is left of the data."""
+    pieces = []
+    for part in parts:
+        if not isinstance(part, list) or len(part) != 2 or part[0] not in ("zeros", "data"):
+            raise fail(node, f"{part!r} is no part of coefficients")
+        kind, size = part
+        if kind == "data":
+            if size > len(data):
+                raise fail(node, "it takes more data than there is")
+            pieces.append(data[:size])
+            data = data[size:]
+        else:
+            pieces.append(memoryview(bytes(size)))
+    return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces)), data
+
+
+def _provenance(tree: ast.Module) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Compiler, flags and notes, as far as the script's header says."""
+    lines = (ast.get_docstring(tree) or "").splitlines()
+    compiler = next((line[len("Compiler: ") : -1] for line in lines if line.startswith("Compiler: ")), "")
+    return "" if compiler.startswith("not named") else compiler, (), ()
+
+

@@ -1,0 +1,73 @@
+"""H19 (A20 Pro) as differences from H18, out of published register notes: no real stream is at hand.
+
+The notes count the M6 among its chips. The one stream that is known for the M6 (compiler target `h18g`) writes the
+addresses below but has MACCfg at 0x4908 and PostScale at 0x4914, one word further on, as a block that grew by a word
+might. That is not enough to move rows; it is why no row of NE is more than doubtful.
+"""
+
+from . import h18
+from .derive import carry, edit, redo, row, single
+from .model import Architecture
+
+NOTES = "freedomtan's register notes, by object layout; as on H18"
+
+S = single
+
+
+# fmt: off
+HEADER = carry(h18.HEADER, NOTES, "medium")
+COMMON = carry(h18.COMMON, NOTES, "medium")
+L2 = carry(h18.L2, NOTES, "medium")
+PE = carry(h18.PE, NOTES, "medium")
+
+_NE = carry(h18.NE, NOTES, "low")
+
+NE = redo(
+    _NE,
+    edit(row(_NE, "MACCfg"), drop=("Unk27",)),
+    edit(row(_NE, "NETraceCfg"), offset=0x34),
+    words=14,
+)
+
+TILE_DMA_SRC = redo(
+    carry(h18.TILE_DMA_SRC, NOTES, "low"),
+    S("TileDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    words=87,
+)
+
+TILE_DMA_DST = redo(
+    carry(h18.TILE_DMA_DST, NOTES, "low"),
+    S("TileDmaDstTraceCfg",        0x68, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaDstTraceCfgLatency", 0x6c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    words=29,
+)
+
+KERNEL_DMA_SRC = redo(
+    carry(h18.KERNEL_DMA_SRC, NOTES, "low"),
+    S("LdtidForKernelDmaSrc",        0x144, "Value", 31,  0, "a task id, use open", NOTES, "low"),
+    S("RdtidForKernelDmaSrc",        0x148, "Value", 31,  0, "a task id, use open", NOTES, "low"),
+    S("KernelDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("KernelDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    drop=("NonLinearUserTag",),
+    words=85,
+)
+
+CACHE_DMA = carry(h18.CACHE_DMA, NOTES, "low")
+# fmt: on
+
+ARCHITECTURE = Architecture(
+    name="H19",
+    cpusubtype=11,
+    chips=("A20 Pro", "M6 (compiler target h18g)"),
+    stream="records",
+    header=HEADER,
+    dtid_flag=(8, 1),
+    blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
+    program_kind=4,
+    first_tensor_bar=6,
+    fixed_bars={0: "text", 1: "const", 4: "dma-config"},
+    carries_state=False,
+    confidence="low",
+    evidence="nothing real at hand: tables only, tested with streams of the project's own encoder",
+)
