@@ -31,6 +31,14 @@ class Tensor(NamedTuple):
     size: int  # bytes
 
 
+class Kernel(NamedTuple):
+    """Coefficients in a buffer of their own."""
+
+    name: str
+    bar: int
+    parts: list  # as CONST
+
+
 # fmt: off
 TENSORS = [
     Tensor("a", "input",  4, (1, 1, 1, 32), (64, 64, 64, 2), "float16", 64),
@@ -74,6 +82,7 @@ DATA_BYTES, DATA_SHA256 = 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca4
 DATA = ""
 # fmt: on
 # fmt: off
+FRAME = ""
 TEXT_SIZE = None
 CONST_OFFSET = None
 STRAY = []
@@ -223,14 +232,6 @@ def buffers():
     return FIXED_BARS | {row.name: row.bar for row in (*TENSORS, *KERNELS)}
 
 
-class Kernel(NamedTuple):
-    """Coefficients in a buffer of their own."""
-
-    name: str
-    bar: int
-    parts: list  # as CONST
-
-
 class Command(NamedTuple):
     """Buffer 0, what the driver is told about it, and the contents of KERNELS."""
 
@@ -241,56 +242,76 @@ class Command(NamedTuple):
     kernels: list
 
 
-def records(writes):
-    """The stream of a task: a header word for each run of consecutive registers, then their values."""
-    words, start = [], 0
-    while start < len(writes):
-        if isinstance(writes[start], Burst):
-            header = writes[start].word
-            start += 1
-            end = start + (header >> 26) + 1
-        else:
-            end = start + 1
-            while (
-                end < len(writes)
-                and end - start < 64
-                and not isinstance(writes[end], Burst)
-            ):
-                if writes[end].register.address != writes[end - 1].register.address + 4:
-                    break
-                end += 1
-            header = (end - start - 1) << 26 | writes[start].register.address
-        if end > len(writes) or any(
-            isinstance(write, Burst) for write in writes[start:end]
+TASK_ALIGNMENT = 256  # bytes
+
+
+def header_count(header):
+    """How many values follow a record's header word."""
+    return (header >> 26) + 1
+
+
+def group(writes):
+    """(header word, number of writes) of each record: one for each run of consecutive registers."""
+    start = 0
+    for end in range(1, len(writes) + 1):
+        goes_on = end < len(writes) and end - start < 64
+        if (
+            not goes_on
+            or writes[end].register.address != writes[end - 1].register.address + 4
         ):
-            raise ValueError(f"Burst({header:#x}) needs {end - start} writes behind it")
-        words += [header, *(write.word for write in writes[start:end])]
-        start = end
+            yield (end - start - 1) << 26 | writes[start].register.address, end - start
+            start = end
+
+
+def records(items):
+    """The stream of a task: the writes as records, grouped by habit or as a Burst says."""
+    words, start = [], 0
+    while start < len(items):
+        end = start + 1
+        if isinstance(items[start], Burst):
+            start, count = end, header_count(items[start].word)
+            end = start + count
+            groups = [(items[start - 1].word, count)]
+        else:
+            while end < len(items) and not isinstance(items[end], Burst):
+                end += 1
+            groups = list(group(items[start:end]))
+        if not all(isinstance(item, Write) for item in items[start:end]) or end > len(
+            items
+        ):
+            raise ValueError(f"a Burst needs {end - start} writes behind it")
+        for header, count in groups:
+            words += [header, *(write.word for write in items[start : start + count])]
+            start += count
     return words
 
 
 def lay_out(task_list):
-    """The tasks as a chain of descriptors: each names where the next one lies and how long it is."""
-    placed, end = [], 0
+    """Every task's offset and words: one behind the other, with the header fields that follow from that."""
+    placed, end = [], len(FRAME) // 2
     for task in task_list:
-        offset, items = task if isinstance(task, At) else (-(-end // 256) * 256, task)
+        natural = -(-end // TASK_ALIGNMENT) * TASK_ALIGNMENT
+        offset, items = task if isinstance(task, At) else (natural, task)
         header = [
             item for item in items if isinstance(item, Write) and item.register.header
         ]
         words = [item.word for item in header] + records(items[len(header) :])
         if offset < end:
             raise ValueError(
-                f"task {len(placed)} at {offset:#x} overlaps the one before it, which ends at {end:#x}"
+                f"task {len(placed)} at {offset:#x} overlaps what ends at {end:#x}"
             )
         end = offset + 4 * len(words)
         placed.append((offset, header, words))
-    for (_, header, words), (offset, _, follower) in zip(
-        placed, [*placed[1:], (0, [], [0])]
-    ):
+    followers = [*placed[1:], (0, [], [0])]
+    for (_, header, words), (offset, _, follower) in zip(placed, followers):
+        values = {
+            "NextPointer": offset,
+            "NextSize": len(follower) - 1,
+            "TaskSize": len(words),
+        }
         for index, write in enumerate(header):
             for name in write.auto:
-                value = {"NextSize": len(follower) - 1, "NextPointer": offset}[name]
-                words[index] |= value << write.register.fields[name][1]
+                words[index] |= values[name] << write.register.fields[name][1]
     return [(offset, words) for offset, _, words in placed]
 
 
@@ -325,7 +346,8 @@ def coefficients():
 def build():
     """Assembles the program."""
     placed = lay_out(tasks())
-    text = bytearray(TEXT_SIZE or 0)
+    text = bytearray.fromhex(FRAME)
+    text.extend(bytes(max(0, (TEXT_SIZE or 0) - len(text))))
     for offset, words in placed:
         end = offset + 4 * len(words)
         text.extend(bytes(max(0, end - len(text))))

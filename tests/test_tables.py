@@ -3,7 +3,6 @@
 The last part compares with the task streams and tables that lie in `shared` beside the repository; it is skipped
 where there is none.
 """
-# ruff: noqa: D102, D103 - a test's name says what it checks
 
 import importlib
 import itertools
@@ -327,13 +326,7 @@ class TestStreams:
         arch = by_name(generation)
         stream = STREAMS[arch.stream]
         for place, task, headers in tasks_of(generation):
-            writes = [
-                write._replace(
-                    alone=arch.locate(write.address).register.alone
-                    or (write.slot is not None and arch.fixed_bars.get(write.slot) == "dma-config")
-                )
-                for write in writes_of(task)
-            ]
+            writes = [write._replace(alone=arch.writes_alone(write.address, write.slot)) for write in writes_of(task)]
             assert [header for header, _ in stream.records(writes)] == headers, place
 
 

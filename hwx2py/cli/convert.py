@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import arch_option, apply_passes, pass_options
+from .options import apply_passes, arch_option, pass_options
 from .progress import Progress
 
 

@@ -11,12 +11,16 @@ FAULTY = 3
 
 @click.command(epilog="Example: hwx2py emulate mul.py --input image=3 --input image2=2")
 @click.argument("path", metavar="SCRIPT.py|INPUT")
-@click.option("--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input (default: 3, 2, 1, 1 ..).")
+@click.option(
+    "--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input (default: 3, 2, 1, 1 ..)."
+)
 @click.option("--save", metavar="FILE.npz", help="Write the outputs, by name, in their shapes.")
 @click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
 @click.option("--golden", metavar="FILE.npz", help="Compare the outputs: PASS or FAIL.")
 @click.option("--atol", metavar="X", type=float, help="Largest difference for --golden.")
-@click.option("--trace", metavar="FILE.json", is_flag=False, flag_value="-", help="A line for each task; to a file as JSON.")
+@click.option(
+    "--trace", metavar="FILE.json", is_flag=False, flag_value="-", help="A line for each task; to a file as JSON."
+)
 def command(path: str, trace: str | None, **options: object) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 

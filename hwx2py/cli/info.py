@@ -8,7 +8,6 @@ import click
 from .files import load_program
 from .options import arch_option
 
-
 INDENT = " " * 14
 
 

@@ -82,7 +82,7 @@ def places(program: Program) -> list[Place]:
 def is_habitual(program: Program, task: Task) -> bool:
     """Whether the task's writes are grouped into records as Apple's compiler groups them."""
     writes = [
-        Pending(write.address, write.value, write.slot, program.arch.locate(write.address).register.alone)
+        Pending(write.address, write.value, write.slot, program.arch.writes_alone(write.address, write.slot))
         for write in task.writes()
     ]
     return [task.words[burst.index] for burst in task.bursts] == [

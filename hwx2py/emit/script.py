@@ -3,22 +3,18 @@
 import base64
 import gc
 import hashlib
-import importlib.resources
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import libcst as cst
 
 from .. import __version__
 from ..program.model import Program, Tensor
-from . import coefficients
+from . import coefficients, template
 from .coefficients import INLINE_BYTES, Coefficients, Part
 from .nodes import Hex, Item, Value, assign, call, docstring, expression, listing, literal, sequence
 from .registers import block_classes
 from .tasks import TaskWriter, _item
-
-#: What an architecture's stream takes instead of the H13 parts of the template.
-TEMPLATES = {"linked": (), "records": ("records.py",)}
 
 
 class Script(NamedTuple):
@@ -66,12 +62,10 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
         "Header": block_classes(program.arch, writer.unnamed_registers()),
         "Common": [],
         "FIXED_BARS": [assign("FIXED_BARS", _fixed_bars(program))],
+        "SINGLE_SLOTS": [assign("SINGLE_SLOTS", sequence(program.arch.single_slots, cst.List))],
     }
-    module = _template("script.py")
-    for name in TEMPLATES[program.arch.stream]:
-        parts.update(_replacements(_template(name)))
-    body = list(_replaced(module.body, parts))
-    text = module.with_changes(body=body).code
+    module = template.module(program.arch.stream)
+    text = module.with_changes(body=template.replaced(module.body, parts)).code
     return Script(text, split.data() if beside else None)
 
 
@@ -169,51 +163,14 @@ def _blob(pieces: Sequence[memoryview]) -> cst.SimpleString:
 
 
 def _layout(program: Program) -> dict[str, list[cst.CSTNode]]:
-    """TEXT_SIZE, CONST_OFFSET and STRAY: None and empty where they are what the layout gives."""
+    """FRAME, TEXT_SIZE, CONST_OFFSET and STRAY: None and empty where they are what the layout gives."""
     tasks, text = program.tasks, program.text
     end = max((task.end for task in tasks), default=len(text.frame))
     natural = -(-text.size_bytes // 64) * 64
     values: dict[str, Value] = {
+        "FRAME": text.frame.hex(),
         "TEXT_SIZE": literal(None) if text.size_bytes == end else Hex(text.size_bytes),
         "CONST_OFFSET": literal(None) if program.const_offset == natural else Hex(program.const_offset),
         "STRAY": sequence([sequence([Hex(offset), piece.hex()]) for offset, piece in text.stray], cst.List),
     }
     return {name: [assign(name, literal(value))] for name, value in values.items()}
-
-
-def _template(name: str) -> cst.Module:
-    source = importlib.resources.files("hwx2py.templates").joinpath(name).read_text(encoding="utf-8")
-    return cst.parse_module(source)
-
-
-def _name(statement: cst.CSTNode) -> str | None:
-    """The name that a top-level statement defines; empty for the docstring, None for what has no name."""
-    if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
-        return statement.name.value
-    if isinstance(statement, cst.SimpleStatementLine):
-        first = statement.body[0]
-        if isinstance(first, cst.Assign):
-            target = first.targets[0].target
-            if isinstance(target, cst.Tuple):
-                target = target.elements[0].value
-            return target.value if isinstance(target, cst.Name) else None
-        if isinstance(first, cst.Expr):
-            return ""
-    return None
-
-
-def _replaced(body: Sequence[cst.CSTNode], parts: dict[str, list[cst.CSTNode]]) -> Iterator[cst.CSTNode]:
-    for statement in body:
-        name = _name(statement)
-        if name not in parts:
-            yield statement
-            continue
-        nodes = parts[name]
-        if nodes:
-            yield nodes[0].with_changes(leading_lines=statement.leading_lines)
-            yield from nodes[1:]
-
-
-def _replacements(module: cst.Module) -> dict[str, list[cst.CSTNode]]:
-    """What another template puts in place of the first one's definitions."""
-    return {name: [statement] for statement in module.body if (name := _name(statement))}

@@ -1,4 +1,4 @@
-"""Runs a script in a process of its own, with the ANE's device node played by the emulator at the other end of a socket.
+"""Runs a script in a process of its own, whose device node is played by the emulator at the other end of a socket.
 
 Started by `session` as a plain file; it must not import anything of hwx2py. The device's file descriptor is the
 sparse file of the device memory, so mmap is the real one; ioctl and the opening of device nodes are played.

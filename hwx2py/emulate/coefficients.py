@@ -125,8 +125,7 @@ def _unpack(context: Context, engine: int, planes: list[tuple[int, int]], rows: 
 
 
 def _table_bytes(context: Context, engine: int, size: int, needed: int) -> int:
-    """Bytes before the planes: the first engine's chunk begins with the lookup table; whether others' do, their
-    sizes say."""
+    """Bytes before the planes: the first engine's lookup table; whether others have it too, their sizes say."""
     starts = (0,) if context.get("NE.NonlinearMode") != TABLE else (lut.TABLE_BYTES, 0)[: 2 if engine else 1]
     for start in starts:
         if size == -(-(start + needed) // CHUNK_BYTES) * CHUNK_BYTES:

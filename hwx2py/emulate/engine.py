@@ -85,7 +85,9 @@ class Engine:
                 words = self._fetch(job.bars[0], offset, size, "Header.NextSize")
         self.faults.task = None
         if offset:
-            self.faults.add("dropped-tasks", f"td_count is {job.task_count}, but the chain goes on", "Header.NextPointer")
+            self.faults.add(
+                "dropped-tasks", f"td_count is {job.task_count}, but the chain goes on", "Header.NextPointer"
+            )
 
     def _fetch(self, bar: Bar, offset: int, size: int, register: str) -> memoryview:
         if bar.start + offset + size > bar.buffer.room or size % 4:
@@ -103,7 +105,9 @@ class Engine:
             raise self.faults.hang("cut-stream", what) from error
         nid = self.arch.field("Header.W0.NID")[1].number(task.words[0])
         if index == 0 and nid != BOOTSTRAP_NID:
-            raise self.faults.hang("bootstrap", f"NID is {nid:#x}, the queue waits for {BOOTSTRAP_NID:#x}", "Header.NID")
+            raise self.faults.hang(
+                "bootstrap", f"NID is {nid:#x}, the queue waits for {BOOTSTRAP_NID:#x}", "Header.NID"
+            )
         return task
 
     def _next(self, task: Task) -> tuple[int, int]:

@@ -27,7 +27,9 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         place = [f"task {self.task}"] if self.task is not None else []
         place += [self.register] if self.register else []
-        place += [self.tensor + (f" at byte {self.offset:#x}" if self.offset is not None else "")] if self.tensor else []
+        place += (
+            [self.tensor + (f" at byte {self.offset:#x}" if self.offset is not None else "")] if self.tensor else []
+        )
         return f"fault {self.kind}: {': '.join([*place, self.what])}"
 
 

@@ -1,7 +1,7 @@
 """The neural engines: convolution, products and maxima over channels, pass-through; then scale and last step.
 
-    sum    = convolution (+ bias row), or input + AccBias, or product or maximum over channels, or the input itself
-    result = last step (sum * PostScale), where the last step is nothing, ReLU or a lookup table
+sum    = convolution (+ bias row), or input + AccBias, or product or maximum over channels, or the input itself
+result = last step (sum * PostScale), where the last step is nothing, ReLU or a lookup table
 """
 
 import numpy as np

@@ -54,7 +54,9 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         arguments: a generated script's command line.
     """
     if not program.arch.runs:
-        raise UnsupportedError(f"the virtual ANE runs H13, not {program.arch.name}", hint="`hwx2py archs` lists what works")
+        raise UnsupportedError(
+            f"the virtual ANE runs H13, not {program.arch.name}", hint="`hwx2py archs` lists what works"
+        )
     driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
     script = _template(program, driver)
     try:

@@ -92,9 +92,7 @@ def put(context: Context, elements: np.ndarray) -> None:
     """Takes the result, as element bits (groups, channels, height, width), to where the task wants it."""
     kind, stored = context.get("L2.ResultType"), bool(context.get("TileDMADst.DMAConfig.En"))
     if kind not in (STAYS, STAYS_AND_STORED, STORED) or stored != (kind != STAYS):
-        raise context.refuse(
-            "L2.ResultType", f"it does not go with a result DMA that is {'on' if stored else 'off'}"
-        )
+        raise context.refuse("L2.ResultType", f"it does not go with a result DMA that is {'on' if stored else 'off'}")
     if kind != STORED:
         if elements.itemsize != 2 or context.get("L2.ResultCfg.DMAInterleave") != 1:
             raise context.refuse("L2.ResultCfg.DMAInterleave", "only plain float16 results were seen to stay in L2")
@@ -103,15 +101,11 @@ def put(context: Context, elements: np.ndarray) -> None:
         registers = context.registers
         bar = context.bar(registers.header("WBase"), bool(registers.header("WBE")), "Header.WBase", "the result")
         shape = Shape(*elements.shape)
-        layout = _memory_layout(
-            context, "TileDMADst.BaseAddr", "TileDMADst.", "TileDMADst.Fmt", "Common.OutFmt", shape
-        )
+        layout = _memory_layout(context, "TileDMADst.BaseAddr", "TileDMADst.", "TileDMADst.Fmt", "Common.OutFmt", shape)
         context.write(bar, layout, elements, "TileDMADst.BaseAddr")
 
 
-def _memory_layout(
-    context: Context, base: str, prefix: str, form: str, element: str, shape: Shape
-) -> Layout:
+def _memory_layout(context: Context, base: str, prefix: str, form: str, element: str, shape: Shape) -> Layout:
     support.check(context, support.MEMORY, form)
     code = context.get(element)
     if context.get(f"{form}.MemFmt") != MEMORY_FORMAT.get(code):

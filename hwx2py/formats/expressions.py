@@ -6,7 +6,7 @@ with its line.
 
 import ast
 import operator
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import RegisterError, ScriptError
@@ -135,10 +135,11 @@ class Reader:
     Args:
         known: the registers, see `registers`.
         bars: buffer name -> BAR.
+        single_slots: slots whose records write one register each.
     """
 
-    def __init__(self, known: Mapping[str, Known], bars: Mapping[str, int]):
-        self.known, self.bars = known, bars
+    def __init__(self, known: Mapping[str, Known], bars: Mapping[str, int], single_slots: Collection[int]):
+        self.known, self.bars, self.single_slots = known, bars, single_slots
 
     def line(self, node: ast.expr, names: Mapping[str, Any]) -> Line:
         """A line of a task: `Block.Register(...)`, `Block.Register[3](...)` or `Burst(...)`."""
@@ -167,7 +168,7 @@ class Reader:
             elif field.kind == "bar" and isinstance(given, str):
                 given = self._bar(keyword.value, given)
             word = word & ~field.mask | self._encoded(keyword.value, field, given)
-        item = Pending(known.address + 4 * index, word, slot, known.row.alone)
+        item = Pending(known.address + 4 * index, word, slot, known.row.alone or slot in self.single_slots)
         return Line(item, known.header, tuple(follows))
 
     def _target(self, node: ast.expr) -> tuple[Known, int]:
@@ -214,8 +215,11 @@ class Form:
     def __init__(self, node: ast.FunctionDef, reader: Reader):
         self.reader = reader
         arguments = node.args
-        if arguments.args or arguments.vararg or arguments.kwarg or len(arguments.kw_defaults) != len(
-            [default for default in arguments.kw_defaults if default is not None]
+        if (
+            arguments.args
+            or arguments.vararg
+            or arguments.kwarg
+            or len(arguments.kw_defaults) != len([default for default in arguments.kw_defaults if default is not None])
         ):
             raise fail(node, f"{node.name} takes more than parameters with defaults")
         self.defaults = {
@@ -236,7 +240,7 @@ class Form:
     def task(self, call: ast.Call) -> list[Line]:
         """The lines of the task that a call makes."""
         given = {keyword.arg: value(keyword.value) for keyword in call.keywords}
-        if call.args or (unknown := next((name for name in given if name not in self.defaults), None)):
+        if call.args or given.keys() - self.defaults.keys():
             raise fail(call, f"`{ast.unparse(call.func)}` takes {', '.join(self.defaults) or 'nothing'} by name")
         if not given:
             return self.lines
@@ -259,4 +263,3 @@ def parse(source: bytes) -> ast.Module:
         raise ScriptError(f"no Python: {error.msg}", where=f"line {error.lineno}") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise ScriptError(f"no Python: {error}") from error
-

@@ -57,7 +57,7 @@ def load(source: bytes, name: str, path: str) -> Program:
     arch, tensors, kernel_rows = _tables(names)
     bars = {label: number for number, label in arch.fixed_bars.items()}
     bars |= {row[0]: row[1] for row in kernel_rows} | {tensor.name: tensor.bar for tensor in tensors}
-    drafts = _drafts(tree, Reader(registers(tree), bars))
+    drafts = _drafts(tree, Reader(registers(tree), bars, arch.single_slots))
     data = _data(names, path)
     const, rest = _expanded(value(_need(names, "CONST")), data, names["CONST"])
     kernels = []
@@ -209,5 +209,3 @@ def _provenance(tree: ast.Module) -> tuple[str, tuple[str, ...], tuple[str, ...]
     lines = (ast.get_docstring(tree) or "").splitlines()
     compiler = next((line[len("Compiler: ") : -1] for line in lines if line.startswith("Compiler: ")), "")
     return "" if compiler.startswith("not named") else compiler, (), ()
-
-

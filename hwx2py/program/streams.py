@@ -12,7 +12,6 @@ An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
@@ -290,31 +289,26 @@ class Records:
             yield SLOT_RELATIVE | slot << 23 | (len(words) - 1) << 15 | words[0], len(words)
             return
 
-        @cache
-        def fewest(start: int) -> tuple[int, int]:
-            """(records from here on, end of the first one)."""
-            if start == len(words):
-                return 0, start
+        # For each start, from the last one back: (records from there on, end of the first one, whether it scatters).
+        best = [(0, len(words), False)] * (len(words) + 1)
+        for start in reversed(range(len(words))):
             run = start + 1
             while run < len(words) and words[run] == words[run - 1] + 1 and run - start < 64:
                 run += 1
             reach = start + 1
             while reach < len(words) and words[reach] <= words[start] + 16:
                 reach += 1
-            dense, scatter = fewest(run)[0] + 1, fewest(reach)[0] + 1
-            if reach == start + 1 or dense < scatter or (dense == scatter and run > start + 1):
-                return dense, run
-            return scatter, -reach
-
+            dense, scatter = best[run][0] + 1, best[reach][0] + 1
+            dense_wins = reach == start + 1 or dense < scatter or (dense == scatter and run > start + 1)
+            best[start] = (dense, run, False) if dense_wins else (scatter, reach, True)
         start = 0
         while start < len(words):
-            end = fewest(start)[1]
-            if end > 0:
-                yield (end - start - 1) << 15 | words[start], end - start
-            else:
-                end = -end
+            _, end, scatters = best[start]
+            header = (end - start - 1) << 15 | words[start]
+            if scatters:
                 mask = sum(1 << (word - words[start] - 1) for word in words[start + 1 : end])
-                yield SCATTER | mask << 15 | words[start], end - start
+                header = SCATTER | mask << 15 | words[start]
+            yield header, end - start
             start = end
 
 

@@ -70,7 +70,7 @@ HEADER = Block("Header", 0x00, 11, "task descriptor header", (
         F("DstLoc",          29, 29, "the result goes to DRAM", HWX),
         F("TQDis",           31, 31, "task queue disabled", AR))),
     R("W7", 0x1c, "where the next task lies", (
-        F("NextPointer",     31,  0, "byte offset of the next task in the text; 0 ends the chain", AR, kind="layout"),)),
+        F("NextPointer",     31,  0, "byte offset of the next task in the text; 0 is none", AR, kind="layout"),)),
     R("W8", 0x20, "buffers that the task reads and writes", (
         *_bar("RBase0", "RBE0",  0, "source 1"),
         *_bar("RBase1", "RBE1",  6, "source 2"),
@@ -363,7 +363,7 @@ def _stream_config(name: str, offset: int, of: str, source: str, confidence: str
 
 def _stream_base(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
     return R(name, offset, f"where {of} begin in the coefficient BAR", (
-        F("Addr",            31,  6, f"offset of {of} from the BAR, bytes", source, kind="address"),), count, confidence)
+        F("Addr",            31,  6, f"offset of {of} in the BAR, bytes", source, kind="address"),), count, confidence)
 
 
 def _stream_size(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:

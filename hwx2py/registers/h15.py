@@ -308,6 +308,7 @@ ARCHITECTURE = Architecture(
     program_kind=4,
     first_tensor_bar=6,
     fixed_bars={0: "text", 1: "const", 4: "dma-config"},
+    single_slots=(4,),
     carries_state=False,
     confidence="medium",
     evidence="decoded compiler streams of small networks, compared with H14 and H16 twins; none was run",

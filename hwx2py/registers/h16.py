@@ -290,6 +290,7 @@ ARCHITECTURE = Architecture(
     program_kind=4,
     first_tensor_bar=6,
     fixed_bars={0: "text", 1: "const", 4: "dma-config"},
+    single_slots=(4,),
     carries_state=False,
     confidence="medium",
     evidence="decoded and raw compiler streams of small networks, every word compared with the rows; none was run",

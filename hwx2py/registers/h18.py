@@ -122,6 +122,7 @@ ARCHITECTURE = Architecture(
     program_kind=4,
     first_tensor_bar=6,
     fixed_bars={0: "text", 1: "const", 4: "dma-config"},
+    single_slots=(4,),
     carries_state=False,
     confidence="low",
     evidence="one decoded compiler stream; the stream known for the M6 is not counted: its NE block differs",

@@ -67,6 +67,7 @@ ARCHITECTURE = Architecture(
     program_kind=4,
     first_tensor_bar=6,
     fixed_bars={0: "text", 1: "const", 4: "dma-config"},
+    single_slots=(4,),
     carries_state=False,
     confidence="low",
     evidence="nothing real at hand: tables only, tested with streams of the project's own encoder",

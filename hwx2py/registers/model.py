@@ -179,6 +179,7 @@ class Architecture:
         program_kind: kind of the thread command that describes the program.
         first_tensor_bar: the lowest BAR or slot that a tensor can have.
         fixed_bars: BARs or slots whose meaning is fixed.
+        single_slots: slots whose records write one register each.
         carries_state: True where a register keeps its value from task to task; False where every task starts from
             the compiler's start image.
         confidence: of the table as a whole.
@@ -199,6 +200,7 @@ class Architecture:
         program_kind: int,
         first_tensor_bar: int,
         fixed_bars: Mapping[int, str],
+        single_slots: tuple[int, ...] = (),
         carries_state: bool,
         confidence: str,
         evidence: str,
@@ -207,7 +209,8 @@ class Architecture:
         self.name, self.cpusubtype, self.chips, self.stream = name, cpusubtype, chips, stream
         self.header, self.dtid_flag, self.blocks = header, dtid_flag, blocks
         self.program_kind, self.first_tensor_bar, self.fixed_bars = program_kind, first_tensor_bar, fixed_bars
-        self.carries_state, self.confidence, self.evidence, self.runs = carries_state, confidence, evidence, runs
+        self.single_slots, self.carries_state = single_slots, carries_state
+        self.confidence, self.evidence, self.runs = confidence, evidence, runs
 
     @property
     def header_words(self) -> int:
@@ -235,9 +238,14 @@ class Architecture:
             found = self._by_address[address] = self._unnamed(address)
         return found
 
-    def is_named(self, address: int) -> bool:
-        """Whether the table has a row for this address."""
-        return self.locate(address).block.name != UNKNOWN and not self.locate(address).register.name.startswith("Unk")
+    def has_row(self, address: int) -> bool:
+        """Whether the table has a row for this address, named or not."""
+        location = self.locate(address)
+        return location.register in location.block.registers
+
+    def writes_alone(self, address: int, slot: int | None) -> bool:
+        """Whether the compiler gives this write a record of its own."""
+        return self.locate(address).register.alone or slot in self.single_slots
 
     def _unnamed(self, address: int) -> Location:
         for block in self.blocks:
