@@ -75,6 +75,14 @@ def table(context: Context) -> lut.Table:
     return found
 
 
+class Plane(NamedTuple):
+    """Output channels that lie side by side in a chunk: the first of them, how many, and the room for each row."""
+
+    first: int
+    channels: int
+    lanes: int
+
+
 def kernel(context: Context, groups: int, channels: int) -> Kernel:
     """Fetches and unpacks the kernel of a convolution.
 
@@ -83,55 +91,79 @@ def kernel(context: Context, groups: int, channels: int) -> Kernel:
         groups: groups of the convolution.
         channels: input channels that an output channel reads.
     """
-    width = lanes(context)
     outputs = context.get("Common.Cout")
     window = context.get("Common.Kh"), context.get("Common.Kw")
-    rows = channels * window[0] * window[1] + bool(context.get("NE.BiasMode"))
-    tiles = _tiles(context, groups, outputs, width)
+    has_bias = bool(context.get("NE.BiasMode"))
+    rows = channels * window[0] * window[1] + has_bias
     weights = np.zeros((groups * outputs, rows))
-    for engine, planes in tiles.items():
-        _unpack(context, engine, planes, rows, weights)
-    bias = weights[:, 0] if context.get("NE.BiasMode") else np.zeros(groups * outputs)
-    weights = weights[:, -channels * window[0] * window[1] :]
-    return Kernel(weights.reshape(groups, outputs, channels, *window), bias.reshape(groups, outputs))
+    for engine, planes in enumerate(_planes(context, groups, outputs, rows)):
+        if planes:
+            _unpack(context, engine, planes, rows, weights)
+    bias = weights[:, 0] if has_bias else np.zeros(groups * outputs)
+    return Kernel(weights[:, has_bias:].reshape(groups, outputs, channels, *window), bias.reshape(groups, outputs))
 
 
-def _tiles(context: Context, groups: int, outputs: int, width: int) -> dict[int, list[tuple[int, int]]]:
-    """For each engine its planes in order: (first output channel, channels)."""
-    count = engines(context)
-    planes = -(-outputs // width)
-    if groups > 1 and (outputs % width or planes % count):
-        raise context.refuse(
-            "Common.NumGroups", "how the planes of a grouped kernel lie on the engines is open unless they fill them"
-        )
-    found: dict[int, list[tuple[int, int]]] = {}
-    for group in range(groups):
-        for plane in range(planes):
-            first = plane * width
-            size = min(width, outputs - first)
-            found.setdefault(plane % count, []).append((group * outputs + first, size))
+def _planes(context: Context, groups: int, outputs: int, rows: int) -> list[list[Plane]]:
+    """For each engine its planes in order.
+
+    Planes of equal width go round the engines. Where the last round is not full, the compiler may instead share its
+    channels out evenly, in narrower planes; which of the two it did, the sizes of the chunks say.
+    """
+    count, width = engines(context), lanes(context)
+    if groups > 1 and outputs % (width * count):
+        why = "how the planes of a grouped kernel lie on the engines is open unless they fill them"
+        raise context.refuse("Common.NumGroups", why)
+    whole = outputs - outputs % (width * count)
+    rest = outputs - whole
+    packings = [_dealt(groups * outputs, width, count, 0)]
+    if rest and rest % count == 0:
+        narrow = _dealt(rest, rest // count, count, whole)
+        packings.append([a + b for a, b in zip(_dealt(whole, width, count, 0), narrow)])
+    for packing in packings:
+        if all(_fits(context, engine, planes, rows) for engine, planes in enumerate(packing) if planes):
+            return packing
+    needed = [_bytes(planes, rows) for planes in packings[0]]
+    sizes = context.registers.word("KernelDMASrc.CoeffBfrSize")
+    raise context.refuse_value(
+        "KernelDMASrc.CoeffBfrSize[0]", sizes, f"its planes need {needed[0]} bytes; other packings are not understood"
+    )
+
+
+def _dealt(outputs: int, width: int, count: int, first: int) -> list[list[Plane]]:
+    """Planes of one width, dealt out to the engines in turn."""
+    found: list[list[Plane]] = [[] for _ in range(count)]
+    for number, start in enumerate(range(0, outputs, width)):
+        found[number % count].append(Plane(first + start, min(width, outputs - start), width))
     return found
 
 
-def _unpack(context: Context, engine: int, planes: list[tuple[int, int]], rows: int, weights: np.ndarray) -> None:
+def _bytes(planes: list[Plane], rows: int) -> int:
+    return sum(plane.lanes for plane in planes) * rows * HALF
+
+
+def _fits(context: Context, engine: int, planes: list[Plane], rows: int) -> bool:
+    return _table_bytes(context, engine, _bytes(planes, rows)) is not None
+
+
+def _table_bytes(context: Context, engine: int, needed: int) -> int | None:
+    """Bytes before the planes, as the chunk's size says: none, or a lookup table; None where neither fits.
+
+    The first engine's chunk begins with the table where there is one.
+    """
+    size = context.word("KernelDMASrc.CoeffBfrSize", engine)
+    if context.get("NE.NonlinearMode") != TABLE:
+        starts = [0]
+    else:
+        starts = [lut.TABLE_BYTES] if engine == 0 else [lut.TABLE_BYTES, 0]
+    return next((start for start in starts if size == -(-(start + needed) // CHUNK_BYTES) * CHUNK_BYTES), None)
+
+
+def _unpack(context: Context, engine: int, planes: list[Plane], rows: int, weights: np.ndarray) -> None:
     """Puts an engine's planes into `weights`, (outputs, rows)."""
-    width = lanes(context)
-    needed = len(planes) * rows * width * HALF
     chunk = _chunk(context, engine)
-    start = _table_bytes(context, engine, len(chunk), needed)
-    values = numbers.load(np.frombuffer(chunk[start : start + needed], "<f2"))
-    for (first, size), plane in zip(planes, values.reshape(len(planes), rows, width)):
-        weights[first : first + size] = plane[:, :size].T
-
-
-def _table_bytes(context: Context, engine: int, size: int, needed: int) -> int:
-    """Bytes before the planes: the first engine's lookup table; whether others have it too, their sizes say."""
-    starts = (0,) if context.get("NE.NonlinearMode") != TABLE else (lut.TABLE_BYTES, 0)[: 2 if engine else 1]
-    for start in starts:
-        if size == -(-(start + needed) // CHUNK_BYTES) * CHUNK_BYTES:
-            return start
-    register = f"KernelDMASrc.CoeffBfrSize[{engine}]"
-    found = context.registers.word("KernelDMASrc.CoeffBfrSize", engine)
-    raise context.refuse_value(
-        register, found, f"the engine's planes need {needed} bytes, and another packing than that is not understood"
-    )
+    position = _table_bytes(context, engine, _bytes(planes, rows)) or 0
+    for plane in planes:
+        size = rows * plane.lanes * HALF
+        values = numbers.load(np.frombuffer(chunk[position : position + size], "<f2"))
+        weights[plane.first : plane.first + plane.channels] = values.reshape(rows, plane.lanes)[:, : plane.channels].T
+        position += size

@@ -90,11 +90,9 @@ def _computed(context: Context, operation, elements: np.ndarray) -> np.ndarray:
 
 
 def _passed(context: Context, values: np.ndarray) -> np.ndarray:
-    channels, lanes = context.get("Common.Cin"), coefficients.lanes(context)
+    channels = context.get("Common.Cin")
     if context.get("Common.Cout") != channels:
         raise context.refuse("Common.Cout", f"{channels} channels are passed through")
-    if context.get("Common.UnicastEn") and context.get("Common.UnicastCin") != lanes:
-        raise context.refuse("Common.UnicastCin", f"a plane of {lanes} channels is passed through")
     return values
 
 

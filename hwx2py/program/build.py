@@ -1,11 +1,11 @@
 """Building a text from tasks that have no place yet: the inverse of decoding, for programs that are written by hand."""
 
 from array import array
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ..errors import StreamError
-from ..registers.model import Architecture
+from ..errors import RegisterError, StreamError
+from ..registers.model import Architecture, compose
 from .streams import STREAMS, Explicit, Pending, Text, encode_writes
 
 
@@ -23,6 +23,47 @@ class Draft(NamedTuple):
     items: Sequence[Pending | Explicit]
     follows: frozenset[str] = frozenset()
     at: int | None = None
+
+
+def header(arch: Architecture, words: Mapping[str, Mapping[str, Any] | int], dtid: int | None = None) -> list[int]:
+    """Header words from field values: `{"W0": {"TID": 1}, "W6": 0x30009800}`; words that are left out are 0.
+
+    Args:
+        arch: the architecture.
+        words: header word -> its fields, or the whole word.
+        dtid: the DTID word; None for a header without one.
+    """
+    known = [register.name for register in arch.header.registers]
+    if unknown := next((name for name in words if name not in known), None):
+        raise RegisterError(f"{arch.name} has no header word {unknown}")
+    values = []
+    for register in arch.header.registers[: arch.header_words]:
+        given = words.get(register.name, 0)
+        values.append(given if isinstance(given, int) else compose(register, **given))
+    return values if dtid is None else [*values, dtid]
+
+
+def write(
+    arch: Architecture, name: str, word: int = 0, *, index: int = 0, slot: int | None = None, **fields: Any
+) -> Pending:
+    """A register write from field values.
+
+    Args:
+        arch: the architecture.
+        name: `Block.Register`.
+        word: bits to start from.
+        index: of the register in an array.
+        slot: the BAR slot that a base address is relative to.
+        fields: field values, as `Field.encode` takes them.
+
+    Raises:
+        RegisterError: no such register or field, or a value that does not fit.
+    """
+    register = arch.register(name)
+    if register is None or not 0 <= index < register.count:
+        raise RegisterError(f"{arch.name} has no register {name}" + (f"[{index}]" if index else ""))
+    address = arch.address(name, index)
+    return Pending(address, compose(register, word, **fields), slot, arch.writes_alone(address, slot))
 
 
 def lay_out(
