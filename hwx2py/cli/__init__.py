@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import HwxError
 
 #: Commands in the order in which the help shows them; each is a module of this package with an object `command`.
-COMMANDS = ("convert", "info", "dump", "emulate", "passes")
+COMMANDS = ("convert", "info", "dump", "diff", "emulate", "passes")
 
 
 class _Commands(DefaultGroup):

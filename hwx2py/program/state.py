@@ -23,6 +23,10 @@ class Registers:
         address = self.arch.address(name, index)
         return None if address is None else self._values.get(address)
 
+    def word_at(self, address: int) -> int | None:
+        """The word at a byte address; None where it was never written."""
+        return self._values.get(address)
+
     def number(self, name: str) -> int | None:
         """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
         found = self.arch.field(name)

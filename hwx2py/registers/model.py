@@ -279,6 +279,10 @@ class Architecture:
         """Address and row of `Block.Field` or `Block.Register.Field`; None where this architecture has none."""
         return self._by_name.get(name)
 
+    def short_fields(self) -> list[str]:
+        """Every `Block.Field` of the register blocks that is no other register's too, in table order."""
+        return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
+
     @functools.cached_property
     def _registers(self) -> dict[str, tuple[int, Register]]:
         return {

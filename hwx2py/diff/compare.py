@@ -1,0 +1,130 @@
+"""The whole comparison, level by level."""
+
+from collections.abc import Sequence
+
+from ..container.image import Image
+from ..program.describe import Operation, operation
+from ..program.model import Program, Tensor
+from ..program.state import walk
+from . import coefficients
+from .align import Pair, align
+from .model import BARS, IDENTITY, LAYOUT, Change, Report, TaskDifference
+from .registers import Side, compare_across, compare_tasks
+
+
+def compare(a: Program, b: Program, images: tuple[Image | None, Image | None] = (None, None)) -> Report:
+    """Compares two programs.
+
+    Args:
+        a: the first program.
+        b: the second.
+        images: their containers, where they have one.
+    """
+    operations = [_operations(program) for program in (a, b)]
+    pairs = align(*operations)
+    return Report(
+        a=a.origin.name,
+        b=b.origin.name,
+        identity=tuple(_identity(a, b)),
+        container=tuple(_container(a, b, images)),
+        tensors=tuple(_tensors(a, b)),
+        tasks=tuple(_tasks(a, b, pairs, operations)),
+        coefficients=coefficients.compare(a, b),
+        notes=tuple(_notes(a, b, images)),
+    )
+
+
+def _operations(program: Program) -> list[Operation]:
+    names = program.buffer_names()
+    return [operation(registers, names) for registers in walk(program.arch, program.tasks)]
+
+
+def _identity(a: Program, b: Program) -> list[Change]:
+    found = []
+    if a.arch.name != b.arch.name:
+        found.append(Change("architecture", a.arch.name, b.arch.name))
+    if a.origin.compiler != b.origin.compiler:
+        found.append(Change("compiler", a.origin.compiler or None, b.origin.compiler or None, IDENTITY))
+    one, two = (dict.fromkeys(program.origin.flags) for program in (a, b))
+    lone = [" ".join(flag for flag in side if flag not in other) for side, other in ((one, two), (two, one))]
+    if any(lone):
+        found.append(Change("flags", lone[0] or None, lone[1] or None, IDENTITY))
+    return found
+
+
+def _container(a: Program, b: Program, images: tuple[Image | None, Image | None]) -> list[Change]:
+    facts = [_facts(program, image) for program, image in zip((a, b), images)]
+    names = dict.fromkeys([*facts[0], *facts[1]])
+    return [
+        Change(name, facts[0].get(name), facts[1].get(name), LAYOUT)
+        for name in names
+        if facts[0].get(name) != facts[1].get(name) and all((name in side) or image for side, image in
+                                                            zip(facts, images))
+    ]  # fmt: skip
+
+
+def _facts(program: Program, image: Image | None) -> dict[str, str]:
+    """What is known of a container, by name."""
+    facts = {"text size": f"{program.text.size_bytes:#x}", "coefficients at": f"{program.const_offset:#x}"}
+    if image:
+        for section in image.sections():
+            name, count = "section " + ",".join(section.name), 2
+            while name in facts:
+                name, count = f"section {','.join(section.name)} ({count})", count + 1
+            facts[name] = f"{section.fields.size_bytes:#x} bytes at {section.fields.address:#x}"
+    return facts
+
+
+def _tensors(a: Program, b: Program) -> list[Change]:
+    one, two = ({tensor.name: tensor for tensor in program.tensors} for program in (a, b))
+    found = []
+    for name in dict.fromkeys([*one, *two]):
+        if name not in one or name not in two:
+            found.append(Change(f"tensor {name}", *(_brief(side.get(name)) for side in (one, two))))
+            continue
+        for fact in ("role", "shape", "strides", "dtype", "size_bytes"):
+            values = getattr(one[name], fact), getattr(two[name], fact)
+            if values[0] != values[1]:
+                found.append(Change(f"tensor {name}: {fact}", *values))
+    moved = [name for name in one if name in two and one[name].bar != two[name].bar]
+    if moved:
+        texts = (", ".join(f"{name} {side[name].bar}" for name in moved) for side in (one, two))
+        found.append(Change("BARs", *texts, BARS))
+    return found
+
+
+def _brief(tensor: Tensor | None) -> str | None:
+    return tensor and f"{tensor.role} {tensor.shape}, BAR {tensor.bar}"
+
+
+def _tasks(
+    a: Program, b: Program, pairs: Sequence[Pair], operations: Sequence[Sequence[Operation]]
+) -> list[TaskDifference]:
+    compare_two = compare_tasks if a.arch.name == b.arch.name else compare_across
+    names = a.buffer_names(), b.buffer_names()
+    walks = walk(a.arch, a.tasks), walk(b.arch, b.tasks)
+    found = []
+    for one, two in pairs:
+        sides = [
+            None if index is None else Side(next(registers), index, known)
+            for index, registers, known in zip((one, two), walks, names)
+        ]
+        does = ["" if index is None else side[index].sentence for index, side in zip((one, two), operations)]
+        changes = compare_two(*sides) if None not in sides else ()
+        if changes or None in sides:
+            found.append(TaskDifference(one, two, *does, changes))
+    return found
+
+
+def _notes(a: Program, b: Program, images: tuple[Image | None, Image | None]) -> list[str]:
+    notes = [f"{program.origin.name}: {note}" for program in (a, b) for note in program.origin.notes]
+    if (images[0] is None) != (images[1] is None):
+        lacking = a if images[0] is None else b
+        notes.append(f"{lacking.origin.name} has no container: sections and addresses are not compared")
+    if a.arch.name != b.arch.name:
+        both = len([name for name in a.arch.short_fields() if b.arch.field(name)])
+        notes.append(
+            f"{a.arch.name} and {b.arch.name} differ: compared by field name, as far as both have one and wrote it "
+            f"({both} of {len(a.arch.short_fields())} fields); headers, BARs and absent writes are not compared"
+        )
+    return notes
