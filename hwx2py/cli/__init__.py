@@ -13,8 +13,22 @@ from click_default_group import DefaultGroup
 from .. import __version__
 from ..errors import HwxError
 
-#: Commands in the order in which the help shows them; each is a module of this package with an object `command`.
-COMMANDS = ("convert", "info", "dump", "diff", "emulate", "passes")
+#: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
+#: object `command`. The help is made from this table, so that it imports none of them.
+COMMANDS = {
+    "convert": "An .hwx, .anec or script as a Python script",
+    "info": "Container, tensors with BARs, a line for each task",
+    "dump": "Every register of every task, by field",
+    "diff": "Two programs compared, noise told apart",
+    "graph": "The program as a picture",
+    "clean": "A cleaned program, back in its .hwx",
+    "anec": "A file that libane runs (H13)",
+    "assemble": "An edited script, back into an .hwx",
+    "emulate": "Run on a virtual ANE (H13)",
+    "experiment": "Scripts that settle the 0.0 of macOS 14",
+    "passes": "The cleaning passes and their reasons",
+    "archs": "The architectures and what works",
+}
 
 
 class _Commands(DefaultGroup):
@@ -26,6 +40,10 @@ class _Commands(DefaultGroup):
             ctx.arg0 = name
             name = self.default_cmd_name
         return importlib.import_module(f".{name}", __package__).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(

@@ -1,16 +1,21 @@
 """`hwx2py diff`."""
 
-import json
+from typing import TYPE_CHECKING
 
 import click
 
-from ..program.model import Program
 from .files import check_output, load_program, write_output
+
+if TYPE_CHECKING:
+    from ..program.model import Program
 
 FORMATS = ("text", "json", "markdown", "html")
 
 
-@click.command(epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise")
+@click.command(
+    short_help="Two programs compared, noise told apart",
+    epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise",
+)
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to show it.")
@@ -45,7 +50,7 @@ def command(first: str, second: str, form: str, output: str | None, ignore: str 
     return 0 if shown.is_empty else 1
 
 
-def _verdict(found, programs: tuple[Program, Program]) -> str:
+def _verdict(found, programs: tuple["Program", "Program"]) -> str:
     """Whether the two compute the same; also whether what is left is what the cleaning passes remove."""
     from .. import diff, passes
 
@@ -62,8 +67,10 @@ def _verdict(found, programs: tuple[Program, Program]) -> str:
     )
 
 
-def _rendered(form: str, shown, verdict: str, programs: tuple[Program, Program]) -> str:
+def _rendered(form: str, shown, verdict: str, programs: tuple["Program", "Program"]) -> str:
     if form == "json":
+        import json
+
         return json.dumps(_data(shown) | {"verdict": verdict}, indent=2) + "\n"
     if form == "html":
         from .. import report

@@ -1,6 +1,5 @@
 """`hwx2py dump`."""
 
-import json
 from collections.abc import Iterator
 
 import click
@@ -29,6 +28,8 @@ def command(path: str, task: int | None, as_json: bool, arch: str | None) -> Non
 
 def _json(arch: str, entries: Iterator[dict]) -> Iterator[str]:
     """One object, a task a line."""
+    import json
+
     yield f'{{"arch": {json.dumps(arch)}, "tasks": ['
     previous = None
     for entry in entries:

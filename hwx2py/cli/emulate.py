@@ -1,7 +1,5 @@
 """`hwx2py emulate`."""
 
-import json
-
 import click
 
 from .files import load_program, write_output
@@ -47,6 +45,8 @@ def command(path: str, trace: str | None, **options: object) -> int:
     if trace == "-":
         click.echo("\n".join(emulate.as_lines(result.steps)))
     elif trace:
+        import json
+
         write_output(trace, [json.dumps(emulate.as_data(result.steps), indent=2).encode()], [path])
     for fault in result.faults:
         click.echo(str(fault), err=True)

@@ -1,22 +1,25 @@
 """Reading inputs and writing outputs, for the commands."""
 
 import contextlib
-import difflib
 import os
-import tempfile
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..program.model import Program
+
+if TYPE_CHECKING:
+    from ..program.model import Program
 
 
-def load_program(path: str, arch: str | None = None) -> Program:
+def load_program(path: str, arch: str | None = None) -> "Program":
     """The program in a file; a name that is no file but nearly a command gets a hint."""
     from .. import formats
     from ..registers import by_name
     from . import COMMANDS
 
     if not os.path.exists(path):
+        import difflib
+
         near = difflib.get_close_matches(path, COMMANDS, 1)
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
     return formats.load(path, by_name(arch) if arch else None)
@@ -33,6 +36,8 @@ def write_output(path: str, pieces: Iterable[bytes | memoryview], inputs: Iterab
     Raises:
         UsageError: the target is an input or a directory, or cannot be written.
     """
+    import tempfile
+
     check_output(path, inputs)
     folder = os.path.dirname(path) or "."
     try:

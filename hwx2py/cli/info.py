@@ -1,8 +1,5 @@
 """`hwx2py info`."""
 
-import json
-import textwrap
-
 import click
 
 from .files import load_program
@@ -23,10 +20,17 @@ def command(path: str, as_json: bool, arch: str | None) -> None:
     program = load_program(path, arch)
     image = formats.image_of(path) if program.origin.form == "hwx" else None
     found = info.summary(program, image)
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_text(found)))
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo("\n".join(_text(found)))
 
 
 def _text(found: dict) -> list[str]:
+    import textwrap
+
     lines = [
         f"{found['file']}: {found['format']}, {found['size_bytes']} bytes",
         f"architecture  {found['arch']} ({', '.join(found['chips'])})",

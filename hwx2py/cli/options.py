@@ -1,10 +1,12 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from ..program.model import Program
+if TYPE_CHECKING:
+    from ..program.model import Program
 
 arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
@@ -19,8 +21,8 @@ def pass_options(function: Callable) -> Callable:
 
 
 def apply_passes(
-    program: Program, *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]
-) -> tuple[Program, list[str]]:
+    program: "Program", *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]
+) -> tuple["Program", list[str]]:
     """Runs the passes that the options ask for, and shows what they did on standard error.
 
     Returns:

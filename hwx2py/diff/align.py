@@ -1,6 +1,5 @@
 """Which task of one program belongs to which of the other: by what they do, in order."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -33,9 +32,14 @@ def align(a: Sequence[Operation], b: Sequence[Operation]) -> list[Pair]:
 
 
 def _middle(one: list[tuple[str, ...]], two: list[tuple[str, ...]], start: int) -> list[Pair]:
+    if not one or not two:
+        opcodes = [("delete", 0, len(one), 0, 0), ("insert", 0, 0, 0, len(two))]
+    else:
+        import difflib
+
+        opcodes = difflib.SequenceMatcher(None, one, two, autojunk=len(one) > 2000).get_opcodes()
     pairs: list[Pair] = []
-    matcher = difflib.SequenceMatcher(None, one, two, autojunk=len(one) > 2000)
-    for kind, a, a_end, b, b_end in matcher.get_opcodes():
+    for kind, a, a_end, b, b_end in opcodes:
         if kind == "equal":
             pairs += zip(range(a, a_end), range(b, b_end))
         elif kind == "replace":

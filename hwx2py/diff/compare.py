@@ -20,6 +20,7 @@ def compare(a: Program, b: Program, images: tuple[Image | None, Image | None] = 
         b: the second.
         images: their containers, where they have one.
     """
+    a, b, renamed = _named_alike(a, b)
     operations = [_operations(program) for program in (a, b)]
     pairs = align(*operations)
     return Report(
@@ -30,8 +31,33 @@ def compare(a: Program, b: Program, images: tuple[Image | None, Image | None] = 
         tensors=tuple(_tensors(a, b)),
         tasks=tuple(_tasks(a, b, pairs, operations)),
         coefficients=coefficients.compare(a, b),
-        notes=tuple(_notes(a, b, images)),
+        notes=(*renamed, *_notes(a, b, images)),
     )
+
+
+def _named_alike(a: Program, b: Program) -> tuple[Program, Program, tuple[str, ...]]:
+    """Names for the tensors of a side that has none: those of the other side's with the same role and BAR order."""
+    if _is_nameless(a) == _is_nameless(b):
+        return a, b, ()
+    nameless, named = (a, b) if _is_nameless(a) else (b, a)
+    names = {}
+    for role in ("input", "output"):
+        sides = [sorted((t for t in side.tensors if t.role == role), key=_bar) for side in (nameless, named)]
+        if len(sides[0]) != len(sides[1]):
+            return a, b, ()
+        names.update((one.name, two.name) for one, two in zip(*sides))
+    tensors = tuple(tensor._replace(name=names.get(tensor.name, tensor.name)) for tensor in nameless.tensors)
+    note = f"{nameless.origin.name} names no tensors: " + ", ".join(f"{x} is taken for {y}" for x, y in names.items())
+    nameless = nameless._replace(tensors=tensors)
+    return (nameless, named, (note,)) if _is_nameless(a) else (named, nameless, (note,))
+
+
+def _bar(tensor: Tensor) -> int:
+    return tensor.bar
+
+
+def _is_nameless(program: Program) -> bool:
+    return all(tensor.name == f"bar{tensor.bar}" for tensor in program.tensors if tensor.shape)
 
 
 def _operations(program: Program) -> list[Operation]:

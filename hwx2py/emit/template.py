@@ -13,13 +13,14 @@ Statements = Sequence[cst.CSTNode]
 
 def module(stream: str) -> cst.Module:
     """The template for a stream's scripts."""
-    base = _read("script.py")
+    base = read("script.py")
     for name in OVERRIDES[stream]:
-        base = base.with_changes(body=replaced(base.body, _overrides(base, _read(name))))
+        base = base.with_changes(body=replaced(base.body, _overrides(base, read(name))))
     return base
 
 
-def _read(name: str) -> cst.Module:
+def read(name: str) -> cst.Module:
+    """A template by its file name."""
     source = importlib.resources.files("hwx2py.templates").joinpath(name).read_text(encoding="utf-8")
     return cst.parse_module(source)
 

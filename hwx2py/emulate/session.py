@@ -53,17 +53,27 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         program: what to run.
         arguments: a generated script's command line.
     """
-    if not program.arch.runs:
-        raise UnsupportedError(
-            f"the virtual ANE runs H13, not {program.arch.name}", hint="`hwx2py archs` lists what works"
-        )
-    driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
-    script = _template(program, driver)
+    driver, script = _prepared(program)
     try:
         code = script.main(list(arguments))
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 2
     return Result(code, driver.faults.found, driver.engine.steps)
+
+
+def outputs_of(program: Program) -> dict[str, np.ndarray]:
+    """A program's outputs for the default inputs, by name; nothing is printed."""
+    _, script = _prepared(program)
+    return script.run(script.default_inputs(), None, None)
+
+
+def _prepared(program: Program):
+    """A driver, and the template with the program in it."""
+    if not program.arch.runs:
+        hint = "`hwx2py archs` lists what works"
+        raise UnsupportedError(f"the virtual ANE runs H13, not {program.arch.name}", hint=hint)
+    driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
+    return driver, _template(program, driver)
 
 
 def _template(program: Program, driver: Driver):

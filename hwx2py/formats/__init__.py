@@ -2,12 +2,14 @@
 
 import mmap
 import os
+from typing import TYPE_CHECKING
 
-from ..container import anec as anec_container
-from ..container.layout import MAGICS
 from ..errors import ContainerError, HwxError, UsageError
-from ..program.model import Program
-from ..registers import Architecture
+
+if TYPE_CHECKING:
+    from ..container.image import Image
+    from ..program.model import Program
+    from ..registers import Architecture
 
 SCRIPT_SUFFIX = ".py"
 
@@ -30,7 +32,7 @@ def map_file(path: str) -> memoryview:
         raise UsageError(f"cannot be read: {reason}", file=path) from error
 
 
-def load(path: str, arch: Architecture | None = None) -> Program:
+def load(path: str, arch: "Architecture | None" = None) -> "Program":
     """The program in a file: an `.hwx`, an `.anec` (`.ane`), or a generated script.
 
     Args:
@@ -47,18 +49,19 @@ def load(path: str, arch: Architecture | None = None) -> Program:
             from . import script
 
             return script.load(bytes(data), name, path)
-        if int.from_bytes(data[:4], "little") not in MAGICS and anec_container.looks_like(data):
-            from . import anec
-
-            return anec.load(data, name)
         from . import hwx
 
+        if not hwx.looks_like(data):
+            from . import anec
+
+            if anec.looks_like(data):
+                return anec.load(data, name)
         return hwx.load(data, name, arch)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
 
 
-def image_of(path: str):
+def image_of(path: str) -> "Image":
     """The container image of an `.hwx` file, for what a program does not carry.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from ..container import anec as container
 from ..container.anec import FIRST_TENSOR, TILE_BYTES, TensorShape
-from ..errors import ContainerError
+from ..errors import ContainerError, UnsupportedError
 from ..program.model import SCRATCH, Origin, Program, Tensor
 from ..program.streams import STREAMS
 from ..registers import by_name
@@ -11,6 +11,11 @@ NOTES = (
     "an .anec file names no tensors: they are called after their BARs",
     "an .anec file does not say which compiler made it, nor its element type: libane takes float16",
 )
+
+
+def looks_like(data: memoryview) -> bool:
+    """Whether the file's length is what an `.anec` header says."""
+    return container.looks_like(data)
 
 
 def load(data: memoryview, name: str) -> Program:
@@ -61,3 +66,57 @@ def _tensor(bar: int, role: str, shape: TensorShape, tiles: int) -> Tensor:
 def _scratch(file: container.Anec) -> list[Tensor]:
     size = file.tiles[container.SCRATCH] * TILE_BYTES
     return [Tensor(SCRATCH, "scratch", container.SCRATCH, None, None, None, size)] if size else []
+
+
+def write(program: Program, content_offset: int) -> list[bytes | memoryview]:
+    """An `.anec` file that libane runs.
+
+    Args:
+        program: its tensors must lie in libane's order of BARs, see `program.bars.bound_order`.
+        content_offset: where the content begins, one of `container.anec.CONTENT_OFFSETS`.
+
+    Raises:
+        UnsupportedError: libane has no room or no word for what the program needs.
+    """
+    _check(program)
+    text = program.text.to_bytes()
+    padding = bytes(container.align16(len(text)) - len(text))
+    content = memoryview(b"".join([text, padding, program.const]))
+    tiles, shapes = [0] * container.BUFFERS, [TensorShape(0, 0, 0, 0, 0, 0)] * container.BUFFERS
+    tiles[0] = _tiles(len(content))
+    for tensor in program.tensors:
+        tiles[tensor.bar] = _tiles(tensor.size_bytes)
+        if tensor.shape and tensor.strides:
+            shapes[tensor.bar] = TensorShape(*tensor.shape, *tensor.strides[1:3])
+    return container.write(
+        container.Anec(
+            task_bytes=program.tasks[0].size_bytes,
+            task_count=len(program.tasks),
+            text_bytes=len(text),
+            coefficient_bytes=len(program.const),
+            inputs=len(program.inputs),
+            outputs=len(program.outputs),
+            tiles=tuple(tiles),
+            shapes=tuple(shapes),
+            content=content,
+            content_offset=content_offset,
+        )
+    )
+
+
+def _tiles(size: int) -> int:
+    return -(-size // TILE_BYTES)
+
+
+def _check(program: Program) -> None:
+    if not program.arch.runs:
+        raise UnsupportedError(f".anec is for H13, this program is for {program.arch.name}")
+    if program.kernels:
+        names = ", ".join(kernel.name for kernel in program.kernels)
+        raise UnsupportedError(f"libane has no buffers for coefficients in segments of their own ({names})")
+    count = len(program.inputs) + len(program.outputs)
+    if count > container.BUFFERS - FIRST_TENSOR:
+        raise UnsupportedError(f"{count} inputs and outputs; libane has {container.BUFFERS - FIRST_TENSOR} buffers")
+    for tensor in (*program.outputs, *program.inputs):
+        if tensor.dtype != "float16":
+            raise UnsupportedError(f"tensor {tensor.name} is {tensor.dtype}; libane takes float16")

@@ -1,7 +1,5 @@
 """An `.hwx` container as a program: which section, BAR and binding is what."""
 
-from array import array
-
 from ..container import image as container
 from ..container import layout
 from ..container.image import Binding, Ident, Image, ProgramCommand, Region, Section, Symtab
@@ -12,6 +10,11 @@ from ..registers import Architecture, by_subtype
 
 OUTPUT_SUFFIX = "@output"
 ROLES = {layout.DIRECTION_INPUT: "input", layout.DIRECTION_OUTPUT: "output"}
+
+
+def looks_like(data: memoryview) -> bool:
+    """Whether the file begins like a container."""
+    return int.from_bytes(data[:4], "little") in layout.MAGICS
 
 
 def load(data: memoryview, name: str, arch: Architecture | None = None) -> Program:
@@ -46,7 +49,7 @@ def from_image(image: Image, arch: Architecture, name: str, data: memoryview, no
         const=const.data if const else data[:0],
         const_offset=_const_offset(text, const),
         kernels=kernels,
-        relocated=array("I", (relocation.offset for relocation in text.relocations())),
+        relocated=[relocation.offset for relocation in text.relocations()],
         origin=Origin(name, "hwx", data, ident.compiler, ident.flags, notes),
     )
 

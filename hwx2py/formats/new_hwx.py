@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..container import layout
 from ..container.layout import BindingFields, MachHeader, SectionFields, SegmentFields
 from ..program.model import DTYPES, Program, Tensor
+from .rewrite import event_bits
 
 BASE = 0x30000000
 PAGE = 0x4000
@@ -157,20 +158,14 @@ def _program(program: Program, addresses: dict[int, int]) -> bytes:
         place.task_count: len(program.tasks),
         place.scratch_bytes: scratch,
         place.name_offset: name,
-        place.log_bits: _bits(program, "LogEvents"),
-        place.debug_log_bits: _bits(program, "DebugLogEvents"),
+        place.log_bits: event_bits(program, "LogEvents"),
+        place.debug_log_bits: event_bits(program, "DebugLogEvents"),
     }
     for offset, number in numbers.items():
         if offset is not None:
             struct.pack_into("<I", raw, offset, number)
     raw[name : name + len(NETWORK)] = NETWORK
     return bytes(raw)
-
-
-def _bits(program: Program, field: str) -> int:
-    """Set bits of a header field, over all tasks."""
-    offset, row = program.arch.field(f"Header.{field}")
-    return sum(row.number(task.words[offset // 4]).bit_count() for task in program.tasks)
 
 
 def _binding(tensor: Tensor) -> bytes:

@@ -66,6 +66,36 @@ def write(
     return Pending(address, compose(register, word, **fields), slot, arch.writes_alone(address, slot))
 
 
+def complete(
+    arch: Architecture,
+    header_values: Mapping[str, Mapping[str, Any] | int],
+    registers: Mapping[str, Mapping[str, Any] | int],
+    dtid: int | None = None,
+) -> Draft:
+    """A task that writes every register of its architecture, 0 where nothing else is said.
+
+    Args:
+        arch: the architecture.
+        header_values: see `header`; layout fields are filled in.
+        registers: `Block.Register` or `Block.Register[3]` -> its fields, or the whole word.
+        dtid: the DTID word; None for a task without one.
+    """
+    left = dict(registers)
+    items = []
+    for block in arch.blocks:
+        for row in block.registers:
+            for index in range(row.count):
+                name = f"{block.name}.{row.name}"
+                given = left.pop(f"{name}[{index}]", left.get(name, 0))
+                fields = {} if isinstance(given, int) else given
+                items.append(write(arch, name, given if isinstance(given, int) else 0, index=index, **fields))
+            left.pop(f"{block.name}.{row.name}", None)
+    if left:
+        raise RegisterError(f"{arch.name} has no register {next(iter(left))}")
+    follows = (field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
+    return Draft(header(arch, header_values, dtid), items, frozenset(follows))
+
+
 def lay_out(
     arch: Architecture,
     drafts: Sequence[Draft],

@@ -1,9 +1,7 @@
 """A program: its tasks, tensors and coefficients, as immutable values over views of the input."""
 
-import hashlib
-from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from ..registers.model import Architecture
 from .streams import STREAMS, Stream, Text
@@ -15,8 +13,7 @@ DTYPES = {2: "int8", 3: "uint8", 4: "int16", 5: "float16", 6: "float32"}
 SCRATCH = "scratch"
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A buffer that tasks read and write.
 
     Attributes:
@@ -38,8 +35,7 @@ class Tensor:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Coefficients in a segment of their own (`__KERN_n`): a buffer that the file gives a BAR."""
 
     name: str
@@ -47,8 +43,7 @@ class Kernel:
     data: memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a program came from.
 
     Attributes:
@@ -62,18 +57,19 @@ class Origin:
 
     name: str
     form: str
-    data: memoryview = field(default_factory=lambda: memoryview(b""), repr=False)
+    data: memoryview = memoryview(b"")
     compiler: str = ""
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def sha256(self) -> str:
         """Digest of the file."""
+        import hashlib
+
         return hashlib.sha256(self.data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """A register program.
 
     Attributes:
@@ -93,7 +89,7 @@ class Program:
     const: memoryview
     const_offset: int
     kernels: tuple[Kernel, ...] = ()
-    relocated: array = field(default_factory=lambda: array("I"))
+    relocated: Sequence[int] = ()
     origin: Origin = Origin("", "built")
 
     @property
@@ -125,4 +121,4 @@ class Program:
 
     def with_tasks(self, tasks: Iterable[Task]) -> "Program":
         """The same program with other tasks, each in the place and of the size of the one it replaces."""
-        return replace(self, text=replace(self.text, tasks=tuple(tasks)))
+        return self._replace(text=self.text._replace(tasks=tuple(tasks)))

@@ -11,7 +11,6 @@ An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
@@ -19,8 +18,7 @@ from ..registers.model import Architecture
 from .task import Burst, Task, bytes_of, words_of
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """The text section, taken apart.
 
     Attributes:

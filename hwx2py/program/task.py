@@ -7,7 +7,6 @@ and fields are looked up from there, so unknown bits and unknown registers are n
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -45,8 +44,7 @@ class Write(NamedTuple):
     slot: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A task descriptor.
 
     Attributes:
@@ -84,7 +82,7 @@ class Task:
         words = array("I", self.words)
         for index, value in changes.items():
             words[index] = value
-        return replace(self, words=memoryview(words))
+        return self._replace(words=memoryview(words))
 
 
 def words_of(data: memoryview | bytes) -> memoryview:

@@ -1,0 +1,182 @@
+"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate]...` (all by default).
+
+Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+sys.path.insert(0, str(EXAMPLES))
+
+TASKS, FORMS, COEFFICIENT_BYTES = 10_000, 40, 256 << 20
+
+
+def seconds(command: list[str], runs: int) -> float:
+    """Median wall time of a command."""
+    times = []
+    for _ in range(runs + 1):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Wall time of one run, and its peak memory in MiB."""
+    program = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, int(done.stdout) / 1024
+
+
+def show(what: str, value: float, unit: str, budget: float) -> None:
+    """One line of the table."""
+    verdict = "ok" if value <= budget else "OVER"
+    print(f"{what:<52} {value:>9.3f} {unit:<4} budget {budget:>9.3f}  {verdict}")
+
+
+def start() -> None:
+    """Start-up: help, info and diff against `import click`, convert against all libraries."""
+    small = str(EXAMPLES / "mul.hwx")
+    tool = [sys.executable, "-m", "hwx2py"]
+    floor = seconds([sys.executable, "-c", "import click"], 15)
+    libraries = seconds([sys.executable, "-c", "import libcst, black, numpy, click"], 7)
+    print(f"floor: import click {floor * 1000:.0f} ms, all libraries {libraries * 1000:.0f} ms")
+    for name, arguments in (("--help", ["--help"]), ("info", ["info", small]), ("diff", ["diff", small, small])):
+        show(f"hwx2py {name}", seconds([*tool, *arguments], 15) / floor, "x", 1.5)
+    show("hwx2py convert", seconds([*tool, small, "-o", os.devnull], 7) / libraries, "x", 1.6)
+
+
+def large() -> None:
+    """A program of 10,000 tasks in 40 forms with 256 MiB of coefficients."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, script = os.path.join(folder, "large.hwx"), os.path.join(folder, "large.py")
+        size = write_large(path)
+        room = 1.3 * size / (1 << 20) + 300
+        tool = [sys.executable, "-m", "hwx2py"]
+        took, peak = measured([*tool, "info", path])
+        show("info, large", took, "s", 2.0)
+        show("info, large: peak", peak, "MiB", room)
+        took, peak = measured([*tool, path, "-o", script])
+        show("convert, large", took, "s", 30.0)
+        show("convert, large: peak", peak, "MiB", room)
+        show("convert, large: script", os.path.getsize(script) / (1 << 20), "MiB", 5.0)
+        took, peak = measured([sys.executable, script, "--dry-run"])
+        print(f"{'script --dry-run, large':<52} {took:>9.3f} s, peak {peak:.0f} MiB")
+
+
+def write_large(path: str) -> int:
+    """Writes the large program; returns its size in bytes."""
+    import make
+
+    from hwx2py.formats import new_hwx
+    from hwx2py.program.build import complete, lay_out
+
+    tensors = tuple(make.tensor(f"t{n}", "output" if n == 0 else "input", 4 + n, 64, 8, 8) for n in range(3))
+    forms = []
+    for form in range(FORMS):
+        registers = make.neural(tensors[1], tensors[0], 4)
+        for engine in range(16):
+            registers[f"KernelDMASrc.CoeffDMAConfig[{engine}]"] = {"En": 1}
+            registers[f"KernelDMASrc.CoeffBfrSize[{engine}]"] = {"MemBfrSize": 64 * (form + 1)}
+        registers |= {f"L2.{name}": {"Stride": 16 * (form + 1)} for name in ("SourceRowStride", "SourceChannelStride")}
+        words = {"W6": make.LOCATIONS, "W8": make.select(tensors[1], None, tensors[0]) | {"ENE": 5}, "W9": 0x21}
+        forms.append(complete(make.H13, words, registers))
+    drafts = []
+    for number in range(TASKS):
+        draft = forms[number % FORMS]
+        header = [draft.header[0] | number, *draft.header[1:]]
+        items = [
+            item._replace(value=64 * number)
+            if make.H13.locate(item.address).name == "TileDMASrc.Src1BaseAddr"
+            else item
+            for item in draft.items
+        ]
+        drafts.append(draft._replace(header=header, items=items))
+    coefficients = np.random.default_rng(1).bytes(COEFFICIENT_BYTES)
+    pieces = new_hwx.write(make.program(lay_out(make.H13, drafts), tensors, coefficients), "benchmark")
+    with open(path, "wb") as file:
+        file.writelines(pieces)
+    return os.path.getsize(path)
+
+
+def emulate() -> None:
+    """The virtual ANE, beyond importing what it needs."""
+    import make
+
+    from hwx2py import emulate as virtual
+
+    cases = {
+        "512 x 512 matrix (1 x 1 convolution)": (_convolution(make, 512, 512, 1, 1, 1), 0.2),
+        "3 x 3 convolution, 64 x 8 x 8": (_convolution(make, 64, 64, 8, 8, 3), 0.2),
+        "elementwise, 64 x 224 x 224": (_elementwise(make, 64, 224, 224), 0.5),
+    }
+    for name, (program, budget) in cases.items():
+        times = []
+        for _ in range(6):
+            begin = time.perf_counter()
+            virtual.outputs_of(program)
+            times.append(time.perf_counter() - begin)
+        show(name, statistics.median(times[1:]), "s", budget)
+
+
+def _elementwise(make, channels: int, height: int, width: int):
+    from hwx2py.program.build import complete, lay_out
+
+    roles = (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
+    a, b, y = (make.tensor(name, role, bar, channels, height, width) for name, role, bar in roles)
+    words = {"W0": {"EON": 1}, "W6": make.LOCATIONS, "W8": make.select(a, b, y)}
+    return make.program(lay_out(make.H13, [complete(make.H13, words, make.planar(a, b, y, "Add"))]), (a, b, y))
+
+
+def _convolution(make, channels: int, outputs: int, height: int, width: int, window: int):
+    from hwx2py.program.build import complete, lay_out
+
+    x = make.tensor("x", "input", 4, channels, height, width)
+    y = make.tensor("y", "output", 5, outputs, height, width)
+    lanes = outputs // 16
+    size = channels * window * window * lanes * 2
+    registers = make.neural(x, y, 4) | {
+        "Common.ConvCfg": {"Kw": window, "Kh": window, "OCGSize": lanes.bit_length() - 1, "Sx": 1, "Sy": 1,
+                           "Px": window // 2, "Py": window // 2, "Ox": 1, "Oy": 1},
+        "NE.MACCfg": {"BinaryPoint": 28, "ArgOutputSelect": 1},
+    }  # fmt: skip
+    for engine in range(16):
+        registers[f"KernelDMASrc.CoeffDMAConfig[{engine}]"] = {"En": 1}
+        registers[f"KernelDMASrc.CoeffBaseAddr[{engine}]"] = {"Addr": engine * size}
+        registers[f"KernelDMASrc.CoeffBfrSize[{engine}]"] = {"MemBfrSize": size}
+    words = {"W0": {"EON": 1}, "W6": make.LOCATIONS, "W8": make.select(x, None, y) | {"ENE": 5}, "W9": 0x21}
+    text = lay_out(make.H13, [complete(make.H13, words, registers)])
+    weights = np.random.default_rng(2).standard_normal(16 * size // 2).astype(np.float16).tobytes()
+    return make.program(text, (x, y), weights)
+
+
+PARTS = {"start": start, "large": large, "emulate": emulate}
+
+
+def main() -> None:
+    """Runs the parts that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], default=[])
+    for name in parser.parse_args().part or PARTS:
+        PARTS[name]()
+    print(f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Renumbering BARs: the tensors' numbers, and the header fields of every task that select them."""
+
+import itertools
+from collections.abc import Mapping
+
+from ..errors import UnsupportedError
+from .model import Program, Tensor
+from .task import Task
+
+#: The order in which tools and libane bind buffers: from BAR 4 on the outputs, then the inputs.
+FIRST_BOUND = 4
+
+
+def bound_order(program: Program) -> dict[int, int]:
+    """Old BAR -> new BAR for the order outputs, then inputs; each kind keeps the order of its BARs."""
+    tensors = [*program.outputs, *program.inputs]
+    ordered = sorted(tensors, key=lambda tensor: (tensor.role != "output", tensor.bar))
+    return {tensor.bar: FIRST_BOUND + position for position, tensor in enumerate(ordered)}
+
+
+def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
+    """The same program with other BAR numbers for its tensors.
+
+    Args:
+        program: the program; its BARs are selected in the tasks' headers.
+        numbers: old BAR -> new BAR; BARs that are not named keep theirs.
+
+    Raises:
+        UnsupportedError: a task selects a BAR that is no tensor's and would then mean a tensor.
+    """
+    tensors = tuple(tensor._replace(bar=numbers.get(tensor.bar, tensor.bar)) for tensor in program.tensors)
+    known = program.buffer_names().keys()
+    tasks = [_task(program, index, task, numbers, known) for index, task in enumerate(program.tasks)]
+    return program.with_tasks(tasks)._replace(tensors=tensors)
+
+
+def with_bindings(program: Program, numbers: Mapping[str, int]) -> Program:
+    """The same tasks with other buffers bound: tensors get other BARs, headers stay as they are.
+
+    Args:
+        program: the program.
+        numbers: tensor name -> BAR.
+    """
+    tensors = tuple(_bound(tensor, numbers) for tensor in program.tensors)
+    return program._replace(tensors=tensors)
+
+
+def _bound(tensor: Tensor, numbers: Mapping[str, int]) -> Tensor:
+    return tensor._replace(bar=numbers.get(tensor.name, tensor.bar))
+
+
+def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], known) -> Task:
+    changes = {}
+    for register in program.arch.header.registers:
+        word_index = register.offset // 4
+        if word_index >= task.header_words:
+            continue
+        word = task.words[word_index]
+        for row, enable in itertools.pairwise(register.fields):
+            if row.kind != "bar" or not enable.number(word):
+                continue
+            old = row.number(word)
+            if old not in known and old in numbers.values():
+                raise UnsupportedError(
+                    f"{row.name} selects BAR {old}, which is no tensor's but would become one's",
+                    where=f"task {index}",
+                    hint="its BARs cannot be renumbered",
+                )
+            word = word & ~row.mask | row.encode(numbers.get(old, old))
+        if word != task.words[word_index]:
+            changes[word_index] = word
+    return task.with_words(changes) if changes else task
