@@ -58,7 +58,5 @@ def _box(box: Box) -> str:
 
 def _quoted(*lines: str) -> str:
     """A quoted string of Graphviz. Labels there are no plain text: backslashes and entities mean something."""
-    escaped = (
-        legible(line).replace("\\", "\\\\").replace("&", "&amp;").replace('"', '\\"') for line in lines if line
-    )
+    escaped = (legible(line).replace("\\", "\\\\").replace("&", "&amp;").replace('"', '\\"') for line in lines if line)
     return '"' + "\\n".join(escaped) + '"'

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from .layout import ARRIVING, BOX_WIDTH, LABELS, LINE, PADDING, Layout, Node, Trunk, Way, arrange
-from .model import COEFFICIENTS, INPUT, L2, NOBODY, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, Graph
+from .model import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, Graph
 from .text import columns, legible, shorten
 from .theme import STYLE
 
@@ -101,10 +101,10 @@ def _way(graph: Graph, way: Way) -> Iterator[str]:
 
 def _says_so(graph: Graph, way: Way) -> bool:
     """Whether one of the two ends, right beside each other, bears the label as its own name."""
-    ends = way.net.source.end, way.target.end
-    terminals = [graph.inputs if end.kind == INPUT else graph.outputs for end in ends if end.kind not in (TASK, UNKNOWN)]
-    indexes = [end.index for end in ends if end.kind not in (TASK, UNKNOWN)]
-    return any(known[index].name == way.net.label for known, index in zip(terminals, indexes))
+    source, target = way.net.source.end, way.target.end
+    names = [graph.inputs[source.index].name] if source.kind == INPUT else []
+    names += [graph.outputs[target.index].name] if target.kind == OUTPUT else []
+    return way.net.label in names
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float) -> str:

@@ -80,7 +80,7 @@ def header(program: Program, report: Sequence[str]) -> str:
     origin = program.origin
     stem = origin.name.rpartition(".")[0] or origin.name
     lines = [
-        f"{stem}: a register program for the Apple Neural Engine {program.arch.name}.",
+        f"{stem or 'A program'}: a register program for the Apple Neural Engine {program.arch.name}.",
         "",
         f"Chips: {', '.join(program.arch.chips)}.",
         "",

@@ -52,24 +52,23 @@ def _bar(context: Context) -> Bar:
     return bar if bar.role == "scratch" else bar._replace(role="coefficients")
 
 
-def _chunk(context: Context, engine: int) -> bytes:
-    """The bytes that an engine fetches."""
+def _chunk(context: Context, engine: int, needed: int) -> bytes:
+    """The first bytes of what an engine fetches."""
     name = f"KernelDMASrc.CoeffDMAConfig[{engine}]"
     config = context.word("KernelDMASrc.CoeffDMAConfig", engine)
     if not context.registers.arch.field("KernelDMASrc.CoeffDMAConfig.En")[1].number(config):
         raise context.faults.hang("dma-disabled", f"engine {engine} needs coefficients, but its channel is off", name)
     base = context.word("KernelDMASrc.CoeffBaseAddr", engine)
     size = context.word("KernelDMASrc.CoeffBfrSize", engine)
-    return context.read_bytes(_bar(context), base, size, f"KernelDMASrc.CoeffBaseAddr[{engine}]")
+    if size < needed:
+        register = f"KernelDMASrc.CoeffBfrSize[{engine}]"
+        raise context.faults.hang("short-coefficients", f"{size} bytes are fetched, {needed} are needed", register)
+    return context.read_bytes(_bar(context), base, needed, size, f"KernelDMASrc.CoeffBaseAddr[{engine}]")
 
 
 def table(context: Context) -> lut.Table:
     """The lookup table at the start of the first engine's chunk."""
-    chunk = _chunk(context, 0)
-    if len(chunk) < lut.TABLE_BYTES:
-        register = "KernelDMASrc.CoeffBfrSize[0]"
-        raise context.faults.hang("short-coefficients", f"{len(chunk)} bytes hold no lookup table", register)
-    found = lut.parse(chunk[: lut.TABLE_BYTES])
+    found = lut.parse(_chunk(context, 0, lut.TABLE_BYTES))
     if not found.known:
         raise context.refuse("NE.NonlinearMode", f"the lookup table's mode {found.mode:#x} is not known")
     return found
@@ -160,8 +159,9 @@ def _table_bytes(context: Context, engine: int, needed: int) -> int | None:
 
 def _unpack(context: Context, engine: int, planes: list[Plane], rows: int, weights: np.ndarray) -> None:
     """Puts an engine's planes into `weights`, (outputs, rows)."""
-    chunk = _chunk(context, engine)
-    position = _table_bytes(context, engine, _bytes(planes, rows)) or 0
+    needed = _bytes(planes, rows)
+    position = _table_bytes(context, engine, needed) or 0
+    chunk = _chunk(context, engine, position + needed)
     for plane in planes:
         size = rows * plane.lanes * HALF
         values = numbers.load(np.frombuffer(chunk[position : position + size], "<f2"))

@@ -142,10 +142,19 @@ class Context:
         if first is not None:
             self.faults.add("unwritten", "read, but nobody wrote it", register, bar.name, first - bar.start)
 
-    def read_bytes(self, bar: Bar, start: int, size: int, register: str) -> bytes:
-        """Bytes of a buffer, with the checks of `read`."""
-        layout, shape = Layout(start, 0, 0, 0, 1, 1), Shape(1, 1, 1, size)
-        return self.read(bar, layout, shape, register).tobytes()
+    def read_bytes(self, bar: Bar, start: int, size: int, fetched: int, register: str) -> bytes:
+        """Bytes of a buffer, with the checks of `read`.
+
+        Args:
+            bar: the buffer.
+            start: the first byte.
+            size: bytes that matter; only those must have been written.
+            fetched: bytes that are fetched, and must lie in the buffer.
+            register: names the fetch in faults.
+        """
+        layout = Layout(start, 0, 0, 0, 1, 1)
+        self._place(bar, layout, Shape(1, 1, 1, fetched), register, "read")
+        return self.read(bar, layout, Shape(1, 1, 1, size), register).tobytes()
 
     def read_l2(self, layout: Layout, shape: Shape, register: str) -> np.ndarray:
         """Elements out of L2, as bits."""

@@ -53,7 +53,7 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         program: what to run.
         arguments: a generated script's command line.
     """
-    driver, script = _prepared(program)
+    driver, script = prepared(program)
     try:
         code = script.main(list(arguments))
     except SystemExit as end:
@@ -63,11 +63,11 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
     """A program's outputs for the default inputs, by name; nothing is printed."""
-    _, script = _prepared(program)
+    _, script = prepared(program)
     return script.run(script.default_inputs(), None, None)
 
 
-def _prepared(program: Program):
+def prepared(program: Program):
     """A driver, and the template with the program in it."""
     if not program.arch.runs:
         hint = "`hwx2py archs` lists what works"

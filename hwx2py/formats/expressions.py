@@ -55,8 +55,6 @@ def value(node: ast.expr, names: Mapping[str, Any] | None = None) -> Any:
             return _computed(node, _SIGNS[type(node.op)], value(node.operand, names))
         case ast.BinOp() if type(node.op) in _OPERATORS:
             return _computed(node, _OPERATORS[type(node.op)], value(node.left, names), value(node.right, names))
-        case ast.Call(func=ast.Name(id=name)) if not node.keywords:
-            return (name, *(value(argument, names) for argument in node.args))
     raise fail(node, f"`{ast.unparse(node)}` is more than a value", "write a number, or a name in quotes")
 
 

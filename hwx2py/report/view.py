@@ -63,12 +63,11 @@ class Task(NamedTuple):
     Attributes:
         key: for the link to it.
         mark: "changed", "noise", "only in the first" or "only in the second".
-        sign: "±", "≈", "−" or "+".
+        sign: the mark as one character.
         title: which tasks.
         a, b: what they do; empty on a side that has none.
         changed, noise: blocks with registers that matter, and with those that do not.
-        counts: how many registers, in words.
-        noise_counts: how many of noise, and why they are.
+        noise_counts: how many registers are noise, and why.
     """
 
     key: str
@@ -79,8 +78,12 @@ class Task(NamedTuple):
     b: str
     changed: tuple[Block, ...]
     noise: tuple[Block, ...]
-    counts: str
     noise_counts: str
+
+    @property
+    def css(self) -> str:
+        """The class of the mark."""
+        return {"noise": "of-noise", "only in the second": "second"}.get(self.mark, "")
 
 
 class Page(NamedTuple):
@@ -136,21 +139,25 @@ def _chosen(tasks: Sequence[TaskDifference]) -> set[int]:
     return set(order[:MOST_TASKS])
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _counted(count: int, what: str, rest: str = "") -> str:
+    return f"{count} {what}{'' if count == 1 else 's'} {rest}".rstrip()
 
 
-def _counts(report: Report) -> Iterable[str]:
+def _counts(report: Report) -> list[str]:
+    """What differs, in numbers; nothing where nothing does."""
     lone = [sum(getattr(task, side) is None for task in report.tasks) for side in "ba"]
     noise = sum(task.is_noise for task in report.tasks)
-    changed = len(report.tasks) - sum(lone) - noise
     words = sum(not change.noise for task in report.tasks for change in task.changes)
-    yield f"{_counted(changed, 'task')} changed" + (f" in {_counted(words, 'register')}" if words else "")
-    yield f"{_counted(lone[0], 'task')} only in the first"
-    yield f"{_counted(lone[1], 'task')} only in the second"
-    yield f"{_counted(noise, 'task')} with noise only"
     facts = sum(not change.noise for level in report.levels.values() for change in level)
-    yield f"{_counted(facts, 'other fact')} changed"
+    numbers = {
+        "task changed": len(report.tasks) - sum(lone) - noise,
+        "register changed": words,
+        "task only in the first": lone[0],
+        "task only in the second": lone[1],
+        "task with noise only": noise,
+        "fact outside the tasks changed": facts,
+    }
+    return [_counted(count, *what.split(" ", 1)) for what, count in numbers.items() if count]
 
 
 def _facts(programs: tuple[Program, Program]) -> Iterable[Row]:
@@ -161,7 +168,6 @@ def _facts(programs: tuple[Program, Program]) -> Iterable[Row]:
 
 def _facts_of(program: Program) -> Iterable[tuple[str, str]]:
     origin = program.origin
-    yield "file", origin.name
     yield "format", f".{origin.form}" if origin.form in ("hwx", "anec") else origin.form
     yield "architecture", f"{program.arch.name} ({', '.join(program.arch.chips)})"
     yield "compiler", origin.compiler or "not named in the file"
@@ -214,7 +220,6 @@ def _task(task: TaskDifference, arch: Architecture) -> Task:
         b=task.does_b,
         changed=tuple(_blocks(changed, arch)),
         noise=tuple(_blocks(noise, arch)),
-        counts=_counted(len(changed), "register"),
         noise_counts=f"{_counted(len(noise), 'register')}: {_reasons(change.noise for change in noise)}",
     )
 
@@ -267,16 +272,12 @@ def _register(block: str, name: str, change: WordChange, arch: Architecture) -> 
 
 
 def _field(field: FieldChange, meanings: dict[str, str]) -> Row:
-    a, b = (_written(value) for value in (field.a, field.b))
+    a, b = (_value(value) for value in (field.a, field.b))
     if field.field:
         return Row(field.field, a, b, field.noise, meanings.get(field.field, ""))
     # Without a name it is the whole register where a side did not write it, else bits that no source names.
     lacking = field.a is None or field.b is None
     return Row("not written by both" if lacking else "bits without a name", a, b, field.noise)
-
-
-def _written(value: object) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _words(a: int | None, b: int | None) -> Word:

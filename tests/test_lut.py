@@ -1,0 +1,128 @@
+"""Lookup tables: every mode, on tables that are made from the function itself."""
+
+import builders
+import numpy as np
+import pytest
+from builders import half, tensor
+from test_neural import MAC, UNITY, chunks, convolution, reference, rounded, unary
+
+from hwx2py.emulate import lut
+from hwx2py.emulate.faults import NotImplementedTask
+
+
+def table(samples, shift: int, mode: int, low=-np.inf, high=np.inf, left=(0, 0), right=(0, 0), ends=(0, 0)) -> bytes:
+    """The 128 bytes of a table."""
+    halves = np.zeros(64, np.float16)
+    halves[:4] = low, high, *ends
+    halves[4:37] = samples
+    halves[37:41] = *left, *right
+    words = halves.view(np.uint16)
+    words[41], words[42] = shift, mode
+    return words.tobytes()
+
+
+def evaluate(data: bytes, x) -> np.ndarray:
+    return lut.evaluate(lut.parse(data), np.asarray(x, np.float64))
+
+
+GRID = np.arange(33.0)
+
+
+def test_direct_table_is_straight_between_its_samples():
+    data = table(GRID**2, 1, 0x0)
+    assert np.array_equal(evaluate(data, [0, 0.5, 0.25, 15.75, 16]), [0, 1, 0.5, (31**2 + 32**2) / 2, 32**2])
+
+
+def test_centred_table_begins_sixteen_samples_below_zero():
+    data = table(GRID - 16, 1, 0x1, left=(2.0, 1.0), right=(-1.0, 5.0))
+    assert np.array_equal(evaluate(data, [-8, -4, 0, 8]), [-16, -8, 0, 16])
+    assert np.array_equal(evaluate(data, [-9, 10]), [-17, -5])
+
+
+def test_limits_come_before_everything():
+    data = table(GRID, 0, 0x0, low=1, high=20, ends=(-7, 9))
+    assert np.array_equal(evaluate(data, [1, 0.5, 1.5, 20, 100, np.inf]), [-7, -7, 1.5, 9, 9, 9])
+
+
+def test_no_samples_means_two_lines_that_meet_at_zero():
+    leaky = table(np.zeros(33), 64, 0x1, left=(0.125, 0), right=(1, 0))
+    assert np.array_equal(evaluate(leaky, [-8, -1, 0, 3]), [-1, -0.125, 0, 3])
+    floor = table(np.zeros(33), 64, 0x1, low=-0.5, ends=(-0.5, 0), left=(1, 0), right=(1, 0))
+    assert np.array_equal(evaluate(floor, [-8, -0.5, -0.25, 0, 3]), [-0.5, -0.5, -0.25, 0, 3])
+
+
+def test_odd_symmetry_and_zero_for_negatives():
+    odd = table(GRID, 3, 0x60)
+    assert np.array_equal(evaluate(odd, [-1, 1, 0]), [-8, 8, 0])
+    positive = table(GRID, 3, 0xC0)
+    assert np.array_equal(evaluate(positive, [-1, 1]), [0, 8])
+
+
+X = np.exp2(np.linspace(-9, 9, 400))
+
+
+@pytest.mark.parametrize(
+    ("shift", "mode", "samples", "function"),
+    [
+        (4, 0xC5, np.sqrt(np.maximum(GRID, 1) / 16), np.sqrt),
+        (4, 0xC6, 1 / np.sqrt(np.maximum(GRID, 1) / 16), lambda x: 1 / np.sqrt(x)),
+        (6, 0x67, 1 / (0.5 + GRID / 64), lambda x: 1 / x),
+    ],
+    ids=["square root", "inverse square root", "reciprocal"],
+)
+def test_ranges_of_powers(shift, mode, samples, function):
+    y = evaluate(table(samples, shift, mode), X)
+    assert np.max(np.abs(y / function(X) - 1)) < 3e-3
+    if mode == 0x67:
+        assert np.array_equal(evaluate(table(samples, shift, mode), -X), -y)
+
+
+def test_logarithm_and_power_of_two():
+    log = evaluate(table(np.log2(0.5 + GRID / 64), 6, 0xC9), X)
+    assert np.max(np.abs(log - np.log2(X))) < 1e-3
+    x = np.linspace(-12, 12, 777)
+    power = evaluate(table(np.exp2(GRID / 32), 5, 0x0A), x)
+    assert np.max(np.abs(power / np.exp2(x) - 1)) < 5e-4
+
+
+def test_task_looks_up_after_scaling():
+    x, y = tensor("x", "input", 4, 2, 1, 30), tensor("y", "output", 5, 2, 1, 30)
+    data = table((GRID - 16) / 4, 2, 0x1)
+    program = unary(
+        x, y, 0, data, NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}, NE_PostScale={"PostScale": 0.5},
+        **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
+    )  # fmt: skip
+    values = half(30, *x.shape)
+    expected = rounded(evaluate(data, values.astype(float) * 0.5))
+    assert np.array_equal(builders.run(program, x=values)["y"], expected)
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_convolution_with_a_table(everywhere):
+    """The table stands before the first engine's planes; whether other engines have it too, their sizes say."""
+    program, weights, _ = convolution((4, 2, 3), 4, engines_log2=1, NE_MACCfg=MAC | {"NonlinearMode": "LUT"})
+    data = table((GRID - 16) / 4, 2, 0x1)
+    packed = chunks(weights, 1, 2)
+    packed = [data + packed[0], data + packed[1] if everywhere else packed[1]]
+    registers = {n: v for n, v in builders.kernel_registers([*map(len, packed)]).items() if v}
+    task = program.tasks[0]
+    places = {builders.H13.locate(write.address).name: write.index for write in task.writes()}
+    words = {
+        places[name]: fields.get("Addr", fields.get("MemBfrSize", fields.get("En", 0x40)))
+        for name, fields in registers.items()
+        if "MasterConfig" not in name
+    }
+    program = program.with_tasks([task.with_words(words)])._replace(const=memoryview(b"".join(packed)))
+    x = half(31, 1, 4, 2, 3)
+    expected = rounded(evaluate(data, reference(x[0], weights, (1, 1), (0, 0), (2, 3))))
+    assert np.array_equal(builders.run(program, x=x)["y"][0], expected)
+
+
+def test_unknown_mode_is_refused():
+    x, y = tensor("x", "input", 4, 1, 1, 8), tensor("y", "output", 5, 1, 1, 8)
+    program = unary(
+        x, y, 0, table(GRID, 1, 0x3), NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"},
+        **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
+    )  # fmt: skip
+    with pytest.raises(NotImplementedTask, match="mode 0x3 is not known"):
+        builders.run(program)

@@ -1,0 +1,160 @@
+"""Cleaning passes: what they change, what they leave alone, and that nothing that is used is touched."""
+
+import builders
+import pytest
+from builders import H13
+from conftest import H13_EXAMPLES, loaded
+
+from hwx2py import passes
+from hwx2py.errors import UsageError
+from hwx2py.passes import PASSES, chosen
+from hwx2py.program.model import Program
+
+IDLE = {f"KernelDMASrc.CoeffDMAConfig[{engine}]": 0x80 for engine in range(16)}
+IDLE |= {"NE.KernelCfg": 0x80, "NE.MACCfg": 0x00100000, "TileDMASrc.Unk13840": 0x100}
+
+
+def idle(**more) -> Program:
+    return builders.elementwise(**{name.replace(".", "_", 1): value for name, value in (IDLE | more).items()})
+
+
+def changes(program: Program, name: str) -> set[tuple[str, int, int]]:
+    _, (outcome,) = passes.run(program, [known for known in PASSES if known.name == name])
+    return {(change.register, change.old, change.new) for change in outcome.changes}
+
+
+def kept(program: Program, name: str) -> set[str]:
+    _, (outcome,) = passes.run(program, [known for known in PASSES if known.name == name])
+    return {entry.why for entry in outcome.kept}
+
+
+def test_kernel_dma_clears_idle_channels():
+    expected = {(f"KernelDMASrc.CoeffDMAConfig[{engine}]", 0x80, 0) for engine in range(16)}
+    assert changes(idle(), "kernel-dma") == expected
+
+
+def test_kernel_dma_clears_the_extra_channels_too():
+    more = {"KernelDMASrc.PaletteLutDMAConfig": 0x80, "KernelDMASrc.BiasBfrSize": 0x40}
+    found = changes(idle(**more), "kernel-dma")
+    assert ("KernelDMASrc.PaletteLutDMAConfig", 0x80, 0) in found
+    assert ("KernelDMASrc.BiasBfrSize", 0x40, 0) in found
+
+
+def test_neural_engine_clears_only_the_idle_values():
+    assert changes(idle(), "neural-engine") == {("NE.KernelCfg", 0x80, 0), ("NE.MACCfg", 0x100000, 0)}
+    assert changes(idle(**{"NE.KernelCfg": 0x1080}), "neural-engine") == set()
+    assert kept(idle(**{"NE.KernelCfg": 0x1080}), "neural-engine") == {"NE.KernelCfg is not the idle value"}
+
+
+def test_source_residue_clears_only_0x100():
+    assert changes(idle(), "source-residue") == {("TileDMASrc.Unk13840", 0x100, 0)}
+    assert changes(idle(**{"TileDMASrc.Unk13840": 0x101}), "source-residue") == set()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"KernelDMASrc.CoeffDMAConfig[3]": 0x81}, "a channel of CoeffDMAConfig is enabled"),
+        ({"KernelDMASrc.NonLinearLutDMAConfig": 0x81}, "a channel of NonLinearLutDMAConfig is enabled"),
+        ({"KernelDMASrc.MasterConfig": 0x40}, "coefficients are fetched"),
+    ],
+)
+def test_tasks_with_coefficients_are_left_alone(more, why):
+    for name in ("kernel-dma", "neural-engine", "source-residue"):
+        assert changes(idle(**more), name) == set()
+        assert kept(idle(**more), name) == {why}
+
+
+def test_tasks_with_a_coefficient_bar_or_a_relocation_are_left_alone():
+    program = idle()
+    task = program.tasks[0]
+    banked = program.with_tasks([task.with_words({9: 0x21})])
+    assert kept(banked, "kernel-dma") == {"the header names a coefficient BAR"}
+    relocated = program._replace(relocated=[0x74])
+    assert kept(relocated, "kernel-dma") == {"a relocation points into it"}
+
+
+@pytest.mark.parametrize("name", ["conv", "chain"])
+def test_tasks_of_the_neural_engines_are_never_touched(name):
+    program = loaded(name)
+    neural = [number for number, task in enumerate(program.tasks) if task.words[8] >> 24 & 7]
+    for known in chosen(clean=True):
+        _, (outcome,) = passes.run(program, [known])
+        assert not {change.task for change in outcome.changes} & set(neural)
+
+
+def two_tasks(second: dict) -> Program:
+    """A planar task with idle state, then a task of the neural engines that writes only what is given."""
+    a, b, y = (
+        builders.tensor(n, r, bar, 2, 1, 8) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
+    )
+    from hwx2py.program.build import Draft, complete, header, lay_out, write
+
+    first = complete(H13, {"W8": builders.select(a, b, y)}, builders.planar(a, b, y, "Add") | IDLE)
+    items = [write(H13, name, value) for name, value in second.items()]
+    follows = frozenset({"NextSize", "NextPointer"})
+    later = Draft(header(H13, {"W8": builders.select(a, None, y) | {"ENE": 1}}), items, follows)
+    return Program(H13, lay_out(H13, [first, later]), (a, b, y), memoryview(b""), 0x600)
+
+
+def test_state_that_a_later_task_inherits_is_left_alone():
+    program = two_tasks({})
+    for name in ("kernel-dma", "neural-engine", "source-residue"):
+        assert changes(program, name) == set()
+        assert kept(program, name) == {"a later task inherits it"}
+
+
+def test_state_that_a_later_task_writes_itself_is_cleared():
+    program = two_tasks({"TileDMASrc.Unk13840": 0x100})
+    assert changes(program, "source-residue") == {("TileDMASrc.Unk13840", 0x100, 0)}
+    assert changes(program, "neural-engine") == set()
+
+
+def test_noise_clears_masks_cycles_and_priorities_only():
+    program = builders.elementwise()
+    task = program.tasks[0].with_words({1: 0x1234, 2: 0x422, 3: 0x7, 4: 0xFFF, 5: 0x1, 6: 0x30019800})
+    cleaned, _ = passes.run(program.with_tasks([task]), chosen(False, ["noise"]))
+    assert list(cleaned.tasks[0].words[1:7]) == [0, 0, 0x7, 0, 0, 0x30009800]
+    assert "noise" not in [known.name for known in chosen(clean=True)]
+
+
+@pytest.mark.parametrize("name", H13_EXAMPLES)
+def test_passes_move_nothing_and_change_only_what_they_report(name):
+    program = loaded(name)
+    after, outcomes = passes.run(program, chosen(clean=True, only=["noise"]))
+    reported = {(change.task, change.index) for outcome in outcomes for change in outcome.changes}
+    for number, (old, new) in enumerate(zip(program.tasks, after.tasks)):
+        assert (old.offset, old.bursts) == (new.offset, new.bursts)
+        assert {(number, i) for i, (x, y) in enumerate(zip(old.words, new.words)) if x != y} == {
+            place for place in reported if place[0] == number
+        }
+
+
+def test_a_second_run_changes_nothing():
+    once, _ = passes.run(idle(), chosen(clean=True))
+    twice, outcomes = passes.run(once, chosen(clean=True))
+    assert once.text.to_bytes() == twice.text.to_bytes()
+    assert not any(outcome.changes for outcome in outcomes)
+
+
+def test_every_word_is_in_the_report():
+    program = idle()
+    _, outcomes = passes.run(program, chosen(clean=True))
+    lines = passes.report(outcomes, program)
+    assert "    task 0: KernelDMASrc.CoeffDMAConfig[0..15] 0x80 -> 0x0" in lines
+    assert "    task 0: NE.MACCfg 0x100000 -> 0x0" in lines
+    assert "Pass source-residue: 1 word of 1 task changed" in lines
+
+
+def test_passes_say_where_their_facts_do_not_hold():
+    program = loaded("add16")
+    after, outcomes = passes.run(program, chosen(clean=True))
+    assert after.text.to_bytes() == program.text.to_bytes()
+    assert "Pass kernel-dma: not for H16 (it rests on what is known of H13)" in passes.report(outcomes, program)
+
+
+def test_choosing_passes():
+    assert [known.name for known in chosen(True, skip=["neural-engine"])] == ["kernel-dma", "source-residue"]
+    assert [known.name for known in chosen(False, only=["noise"])] == ["noise"]
+    with pytest.raises(UsageError, match="no pass is called bogus"):
+        chosen(True, only=["bogus"])

@@ -1,0 +1,142 @@
+"""Scripts read back: what people edit is understood, what does not fit is an error with its line."""
+
+import numpy as np
+import pytest
+from conftest import loaded
+
+from hwx2py import emit, formats
+from hwx2py.errors import ScriptError, UsageError
+from hwx2py.program.model import Program
+
+
+def edited(tmp_path, name: str, *changes: tuple[str, str]) -> Program:
+    """An example's script with some text replaced, read back."""
+    text = emit.emit(loaded(name)).text
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = tmp_path / "edited.py"
+    path.write_text(text)
+    return formats.load(str(path))
+
+
+def value(program: Program, name: str, task: int = 0) -> int | None:
+    """The word that a task writes to a register."""
+    address = program.arch.address(name)
+    return next((w.value for w in program.tasks[task].writes() if w.address == address), None)
+
+
+def test_an_edited_field_arrives(tmp_path):
+    assert value(edited(tmp_path, "mul", ("Common.Cin(Cin=4)", "Common.Cin(Cin=5)")), "Common.Cin") == 5
+
+
+@pytest.mark.parametrize(
+    ("written", "word"),
+    [("Cin=2 * 3 + 1", 7), ("Cin=0x10 | 1", 17), ("Cin=1 << 4", 16), ("Cin=-(-9) // 2", 4), ("0x3", 3)],
+)
+def test_arithmetic_is_understood(tmp_path, written, word):
+    assert value(edited(tmp_path, "mul", ("Common.Cin(Cin=4)", f"Common.Cin({written})")), "Common.Cin") == word
+
+
+def test_a_removed_line_is_an_absent_write(tmp_path):
+    line = next(line for line in emit.emit(loaded("mul")).text.splitlines() if "Common.DPE(" in line)
+    program = edited(tmp_path, "mul", (line + "\n", ""))
+    assert value(program, "Common.DPE") is None
+    assert len(program.tasks[0].words) == len(loaded("mul").tasks[0].words) - 1  # the last of its record
+
+
+def test_layout_follows_edits(tmp_path):
+    line = next(line for line in emit.emit(loaded("chain")).text.splitlines() if "Common.InDim(" in line)
+    program = edited(tmp_path, "chain", (line, line + "\n" + line * 1))
+    assert len(program.tasks[0].words) == len(loaded("chain").tasks[0].words) + 2
+    assert program.tasks[0].words[7] == program.tasks[1].offset
+
+
+def test_renamed_buffers_and_bars_follow_the_table(tmp_path):
+    program = edited(tmp_path, "mul", ('Tensor("y", "output", 6', 'Tensor("y", "output", 9'))
+    assert program.tasks[0].words[8] >> 12 & 0x1F == 9
+
+
+def test_parameters_of_a_form_are_understood(tmp_path):
+    """Several like tasks are one function with parameters."""
+    import builders
+
+    a, b, y = (
+        builders.tensor(n, r, bar, 2, 1, 8) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
+    )
+    registers = builders.planar(a, b, y, "Add")
+    tasks = [({"W8": builders.select(a, b, y)}, registers | {"PE.BiasScale": {"Scale": float(n)}}) for n in range(4)]
+    program = builders.network(tasks, (a, b, y))
+    text = emit.emit(program).text
+    assert text.count("def task_") == 1
+    assert "task_0(TID=3, EON=1, Scale=3.0)" in text
+    path = tmp_path / "forms.py"
+    path.write_text(text.replace("Scale=3.0)", "Scale=0.5)"))
+    again = formats.load(str(path))
+    assert value(again, "PE.BiasScale", 2) == value(program, "PE.BiasScale", 2)
+    assert value(again, "PE.BiasScale", 3) == 0x38000000
+
+
+def test_sidecar_is_found_beside_the_script(tmp_path):
+    noise = np.random.default_rng(3).bytes(70_000)
+    program = loaded("mul")._replace(const=memoryview(noise))
+    script = emit.emit(program)
+    assert b"".join(script.sidecar) == noise
+    path = tmp_path / "big.py"
+    path.write_text(script.text)
+    with pytest.raises(UsageError, match=r"big\.coeff\.bin"):
+        formats.load(str(path))
+    (tmp_path / "big.coeff.bin").write_bytes(noise)
+    assert bytes(formats.load(str(path)).const) == noise
+    (tmp_path / "big.coeff.bin").write_bytes(noise[:-1] + b"x")
+    with pytest.raises(ScriptError, match="not those that the script was made with"):
+        formats.load(str(path))
+    assert emit.emit(program, inline=True).sidecar is None
+
+
+WRONG = {
+    "does not fit": ("Common.Cin(Cin=4)", "Common.Cin(Cin=400000)", "Cin=400000 does not fit bits 16:0"),
+    "no such field": ("Common.Cin(Cin=4)", "Common.Cin(Cout=4)", "Common.Cin has no field Cout"),
+    "no such register": ("Common.Cin(Cin=4)", "Common.Con(Cin=4)", "Common.Con is no register"),
+    "no such index": ("PixelOffset[3]", "PixelOffset[4]", "has 4 registers, not one at 4"),
+    "no such buffer": ('RBase0="a"', 'RBase0="q"', "no buffer is called 'q'"),
+    "no such name": ('InFmt="Float16"', 'InFmt="Float17"', "no value named 'Float17'"),
+    "a call": ("Common.Cin(Cin=4)", "Common.Cin(Cin=len([]))", "is more than a value"),
+    "a huge shift": ("Common.Cin(Cin=4)", "Common.Cin(Cin=1 << 9999999999)", "is too large"),
+    "division by zero": ("Common.Cin(Cin=4)", "Common.Cin(Cin=1 // 0)", "by zero"),
+    "no multiple": ("Src1RowStride(Stride=0x40)", "Src1RowStride(Stride=0x41)", "no multiple of 0x40"),
+    "AUTO elsewhere": ("Common.Cin(Cin=4)", "Common.Cin(Cin=AUTO)", "does not follow from the layout"),
+    "no header": ("        Header.W3(", "        # Header.W3(", "header words are not all there"),
+    "bad tensor": ('Tensor("a", "input", 4', 'Tensor("a", "inward", 4', "tensor 'a' is no"),
+    "bad row": ('Tensor("a", "input", 4', 'Tensor("a", "input", 4, 7', "a Tensor has 7 columns"),
+    "too much data": ('("zeros", 0x40)', '("data", 0x40)', "more data than there is"),
+    "overlap": ("task_0(),", "task_0(), At(0x4, task_0()),", "overlaps what ends"),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_what_does_not_fit_is_an_error(tmp_path, how):
+    old, new, words = WRONG[how]
+    name = "conv" if how == "too much data" else "mul"
+    if how == "too much data":
+        old, new = '("data", ', '("data", 0x9999 + '
+    with pytest.raises(ScriptError) as error:
+        edited(tmp_path, name, (old, new))
+    assert words in str(error.value)
+    if how != "overlap":
+        assert "line " in error.value.where
+
+
+@pytest.mark.parametrize("source", ["print('hello')", "ARCH = 'H13'", "x = (", "\0"])
+def test_other_python_is_no_script_of_ours(tmp_path, source):
+    path = tmp_path / "other.py"
+    path.write_text(source)
+    with pytest.raises(ScriptError):
+        formats.load(str(path))
+
+
+def test_reading_runs_nothing(tmp_path):
+    text = emit.emit(loaded("mul")).text + "\nraise SystemExit('it was run')\n"
+    path = tmp_path / "loud.py"
+    path.write_text(text)
+    assert formats.load(str(path)).tensors == loaded("mul").tensors

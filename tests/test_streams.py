@@ -1,0 +1,178 @@
+"""Task streams: decoded and encoded to the same bytes whatever is written; broken ones refused with their place."""
+
+from array import array
+
+import pytest
+from conftest import EXAMPLE_NAMES, loaded
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwx2py.errors import RegisterError, StreamError
+from hwx2py.program.build import Draft, complete, header, lay_out, write
+from hwx2py.program.state import walk
+from hwx2py.program.streams import STREAMS, Explicit, Pending, encode_writes
+from hwx2py.registers import by_name
+
+H13, H16 = by_name("H13"), by_name("H16")
+FRAME = (1).to_bytes(4, "little") + bytes(12)
+
+words = st.integers(0, 0xFFFFFFFF)
+h13_writes = st.lists(st.builds(Pending, st.integers(0, 0x7FFF).map(lambda n: 4 * n), words, st.none()), max_size=150)
+slots = st.none() | st.integers(0, 31)
+h16_writes = st.lists(st.builds(Pending, st.integers(0, 0x7FFF).map(lambda n: 4 * n), words, slots), max_size=150)
+
+
+def as_pairs(task) -> list[tuple]:
+    return [(write.address, write.value, write.slot) for write in task.writes()]
+
+
+@pytest.mark.parametrize("name", EXAMPLE_NAMES)
+def test_examples_encode_to_the_bytes_they_were_decoded_from(name):
+    program = loaded(name)
+    again = STREAMS[program.arch.stream].decode(
+        memoryview(program.text.to_bytes()), program.arch, len(program.tasks[0].words), len(program.tasks)
+    )
+    assert again.to_bytes() == program.text.to_bytes()
+    assert [task.words for task in again.tasks] == [task.words for task in program.tasks]
+
+
+@given(h13_writes)
+def test_any_linked_writes_come_back(writes):
+    text = lay_out(H13, [Draft(header(H13, {}), writes, frozenset({"NextSize", "NextPointer"}))])
+    decoded = STREAMS["linked"].decode(memoryview(text.to_bytes()), H13, len(text.tasks[0].words), 1)
+    assert as_pairs(decoded.tasks[0]) == [(w.address, w.value, w.slot) for w in writes]
+    assert decoded.to_bytes() == text.to_bytes()
+
+
+@given(h16_writes)
+def test_any_record_writes_come_back(writes):
+    text = lay_out(H16, [Draft(header(H16, {}), writes, frozenset({"TaskSize"}))], FRAME)
+    decoded = STREAMS["records"].decode(memoryview(text.to_bytes()), H16, None, 1)
+    assert as_pairs(decoded.tasks[0]) == [(w.address, w.value, w.slot) for w in writes]
+    assert decoded.to_bytes() == text.to_bytes()
+
+
+@given(h16_writes)
+def test_grouping_needs_no_more_records_than_one_for_each_write(writes):
+    groups = list(STREAMS["records"].records(writes))
+    assert sum(count for _, count in groups) == len(writes)
+    assert all(STREAMS["records"].header_count(record) == count for record, count in groups)
+
+
+def test_dtid_word_stands_behind_the_header():
+    draft = complete(H13, {"W6": {"TDE": 1}}, {"Common.InDim": {"Win": 3}}, dtid=7)
+    task = lay_out(H13, [draft]).tasks[0]
+    assert task.header_words == 11
+    assert task.words[10] == 7
+    assert next(task.writes()).value == 3
+
+
+def test_registers_keep_their_values_from_task_to_task_on_h13_only():
+    first = Draft(header(H13, {}), [write(H13, "Common.Cin", Cin=5)], frozenset({"NextSize", "NextPointer"}))
+    second = Draft(header(H13, {}), [write(H13, "Common.Cout", Cout=6)], frozenset({"NextSize", "NextPointer"}))
+    seen = [(r.number("Common.Cin"), r.number("Common.Cout")) for r in walk(H13, lay_out(H13, [first, second]).tasks)]
+    assert seen == [(5, None), (5, 6)]
+    drafts = [Draft(header(H16, {}), [write(H16, "Common.Cin", Cin=5)], frozenset({"TaskSize"})) for _ in range(2)]
+    drafts[1] = drafts[1]._replace(items=[write(H16, "Common.Cout", Cout=6)])
+    seen = [(r.number("Common.Cin"), r.number("Common.Cout")) for r in walk(H16, lay_out(H16, drafts, FRAME).tasks)]
+    assert seen == [(5, 0x10), (0x10, 6)]
+
+
+def test_explicit_record_keeps_an_unusual_grouping():
+    items = [Explicit(0x00000000), Pending(0, 1), Explicit(0x00000004), Pending(4, 2), Pending(8, 3)]
+    assert list(encode_writes(STREAMS["linked"], items)) == [0, 1, 4, 2, 8, 3]
+    with pytest.raises(StreamError, match="needs 3 writes"):
+        encode_writes(STREAMS["linked"], [Explicit(0x08000000), Pending(0, 1), Pending(4, 2)])
+
+
+def test_stray_bytes_between_tasks_are_kept():
+    follows = frozenset({"NextSize", "NextPointer"})
+    text = lay_out(H13, [Draft(header(H13, {}), [write(H13, "Common.Cin", Cin=1)], follows) for _ in range(2)])
+    data = bytearray(text.to_bytes())
+    data[0x80:0x84] = b"odd!"
+    decoded = STREAMS["linked"].decode(memoryview(bytes(data)), H13, len(text.tasks[0].words), 2)
+    assert decoded.stray == ((0x80, b"odd!"),)
+    assert decoded.to_bytes() == bytes(data)
+
+
+def two_tasks() -> tuple[bytearray, int]:
+    """A chain of two tasks, and the words of the first."""
+    follows = frozenset({"NextSize", "NextPointer"})
+    draft = Draft(header(H13, {}), [write(H13, "Common.Cin", Cin=1), write(H13, "Common.Cout", Cout=1)], follows)
+    text = lay_out(H13, [draft, draft])
+    return bytearray(text.to_bytes()), len(text.tasks[0].words)
+
+
+BROKEN = {
+    "points back": (
+        lambda d: d.__setitem__(slice(0x11C, 0x120), (0x4).to_bytes(4, "little")),
+        "task 1, text offset 0x11c: NextPointer 0x4 leads back",
+    ),
+    "points outside": (
+        lambda d: d.__setitem__(slice(0x1C, 0x20), (0x4000).to_bytes(4, "little")),
+        "task 1, text offset 0x4000: 13 words at 0x4000 lie outside the text",
+    ),
+    "write past the end": (
+        lambda d: d.__setitem__(slice(0x28, 0x2C), (0x1000000C | 63 << 26).to_bytes(4, "little")),
+        "task 0, text offset 0x28: the write of 64 registers",
+    ),
+    "no register address": (
+        lambda d: d.__setitem__(slice(0x28, 0x2C), (0x0400000D).to_bytes(4, "little")),
+        "task 0, text offset 0x28: write to 0xd, which is no register address",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_broken_chains_are_refused_with_task_and_offset(how):
+    data, size = two_tasks()
+    breaking, words = BROKEN[how]
+    breaking(data)
+    with pytest.raises(StreamError) as error:
+        STREAMS["linked"].decode(memoryview(bytes(data)), H13, size, 2)
+    assert str(error.value).startswith(words)
+
+
+def test_count_of_tasks_must_agree():
+    data, size = two_tasks()
+    with pytest.raises(StreamError, match="the chain has 2 tasks, the program says 3"):
+        STREAMS["linked"].decode(memoryview(bytes(data)), H13, size, 3)
+
+
+def test_record_text_needs_its_frame_and_sizes_that_fit():
+    text = lay_out(H16, [Draft(header(H16, {}), [write(H16, "Common.Cin", Cin=3)], frozenset({"TaskSize"}))], FRAME)
+    decode = STREAMS["records"].decode
+    with pytest.raises(StreamError, match="opening frame"):
+        decode(memoryview(text.to_bytes()[16:]), H16, None, 1)
+    broken = bytearray(text.to_bytes())
+    broken[0x12] = 99
+    with pytest.raises(StreamError, match="task 0, text offset 0x10: task size 99 words"):
+        decode(memoryview(bytes(broken)), H16, None, 1)
+
+
+def test_text_of_odd_size_is_refused():
+    with pytest.raises(StreamError, match="no whole number of words"):
+        STREAMS["linked"].decode(memoryview(b"\0" * 41), H13, 10, 1)
+
+
+def test_task_with_words_changed_shares_nothing():
+    task = loaded("mul").tasks[0]
+    changed = task.with_words({2: 0xABC})
+    assert changed.words[2] == 0xABC
+    assert task.words[2] != 0xABC
+    assert array("I", changed.words)[3:] == array("I", task.words)[3:]
+
+
+def test_builders_refuse_what_does_not_exist():
+    with pytest.raises(RegisterError, match=r"no register Common\.Nothing"):
+        write(H13, "Common.Nothing")
+    with pytest.raises(RegisterError, match="no header word W77"):
+        header(H13, {"W77": 1})
+    with pytest.raises(RegisterError, match=r"no register NE.Foo"):
+        complete(H13, {}, {"NE.Foo": 1})
+    with pytest.raises(RegisterError, match="Win=40000 does not fit bits 14:0"):
+        write(H13, "Common.InDim", Win=40000)
+    with pytest.raises(RegisterError, match="no multiple of 0x40"):
+        write(H13, "TileDMASrc.Src1RowStride", Stride=65)
+    with pytest.raises(RegisterError, match="no value named 'Float99'"):
+        write(H13, "Common.ChCfg", InFmt="Float99")
