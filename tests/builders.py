@@ -8,8 +8,9 @@ import numpy as np
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
 from hwx2py.emulate import session
-from hwx2py.program.build import complete, lay_out
-from hwx2py.program.model import Program, Tensor
+from hwx2py.program.build import Draft, complete, lay_out
+from hwx2py.program.model import Program, Tensor, natural_const_offset
+from hwx2py.program.streams import Pending
 
 Registers = Mapping[str, Any]
 
@@ -17,6 +18,7 @@ __all__ = [
     "H13",
     "LOCATIONS",
     "by_dma",
+    "complete_again",
     "elementwise",
     "half",
     "kernel_registers",
@@ -64,6 +66,17 @@ def one_source(
         "PE.Cfg": 0,
     }
     return network([({"W8": select(x, None, y)}, changed | named(registers))], (x, y))
+
+
+def complete_again(program: Program, times: int) -> Program:
+    """The program with its tasks several times over, laid out anew."""
+    follows = frozenset({"NextSize", "NextPointer"})
+    drafts = [
+        Draft(list(task.words[: task.header_words]), [Pending(w.address, w.value) for w in task.writes()], follows)
+        for task in (*program.tasks,) * times
+    ]
+    text = lay_out(program.arch, drafts)
+    return program._replace(text=text, const_offset=natural_const_offset(text.size_bytes))
 
 
 def named(registers: Mapping[str, Any]) -> dict[str, Any]:

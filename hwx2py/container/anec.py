@@ -7,6 +7,7 @@ import struct
 from typing import NamedTuple
 
 from ..errors import ContainerError
+from ..units import round_up
 
 HEADER = struct.Struct("<Q2I2Q2I32I192Q")
 BUFFERS = 32
@@ -73,7 +74,7 @@ def read(data: memoryview) -> Anec:
         raise ContainerError("no .anec file (its size field does not fit its length)", where="header")
     size, task_bytes, task_count, text_bytes, coefficient_bytes, inputs, outputs, *rest = HEADER.unpack_from(data)
     offset = len(data) - size
-    if align16(text_bytes) + coefficient_bytes > size:
+    if round_up(text_bytes, 16) + coefficient_bytes > size:
         raise ContainerError(
             f"text ({text_bytes:#x}) and coefficients ({coefficient_bytes:#x}) exceed the content ({size:#x})",
             where="header",
@@ -102,8 +103,3 @@ def write(anec: Anec) -> list[bytes | memoryview]:
         *(number for shape in anec.shapes for number in shape),
     )
     return [header, bytes(anec.content_offset - len(header)), anec.content]
-
-
-def align16(size: int) -> int:
-    """The next multiple of 16."""
-    return -(-size // 16) * 16

@@ -42,7 +42,7 @@ def _run(boxes: Sequence[Box], kinds: Sequence[str]) -> Box:
         return boxes[0]
     engines = {box.planar for box in boxes}
     planar = engines.pop() if len(engines) == 1 else None
-    engine = {True: "planar engine", False: "neural engines", None: "planar and neural engines"}[planar]
+    engine = {True: "planar engine", False: "neural engines", None: "planar and neural"}[planar]
     different = len(set(kinds))
     action = f"{len(boxes)} tasks, {different} kind{'s' if different > 1 else ''}"
     names = dict.fromkeys(box.coefficients for box in boxes if box.coefficients)

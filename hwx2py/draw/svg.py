@@ -128,7 +128,7 @@ def _box(node: Node, box: Box, marks: Mapping[int, str]) -> Iterator[str]:
     left, right, y = node.x + PADDING + 4, node.x + node.width - PADDING, node.y + PADDING + 9
     yield f'<text class="hwx-name" x="{_n(left)}" y="{_n(y)}">{escape(_marked(box, marks))}</text>'
     yield f'<text class="hwx-engine" x="{_n(right)}" y="{_n(y)}">{escape(box.engine)}</text>'
-    for line in node.lines:
+    for line in _lines_of(node, box, marks):
         y += LINE
         yield f'<text class="hwx-action" x="{_n(left)}" y="{_n(y)}">{escape(line)}</text>'
     if box.shapes:
@@ -157,11 +157,17 @@ def _outline(node: Node, box: Box) -> Iterator[str]:
 
 
 def _marked(box: Box, marks: Mapping[int, str]) -> str:
-    """The title, with the mark of a task, or how many of a run bear one."""
-    found = [marks[index] for index in range(box.first, box.last + 1) if index in marks]
-    if not found:
-        return box.title
-    return f"{box.title} · {found[0] if box.first == box.last else f'{len(found)} marked'}"
+    """A task's title with its mark."""
+    single = box.first == box.last and box.first in marks
+    return f"{box.title} · {marks[box.first]}" if single else box.title
+
+
+def _lines_of(node: Node, box: Box, marks: Mapping[int, str]) -> list[str]:
+    """What a box does; a run also says how many of its tasks bear a mark."""
+    count = sum(index in marks for index in range(box.first, box.last + 1))
+    if box.first == box.last or not count:
+        return list(node.lines)
+    return [f"{', '.join(node.lines)}, {count} marked"]
 
 
 def _badge(x: float, y: float, name: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from ..program.model import Program
 from ..program.streams import Pending
 from ..program.task import Task
 from ..registers.model import Field, Location
+from ..units import round_up
 
 #: A task joins a form if it differs in at most this many words.
 MOST_DIFFERENCES = 16
@@ -64,7 +65,7 @@ def places(program: Program) -> list[Place]:
     }
     tasks = program.tasks
     for number, task in enumerate(tasks):
-        natural = -(-end // align) * align
+        natural = round_up(end, align)
         following = tasks[number + 1] if number + 1 < len(tasks) else None
         expected = {
             "NextPointer": following.offset if following else 0,

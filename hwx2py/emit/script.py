@@ -9,7 +9,7 @@ from typing import NamedTuple
 import libcst as cst
 
 from .. import __version__
-from ..program.model import Program, Tensor
+from ..program.model import Program, Tensor, natural_const_offset
 from . import coefficients, template
 from .coefficients import INLINE_BYTES, Coefficients, Part
 from .nodes import Hex, Item, Value, assign, call, docstring, expression, listing, literal, sequence
@@ -166,7 +166,7 @@ def _layout(program: Program) -> dict[str, list[cst.CSTNode]]:
     """FRAME, TEXT_SIZE, CONST_OFFSET and STRAY: None and empty where they are what the layout gives."""
     tasks, text = program.tasks, program.text
     end = max((task.end for task in tasks), default=len(text.frame))
-    natural = -(-text.size_bytes // 64) * 64
+    natural = natural_const_offset(text.size_bytes)
     values: dict[str, Value] = {
         "FRAME": text.frame.hex(),
         "TEXT_SIZE": literal(None) if text.size_bytes == end else Hex(text.size_bytes),

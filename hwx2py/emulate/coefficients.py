@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..units import round_up
 from . import lut, numbers
 from .context import Bar, Context
 
@@ -154,7 +155,7 @@ def _table_bytes(context: Context, engine: int, needed: int) -> int | None:
         starts = [0]
     else:
         starts = [lut.TABLE_BYTES] if engine == 0 else [lut.TABLE_BYTES, 0]
-    return next((start for start in starts if size == -(-(start + needed) // CHUNK_BYTES) * CHUNK_BYTES), None)
+    return next((start for start in starts if size == round_up(start + needed, CHUNK_BYTES)), None)
 
 
 def _unpack(context: Context, engine: int, planes: list[Plane], rows: int, weights: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..units import round_up
 from .context import Bar
 from .engine import Engine, Hang, Job
 from .faults import Faults
@@ -106,7 +107,7 @@ class Driver:
     def _job(self, handles: list[int], bootstrap: Buffer, task_bytes: int, first: int, count: int) -> Job:
         buffers = self.memory.buffers
         command = buffers[handles[0]]
-        start = -(-task_bytes // 16) * 16
+        start = round_up(task_bytes, 16)
         bars = {
             0: Bar("text", "text", command, 0, task_bytes),
             1: Bar("const", "coefficients", command, start, max(0, command.size - start)),

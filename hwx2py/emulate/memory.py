@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..units import round_up, whole
+
 PAGE = 0x4000
 #: The driver's address space for buffers.
 FIRST_ADDRESS, END_ADDRESS = 0x4000, 0xE0000000
@@ -59,7 +61,7 @@ class Memory:
 
     def allocate(self, size: int) -> Buffer | None:
         """A buffer of this many bytes; None where the address space is full."""
-        room = -(-size // PAGE) * PAGE
+        room = round_up(size, PAGE)
         if self._end + room > END_ADDRESS:
             return None
         os.ftruncate(self.file, self._end + room)
@@ -79,7 +81,7 @@ class Memory:
         for buffer in self.buffers.values():
             pages = np.zeros(buffer.room // mmap.PAGESIZE, bool)
             for start, end in self._data(buffer.offset, buffer.offset + buffer.room):
-                pages[(start - buffer.offset) // mmap.PAGESIZE : -(-(end - buffer.offset) // mmap.PAGESIZE)] = True
+                pages[(start - buffer.offset) // mmap.PAGESIZE : whole(end - buffer.offset, mmap.PAGESIZE)] = True
             buffer.host = pages
 
     def _data(self, position: int, end: int) -> Iterator[tuple[int, int]]:
@@ -108,4 +110,4 @@ class Memory:
 
     def is_host_written(self, buffer: Buffer, start: int, end: int) -> bool:
         """Whether the host wrote all pages of a range."""
-        return bool(buffer.host[start // mmap.PAGESIZE : -(-end // mmap.PAGESIZE)].all())
+        return bool(buffer.host[start // mmap.PAGESIZE : whole(end, mmap.PAGESIZE)].all())

@@ -6,6 +6,7 @@ from ..errors import ContainerError, UnsupportedError
 from ..program.model import SCRATCH, Origin, Program, Tensor
 from ..program.streams import STREAMS
 from ..registers import by_name
+from ..units import round_up, whole
 
 NOTES = (
     "an .anec file names no tensors: they are called after their BARs",
@@ -29,7 +30,7 @@ def load(data: memoryview, name: str) -> Program:
     if file.task_bytes % 4:
         raise ContainerError(f"first task of {file.task_bytes} bytes is no whole number of words", where="header")
     text = file.content[: file.text_bytes]
-    const_offset = container.align16(file.text_bytes)
+    const_offset = round_up(file.text_bytes, 16)
     return Program(
         arch=arch,
         text=STREAMS[arch.stream].decode(text, arch, file.task_bytes // 4, file.task_count),
@@ -80,12 +81,12 @@ def write(program: Program, content_offset: int) -> list[bytes | memoryview]:
     """
     _check(program)
     text = program.text.to_bytes()
-    padding = bytes(container.align16(len(text)) - len(text))
+    padding = bytes(round_up(len(text), 16) - len(text))
     content = memoryview(b"".join([text, padding, program.const]))
     tiles, shapes = [0] * container.BUFFERS, [TensorShape(0, 0, 0, 0, 0, 0)] * container.BUFFERS
-    tiles[0] = _tiles(len(content))
+    tiles[0] = whole(len(content), TILE_BYTES)
     for tensor in program.tensors:
-        tiles[tensor.bar] = _tiles(tensor.size_bytes)
+        tiles[tensor.bar] = whole(tensor.size_bytes, TILE_BYTES)
         if tensor.shape and tensor.strides:
             shapes[tensor.bar] = TensorShape(*tensor.shape, *tensor.strides[1:3])
     return container.write(
@@ -102,10 +103,6 @@ def write(program: Program, content_offset: int) -> list[bytes | memoryview]:
             content_offset=content_offset,
         )
     )
-
-
-def _tiles(size: int) -> int:
-    return -(-size // TILE_BYTES)
 
 
 def _check(program: Program) -> None:

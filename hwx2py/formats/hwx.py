@@ -4,7 +4,7 @@ from ..container import image as container
 from ..container import layout
 from ..container.image import Binding, Ident, Image, ProgramCommand, Region, Section, Symtab
 from ..errors import ContainerError, UnsupportedError
-from ..program.model import DTYPES, SCRATCH, Kernel, Origin, Program, Tensor
+from ..program.model import DTYPES, SCRATCH, Kernel, Origin, Program, Tensor, natural_const_offset
 from ..program.streams import STREAMS
 from ..registers import Architecture, by_subtype
 
@@ -76,7 +76,7 @@ def _section(image: Image, segment: str, name: str) -> Section:
 
 def _const_offset(text: Section, const: Section | None) -> int:
     if const is None:
-        return len(text.data)
+        return natural_const_offset(len(text.data))
     offset = const.fields.address - text.fields.address
     if offset < len(text.data):
         raise ContainerError(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..container import layout
 from ..container.layout import BindingFields, MachHeader, SectionFields, SegmentFields
 from ..program.model import DTYPES, Program, Tensor
+from ..units import round_up
 from .rewrite import event_bits
 
 BASE = 0x30000000
@@ -56,7 +57,7 @@ def write(program: Program, maker: str) -> list[bytes | memoryview]:
 
 
 def _round(size: int) -> int:
-    return -(-size // PAGE) * PAGE
+    return round_up(size, PAGE)
 
 
 def _addresses(program: Program) -> dict[int, int]:
@@ -128,7 +129,7 @@ def _commands(program: Program, addresses: dict[int, int], areas: list[_Area], m
 
 
 def _command(number: int, body: bytes) -> bytes:
-    size = -(-(layout.COMMAND.size + len(body)) // 8) * 8
+    size = round_up(layout.COMMAND.size + len(body), 8)
     return (layout.COMMAND.pack(number, size) + body).ljust(size, b"\0")
 
 

@@ -14,6 +14,7 @@ from ..container.image import Command, Image, ProgramCommand, Region, Section, S
 from ..errors import ContainerError, UnsupportedError
 from ..program.model import Program
 from ..program.state import walk
+from ..units import round_up
 
 PAGE = 0x4000
 
@@ -118,7 +119,7 @@ def _contents(image: Image, new: Program) -> dict[tuple[str, str], bytes | memor
 
 
 def _round(size: int) -> int:
-    return -(-size // PAGE) * PAGE
+    return round_up(size, PAGE)
 
 
 def _start(section: Section, segment: Segment, new: Program) -> int:

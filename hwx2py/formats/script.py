@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ScriptError, StreamError
 from ..program.build import Draft, lay_out
-from ..program.model import Kernel, Origin, Program, Tensor
+from ..program.model import Kernel, Origin, Program, Tensor, natural_const_offset
 from ..program.streams import Explicit, Pending
 from ..registers import Architecture, by_name
 from .expressions import Form, Line, Reader, fail, parse, registers, value
@@ -76,7 +76,7 @@ def load(source: bytes, name: str, path: str) -> Program:
         text=text,
         tensors=tensors,
         const=const,
-        const_offset=offset if offset is not None else -(-text.size_bytes // 64) * 64,
+        const_offset=offset if offset is not None else natural_const_offset(text.size_bytes),
         kernels=tuple(kernels),
         origin=Origin(name, "script", memoryview(source), *_provenance(tree)),
     )

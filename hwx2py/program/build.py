@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError, StreamError
 from ..registers.model import Architecture, compose
+from ..units import round_up
 from .streams import STREAMS, Explicit, Pending, Text, encode_writes
 
 
@@ -127,7 +128,7 @@ def lay_out(
     for number, draft in enumerate(drafts):
         words = array("I", draft.header)
         words.extend(encode_writes(stream, draft.items))
-        offset = -(-end // stream.alignment) * stream.alignment if draft.at is None else draft.at
+        offset = round_up(end, stream.alignment) if draft.at is None else draft.at
         if offset < end:
             raise StreamError(f"it overlaps what ends at {end:#x}", where=f"task {number} at {offset:#x}")
         end = offset + 4 * len(words)

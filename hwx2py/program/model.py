@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..registers.model import Architecture
+from ..units import round_up
 from .streams import STREAMS, Stream, Text
 from .task import Task
 
@@ -67,6 +68,11 @@ class Origin(NamedTuple):
         import hashlib
 
         return hashlib.sha256(self.data).hexdigest()
+
+
+def natural_const_offset(text_bytes: int) -> int:
+    """Where compilers put the coefficients behind a text of this size (observed in every file at hand)."""
+    return round_up(text_bytes, 64)
 
 
 class Program(NamedTuple):

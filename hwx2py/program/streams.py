@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
 from ..registers.model import Architecture
+from ..units import round_up
 from .task import Burst, Task, bytes_of, words_of
 
 
@@ -230,7 +231,7 @@ class Records:
             if size == 0 or start + size > len(words):
                 raise _bad(place, 0, offset, f"task size {size} words does not fit the text ({len(text):#x} bytes)")
             tasks.append(self.task(words[start : start + size], offset, arch, place))
-            offset = -(-tasks[-1].end // self.alignment) * self.alignment
+            offset = round_up(tasks[-1].end, self.alignment)
         if len(tasks) != task_count:
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
         spans = [(0, self.frame_bytes), *((task.offset, task.end) for task in tasks)]

@@ -254,7 +254,7 @@ DATA = ""
 # fmt: off
 FRAME = ""
 TEXT_SIZE = None
-CONST_OFFSET = 0x274
+CONST_OFFSET = None
 STRAY = []
 # fmt: on
 

@@ -1,0 +1,253 @@
+"""Comparing programs: levels, alignment of tasks, noise told from what computes."""
+
+import json
+
+import builders
+import pytest
+from builders import elementwise
+from conftest import example, loaded
+
+from hwx2py import diff, emit, formats
+from hwx2py.diff.align import align
+from hwx2py.diff.text import as_markdown, as_text
+from hwx2py.formats import anec, new_hwx
+from hwx2py.program.bars import bound_order, renumber
+from hwx2py.program.build import Draft, lay_out
+from hwx2py.program.describe import Operation
+from hwx2py.program.model import Program
+from hwx2py.program.streams import Pending
+
+IDLE = {f"KernelDMASrc_CoeffDMAConfig[{engine}]": 0x80 for engine in range(16)}
+
+
+def without(program: Program, *registers: str) -> Program:
+    """The program with some writes of its first task left out."""
+    task = program.tasks[0]
+    missing = {program.arch.address(name) for name in registers}
+    items = [Pending(write.address, write.value) for write in task.writes() if write.address not in missing]
+    drafts = [Draft(list(task.words[:10]), items, frozenset({"NextSize", "NextPointer"}))]
+    return program._replace(text=lay_out(program.arch, drafts))
+
+
+def with_words(program: Program, words: dict[int, int], task: int = 0) -> Program:
+    tasks = list(program.tasks)
+    tasks[task] = tasks[task].with_words(words)
+    return program.with_tasks(tasks)
+
+
+def registers(report: diff.Report) -> dict[str, str]:
+    return {change.register: change.noise for task in report.tasks for change in task.changes}
+
+
+def test_a_program_is_the_same_as_itself():
+    for name in ("mul", "conv", "chain", "add16"):
+        report = diff.compare(loaded(name), loaded(name))
+        assert report.is_empty
+        assert report.verdict() == "The two are the same program."
+
+
+def test_a_changed_field_is_told_with_both_values():
+    report = diff.compare(elementwise("Add"), elementwise("Mul"))
+    assert registers(report) == {"PE.Cfg": ""}
+    (change,) = report.tasks[0].changes[0].fields
+    assert (change.field, change.a, change.b) == ("OpMode", "Add", "Mul")
+    assert not report.computes_same
+    assert "differ in 1 registers in 1 tasks" in report.verdict()
+
+
+def test_masks_cycles_and_priorities_are_noise():
+    program = elementwise()
+    other = with_words(program, {1: 0x77, 2: 0x42A, 4: 0xFFF, 6: program.tasks[0].words[6] | 0x3 << 16})
+    report = diff.compare(program, other)
+    assert set(registers(report)) == {"Header.W1", "Header.W2", "Header.W4", "Header.W6"}
+    assert report.computes_same
+    assert report.without_noise().is_empty
+
+
+def test_other_bits_of_the_same_word_are_none():
+    program = elementwise()
+    report = diff.compare(program, with_words(program, {6: program.tasks[0].words[6] ^ (1 << 12 | 1 << 16)}))
+    assert not report.computes_same
+    (change,) = report.without_noise().tasks[0].changes
+    assert [field.field for field in change.fields] == ["TSR"]
+
+
+def test_unnamed_bits_are_told():
+    program = elementwise()
+    report = diff.compare(program, elementwise(Common_PECfg=1 << 20))
+    (change,) = report.tasks[0].changes[0].fields
+    assert (change.field, change.a, change.b) == ("", "0x0", "0x100000")
+
+
+def test_renumbered_bars_are_one_line_and_noise():
+    program = elementwise()
+    report = diff.compare(program, renumber(program, bound_order(program)))
+    assert [(change.what, change.a, change.b) for change in report.tensors] == [
+        ("BARs", "a 4, b 5, y 6", "a 5, b 6, y 4")
+    ]
+    assert set(registers(report)) == {"Header.W8"}
+    assert report.computes_same
+
+
+def test_bars_that_mean_other_buffers_are_no_noise():
+    program = elementwise()
+    report = diff.compare(program, with_words(program, {8: program.tasks[0].words[8] ^ (4 ^ 5)}))
+    (change,) = report.tasks[0].changes[0].fields
+    assert (change.field, change.a, change.b, change.noise) == ("RBase0", "a", "b", "")
+
+
+def test_an_absent_write_of_zero_is_noise_and_of_anything_else_is_none():
+    program = elementwise()
+    report = diff.compare(program, without(program, "Common.DPE", "NE.MACCfg"))
+    assert registers(report) == dict.fromkeys(("Common.DPE", "NE.MACCfg"), diff.model.ABSENT)
+    report = diff.compare(program, without(program, "Common.Cout"))
+    assert registers(report) == {"Common.Cout": ""}
+
+
+def test_an_absent_write_of_what_an_earlier_task_left_is_noise():
+    a, b, y = (
+        builders.tensor(n, r, bar, 2, 1, 8) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
+    )
+    task = ({"W8": builders.select(a, b, y)}, builders.planar(a, b, y, "Add"))
+    program = builders.network([task, task], (a, b, y))
+    second = program.tasks[1]
+    kept = [Pending(w.address, w.value) for w in second.writes() if w.address != program.arch.address("Common.Cin")]
+    drafts = [
+        Draft(list(one.words[:10]), items, frozenset({"NextSize", "NextPointer"}))
+        for one, items in zip(
+            program.tasks, ([Pending(w.address, w.value) for w in program.tasks[0].writes()], kept), strict=True
+        )
+    ]
+    report = diff.compare(program, program._replace(text=lay_out(program.arch, drafts)))
+    assert registers(report) == {"Common.Cin": diff.model.ABSENT}
+
+
+def test_inserted_and_deleted_tasks_are_recognised():
+    a, b, y = (
+        builders.tensor(n, r, bar, 2, 1, 8) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
+    )
+    tasks = [({"W8": builders.select(a, b, y)}, builders.planar(a, b, y, op)) for op in ("Add", "Mul", "Max")]
+    longer, shorter = builders.network(tasks, (a, b, y)), builders.network([tasks[0], tasks[2]], (a, b, y))
+    report = diff.compare(longer, shorter)
+    assert [(task.a, task.b) for task in report.without_noise().tasks] == [(1, None)]
+    report = diff.compare(shorter, longer)
+    assert [(task.a, task.b) for task in report.without_noise().tasks] == [(None, 1)]
+    assert "1 tasks that only one of them has" in report.verdict()
+
+
+def operations(*actions: str) -> list[Operation]:
+    return [Operation("planar engine", action, ("x",), "y", "", "1 x 1 x 1") for action in actions]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "pairs"),
+    [
+        ("abc", "abc", [(0, 0), (1, 1), (2, 2)]),
+        ("abc", "ac", [(0, 0), (1, None), (2, 1)]),
+        ("ac", "abc", [(0, 0), (None, 1), (1, 2)]),
+        ("abc", "axc", [(0, 0), (1, 1), (2, 2)]),
+        ("", "ab", [(None, 0), (None, 1)]),
+        ("aabb", "ab", [(0, 0), (1, None), (2, None), (3, 1)]),
+    ],
+)
+def test_alignment(a, b, pairs):
+    found = align(operations(*a), operations(*b))
+    assert sorted(found, key=str) == sorted(pairs, key=str)
+
+
+def test_coefficients_are_told_by_channel():
+    program = loaded("conv")
+    data = bytearray(program.const)
+    data[130] ^= 1
+    data[131] ^= 1
+    report = diff.compare(program, program._replace(const=memoryview(bytes(data))))
+    (change,) = report.coefficients
+    assert change.what == "const, task 0 engine 1"
+    assert change.b == "2 of them differ"
+    assert not report.computes_same
+    shorter = diff.compare(program, program._replace(const=memoryview(bytes(data[:256]))))
+    assert shorter.coefficients[0].b == "256 bytes"
+
+
+def test_tensors_are_matched_by_name():
+    program = elementwise()
+    bigger = program.tensors[0]._replace(shape=(1, 9, 9, 9))
+    report = diff.compare(program, program._replace(tensors=(bigger, *program.tensors[1:])))
+    assert [change.what for change in report.tensors] == ["tensor a: shape"]
+    renamed = program.tensors[0]._replace(name="q")
+    report = diff.compare(program, program._replace(tensors=(renamed, *program.tensors[1:])))
+    assert [change.what for change in report.tensors] == ["tensor a", "tensor q"]
+
+
+def test_other_architectures_are_compared_by_name_and_that_is_said():
+    report = diff.compare(elementwise("Mul", (4, 1, 32)), loaded("add16"))
+    found = {field.field for task in report.tasks for change in task.changes for field in change.fields}
+    assert "OpMode" in found
+    assert "Win" not in found
+    assert any("H13 and H16 differ: compared by field name" in note for note in report.notes)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The same program as .hwx, .anec, and script, and a different one."""
+    program = renumber(loaded("mul"), bound_order(loaded("mul")))
+    paths = {form: tmp_path / f"mul.{form}" for form in ("hwx", "anec", "py")}
+    paths["hwx"].write_bytes(b"".join(new_hwx.write(program, "test")))
+    paths["anec"].write_bytes(b"".join(anec.write(program, 0x1000)))
+    paths["py"].write_text(emit.emit(formats.load(str(paths["hwx"]))).text)
+    paths["other"] = example("chain")
+    return paths
+
+
+@pytest.mark.parametrize("one", ["hwx", "anec", "py"])
+@pytest.mark.parametrize("two", ["hwx", "anec", "py"])
+def test_any_two_forms_can_be_compared(cli, files, one, two):
+    done = cli("diff", files[one], files[two], "--ignore", "noise")
+    assert (done.code, done.err) == (0, ""), done.out
+    if "anec" in (one, two) and one != two:
+        assert "names no tensors" in done.out
+
+
+def test_exit_codes(cli, files):
+    assert cli("diff", files["hwx"], files["hwx"]).code == 0
+    assert cli("diff", files["hwx"], files["other"]).code == 1
+    assert cli("diff", files["hwx"], "nothing.hwx").code == 2
+
+
+def test_cleaning_is_named_where_it_explains_everything(cli, tmp_path):
+    paths = []
+    for name, registers_ in (("a", {}), ("b", IDLE)):
+        paths.append(tmp_path / f"{name}.hwx")
+        paths[-1].write_bytes(b"".join(new_hwx.write(elementwise(**registers_), "test")))
+    done = cli("diff", *paths)
+    assert done.code == 1
+    assert "they differ only in what --clean removes" in done.out.replace("\n", " ")
+    assert "KernelDMASrc.CoeffDMAConfig[0..15]" in done.out
+
+
+def test_json_holds_everything(cli, files):
+    data = json.loads(cli("diff", files["hwx"], files["other"], "--format", "json").out)
+    assert data["same"] is data["computes_same"] is False
+    assert {"a", "b", "identity", "container", "tensors", "tasks", "coefficients", "notes", "verdict"} <= data.keys()
+    change = next(
+        change for task in data["tasks"] for change in task["changes"] if change["register"] == "Common.InDim"
+    )
+    assert [field["field"] for field in change["fields"]] == ["Win", "Hin"]
+
+
+def test_markdown_and_text_tell_the_same_registers(files):
+    report = diff.compare(formats.load(str(files["hwx"])), formats.load(str(files["other"])))
+    text, markdown = "\n".join(as_text(report, "v")), "\n".join(as_markdown(report, "v"))
+    for task in report.tasks:
+        for change in task.changes:
+            assert change.register.split("[")[0] in text
+            assert change.register.split("[")[0].replace("_", "\\_") in markdown
+
+
+def test_output_goes_to_a_file_but_never_over_an_input(cli, files, tmp_path):
+    done = cli("diff", files["hwx"], files["other"], "--format", "markdown", "-o", tmp_path / "d.md")
+    assert (done.code, done.out) == (1, "")
+    assert (tmp_path / "d.md").read_text().startswith("# mul.hwx and chain.hwx")
+    before = files["hwx"].read_bytes()
+    done = cli("diff", files["hwx"], files["other"], "-o", files["hwx"])
+    assert (done.code, files["hwx"].read_bytes()) == (2, before)

@@ -1,0 +1,249 @@
+"""Programs written back: clean, assemble, anec."""
+
+import builders
+import pytest
+from conftest import EXAMPLE_NAMES, example, loaded
+from test_container import read, with_command
+
+from hwx2py import emit, formats
+from hwx2py.container import anec as anec_container
+from hwx2py.container import image, layout
+from hwx2py.errors import UnsupportedError
+from hwx2py.formats import anec, hwx, new_hwx
+from hwx2py.formats.rewrite import rewrite
+from hwx2py.program.bars import bound_order, renumber, with_bindings
+from hwx2py.program.model import Program
+
+
+def joined(pieces) -> bytes:
+    return b"".join(pieces)
+
+
+@pytest.mark.parametrize("name", EXAMPLE_NAMES)
+def test_unedited_script_gives_back_its_container(cli, tmp_path, name):
+    script, out = tmp_path / "s.py", tmp_path / "out.hwx"
+    script.write_text(emit.emit(loaded(name)).text)
+    done = cli("assemble", script, "--onto", example(name), "-o", out)
+    assert (done.code, done.err) == (0, "")
+    assert out.read_bytes() == example(name).read_bytes()
+
+
+def assembled(cli, tmp_path, name: str, *changes: tuple[str, str]):
+    """An example with its script edited, assembled onto it: (outcome, path of the result)."""
+    text = emit.emit(loaded(name)).text
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    script, out = tmp_path / "s.py", tmp_path / "out.hwx"
+    script.write_text(text)
+    return cli("assemble", script, "--onto", example(name), "-o", out), out
+
+
+def test_edited_word_changes_nothing_else(cli, tmp_path):
+    _, out = assembled(cli, tmp_path, "mul", ("TileHeight=0", "TileHeight=9"))
+    old, new = example("mul").read_bytes(), out.read_bytes()
+    assert len(old) == len(new)
+    assert [index for index, (a, b) in enumerate(zip(old, new, strict=True)) if a != b] == [
+        old.index(bytes(loaded("mul").text.to_bytes())) + 4 * place_of(loaded("mul"), "Common.TileCfg")
+    ]
+
+
+def place_of(program: Program, register: str) -> int:
+    address = program.arch.address(register)
+    return next(write.index for write in program.tasks[0].writes() if write.address == address)
+
+
+@pytest.mark.parametrize("copies", [1, 2, 40])
+def test_text_that_grows_moves_what_lies_behind_it(cli, tmp_path, copies):
+    """Coefficients, section sizes, the program command, symbols; with enough of it the segment's pages too."""
+    name = "conv"
+    line = "        task_0(),\n"
+    done, out = assembled(cli, tmp_path, name, (line, line * (copies + 1)))
+    assert (done.code, done.err) == (0, "")
+    program = formats.load(str(out))
+    assert len(program.tasks) == copies + 1
+    assert bytes(program.const) == bytes(loaded(name).const)
+    assert program.tensors == loaded(name).tensors
+    done = cli("emulate", out)
+    assert "output[0] = 0.0" in done.out
+    grown = image.read(memoryview(out.read_bytes()))
+    assert joined(image.write(grown)) == out.read_bytes()
+    text, const = grown.section("__TEXT", "__text").fields, grown.section("__TEXT", "__const").fields
+    assert const.address - text.address == const.file_offset - text.file_offset == program.const_offset
+    command = next(grown.values(image.ProgramCommand))
+    assert command.bars()[1] == const.address
+    assert command.task_count == copies + 1
+    segment = next(s for s in grown.values(image.Segment) if s.name == "__TEXT").fields
+    assert segment.file_bytes >= program.const_offset + len(program.const)
+
+
+def test_text_that_shrinks(cli, tmp_path):
+    line = next(line for line in emit.emit(loaded("conv")).text.splitlines() if "Common.DPE(" in line)
+    done, out = assembled(cli, tmp_path, "conv", (line + "\n", ""))
+    assert (done.code, done.err) == (0, "")
+    assert "output[0] = 0.0" in cli("emulate", out).out
+    assert formats.load(str(out)).text.size_bytes == loaded("conv").text.size_bytes - 4
+
+
+def test_text_before_other_segments_pushes_them(tmp_path):
+    """In older files the text comes first: tensors, symbols and regions behind it move in memory."""
+    program = loaded("conv")
+    data = bytearray(example("conv").read_bytes())
+    low, high = 0x30000000, 0x30000000 + 0x8000
+    moved = {address: address + 0x8000 for address in (low, low + 0x4000)}  # x and y go behind the text
+    moved[high] = low
+    moved[high + program.const_offset] = low + program.const_offset
+    found = read(bytes(data))
+    for command in found.commands:
+        place = command.offset
+        if isinstance(command.value, image.Segment) and command.value.sections:
+            fields = command.value.fields
+            moved_segment = fields._replace(vm_address=moved[fields.vm_address])
+            rows = [
+                layout.SECTION.pack(*section.fields._replace(address=moved[section.fields.address]))
+                for section in command.value.sections
+            ]
+            body = layout.SEGMENT.pack(*moved_segment) + b"".join(rows)
+            data[place + 8 : place + 8 + len(body)] = body
+        elif isinstance(command.value, image.Region):
+            data[place + 0x10 : place + 0x18] = moved[command.value.address].to_bytes(8, "little")
+        elif isinstance(command.value, image.ProgramCommand):
+            for bar, address in command.value.bars().items():
+                data[place + 0x10 + 8 * bar : place + 0x18 + 8 * bar] = moved[address].to_bytes(8, "little")
+            data[place + 0x810 : place + 0x818] = low.to_bytes(8, "little")
+    first = image.read(memoryview(bytes(data)))
+    old = hwx.load(memoryview(bytes(data)), "old.hwx")
+    new = builders.complete_again(old, 60)
+    result = joined(rewrite(first, old, new))
+    again = hwx.load(memoryview(result), "new.hwx")
+    assert len(again.tasks) == 60
+    assert again.tensors == old.tensors
+    assert bytes(again.const) == bytes(old.const)
+    regions = hwx.region_addresses(image.read(memoryview(result)))
+    assert min(regions.values()) >= low + new.const_offset + len(old.const)
+
+
+def test_relocations_and_symbols_move_with_the_coefficients(tmp_path):
+    program = loaded("conv")
+    data = example("conv").read_bytes()
+    base = 4 * place_of(program, "KernelDMASrc.CoeffBaseAddr")
+    count, size = int.from_bytes(data[16:20], "little"), int.from_bytes(data[20:24], "little")
+    assert count
+    table = layout.HEADER.size + size + 0x200
+    rows = b"".join(layout.RELOCATION.pack(base + 4 * engine, 0x05000002) for engine in range(4))
+    row = data.index(b"__text\0")
+    data = data[: row + 0x38] + table.to_bytes(4, "little") + (4).to_bytes(4, "little") + data[row + 0x40 :]
+    data = data[:table] + rows + data[table + len(rows) :]
+    symbol = layout.SYMBOL.pack(
+        0, 0x0F, 2, 2, next(image.read(memoryview(data)).values(image.ProgramCommand)).bars()[1]
+    )
+    place = table + 0x100
+    command = layout.COMMAND.pack(layout.LC_SYMTAB, 24) + layout.SYMTAB.pack(place, 1, place + 16, 2)
+    data = with_command(data, command)
+    data = data[:place] + symbol + b"K\0" + data[place + 18 :]
+    old = hwx.load(memoryview(data), "x.hwx")
+    assert old.relocated == [base + 4 * engine for engine in range(4)]
+    longer = builders.complete_again(old, 3)
+    result = image.read(memoryview(joined(rewrite(image.read(memoryview(data)), old, longer))))
+    section = result.section("__TEXT", "__text")
+    offsets = [relocation.offset for relocation in section.relocations()]
+    assert offsets == [task.offset + base + 4 * engine for task in longer.tasks for engine in range(4)]
+    (moved,) = next(result.values(image.Symtab)).symbols()
+    assert moved.fields.value == result.section("__TEXT", "__const").fields.address
+
+
+def test_edited_bars_go_into_the_bar_table(cli, tmp_path):
+    done, out = assembled(
+        cli, tmp_path, "mul", ('Tensor("a", "input", 4', 'Tensor("a", "input", 6'), ('"output", 6', '"output", 4')
+    )
+    assert (done.code, done.err) == (0, "")
+    assert {tensor.name: tensor.bar for tensor in formats.load(str(out)).tensors} == {"a": 6, "b": 5, "y": 4}
+    assert "output[0] = 6.0" in cli("emulate", out).out
+
+
+def test_edited_tensors_do_not_fit_the_container(cli, tmp_path):
+    done, out = assembled(cli, tmp_path, "mul", ('Tensor("a", "input", 4, (1, 4', 'Tensor("a", "input", 4, (1, 3'))
+    assert done.code == 2
+    assert "tensor a has another size or layout" in done.err
+    assert not out.exists()
+
+
+def test_other_architecture_does_not_fit_the_container(cli, tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text(emit.emit(loaded("add16")).text)
+    done = cli("assemble", script, "--onto", example("mul"), "-o", tmp_path / "o.hwx")
+    assert (done.code, "for H16, the container for H13" in done.err) == (2, True)
+
+
+class TestClean:
+    """`hwx2py clean`."""
+
+    def test_same_size_programs_change_only_their_words(self, cli, tmp_path):
+        done = cli("clean", example("mul"), "-o", tmp_path / "c.hwx")
+        assert done.code == 0
+        old, new = example("mul").read_bytes(), (tmp_path / "c.hwx").read_bytes()
+        changed = [index // 4 for index, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+        assert len(set(changed)) == 19  # 16 channels, KernelCfg, MACCfg, 0x13840
+        assert "output[0] = 6.0" in cli("emulate", tmp_path / "c.hwx").out
+
+    def test_counts_of_log_events_follow_the_masks(self, cli, tmp_path):
+        program = loaded("mul")
+        noisy = program.with_tasks([program.tasks[0].with_words({2: 0x42A, 4: 0xFFF})])
+        path = tmp_path / "noisy.hwx"
+        path.write_bytes(joined(new_hwx.write(noisy, "test")))
+        cli("clean", path, "--pass", "noise", "-o", tmp_path / "c.hwx")
+        commands = [next(formats.image_of(str(p)).values(image.ProgramCommand)) for p in (path, tmp_path / "c.hwx")]
+        counts = [[int.from_bytes(c.raw[n : n + 4], "little") for n in (0x850, 0x858)] for c in commands]
+        assert counts == [[12, 4], [0, 0]]
+
+    def test_anec_has_no_container(self, cli, tmp_path):
+        path = tmp_path / "m.anec"
+        program = renumber(loaded("mul"), bound_order(loaded("mul")))
+        path.write_bytes(joined(anec.write(program, 0x1000)))
+        done = cli("clean", path, "-o", tmp_path / "o.hwx")
+        assert (done.code, "has no .hwx container" in done.err) == (2, True)
+
+
+class TestAnec:
+    """`hwx2py anec`."""
+
+    @pytest.mark.parametrize("offset", ["0x1000", "0x800"])
+    def test_bars_are_renumbered_and_that_is_said(self, cli, tmp_path, offset):
+        path = tmp_path / "m.anec"
+        done = cli("anec", example("mul"), "-o", path, "--content-offset", offset)
+        assert done.err.splitlines() == ["y: BAR 6 is now 4", "a: BAR 4 is now 5", "b: BAR 5 is now 6"]
+        program = formats.load(str(path))
+        assert [(tensor.name, tensor.role) for tensor in program.tensors] == [
+            ("bar4", "output"), ("bar5", "input"), ("bar6", "input"),
+        ]  # fmt: skip
+        assert anec_container.read(memoryview(path.read_bytes())).content_offset == int(offset, 16)
+        assert "output[0] = 6.0" in cli("emulate", path).out
+        assert "names no tensors" in cli("info", path).out
+
+    def test_coefficient_bars_are_renumbered_too(self, cli, tmp_path):
+        done = cli("anec", example("chain"), "-o", tmp_path / "c.anec")
+        assert done.code == 0
+        program = formats.load(str(tmp_path / "c.anec"))
+        assert [task.words[9] for task in program.tasks] == [task.words[9] for task in loaded("chain").tasks]
+        assert "output[0] = 4.0" in cli("emulate", tmp_path / "c.anec").out
+
+    def test_a_file_in_order_keeps_its_text(self, cli, tmp_path):
+        assert cli("anec", example("chain"), "-o", tmp_path / "c.anec").err == ""
+        content = anec_container.read(memoryview((tmp_path / "c.anec").read_bytes())).content
+        assert bytes(content).startswith(loaded("chain").text.to_bytes())
+
+    def test_what_libane_cannot_do_is_refused(self):
+        program = loaded("mul")
+        with pytest.raises(UnsupportedError, match="this program is for H16"):
+            anec.write(loaded("add16"), 0x1000)
+        strange = program.tensors[0]._replace(dtype="int8")
+        with pytest.raises(UnsupportedError, match="tensor a is int8"):
+            anec.write(program._replace(tensors=(strange, *program.tensors[1:])), 0x1000)
+        many = tuple(program.tensors[0]._replace(name=f"t{n}", bar=4 + n) for n in range(29))
+        with pytest.raises(UnsupportedError, match="29 inputs and outputs"):
+            anec.write(program._replace(tensors=many), 0x1000)
+
+    def test_bars_that_would_change_their_meaning_are_refused(self):
+        program = with_bindings(loaded("mul"), {"a": 14, "b": 15, "y": 16})
+        with pytest.raises(UnsupportedError, match="RBase0 selects BAR 4, which is no tensor's"):
+            renumber(program, bound_order(program))
