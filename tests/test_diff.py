@@ -52,7 +52,7 @@ def test_a_changed_field_is_told_with_both_values():
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b) == ("OpMode", "Add", "Mul")
     assert not report.computes_same
-    assert "differ in 1 registers in 1 tasks" in report.verdict()
+    assert "differ in 1 register in 1 task." in report.verdict()
 
 
 def test_masks_cycles_and_priorities_are_noise():
@@ -132,7 +132,7 @@ def test_inserted_and_deleted_tasks_are_recognised():
     assert [(task.a, task.b) for task in report.without_noise().tasks] == [(1, None)]
     report = diff.compare(shorter, longer)
     assert [(task.a, task.b) for task in report.without_noise().tasks] == [(None, 1)]
-    assert "1 tasks that only one of them has" in report.verdict()
+    assert "1 task that only one of them has" in report.verdict()
 
 
 def operations(*actions: str) -> list[Operation]:

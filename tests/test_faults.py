@@ -61,13 +61,13 @@ def test_result_outside_the_declared_bytes(edited):
 def test_bar_without_a_buffer(edited):
     done = edited("mul", ('RBase1="b"', "RBase1=9"))
     assert done.code == 3
-    assert "fault unbound-bar: task 0: Header.RBase1: source 2 is in BAR 9, which has no buffer" in done.err
+    assert "fault unbound-bar: task 0: Header.RBase1: BAR 9, of source 2, has no buffer" in done.err
 
 
 def test_bar_that_is_not_enabled(edited):
     done = edited("mul", (", RBE1=1", ""))
     assert done.code == 3
-    assert "fault unbound-bar: task 0: Header.RBase1: source 2 is used, but its BAR is not enabled" in done.err
+    assert "fault unbound-bar: task 0: Header.RBase1: the BAR of source 2 is not enabled" in done.err
 
 
 def test_wrong_directions(edited):
@@ -98,7 +98,7 @@ def test_coefficients_that_are_missing(edited):
 def test_coefficients_without_a_bar(edited):
     done = edited("conv", ('KBase0="const", KBE0=1', "0"))
     assert done.code == 3
-    assert "fault unbound-bar: task 0: Header.KBase0: the coefficients is used" in done.err
+    assert "fault unbound-bar: task 0: Header.KBase0: the BAR of the coefficients is not enabled" in done.err
 
 
 def test_coefficient_fetch_that_is_off(edited):
@@ -119,6 +119,14 @@ def test_two_tasks_that_write_the_same_bytes(edited):
     assert faults(done) == [
         "fault written-twice: task 1: TileDMADst.BaseAddr: y at byte 0x0: an earlier task wrote some of the same bytes"
     ]
+
+
+def test_two_tasks_that_overlap(edited):
+    """The offset is that of the first byte that both write: the second task leaves out the first two channels."""
+    again = "        task_0() + [TileDMADst.BaseAddr(Addr=0x100)],\n"
+    done = edited("mul", ("        task_0(),\n", f"        task_0(),\n{again}"))
+    assert done.code == 3
+    assert any("fault written-twice: task 1: TileDMADst.BaseAddr: y at byte 0x100: " in f for f in faults(done))
 
 
 def test_output_that_is_partly_written(edited):

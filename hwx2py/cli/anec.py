@@ -31,11 +31,11 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     program, _ = apply_passes(load_program(path), **options)
     try:
         numbers = bars.bound_order(program)
-        moved = {old: new for old, new in numbers.items() if old != new}
-        names = {tensor.bar: tensor.name for tensor in program.tensors}
-        for old, new in sorted(moved.items(), key=lambda pair: pair[1]):
-            click.echo(f"{names[old]}: BAR {old} is now {new}", err=True)
         pieces = anec.write(bars.renumber(program, numbers), int(content_offset, 16))
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     write_output(output, pieces, [path])
+    names = {tensor.bar: tensor.name for tensor in program.tensors}
+    for old, new in sorted(numbers.items(), key=lambda pair: pair[1]):
+        if old != new:
+            click.echo(f"{names[old]}: BAR {old} is now {new}", err=True)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..names import legible
 from .files import check_output, load_program, write_output
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _rendered(form: str, shown, verdict: str, programs: tuple["Program", "Progra
     from ..diff import text
 
     lines = text.as_markdown(shown, verdict) if form == "markdown" else text.as_text(shown, verdict)
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(legible, lines)) + "\n"
 
 
 def _data(shown) -> dict:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import click
 
 from ..errors import UsageError
+from ..names import legible
 from .files import load_program
 from .options import arch_option
 
@@ -22,7 +23,7 @@ def command(path: str, task: int | None, as_json: bool, arch: str | None) -> Non
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
     entries = dump.tasks(program, task)
-    for line in _json(program.arch.name, entries) if as_json else _text(entries):
+    for line in _json(program.arch.name, entries) if as_json else map(legible, _text(entries)):
         click.echo(line)
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from ..names import legible
 from .files import load_program, write_output
 
 FAULTY = 3
@@ -43,13 +44,13 @@ def command(path: str, trace: str | None, **options: object) -> int:
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     if trace == "-":
-        click.echo("\n".join(emulate.as_lines(result.steps)))
+        click.echo("\n".join(map(legible, emulate.as_lines(result.steps))))
     elif trace:
         import json
 
         write_output(trace, [json.dumps(emulate.as_data(result.steps), indent=2).encode()], [path])
     for fault in result.faults:
-        click.echo(str(fault), err=True)
+        click.echo(legible(str(fault)), err=True)
     return FAULTY if result.faults else result.code
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from ..names import legible
 from .files import load_program
 from .options import arch_option
 
@@ -25,7 +26,7 @@ def command(path: str, as_json: bool, arch: str | None) -> None:
 
         click.echo(json.dumps(found, indent=2))
     else:
-        click.echo("\n".join(_text(found)))
+        click.echo("\n".join(map(legible, _text(found))))
 
 
 def _text(found: dict) -> list[str]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..names import legible
+
 if TYPE_CHECKING:
     from ..program.model import Program
 
@@ -35,5 +37,5 @@ def apply_passes(
     program, outcomes = passes.run(program, passes.chosen(clean, only, skip))
     lines = passes.report(outcomes, program)
     for line in lines:
-        click.echo(line, err=True)
+        click.echo(legible(line), err=True)
     return program, lines

@@ -120,7 +120,10 @@ def _tensors(a: Program, b: Program) -> list[Change]:
 
 
 def _brief(tensor: Tensor | None) -> str | None:
-    return tensor and f"{tensor.role} {tensor.shape}, BAR {tensor.bar}"
+    if tensor is None:
+        return None
+    size = " x ".join(map(str, tensor.shape)) if tensor.shape else f"{tensor.size_bytes} bytes"
+    return f"{tensor.role} {size}, BAR {tensor.bar}"
 
 
 def _tasks(

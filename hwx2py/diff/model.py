@@ -125,13 +125,17 @@ class Report(NamedTuple):
         if self.computes_same:
             return f"The two compute the same: every difference is noise ({', '.join(self.noise_reasons())})."
         words = sum(not change.noise for task in self.tasks for change in task.changes)
-        tasks = sum(not task.is_noise for task in self.tasks)
-        parts = [f"{words} registers in {tasks} tasks"] if words else []
-        lone = sum(task.a is None or task.b is None for task in self.tasks)
-        parts += [f"{lone} tasks that only one of them has"] if lone else []
+        lone = sum(None in (task.a, task.b) for task in self.tasks)
+        tasks = sum(not task.is_noise for task in self.tasks) - lone
         others = sum(not change.noise for level in self.levels.values() for change in level)
-        parts += [f"{others} facts outside the tasks"] if others else []
+        parts = [f"{_count(words, 'register')} in {_count(tasks, 'task')}"] if words else []
+        parts += [f"{_count(lone, 'task')} that only one of them has"] if lone else []
+        parts += [f"{_count(others, 'fact')} outside the tasks"] if others else []
         return f"The two do not compute the same as far as their registers tell: they differ in {' and '.join(parts)}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _plain(change: WordChange) -> WordChange:

@@ -4,6 +4,5 @@ from .dot import dot
 from .graph import graph
 from .model import Box, Edge, End, Graph, Terminal
 from .svg import svg
-from .text import legible
 
-__all__ = ["Box", "Edge", "End", "Graph", "Terminal", "dot", "graph", "legible", "svg"]
+__all__ = ["Box", "Edge", "End", "Graph", "Terminal", "dot", "graph", "svg"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from ..names import legible
 from .model import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, UNKNOWN, Box, End, Graph, Terminal
-from .text import legible
 
 _LINES = {L2: "dashed", SCRATCH: "bold", COEFFICIENTS: "dotted"}
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..names import legible
 from .model import INPUT, OUTPUT, TASK, UNKNOWN, Box, Edge, End, Graph
-from .text import legible, wrapped
+from .text import wrapped
 
 BOX_WIDTH, PADDING = 340, 14
 PILL_WIDTH, PILL_HEIGHT, PILL_GAP = 176, 40, 14

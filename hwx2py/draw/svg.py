@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
+from ..names import legible
 from .layout import ARRIVING, BOX_WIDTH, LABELS, LINE, PADDING, Layout, Node, Trunk, Way, arrange
 from .model import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, Graph
-from .text import columns, legible, shorten
+from .text import columns, shorten
 from .theme import STYLE
 
 #: Widths of a column of monospaced text at the sizes that the style sets, with room for wide fonts.

@@ -97,9 +97,9 @@ class Context:
             Hang: nothing does.
         """
         if not enabled:
-            raise self.faults.hang("unbound-bar", f"{use} is used, but its BAR is not enabled", register)
+            raise self.faults.hang("unbound-bar", f"the BAR of {use} is not enabled", register)
         if number not in self.bars:
-            raise self.faults.hang("unbound-bar", f"{use} is in BAR {number}, which has no buffer", register)
+            raise self.faults.hang("unbound-bar", f"BAR {number}, of {use}, has no buffer", register)
         return self.bars[number]
 
     def read(self, bar: Bar, layout: Layout, shape: Shape, register: str) -> np.ndarray:
@@ -117,10 +117,12 @@ class Context:
         if bar.role not in (*ROLES_WRITTEN, ""):
             self.faults.add("wrong-direction", f"{bar.role} {bar.name} is written", register, bar.name)
         placed = self._place(bar, layout, shape, register, "written")
-        twice = placed.mark(bar.buffer.mark(), shape)
-        if twice and bar.role == "output":
-            first = layout.span(shape)[0]
-            self.faults.add("written-twice", "an earlier task wrote some of the same bytes", register, bar.name, first)
+        marks = bar.buffer.mark()
+        first = placed.first_marked(marks, shape) if bar.role == "output" else None
+        if first is not None:
+            what = "an earlier task wrote some of the same bytes"
+            self.faults.add("written-twice", what, register, bar.name, first - bar.start)
+        placed.mark(marks, shape)
         placed.write(bar.buffer.data, elements)
         self._count("write", bar.name, shape, layout)
 

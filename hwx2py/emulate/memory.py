@@ -28,7 +28,7 @@ class Buffer:
         size: bytes that were asked for.
         data: (room,) uint8, the memory, rounded up to the page.
         written: (room,) bool, what the engine wrote; None until it writes.
-        writer: (room,) int32, the task that wrote each byte, -1 for none; None until the engine writes.
+        host: (pages,) bool, which pages of 4 KiB hold data of the host's; see `Memory.note_host_writes`.
     """
 
     handle: int

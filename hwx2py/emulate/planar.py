@@ -135,7 +135,7 @@ def _finished(context: Context, kind: int, values: np.ndarray) -> np.ndarray:
             values = combine(values, axis=(2, 3), keepdims=True)
         elif context.get("PE.PoolMode"):
             raise context.refuse("PE.PoolMode", "the task does not reduce")
-        values = values * final
+        values = values * final + 0.0  # the reciprocal of -0 is +inf, recorded on an M1
         if last == RECIPROCAL:
             values = 1.0 / values
         elif last == RSQRT:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -169,11 +170,11 @@ def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> in
             raise ScriptError(f"it did nothing for {PATIENCE_SECONDS:.0f} seconds and was stopped")
         request = _receive(link, child.REQUEST.size)
         if request is None:
-            return process.wait()
+            return _ended(process)
         kind, number, size = child.REQUEST.unpack(request)
         data = _receive(link, size)
         if data is None:
-            return process.wait()
+            return _ended(process)
         if kind == b"e":
             text = data.decode(errors="replace")
             raise ScriptError(text)
@@ -182,6 +183,17 @@ def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> in
             link.sendall(child.ANSWER.pack(code, len(answer)) + answer)
         deadline = time.monotonic() + PATIENCE_SECONDS
     raise ScriptError(f"it made {MOST_CALLS} calls to the device and was stopped", hint="does it loop?")
+
+
+def _ended(process: subprocess.Popen) -> int:
+    """The exit code of a script that has hung up."""
+    try:
+        code = process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise ScriptError(f"it did not end for {PATIENCE_SECONDS:.0f} seconds and was stopped") from None
+    if code < 0:
+        raise ScriptError(f"it was ended by signal {signal.Signals(-code).name}")
+    return code
 
 
 def _receive(link: socket.socket, size: int) -> bytes | None:

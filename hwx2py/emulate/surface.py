@@ -99,13 +99,17 @@ class Layout(NamedTuple):
         """
         return all(bool(view.all()) for view in self._mark_views(marks, shape))
 
-    def mark(self, marks: np.ndarray, shape: Shape) -> bool:
-        """Marks every byte of the tensor; returns whether any was marked before."""
-        before = False
+    def first_marked(self, marks: np.ndarray, shape: Shape) -> int | None:
+        """Offset of the first byte of the tensor that is marked, or None."""
+        if not any(view.any() for view in self._mark_views(marks, shape)):
+            return None
+        offsets = self.offsets(shape)[..., None] + np.arange(self.element)
+        return int(offsets[marks[offsets]].min())
+
+    def mark(self, marks: np.ndarray, shape: Shape) -> None:
+        """Marks every byte of the tensor."""
         for view in self._mark_views(marks, shape):
-            before = before or bool(view.any())
             view[...] = True
-        return before
 
     def _mark_views(self, marks: np.ndarray, shape: Shape) -> Iterator[np.ndarray]:
         for channels, elements in self.lanes(marks.view(np.uint8), shape):

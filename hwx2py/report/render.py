@@ -6,6 +6,7 @@ import hashlib
 
 from .. import draw
 from ..diff.model import Report
+from ..names import legible
 from ..program.model import Program
 from .view import MOST_TASKS, Page, page
 
@@ -51,7 +52,7 @@ def _environment():
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["legible"] = draw.legible
+    environment.filters["legible"] = legible
     return environment
 
 

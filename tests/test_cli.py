@@ -1,0 +1,213 @@
+"""The command line: what every command promises, errors in one line, outputs whole or not at all."""
+
+import json
+import os
+
+import pytest
+from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
+
+from hwx2py import cli as command_line
+from hwx2py import formats
+from hwx2py.formats import new_hwx
+
+
+@pytest.mark.parametrize("name", command_line.COMMANDS)
+def test_every_command_has_help_with_an_example(cli, name):
+    for flag in ("-h", "--help"):
+        done = cli(name, flag)
+        assert done.code == 0
+        assert f"Example: hwx2py {'' if name == 'convert' else name}".rstrip() in done.out
+
+
+def test_help_lists_every_command(cli):
+    out = cli("--help").out
+    for name, line in command_line.COMMANDS.items():
+        assert name in out
+        assert line in out
+
+
+def test_file_name_alone_converts(cli, tmp_path):
+    done = cli(example("mul"), "-o", tmp_path / "m.py")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert (tmp_path / "m.py").read_text() == cli("convert", example("mul"), "-o", "-").out
+
+
+def test_default_output_is_in_the_folder_out(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli(example("mul")).code == 0
+    assert os.listdir("out") == ["mul.py"]
+
+
+def test_batch_into_a_folder(cli, tmp_path):
+    done = cli(*map(example, EXAMPLE_NAMES), "-o", tmp_path / "made")
+    assert done.code == 0
+    assert sorted(os.listdir(tmp_path / "made")) == sorted(f"{name}.py" for name in EXAMPLE_NAMES)
+    done = cli(example("mul"), example("mul"), "-o", tmp_path / "made")
+    assert (done.code, "two inputs would be written to it" in done.err) == (2, True)
+
+
+def test_passes_run_by_name_and_are_reported(cli, tmp_path):
+    done = cli(example("mul"), "--clean", "--skip", "neural-engine", "--pass", "noise", "-o", tmp_path / "m.py")
+    assert done.code == 0
+    assert "Pass kernel-dma: 16 words of 1 task changed" in done.err
+    assert "neural-engine" not in done.err
+    assert "Pass noise: 0 words of 0 tasks changed" in (tmp_path / "m.py").read_text()
+    assert one_line(cli(example("mul"), "--pass", "bogus", "-o", "-").err)
+
+
+def test_coefficients_of_stdout_stay_inline(cli, tmp_path):
+    program = loaded("mul")._replace(const=memoryview(os.urandom(70_000)))
+    path = tmp_path / "big.hwx"
+    path.write_bytes(b"".join(new_hwx.write(program, "test")))
+    out = cli(path, "-o", "-").out
+    (tmp_path / "big.py").write_text(out)
+    assert bytes(formats.load(str(tmp_path / "big.py")).const) == bytes(program.const)
+    assert cli(path, "-o", tmp_path / "other.py").code == 0
+    assert (tmp_path / "other.coeff.bin").read_bytes() == bytes(program.const)
+    assert "coeff.bin" not in (tmp_path / "other.py").read_text().replace('".coeff.bin"', "")
+
+
+def test_info_as_json(cli):
+    data = json.loads(cli("info", example("chain"), "--json").out)
+    assert data["arch"] == "H13"
+    assert data["compiler"].startswith("hwx2py v")
+    assert len(data["tasks"]) == 2
+    assert data["tensors"][0] == {
+        "name": "a",
+        "role": "input",
+        "bar": 5,
+        "shape": [1, 2, 1, 32],
+        "strides_bytes": [128, 64, 64, 2],
+        "dtype": "float16",
+        "size_bytes": 128,
+    }
+    scratch = data["tensors"][-1]
+    assert (scratch["name"], scratch["role"], scratch["bar"]) == ("scratch", "scratch", 3)
+    assert scratch["shape"] is scratch["strides_bytes"] is scratch["dtype"] is None
+
+
+def test_info_as_text(cli):
+    out = cli("info", example("chain")).out
+    for words in ("H13 (A14", "BAR 5", "task", "y = table(scratch)", "__TEXT,__text", "coefficients 0x80 bytes"):
+        assert words in out
+
+
+def test_dump_names_every_register(cli):
+    data = json.loads(cli("dump", example("mul"), "--json").out)
+    (task,) = data["tasks"]
+    assert len(task["header"]) == 10
+    assert len(task["writes"]) == 140
+    chosen = next(row for row in task["writes"] if row["register"] == "PE.Cfg")
+    assert chosen["fields"]["OpMode"] == "Mul"
+    residue = next(row for row in task["writes"] if row["register"] == "TileDMASrc.Unk13840")
+    assert residue["unnamed_bits"] == 0x100
+    assert task["header"][8]["buffers"] == {"RBase0": "a", "RBase1": "b", "WBase": "y"}
+
+
+def test_dump_of_one_task(cli):
+    assert cli("dump", example("chain"), "--task", "1").out.startswith("task 1 at 0x300")
+    done = cli("dump", example("chain"), "--task", "2")
+    assert (done.code, one_line(done.err)) == (2, True)
+
+
+def test_unnamed_bits_are_shown(cli):
+    assert "TileDMASrc.Unk13840" in cli("dump", example("mul")).out
+    assert "unnamed bits 0x100" in cli("dump", example("mul")).out
+
+
+BAD = {
+    "no such file": lambda t: ("nothing.hwx",),
+    "a directory": lambda t: (t,),
+    "an empty file": lambda t: (t / "empty",),
+    "something else": lambda t: (ROOT / "README.md",),
+    "no such folder": lambda t: (example("mul"), "-o", t / "a" / "b" / "c.py"),
+    "an input": lambda t: (t / "copy.hwx", "-o", t / "copy.hwx"),
+    "unknown architecture": lambda t: (t / "odd.hwx",),
+    "unknown option": lambda t: ("info", "--bogus", example("mul")),
+    "missing argument": lambda t: ("info",),
+    "no pass": lambda t: (example("mul"), "--pass", "x"),
+    "arch by a wrong name": lambda t: ("info", example("mul"), "--arch", "H99"),
+    "arch by name only": lambda t: ("info", example("mul"), "--arch", "H12"),
+    "arch that does not fit": lambda t: ("info", example("mul"), "--arch", "H16"),
+    "picture of another kind": lambda t: ("graph", example("mul"), "-o", t / "p.png"),
+    "diff with nothing": lambda t: ("diff", example("mul"), "nothing.hwx"),
+    "anec for another chip": lambda t: ("anec", example("add16"), "-o", t / "x.anec"),
+    "emulate another chip": lambda t: ("emulate", example("add16")),
+    "assemble no script": lambda t: ("assemble", example("mul"), "--onto", example("mul"), "-o", t / "x.hwx"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_one_line_exit_2_and_nothing_written(cli, tmp_path, what):
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "copy.hwx").write_bytes(example("mul").read_bytes())
+    data = bytearray(example("mul").read_bytes())
+    data[8] = 99
+    (tmp_path / "odd.hwx").write_bytes(bytes(data))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    done = cli(*BAD[what](tmp_path))
+    assert (done.code, done.out) == (2, "")
+    assert one_line(done.err), done.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_errors_name_file_place_and_next_step(cli, tmp_path):
+    data = bytearray(example("mul").read_bytes())
+    data[8] = 99
+    path = tmp_path / "odd.hwx"
+    path.write_bytes(bytes(data))
+    err = cli(path, "-o", "-").err
+    assert err.startswith(f"hwx2py: {path}: header: cpusubtype 99 is no architecture that is known (1 H11, ")
+    assert err.rstrip().endswith("`hwx2py archs` lists what works")
+
+
+def test_mistyped_command_gets_a_hint(cli):
+    assert "did you mean the command `info`?" in cli("inof", example("mul")).err
+
+
+def test_output_that_is_a_folder_is_refused(cli, tmp_path):
+    done = cli("clean", example("mul"), "-o", tmp_path)
+    assert (done.code, "is a directory" in done.err, one_line(done.err.splitlines()[-1])) == (2, True, True)
+
+
+def test_a_failed_write_leaves_nothing_behind(cli, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    done = cli(example("mul"), "-o", tmp_path / "m.py")
+    assert (done.code, "No space left on device" in done.err) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_with_odd_characters_do_not_reach_the_terminal(cli, tmp_path):
+    program = loaded("mul")
+    odd = program.tensors[0]._replace(name='a\x1b[31m"\n')
+    path = tmp_path / "odd.hwx"
+    path.write_bytes(b"".join(new_hwx.write(program._replace(tensors=(odd, *program.tensors[1:])), "test")))
+    for arguments in (("info", path), ("dump", path), ("diff", path, example("mul")), ("emulate", path, "--trace")):
+        done = cli(*arguments)
+        assert "\x1b" not in done.out + done.err
+    assert cli(path, "-o", tmp_path / "odd.py").code == 0
+    assert formats.load(str(tmp_path / "odd.py")).tensors[0].name == odd.name
+
+
+def test_archs_lists_all_of_them(cli):
+    lines = cli("archs").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["H11", "H12", "H13", "H14", "H15", "H16", "H17", "H18", "H19"]
+    assert "emulate" in lines[2]
+    assert not any("emulate" in line for line in lines[3:])
+    assert "known by name only" in lines[1]
+
+
+def test_passes_gives_reasons(cli):
+    out = cli("passes").out
+    for words in ("kernel-dma  (in --clean, H13 only)", "noise  (asked for with --pass)", "Why: "):
+        assert words in out
+
+
+def test_graph_writes_both_kinds(cli, tmp_path):
+    assert cli("graph", example("chain"), "-o", tmp_path / "g.svg").code == 0
+    assert (tmp_path / "g.svg").read_text().startswith("<svg")
+    assert cli("graph", example("chain"), "-o", tmp_path / "g.dot").code == 0
+    assert (tmp_path / "g.dot").read_text().startswith("digraph")
