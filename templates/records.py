@@ -1,7 +1,4 @@
-"""What a script for H14 and later has in place of the template's H13 parts.
-
-Names that are None here are left out of the script.
-"""
+"""What a script for H14 and later has in place of the template's parts: its task stream consists of records."""
 
 TASK_ALIGNMENT = 16  # bytes
 SINGLE_SLOTS = [4]  # slots whose records write one register each
@@ -81,14 +78,3 @@ def group_block(writes):
             header = 1 << 31 | mask << 15 | words[start]
         yield header, end - start
         start = end
-
-
-def run(inputs, fill, device):
-    """No known driver runs such a program."""
-    return stop(
-        f"cannot run: the known driver's SUBMIT, and the virtual ANE, run H13 programs, not {ARCH} ones"
-    )
-
-
-contextlib = ctypes = fcntl = glob = mmap = None
-BO_INIT = BOOTSTRAP_NID = Ane = driver_name = find_device = elements = None

@@ -144,8 +144,8 @@ def test_script_that_crashes(run):
 
 
 def test_script_that_hangs_up_and_goes_on(run, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
-    assert one_line(run("os.closerange(3, 99)\nwhile True:\n    pass"), "did not end for 1 seconds and was stopped")
+    monkeypatch.setattr(session, "PATIENCE_SECONDS", 4.0)
+    assert one_line(run("os.closerange(3, 99)\nwhile True:\n    pass"), "did not end for 4 seconds and was stopped")
 
 
 def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):

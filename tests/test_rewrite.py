@@ -123,6 +123,16 @@ def test_text_before_other_segments_pushes_them(tmp_path):
     assert min(regions.values()) >= low + new.const_offset + len(old.const)
 
 
+def test_address_of_a_section_decides_no_size(cli, tmp_path):
+    """A section that claims to lie far behind its segment in memory does not make the file any longer."""
+    data = bytearray(example("mul").read_bytes())
+    fields = read(bytes(data)).section("__TEXT", "__text").fields
+    row, far = (layout.SECTION.pack(*f) for f in (fields, fields._replace(address=fields.address + (6 << 32))))
+    (tmp_path / "far.hwx").write_bytes(data.replace(row, far))
+    assert cli("clean", tmp_path / "far.hwx", "-o", tmp_path / "o.hwx").code == 0
+    assert (tmp_path / "o.hwx").stat().st_size == len(data)
+
+
 def test_relocations_and_symbols_move_with_the_coefficients(tmp_path):
     program = loaded("conv")
     data = example("conv").read_bytes()

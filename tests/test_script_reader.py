@@ -38,6 +38,11 @@ def test_arithmetic_is_understood(tmp_path, written, word):
     assert value(edited(tmp_path, "mul", ("Common.Cin(Cin=4)", f"Common.Cin({written})")), "Common.Cin") == word
 
 
+def test_what_python_finds_odd_elsewhere_is_not_told(tmp_path):
+    program = edited(tmp_path, "mul", ("import argparse", "import argparse\n\nODD = 1if 2 else 3"))
+    assert value(program, "Common.Cin") == 4
+
+
 def test_a_removed_line_is_an_absent_write(tmp_path):
     line = next(line for line in emit.emit(loaded("mul")).text.splitlines() if "Common.DPE(" in line)
     program = edited(tmp_path, "mul", (line + "\n", ""))
@@ -47,7 +52,7 @@ def test_a_removed_line_is_an_absent_write(tmp_path):
 
 def test_layout_follows_edits(tmp_path):
     line = next(line for line in emit.emit(loaded("chain")).text.splitlines() if "Common.InDim(" in line)
-    program = edited(tmp_path, "chain", (line, line + "\n" + line * 1))
+    program = edited(tmp_path, "chain", (line, line + "\n" + line))
     assert len(program.tasks[0].words) == len(loaded("chain").tasks[0].words) + 2
     assert program.tasks[0].words[7] == program.tasks[1].offset
 

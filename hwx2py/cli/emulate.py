@@ -27,7 +27,7 @@ def command(path: str, trace: str | None, **options: object) -> int:
     follow the results, and the exit code is 3.
     """
     from .. import emulate
-    from ..errors import HwxError, UnsupportedError
+    from ..errors import HwxError, UnsupportedError, UsageError
     from ..formats import SCRIPT_SUFFIX
 
     arguments = _arguments(**options)
@@ -51,6 +51,11 @@ def command(path: str, trace: str | None, **options: object) -> int:
         write_output(trace, [json.dumps(emulate.as_data(result.steps), indent=2).encode()], [path])
     for fault in result.faults:
         click.echo(legible(str(fault)), err=True)
+    if result.error:
+        error = UsageError(result.error, file=path)
+        if not result.faults:
+            raise error
+        click.echo(legible(f"hwx2py: {error}"), err=True)
     return FAULTY if result.faults else result.code
 
 

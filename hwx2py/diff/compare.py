@@ -69,11 +69,12 @@ def _identity(a: Program, b: Program) -> list[Change]:
     found = []
     if a.arch.name != b.arch.name:
         found.append(Change("architecture", a.arch.name, b.arch.name))
-    if a.origin.compiler != b.origin.compiler:
-        found.append(Change("compiler", a.origin.compiler or None, b.origin.compiler or None, IDENTITY))
+    compilers = a.origin.compiler, b.origin.compiler
+    if all(compilers) and compilers[0] != compilers[1]:
+        found.append(Change("compiler", *compilers, IDENTITY))
     one, two = (dict.fromkeys(program.origin.flags) for program in (a, b))
     lone = [" ".join(flag for flag in side if flag not in other) for side, other in ((one, two), (two, one))]
-    if any(lone):
+    if one and two and any(lone):
         found.append(Change("flags", lone[0] or None, lone[1] or None, IDENTITY))
     return found
 
@@ -147,6 +148,10 @@ def _tasks(
 
 def _notes(a: Program, b: Program, images: tuple[Image | None, Image | None]) -> list[str]:
     notes = [f"{program.origin.name}: {note}" for program in (a, b) for note in program.origin.notes]
+    for fact in ("compiler", "flags"):
+        known = [bool(getattr(program.origin, fact)) for program in (a, b)]
+        if known[0] != known[1]:
+            notes.append(f"{(a, b)[known[0]].origin.name} does not say the {fact}: not compared")
     if (images[0] is None) != (images[1] is None):
         lacking = a if images[0] is None else b
         notes.append(f"{lacking.origin.name} has no container: sections and addresses are not compared")

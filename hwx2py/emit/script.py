@@ -64,7 +64,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
         "FIXED_BARS": [assign("FIXED_BARS", _fixed_bars(program))],
         "SINGLE_SLOTS": [assign("SINGLE_SLOTS", sequence(program.arch.single_slots, cst.List))],
     }
-    module = template.module(program.arch.stream)
+    module = template.module(program.arch.stream, program.arch.runs)
     text = module.with_changes(body=template.replaced(module.body, parts)).code
     return Script(text, split.data() if beside else None)
 

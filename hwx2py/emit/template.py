@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import libcst as cst
 
-#: What each stream's scripts have in place of the H13 parts of the template.
-OVERRIDES = {"linked": (), "records": ("records.py",)}
+#: What each stream's scripts have in place of parts of the template.
+STREAM_PARTS = {"linked": (), "records": ("records.py",)}
+NO_DRIVER = "no_driver.py"
 
 Statements = Sequence[cst.CSTNode]
 
 
-def module(stream: str) -> cst.Module:
-    """The template for a stream's scripts."""
+def module(stream: str, runs: bool) -> cst.Module:
+    """The template for the scripts of a stream, and of architectures that a driver runs or not."""
     base = read("script.py")
-    for name in OVERRIDES[stream]:
+    for name in (*STREAM_PARTS[stream], *(() if runs else (NO_DRIVER,))):
         base = base.with_changes(body=replaced(base.body, _overrides(base, read(name))))
     return base
 

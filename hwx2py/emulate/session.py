@@ -27,11 +27,16 @@ PATIENCE_SECONDS = 60.0
 
 
 class Result(NamedTuple):
-    """How a run ended: the script's exit code, the faults, and the tasks that ran."""
+    """How a run ended: the exit code, the faults, the tasks that ran, and an error that nobody has told yet."""
 
     code: int
     faults: Sequence[Fault]
     steps: Sequence[Step]
+    error: str = ""
+
+
+class _Stopped(Exception):
+    """The template's `stop`, without printing."""
 
 
 def rows(tensors: Sequence[Tensor], kernels: Mapping[int, str]) -> dict[int, TensorRow]:
@@ -55,11 +60,12 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         arguments: a generated script's command line.
     """
     driver, script = prepared(program)
+    code, error = 2, ""
     try:
         code = script.main(list(arguments))
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 2
-    return Result(code, driver.faults.found, driver.engine.steps)
+    except _Stopped as end:
+        error = str(end)
+    return Result(code, driver.faults.found, driver.engine.steps, error)
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
@@ -99,8 +105,13 @@ def _template(program: Program, driver: Driver):
     script.KERNELS = [script.Kernel(kernel.name, kernel.bar, []) for kernel in program.kernels]
     script.build = lambda: command
     script.find_device = lambda: child.NODE
+    script.stop = _stop
     script.Ane = lambda path: _Device(driver)
     return script
+
+
+def _stop(message: str) -> None:
+    raise _Stopped(message)
 
 
 class _Device:
@@ -115,24 +126,24 @@ class _Device:
 
     def __exit__(self, *_: object) -> None:
         for handle in self.handles:
-            self._call(BO_FREE, BO_FREE_STRUCT.pack(handle, 0))
+            self._call("BO_FREE", BO_FREE, BO_FREE_STRUCT.pack(handle, 0))
 
-    def _call(self, number: int, data: bytes) -> bytes:
+    def _call(self, name: str, number: int, data: bytes) -> bytes:
         code, answer = self.driver.ioctl(number, data)
         if code:
-            raise OSError(code, os.strerror(code))
+            raise OSError(code, f"{name}: {os.strerror(code)}")
         return answer
 
     def allocate(self, size: int) -> tuple[int, memoryview]:
         """See the template."""
-        handle, *_ = BO_INIT_STRUCT.unpack(self._call(BO_INIT, BO_INIT_STRUCT.pack(0, 0, size, 0)))
+        handle, *_ = BO_INIT_STRUCT.unpack(self._call("BO_INIT", BO_INIT, BO_INIT_STRUCT.pack(0, 0, size, 0)))
         self.handles.append(handle)
         return handle, memoryview(self.driver.memory.buffers[handle].data)[:size]
 
     def submit(self, command, handles: Sequence[int], bootstrap: int) -> None:
         """See the template."""
         sizes = command.text_bytes, command.task_count, command.first_task_bytes
-        self._call(SUBMIT, SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))
+        self._call("SUBMIT", SUBMIT, SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))
 
 
 def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[str]) -> Result:

@@ -6,6 +6,7 @@ with its line.
 
 import ast
 import operator
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -256,7 +257,9 @@ def parse(source: bytes) -> ast.Module:
         ScriptError: it is no Python.
     """
     try:
-        return ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # what is odd in the rest of the script is not our business
+            return ast.parse(source)
     except SyntaxError as error:
         raise ScriptError(f"no Python: {error.msg}", where=f"line {error.lineno}") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..container import layout
 from ..container.layout import BindingFields, MachHeader, SectionFields, SegmentFields
+from ..errors import UnsupportedError
 from ..program.model import DTYPES, Program, Tensor
 from ..units import round_up
 from .rewrite import event_bits
@@ -39,7 +40,15 @@ def write(program: Program, maker: str) -> list[bytes | memoryview]:
     Args:
         program: what it holds.
         maker: who wrote it, for the ident.
+
+    Raises:
+        UnsupportedError: a tensor has a BAR that its architecture reserves.
     """
+    first_bar = program.arch.first_tensor_bar
+    if low := next((t for t in program.tensors if t.role != "scratch" and t.bar < first_bar), None):
+        raise UnsupportedError(
+            f"tensor {low.name} is BAR {low.bar}; {program.arch.name} has tensors from {first_bar} on"
+        )
     addresses = _addresses(program)
     commands_bytes = sum(map(len, _commands(program, addresses, _areas(program, addresses, PAGE), maker)))
     first = _round(layout.HEADER.size + commands_bytes)

@@ -123,11 +123,11 @@ def _round(size: int) -> int:
 
 
 def _start(section: Section, segment: Segment, new: Program) -> int:
-    """Where a section will begin in its segment, bytes."""
+    """Where a section will begin in its segment, bytes; told by the file, as addresses are not checked."""
     if section.name != ("__TEXT", "__const"):
-        return section.fields.address - segment.fields.vm_address
+        return section.fields.file_offset - segment.fields.file_offset
     text = next(other for other in segment.sections if other.name == ("__TEXT", "__text"))
-    return text.fields.address - segment.fields.vm_address + new.const_offset
+    return text.fields.file_offset - segment.fields.file_offset + new.const_offset
 
 
 def _plan(image: Image, old: Program, new: Program, contents: dict[tuple[str, str], bytes | memoryview]) -> _Plan:

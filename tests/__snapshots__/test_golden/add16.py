@@ -21,6 +21,7 @@ import hashlib
 import os
 import struct
 import sys
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -724,6 +725,9 @@ def default_inputs():
     }
 
 
+BAD_FILE = OSError, ValueError, EOFError, zipfile.BadZipFile
+
+
 def read_inputs(options):
     """The default inputs with those of the command line (NAME=VALUE or NAME=FILE.npy) put over them."""
     inputs = default_inputs()
@@ -739,7 +743,7 @@ def read_inputs(options):
                 if value.endswith(".npy")
                 else np.full(inputs[name].shape, float(value))
             )
-        except (OSError, ValueError) as error:
+        except BAD_FILE as error:
             stop(f"--input {option}: {error}")
         if array.shape != inputs[name].shape:
             stop(
@@ -861,7 +865,9 @@ def main(argv=None):
                 np.savez(file, **outputs)
         passed = not options.golden or compare(outputs, options.golden, options.atol)
         return 0 if written and passed else 1
-    except (OSError, ValueError) as error:
+    except TimeoutError:
+        return stop("the engine did not finish: SUBMIT timed out")
+    except BAD_FILE as error:
         return stop(str(error))
 
 

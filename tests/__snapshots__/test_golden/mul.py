@@ -28,6 +28,7 @@ import mmap
 import os
 import struct
 import sys
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -679,14 +680,21 @@ class Ane:
             with contextlib.suppress(BufferError):
                 memory.close()
         for handle in self.handles:
-            fcntl.ioctl(self.file, BO_FREE, bytearray(struct.pack("<2I", handle, 0)))
+            self.call("BO_FREE", BO_FREE, "<2I", handle, 0)
         os.close(self.file)
+
+    def call(self, name, number, layout, *values):
+        """An ioctl; returns its structure as it comes back."""
+        request = bytearray(struct.pack(layout, *values))
+        try:
+            fcntl.ioctl(self.file, number, request)
+        except OSError as error:
+            raise OSError(error.errno, f"{name}: {error.strerror}") from None
+        return struct.unpack(layout, request)
 
     def allocate(self, size):
         """A buffer of this many bytes: its handle and its memory."""
-        request = bytearray(struct.pack("<2I2Q", 0, 0, size, 0))
-        fcntl.ioctl(self.file, BO_INIT, request)
-        handle, _, _, offset = struct.unpack("<2I2Q", request)
+        handle, _, _, offset = self.call("BO_INIT", BO_INIT, "<2I2Q", 0, 0, size, 0)
         self.handles.append(handle)
         memory = mmap.mmap(
             self.file,
@@ -701,11 +709,7 @@ class Ane:
     def submit(self, command, handles, bootstrap):
         """Runs the tasks and waits for them."""
         sizes = command.text_bytes, command.task_count, command.first_task_bytes
-        fcntl.ioctl(
-            self.file,
-            SUBMIT,
-            bytearray(struct.pack("<Q2I32I2I", *sizes, *handles, bootstrap, 0)),
-        )
+        self.call("SUBMIT", SUBMIT, "<Q2I32I2I", *sizes, *handles, bootstrap, 0)
 
 
 def driver_name(path):
@@ -811,6 +815,9 @@ def default_inputs():
     }
 
 
+BAD_FILE = OSError, ValueError, EOFError, zipfile.BadZipFile
+
+
 def read_inputs(options):
     """The default inputs with those of the command line (NAME=VALUE or NAME=FILE.npy) put over them."""
     inputs = default_inputs()
@@ -826,7 +833,7 @@ def read_inputs(options):
                 if value.endswith(".npy")
                 else np.full(inputs[name].shape, float(value))
             )
-        except (OSError, ValueError) as error:
+        except BAD_FILE as error:
             stop(f"--input {option}: {error}")
         if array.shape != inputs[name].shape:
             stop(
@@ -948,7 +955,9 @@ def main(argv=None):
                 np.savez(file, **outputs)
         passed = not options.golden or compare(outputs, options.golden, options.atol)
         return 0 if written and passed else 1
-    except (OSError, ValueError) as error:
+    except TimeoutError:
+        return stop("the engine did not finish: SUBMIT timed out")
+    except BAD_FILE as error:
         return stop(str(error))
 
 
