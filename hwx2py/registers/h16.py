@@ -4,12 +4,13 @@ Names and positions come from published register notes, which place them by the 
 decoded compiler streams disagreed, the streams decided. Names are H13's where the same thing exists there.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from . import h14, h15
 from .derive import alias, carry, edit, redo, row, single, span, strides
 from .h13 import FORMAT, L2_FORMAT, SOURCE_TYPE, TASK_TYPE
-from .model import Architecture, Block, Field, Register
+from .model import Block, Field, Register
 
 SEEN = "decoded H16 compiler streams"
 TWIN = "as on H13 and H14; decoded H16 streams agree"
@@ -279,19 +280,14 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h15.CACHE_DMA, NOTES, "medium", "Control Pre0 Pre1 Dsid EarlyTermArg34 Backoff", LIKE_H15)
 # fmt: on
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = replace(
+    h15.ARCHITECTURE,
     name="H16",
     cpusubtype=7,
     chips=("A17 Pro (T8130)", "M4 (T8132)", "M4 Pro, Max (T6040, T6041)"),
-    stream="records",
     header=HEADER,
     dtid_flag=(8, 1),
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
-    program_kind=4,
-    first_tensor_bar=6,
-    fixed_bars={0: "text", 1: "const", 4: "dma-config"},
-    single_slots=(4,),
-    carries_state=False,
     confidence="medium",
     evidence="decoded and raw compiler streams of small networks, every word compared with the rows; none was run",
 )

@@ -4,9 +4,11 @@ Decoded compiler streams write the same addresses as H16's, word for word but fo
 the trace registers and the other changes are from published register notes.
 """
 
+from dataclasses import replace
+
 from . import h16
 from .derive import carry, edit, redo, row, single, span
-from .model import Architecture, Field
+from .model import Field
 
 SEEN = "as on H16; decoded H17 streams agree"
 NOTES = "freedomtan's register notes, by object layout"
@@ -90,19 +92,13 @@ CACHE_DMA = redo(
 )
 # fmt: on
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = replace(
+    h16.ARCHITECTURE,
     name="H17",
     cpusubtype=9,
     chips=("A18 (T8140a)", "A18 Pro (T8140)", "M5 (T8142)"),
-    stream="records",
     header=HEADER,
-    dtid_flag=(8, 1),
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
-    program_kind=4,
-    first_tensor_bar=6,
-    fixed_bars={0: "text", 1: "const", 4: "dma-config"},
-    single_slots=(4,),
-    carries_state=False,
     confidence="medium",
     evidence="decoded compiler streams of small networks, compared with H16 twins; none was run",
 )

@@ -4,10 +4,12 @@ One decoded compiler stream places what an elementwise task needs: the tile DMA 
 stands where H17 has it. Everything else is from published register notes.
 """
 
+from dataclasses import replace
+
 from . import h17
 from .derive import carry, edit, redo, row, shift, single, span
 from .h13 import FORMAT
-from .model import Architecture, Field, Register, unnamed_register
+from .model import Field, Register, unnamed_register
 
 SEEN = "decoded H18 streams; bits as on H17"
 STREAM = "decoded H18 streams"
@@ -111,19 +113,13 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h17.CACHE_DMA, NOTES, "low", "Control Pre0 Dsid EarlyTermArg34 Backoff", SEEN)
 # fmt: on
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = replace(
+    h17.ARCHITECTURE,
     name="H18",
     cpusubtype=10,
     chips=("A19, A19 Pro (T8150)",),
-    stream="records",
     header=HEADER,
-    dtid_flag=(8, 1),
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
-    program_kind=4,
-    first_tensor_bar=6,
-    fixed_bars={0: "text", 1: "const", 4: "dma-config"},
-    single_slots=(4,),
-    carries_state=False,
     confidence="low",
     evidence="one decoded compiler stream; the stream known for the M6 is not counted: its NE block differs",
 )

@@ -5,9 +5,10 @@ addresses below but has MACCfg at 0x4908 and PostScale at 0x4914, one word furth
 might. That is not enough to move rows; it is why no row of NE is more than doubtful.
 """
 
+from dataclasses import replace
+
 from . import h18
 from .derive import carry, edit, redo, row, single
-from .model import Architecture
 
 NOTES = "freedomtan's register notes, by object layout; as on H18"
 
@@ -56,19 +57,13 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h18.CACHE_DMA, NOTES, "low")
 # fmt: on
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = replace(
+    h18.ARCHITECTURE,
     name="H19",
     cpusubtype=11,
     chips=("A20 Pro", "M6 (compiler target h18g)"),
-    stream="records",
     header=HEADER,
-    dtid_flag=(8, 1),
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
-    program_kind=4,
-    first_tensor_bar=6,
-    fixed_bars={0: "text", 1: "const", 4: "dma-config"},
-    single_slots=(4,),
-    carries_state=False,
     confidence="low",
     evidence="nothing real at hand: tables only, tested with streams of the project's own encoder",
 )

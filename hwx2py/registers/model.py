@@ -8,6 +8,7 @@ from these rows.
 import functools
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import RegisterError
@@ -165,10 +166,11 @@ class Location(NamedTuple):
         return self.block.base + self.register.offset + 4 * self.index
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Architecture:
     """One generation of the engine: its names, how its tasks are encoded, and its register table.
 
-    Args:
+    Attributes:
         name: "H13".
         cpusubtype: the number in the container's header.
         chips: the chips that carry it.
@@ -187,30 +189,21 @@ class Architecture:
         runs: True where the known Linux driver's SUBMIT and the virtual ANE run it.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        cpusubtype: int,
-        chips: tuple[str, ...],
-        stream: str,
-        header: Block,
-        dtid_flag: tuple[int, int],
-        blocks: tuple[Block, ...],
-        program_kind: int,
-        first_tensor_bar: int,
-        fixed_bars: Mapping[int, str],
-        single_slots: tuple[int, ...] = (),
-        carries_state: bool,
-        confidence: str,
-        evidence: str,
-        runs: bool = False,
-    ):
-        self.name, self.cpusubtype, self.chips, self.stream = name, cpusubtype, chips, stream
-        self.header, self.dtid_flag, self.blocks = header, dtid_flag, blocks
-        self.program_kind, self.first_tensor_bar, self.fixed_bars = program_kind, first_tensor_bar, fixed_bars
-        self.single_slots, self.carries_state = single_slots, carries_state
-        self.confidence, self.evidence, self.runs = confidence, evidence, runs
+    name: str
+    cpusubtype: int
+    chips: tuple[str, ...]
+    stream: str
+    header: Block
+    dtid_flag: tuple[int, int]
+    blocks: tuple[Block, ...]
+    program_kind: int
+    first_tensor_bar: int
+    fixed_bars: Mapping[int, str]
+    single_slots: tuple[int, ...] = ()
+    carries_state: bool
+    confidence: str
+    evidence: str
+    runs: bool = False
 
     @property
     def header_words(self) -> int:
