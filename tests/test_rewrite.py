@@ -111,10 +111,9 @@ def test_text_before_other_segments_pushes_them(tmp_path):
             for bar, address in command.value.bars().items():
                 data[place + 0x10 + 8 * bar : place + 0x18 + 8 * bar] = moved[address].to_bytes(8, "little")
             data[place + 0x810 : place + 0x818] = low.to_bytes(8, "little")
-    first = image.read(memoryview(bytes(data)))
     old = hwx.load(memoryview(bytes(data)), "old.hwx")
     new = builders.complete_again(old, 60)
-    result = joined(rewrite(first, old, new))
+    result = joined(rewrite(old, new))
     again = hwx.load(memoryview(result), "new.hwx")
     assert len(again.tasks) == 60
     assert again.tensors == old.tensors
@@ -154,7 +153,7 @@ def test_relocations_and_symbols_move_with_the_coefficients(tmp_path):
     old = hwx.load(memoryview(data), "x.hwx")
     assert old.relocated == [base + 4 * engine for engine in range(4)]
     longer = builders.complete_again(old, 3)
-    result = image.read(memoryview(joined(rewrite(image.read(memoryview(data)), old, longer))))
+    result = image.read(memoryview(joined(rewrite(old, longer))))
     section = result.section("__TEXT", "__text")
     offsets = [relocation.offset for relocation in section.relocations()]
     assert offsets == [task.offset + base + 4 * engine for task in longer.tasks for engine in range(4)]
@@ -202,7 +201,9 @@ class TestClean:
         path = tmp_path / "noisy.hwx"
         path.write_bytes(joined(new_hwx.write(noisy, "test")))
         cli("clean", path, "--pass", "noise", "-o", tmp_path / "c.hwx")
-        commands = [next(formats.image_of(str(p)).values(image.ProgramCommand)) for p in (path, tmp_path / "c.hwx")]
+        commands = [
+            next(formats.load(str(p)).origin.image.values(image.ProgramCommand)) for p in (path, tmp_path / "c.hwx")
+        ]
         counts = [[int.from_bytes(c.raw[n : n + 4], "little") for n in (0x850, 0x858)] for c in commands]
         assert counts == [[12, 4], [0, 0]]
 

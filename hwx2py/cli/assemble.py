@@ -18,7 +18,6 @@ def command(script: str, onto: str, output: str) -> None:
 
     An unedited script gives back IN.hwx byte for byte. The script is parsed, not run.
     """
-    from .. import formats
     from ..formats.rewrite import rewrite
 
     check_output(output, [script, onto])
@@ -27,7 +26,7 @@ def command(script: str, onto: str, output: str) -> None:
         if program.origin.form != wanted:
             raise UsageError(f"is no {'generated script' if wanted == 'script' else '.hwx file'}", file=path)
     try:
-        pieces = rewrite(formats.image_of(onto), old, new)
+        pieces = rewrite(old, new)
     except HwxError as error:
         raise error.in_file(onto) from error.__cause__
     write_output(output, pieces, [script, onto])

@@ -14,7 +14,6 @@ from .options import apply_passes
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
 def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]) -> None:
     """Writes the program of INPUT.hwx, cleaned by the default passes, back into its container."""
-    from .. import formats
     from ..formats.rewrite import rewrite
 
     check_output(output, [path])
@@ -23,7 +22,7 @@ def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]
         raise UsageError("has no .hwx container to write back into", file=path, hint="convert it, or use `hwx2py anec`")
     cleaned, _ = apply_passes(program, clean=True, only=only, skip=skip)
     try:
-        pieces = rewrite(formats.image_of(path), program, cleaned)
+        pieces = rewrite(program, cleaned)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     write_output(output, pieces, [path])

@@ -31,16 +31,12 @@ def command(first: str, second: str, form: str, output: str | None, ignore: str 
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """
-    from .. import diff, formats
+    from .. import diff
 
     programs = load_program(first), load_program(second)
     if output:
         check_output(output, [first, second])
-    images = tuple(
-        formats.image_of(path) if program.origin.form == "hwx" else None
-        for path, program in zip((first, second), programs)
-    )
-    found = diff.compare(*programs, images)
+    found = diff.compare(*programs)
     verdict = _verdict(found, programs)
     shown = found.without_noise() if ignore else found
     text = _rendered(form, shown, verdict, programs)

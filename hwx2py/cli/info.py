@@ -15,12 +15,10 @@ INDENT = " " * 14
 @arch_option
 def command(path: str, as_json: bool, arch: str | None) -> None:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
-    from .. import formats
     from ..listing import info
 
     program = load_program(path, arch)
-    image = formats.image_of(path) if program.origin.form == "hwx" else None
-    found = info.summary(program, image)
+    found = info.summary(program)
     if as_json:
         import json
 

@@ -109,9 +109,9 @@ class ProgramCommand(NamedTuple):
 
     def bars(self) -> dict[int, int]:
         """VM address of every BAR (slot) whose table entry is not zero."""
-        step = self.layout.entry_bytes
-        entries = ((n, self._u64(layout.THREAD_STATE + step * n)) for n in range(self.layout.entries))
-        return {n: address for n, address in entries if address}
+        table = self.raw[layout.THREAD_STATE :][: self.layout.entry_bytes * self.layout.entries]
+        entries = struct.iter_unpack(f"<Q{self.layout.entry_bytes - 8}x", table)
+        return {n: address for n, (address,) in enumerate(entries) if address}
 
     @property
     def text_address(self) -> int:

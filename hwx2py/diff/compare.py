@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ..container.image import Image
 from ..program.describe import Operation, operation
 from ..program.model import Program, Tensor
 from ..program.state import walk
@@ -12,14 +11,8 @@ from .model import BARS, IDENTITY, LAYOUT, Change, Report, TaskDifference
 from .registers import Side, compare_across, compare_tasks
 
 
-def compare(a: Program, b: Program, images: tuple[Image | None, Image | None] = (None, None)) -> Report:
-    """Compares two programs.
-
-    Args:
-        a: the first program.
-        b: the second.
-        images: their containers, where they have one.
-    """
+def compare(a: Program, b: Program) -> Report:
+    """Compares two programs."""
     a, b, renamed = _named_alike(a, b)
     operations = [_operations(program) for program in (a, b)]
     pairs = align(*operations)
@@ -27,11 +20,11 @@ def compare(a: Program, b: Program, images: tuple[Image | None, Image | None] = 
         a=a.origin.name,
         b=b.origin.name,
         identity=tuple(_identity(a, b)),
-        container=tuple(_container(a, b, images)),
+        container=tuple(_container(a, b)),
         tensors=tuple(_tensors(a, b)),
         tasks=tuple(_tasks(a, b, pairs, operations)),
         coefficients=coefficients.compare(a, b),
-        notes=(*renamed, *_notes(a, b, images)),
+        notes=(*renamed, *_notes(a, b)),
     )
 
 
@@ -79,22 +72,22 @@ def _identity(a: Program, b: Program) -> list[Change]:
     return found
 
 
-def _container(a: Program, b: Program, images: tuple[Image | None, Image | None]) -> list[Change]:
-    facts = [_facts(program, image) for program, image in zip((a, b), images)]
+def _container(a: Program, b: Program) -> list[Change]:
+    facts = [_facts(program) for program in (a, b)]
     names = dict.fromkeys([*facts[0], *facts[1]])
     return [
         Change(name, facts[0].get(name), facts[1].get(name), LAYOUT)
         for name in names
-        if facts[0].get(name) != facts[1].get(name) and all((name in side) or image for side, image in
-                                                            zip(facts, images))
-    ]  # fmt: skip
+        if facts[0].get(name) != facts[1].get(name)
+        and all(name in side or program.origin.image for side, program in zip(facts, (a, b)))
+    ]
 
 
-def _facts(program: Program, image: Image | None) -> dict[str, str]:
+def _facts(program: Program) -> dict[str, str]:
     """What is known of a container, by name."""
     facts = {"text size": f"{program.text.size_bytes:#x}", "coefficients at": f"{program.const_offset:#x}"}
-    if image:
-        for section in image.sections():
+    if program.origin.image:
+        for section in program.origin.image.sections():
             name, count = "section " + ",".join(section.name), 2
             while name in facts:
                 name, count = f"section {','.join(section.name)} ({count})", count + 1
@@ -146,14 +139,14 @@ def _tasks(
     return found
 
 
-def _notes(a: Program, b: Program, images: tuple[Image | None, Image | None]) -> list[str]:
+def _notes(a: Program, b: Program) -> list[str]:
     notes = [f"{program.origin.name}: {note}" for program in (a, b) for note in program.origin.notes]
     for fact in ("compiler", "flags"):
         known = [bool(getattr(program.origin, fact)) for program in (a, b)]
         if known[0] != known[1]:
             notes.append(f"{(a, b)[known[0]].origin.name} does not say the {fact}: not compared")
-    if (images[0] is None) != (images[1] is None):
-        lacking = a if images[0] is None else b
+    if (a.origin.image is None) != (b.origin.image is None):
+        lacking = a if a.origin.image is None else b
         notes.append(f"{lacking.origin.name} has no container: sections and addresses are not compared")
     if a.arch.name != b.arch.name:
         both = len([name for name in a.arch.short_fields() if b.arch.field(name)])

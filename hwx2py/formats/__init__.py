@@ -4,10 +4,9 @@ import mmap
 import os
 from typing import TYPE_CHECKING
 
-from ..errors import ContainerError, HwxError, UsageError
+from ..errors import HwxError, UsageError
 
 if TYPE_CHECKING:
-    from ..container.image import Image
     from ..program.model import Program
     from ..registers import Architecture
 
@@ -58,19 +57,4 @@ def load(path: str, arch: "Architecture | None" = None) -> "Program":
                 return anec.load(data, name)
         return hwx.load(data, name, arch)
     except HwxError as error:
-        raise error.in_file(path) from error.__cause__
-
-
-def image_of(path: str) -> "Image":
-    """The container image of an `.hwx` file, for what a program does not carry.
-
-    Raises:
-        ContainerError: the file is no `.hwx`.
-    """
-    from ..container import image
-
-    data = map_file(path)
-    try:
-        return image.read(data)
-    except ContainerError as error:
         raise error.in_file(path) from error.__cause__

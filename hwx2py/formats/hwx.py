@@ -50,7 +50,7 @@ def from_image(image: Image, arch: Architecture, name: str, data: memoryview, no
         const_offset=_const_offset(text, const),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
-        origin=Origin(name, "hwx", data, ident.compiler, ident.flags, notes),
+        origin=Origin(name, "hwx", data, ident.compiler, ident.flags, notes, image),
     )
 
 

@@ -55,17 +55,17 @@ class _Plan(NamedTuple):
         return address + sum(growth.bytes for growth in self.growths if address >= growth.vm_end)
 
 
-def rewrite(image: Image, old: Program, new: Program) -> list[bytes | memoryview]:
+def rewrite(old: Program, new: Program) -> list[bytes | memoryview]:
     """The container with another program in it, as pieces to write one after another.
 
     Args:
-        image: the container.
-        old: the program that it holds.
+        old: the program that the container holds.
         new: the program that it shall hold; its tensors are those of the container, apart from their BARs.
 
     Raises:
         UnsupportedError: the change cannot be carried into the container.
     """
+    image = old.origin.image
     _check_tensors(old, new)
     contents = _contents(image, new)
     plan = _plan(image, old, new, contents)

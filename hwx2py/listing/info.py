@@ -2,19 +2,13 @@
 
 from typing import Any
 
-from ..container.image import Image
 from ..program.describe import operation
 from ..program.model import Program
 from ..program.state import walk
 
 
-def summary(program: Program, image: Image | None = None) -> dict[str, Any]:
-    """Everything that `info` shows, ready for JSON.
-
-    Args:
-        program: the program.
-        image: its container, where it has one.
-    """
+def summary(program: Program) -> dict[str, Any]:
+    """Everything that `info` shows, ready for JSON."""
     arch, origin = program.arch, program.origin
     return {
         "file": origin.name,
@@ -27,7 +21,7 @@ def summary(program: Program, image: Image | None = None) -> dict[str, Any]:
         "compiler": origin.compiler or None,
         "flags": list(origin.flags),
         "notes": list(origin.notes),
-        "sections": _sections(image) if image else [],
+        "sections": _sections(program),
         "text_bytes": program.text.size_bytes,
         "const_offset": program.const_offset,
         "const_bytes": len(program.const),
@@ -48,16 +42,21 @@ def summary(program: Program, image: Image | None = None) -> dict[str, Any]:
     }
 
 
-def _sections(image: Image) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": ",".join(section.name),
-            "address": section.fields.address,
-            "size_bytes": section.fields.size_bytes,
-            "file_offset": section.fields.file_offset,
-        }
-        for section in image.sections()
-    ]
+def _sections(program: Program) -> list[dict[str, Any]]:
+    image = program.origin.image
+    return (
+        []
+        if image is None
+        else [
+            {
+                "name": ",".join(section.name),
+                "address": section.fields.address,
+                "size_bytes": section.fields.size_bytes,
+                "file_offset": section.fields.file_offset,
+            }
+            for section in image.sections()
+        ]
+    )
 
 
 def _tasks(program: Program) -> list[dict[str, Any]]:

@@ -1,12 +1,15 @@
 """A program: its tasks, tensors and coefficients, as immutable values over views of the input."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..registers.model import Architecture
 from ..units import round_up
 from .streams import STREAMS, Stream, Text
 from .task import Task
+
+if TYPE_CHECKING:
+    from ..container.image import Image
 
 #: Element types by the container's element code (read off the type stabs of real files).
 DTYPES = {2: "int8", 3: "uint8", 4: "int16", 5: "float16", 6: "float32"}
@@ -54,6 +57,7 @@ class Origin(NamedTuple):
         compiler: who made it; empty where the file does not say.
         flags: the compiler's flags.
         notes: what the file lacks, or what was overridden.
+        image: the container that the program lies in; None where it lies in none.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Origin(NamedTuple):
     compiler: str = ""
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    image: "Image | None" = None
 
     def sha256(self) -> str:
         """Digest of the file."""

@@ -4,7 +4,6 @@ Names and positions come from published register notes, which place them by the 
 decoded compiler streams disagreed, the streams decided. Names are H13's where the same thing exists there.
 """
 
-from dataclasses import replace
 from functools import partial
 
 from . import h14, h15
@@ -280,8 +279,7 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h15.CACHE_DMA, NOTES, "medium", "Control Pre0 Pre1 Dsid EarlyTermArg34 Backoff", LIKE_H15)
 # fmt: on
 
-ARCHITECTURE = replace(
-    h15.ARCHITECTURE,
+ARCHITECTURE = h15.ARCHITECTURE._replace(
     name="H16",
     cpusubtype=7,
     chips=("A17 Pro (T8130)", "M4 (T8132)", "M4 Pro, Max (T6040, T6041)"),

@@ -4,8 +4,6 @@ Decoded compiler streams write the same addresses as H16's, word for word but fo
 the trace registers and the other changes are from published register notes.
 """
 
-from dataclasses import replace
-
 from . import h16
 from .derive import carry, edit, redo, row, single, span
 from .model import Field
@@ -92,8 +90,7 @@ CACHE_DMA = redo(
 )
 # fmt: on
 
-ARCHITECTURE = replace(
-    h16.ARCHITECTURE,
+ARCHITECTURE = h16.ARCHITECTURE._replace(
     name="H17",
     cpusubtype=9,
     chips=("A18 (T8140a)", "A18 Pro (T8140)", "M5 (T8142)"),

@@ -4,8 +4,6 @@ One decoded compiler stream places what an elementwise task needs: the tile DMA 
 stands where H17 has it. Everything else is from published register notes.
 """
 
-from dataclasses import replace
-
 from . import h17
 from .derive import carry, edit, redo, row, shift, single, span
 from .h13 import FORMAT
@@ -113,8 +111,7 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h17.CACHE_DMA, NOTES, "low", "Control Pre0 Dsid EarlyTermArg34 Backoff", SEEN)
 # fmt: on
 
-ARCHITECTURE = replace(
-    h17.ARCHITECTURE,
+ARCHITECTURE = h17.ARCHITECTURE._replace(
     name="H18",
     cpusubtype=10,
     chips=("A19, A19 Pro (T8150)",),

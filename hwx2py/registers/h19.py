@@ -5,8 +5,6 @@ addresses below but has MACCfg at 0x4908 and PostScale at 0x4914, one word furth
 might. That is not enough to move rows; it is why no row of NE is more than doubtful.
 """
 
-from dataclasses import replace
-
 from . import h18
 from .derive import carry, edit, redo, row, single
 
@@ -57,8 +55,7 @@ KERNEL_DMA_SRC = redo(
 CACHE_DMA = carry(h18.CACHE_DMA, NOTES, "low")
 # fmt: on
 
-ARCHITECTURE = replace(
-    h18.ARCHITECTURE,
+ARCHITECTURE = h18.ARCHITECTURE._replace(
     name="H19",
     cpusubtype=11,
     chips=("A20 Pro", "M6 (compiler target h18g)"),

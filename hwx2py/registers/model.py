@@ -8,7 +8,6 @@ from these rows.
 import functools
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import RegisterError
@@ -166,8 +165,25 @@ class Location(NamedTuple):
         return self.block.base + self.register.offset + 4 * self.index
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Architecture:
+class _Facts(NamedTuple):
+    name: str
+    cpusubtype: int
+    chips: tuple[str, ...]
+    stream: str
+    header: Block
+    dtid_flag: tuple[int, int]
+    blocks: tuple[Block, ...]
+    program_kind: int
+    first_tensor_bar: int
+    fixed_bars: Mapping[int, str]
+    carries_state: bool
+    confidence: str
+    evidence: str
+    single_slots: tuple[int, ...] = ()
+    runs: bool = False
+
+
+class Architecture(_Facts):
     """One generation of the engine: its names, how its tasks are encoded, and its register table.
 
     Attributes:
@@ -181,29 +197,13 @@ class Architecture:
         program_kind: kind of the thread command that describes the program.
         first_tensor_bar: the lowest BAR or slot that a tensor can have.
         fixed_bars: BARs or slots whose meaning is fixed.
-        single_slots: slots whose records write one register each.
         carries_state: True where a register keeps its value from task to task; False where every task starts from
             the compiler's start image.
         confidence: of the table as a whole.
         evidence: what the table was checked against, one sentence.
+        single_slots: slots whose records write one register each.
         runs: True where the known Linux driver's SUBMIT and the virtual ANE run it.
     """
-
-    name: str
-    cpusubtype: int
-    chips: tuple[str, ...]
-    stream: str
-    header: Block
-    dtid_flag: tuple[int, int]
-    blocks: tuple[Block, ...]
-    program_kind: int
-    first_tensor_bar: int
-    fixed_bars: Mapping[int, str]
-    single_slots: tuple[int, ...] = ()
-    carries_state: bool
-    confidence: str
-    evidence: str
-    runs: bool = False
 
     @property
     def header_words(self) -> int:
