@@ -38,10 +38,9 @@ def _writes(a: Side, b: Side) -> Iterator[WordChange]:
     written = [{write.address: write for write in side.registers.task.writes()} for side in (a, b)]
     for address in sorted(written[0].keys() | written[1].keys()):
         one, two = (writes.get(address) for writes in written)
-        slots = tuple(side.names.get(w.slot, w.slot) if w and w.slot is not None else None for side, w in
-                      ((a, one), (b, two)))  # fmt: skip
-        values = one.value if one else None, two.value if two else None
-        if values[0] == values[1] and slots[0] == slots[1] and (one and one.slot) == (two and two.slot):
+        values, numbers = (one and one.value, two and two.value), (one and one.slot, two and two.slot)
+        slots = a.names.get(numbers[0], numbers[0]), b.names.get(numbers[1], numbers[1])
+        if values[0] == values[1] and numbers[0] == numbers[1] and slots[0] == slots[1]:
             continue
         change = _word(a.arch.locate(address), address, *values, a, b)
         if slots != (None, None):

@@ -74,7 +74,7 @@ def _candidates(program: Program, names: tuple[str, ...]) -> Iterator[tuple[int,
     ]
     inherited = _inherited(program, idle, frozenset(addresses))
     for number, task in enumerate(program.tasks):
-        if idle[number] is None:
+        if idle[number] is None or addresses.keys().isdisjoint(task.addresses()):
             continue
         for write in task.writes():
             if write.value and write.address in addresses:
@@ -121,6 +121,6 @@ def _inherited(program: Program, idle: list[str | None], interest: frozenset[int
     needed: frozenset[int] = frozenset()
     for task, why in zip(reversed(program.tasks), reversed(idle)):
         found.append(needed)
-        written = frozenset(write.address for write in task.writes()) & interest
+        written = interest.intersection(task.addresses())
         needed = (needed if why == "" else interest) - written
     return found[::-1]

@@ -7,6 +7,7 @@ and fields are looked up from there, so unknown bits and unknown registers are n
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import NamedTuple
 
 
@@ -72,10 +73,13 @@ class Task(NamedTuple):
     def writes(self) -> Iterator[Write]:
         """Every register write, in stream order."""
         for burst in self.bursts:
-            index = burst.index
-            for address in burst.addresses():
-                index += 1
-                yield Write(index, address, self.words[index], burst.slot)
+            indices = range(burst.index + 1, burst.index + 1 + burst.count)
+            values = self.words[indices.start : indices.stop]
+            yield from map(Write, indices, burst.addresses(), values, repeat(burst.slot))
+
+    def addresses(self) -> Iterator[int]:
+        """The byte address of every register write, in stream order."""
+        return chain.from_iterable(burst.addresses() for burst in self.bursts)
 
     def with_words(self, changes: dict[int, int]) -> "Task":
         """The same task with some words replaced: {index in words: new value}."""
