@@ -92,6 +92,13 @@ def test_info_as_text(cli):
         assert words in out
 
 
+def test_info_breaks_no_compiler_flag_in_two(cli, tmp_path):
+    flags = [f"--enable-some-long-{number}-of-the-compiler=false" for number in range(9)]
+    path = tmp_path / "flags.hwx"
+    path.write_bytes(b"".join(new_hwx.write(loaded("mul"), "\n".join(["test", *flags]))))
+    assert [word for word in cli("info", path).out.split() if word.startswith("--")] == flags
+
+
 def test_dump_names_every_register(cli):
     data = json.loads(cli("dump", example("mul"), "--json").out)
     (task,) = data["tasks"]

@@ -6,7 +6,13 @@ from ..names import legible
 from .files import load_program
 from .options import arch_option
 
-INDENT = " " * 14
+#: How the compiler's flags are wrapped: never inside one.
+WHOLE_FLAGS = {
+    "initial_indent": " " * 14,
+    "subsequent_indent": " " * 14,
+    "break_on_hyphens": False,
+    "break_long_words": False,
+}
 
 
 @click.command(epilog="Example: hwx2py info mul_macos14.hwx")
@@ -35,7 +41,7 @@ def _text(found: dict) -> list[str]:
         f"architecture  {found['arch']} ({', '.join(found['chips'])})",
         f"              register table: {found['confidence']} confidence; {found['evidence']}",
         f"compiler      {found['compiler'] or 'not named in the file'}",
-        *textwrap.wrap(" ".join(found["flags"]), 100, initial_indent=INDENT, subsequent_indent=INDENT),
+        *textwrap.wrap(" ".join(found["flags"]), 100, **WHOLE_FLAGS),
         *(f"note          {note}" for note in found["notes"]),
     ]
     if found["sections"]:
