@@ -21,6 +21,7 @@ from hwx2py.registers import by_name
 FOLDER = pathlib.Path(__file__).parent
 H13, H16 = by_name("H13"), by_name("H16")
 FORMAT = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
+FORMAT_2 = {"Truncate": 3, "MemFmt": "16b"}
 LOCATIONS = {"SrcLoc": 1, "DstLoc": 1}
 
 
@@ -58,7 +59,7 @@ def by_dma(number: int, one: Tensor) -> dict:
         f"{prefix}PlaneStride": {"Stride": plane},
         f"{prefix}DepthStride": {"Stride": size},
         f"{prefix}GroupStride": {"Stride": size},
-        f"{prefix}Fmt": FORMAT,
+        f"{prefix}Fmt": FORMAT if prefix.endswith("1") else FORMAT_2,
     }
 
 

@@ -109,11 +109,11 @@ def run(program: Program, **inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 def run_with_faults(program: Program, **inputs: np.ndarray):
     """Likewise, with the faults."""
-    driver, script = session.prepared(program)
-    given = script.default_inputs()
-    for name, values in inputs.items():
-        given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-    return script.run(given, None, None), driver.faults.found
+    with session.prepared(program) as (driver, script):
+        given = script.default_inputs()
+        for name, values in inputs.items():
+            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
+        return script.run(given, None, None), driver.faults.found
 
 
 def half(seed: int, *shape: int, scale: float = 1.0) -> np.ndarray:

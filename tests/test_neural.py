@@ -221,6 +221,7 @@ def test_kernel_that_an_earlier_task_wrote():
         "TileDMADst.PlaneStride": {"Stride": 64},
         "TileDMADst.RowStride": {"Stride": 64},
         "TileDMADst.Fmt": {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 4},
+        "L2.ResultCfg": {"ResultType": 2, "DMAFmt": "16b", "DMAInterleave": 4},
     }
     multiply = neural(b, y, 1) | builders.kernel_registers([64, 64])
     multiply["Common.ConvCfg"] = {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "OCGSize": 2, "Ox": 1, "Oy": 1}
@@ -268,6 +269,7 @@ def test_bytes_are_moved_as_they_are():
     program = unary(
         x, y, Common_ChCfg=0, Common_Cfg={"OutTrans": 1}, Common_Cout={"Cout": 5},
         Common_OutDim={"Wout": 64, "Hout": 1}, TileDMASrc_Src1Fmt=small, TileDMADst_Fmt=small,
+        L2_SourceCfg={"SourceType": "DmaRead", "DMAInterleave": 1}, L2_ResultCfg={"ResultType": 2, "DMAInterleave": 1},
         NE_MACCfg=UNITY | {"OpMode": "Bypass"},
     )  # fmt: skip
     values = np.random.default_rng(26).integers(0, 256, x.shape, np.uint8)
@@ -283,6 +285,7 @@ def test_interleaved_memory(interleave):
     row = 64
     program = unary(
         x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"}, TileDMASrc_Src1Fmt=form,
+        L2_SourceCfg={"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": interleave},
         TileDMASrc_Src1RowStride={"Stride": row}, TileDMASrc_Src1PlaneStride={"Stride": 2 * row},
     )  # fmt: skip
     flat = half(27, 1, 4 // interleave, 2, 32)  # rows of 64 bytes

@@ -95,11 +95,11 @@ def test_later_generations_are_refused_by_name(path, cli):
 
 def emulate(program, **inputs):
     """Outputs and faults of a program; inputs in any shape that broadcasts."""
-    driver, script = session.prepared(program)
-    given = script.default_inputs()
-    for name, values in inputs.items():
-        given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-    return script.run(given, None, None), driver.faults.found
+    with session.prepared(program) as (driver, script):
+        given = script.default_inputs()
+        for name, values in inputs.items():
+            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
+        return script.run(given, None, None), driver.faults.found
 
 
 def ramp(shape, *values):
@@ -372,8 +372,8 @@ def test_renumbered_anec_files_compute_where_anecc_fails(name, cli, tmp_path):
 def test_fixed_handles_are_what_gives_zero():
     program = formats.load(str(REAL / "mul_macos14.hwx"))
     wrong = with_bindings(program, {"probs": 4, "image": 5, "image2": 6})
-    driver, script = session.prepared(wrong)
-    (result,) = script.run(script.default_inputs(), 0.0, None).values()
+    with session.prepared(wrong) as (driver, script):
+        (result,) = script.run(script.default_inputs(), 0.0, None).values()
     assert np.all(result == 0)
     assert {fault.kind for fault in driver.faults.found} >= {"wrong-direction", "output-not-written"}
 

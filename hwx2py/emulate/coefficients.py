@@ -43,9 +43,6 @@ def engines(context: Context) -> int:
 
 def _bar(context: Context) -> Bar:
     header = context.registers.header
-    for bank in ("KBE1", "KBE2", "KBE3"):
-        if header(bank):
-            raise context.refuse(f"Header.{bank}", "further coefficient BARs were never seen")
     if not context.get("KernelDMASrc.MasterEnable"):
         register = "KernelDMASrc.MasterConfig"
         raise context.faults.hang("dma-disabled", "coefficients are used, but their fetch is off", register)

@@ -24,6 +24,7 @@ class Bar(NamedTuple):
         buffer: the memory.
         start: where the BAR begins in the buffer, bytes.
         size: declared bytes from there on.
+        element: bytes of the tensor's elements; 0 where nothing says.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Bar(NamedTuple):
     buffer: Buffer
     start: int
     size: int
+    element: int = 0
 
 
 class L2:
@@ -72,6 +74,15 @@ class Context:
         if number is None:
             raise NotImplementedTask(self.index, name, "nothing", "no task wrote it, and its reset value is not known")
         return number
+
+    def values(self, name: str) -> list[int]:
+        """A field as numbers, of every register of the array where `Block.Register.Field` names one."""
+        register, _, field = name.rpartition(".")
+        row = self.registers.arch.register(register)
+        if row is None or row.count == 1:
+            return [self.get(name)]
+        (field,) = (known for known in row.fields if known.name == field)
+        return [field.number(self.word(register, index)) for index in range(row.count)]
 
     def word(self, name: str, index: int = 0) -> int:
         """The word of `Block.Register`, likewise."""
@@ -145,7 +156,7 @@ class Context:
             self.faults.add("unwritten", "read, but nobody wrote it", register, bar.name, first - bar.start)
 
     def read_bytes(self, bar: Bar, start: int, size: int, fetched: int, register: str) -> bytes:
-        """Bytes of a buffer, with the checks of `read`.
+        """Bytes of a buffer that holds coefficients.
 
         Args:
             bar: the buffer.
@@ -154,9 +165,11 @@ class Context:
             fetched: bytes that are fetched, and must lie in the buffer.
             register: names the fetch in faults.
         """
-        layout = Layout(start, 0, 0, 0, 1, 1)
-        self._place(bar, layout, Shape(1, 1, 1, fetched), register, "read")
-        return self.read(bar, layout, Shape(1, 1, 1, size), register).tobytes()
+        layout, shape = Layout(start, 0, 0, 0, 1, 1), Shape(1, 1, 1, size)
+        placed = self._place(bar, layout, shape._replace(width=fetched), register, "read")
+        self._check_written(bar, placed, shape, register)
+        self._count("read", bar.name, shape, layout)
+        return placed.read(bar.buffer.data, shape).tobytes()
 
     def read_l2(self, layout: Layout, shape: Shape, register: str) -> np.ndarray:
         """Elements out of L2, as bits."""

@@ -115,5 +115,6 @@ class Driver:
         for number, handle in enumerate(handles[2:], 2):
             if handle:
                 row = self.rows.get(number, TensorRow(f"BAR {number}", ""))
-                bars[number] = Bar(row.name, row.role, buffers[handle], 0, buffers[handle].size)
+                element = row.layout.element if row.layout else 0
+                bars[number] = Bar(row.name, row.role, buffers[handle], 0, buffers[handle].size, element)
         return Job(bars, Bar("bootstrap", "text", bootstrap, 0, bootstrap.size), first, count)

@@ -1,5 +1,6 @@
 """The engine: runs the tasks that a SUBMIT names, one after another, as their registers say."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,10 +14,15 @@ from ..program.task import Task, words_of
 from ..registers import by_name
 from . import neural, planar, support, transfer
 from .context import L2, Bar, Context, Move
-from .faults import Faults, Hang
+from .faults import Faults, Hang, NotImplementedTask
 from .memory import Memory
 from .surface import Layout, Shape
 
+#: Fields of Common that cannot be 0: sizes, and the window of the neural engines.
+SIZES = ("Win", "Hin", "Din", "Cin", "Wout", "Hout", "Dout", "Cout", "NumGroups")
+WINDOW = ("Kw", "Kh", "Sx", "Sy")
+#: 2 GiB while they are computed with; chosen.
+MOST_ELEMENTS = 1 << 28
 #: The network id that the driver's queue expects in the bootstrap copy of the first task.
 BOOTSTRAP_NID = 0x40
 
@@ -117,8 +123,11 @@ class Engine:
         return pointer.number(task.words[pointer_at // 4]), 4 * words
 
     def _step(self, index: int, task: Task, job: Job, names: Mapping[int, str]) -> None:
-        for burst in task.bursts:
-            self.values.update(zip(burst.addresses(), task.words[burst.index + 1 : burst.index + 1 + burst.count]))
+        for write in task.writes():
+            if not self.arch.has_row(write.address):
+                what = f"the register at {write.address:#x}"
+                raise NotImplementedTask(index, what, write.value, "no register is known there")
+            self.values[write.address] = write.value
         registers = Registers(self.arch, task, self.values)
         context = Context(index, registers, dict(job.bars), self.memory, self.l2, self.faults)
         self._check(context)
@@ -128,15 +137,22 @@ class Engine:
 
     def _check(self, context: Context) -> None:
         """What every task must have right."""
-        for name in ("Win", "Hin", "Din", "Cin", "Wout", "Hout", "Dout", "Cout", "NumGroups"):
+        engines = context.registers.header("ENE")
+        for name in (*SIZES, *(WINDOW if engines else ())):
             if context.get(f"Common.{name}") == 0:
                 raise self.faults.hang("zero-dimension", f"{name} is 0", self._register_of(name))
+        for end in ("in", "out"):
+            sizes = [context.get(f"Common.{name}") for name in ("NumGroups", f"C{end}", f"H{end}", f"W{end}")]
+            if math.prod(sizes) > MOST_ELEMENTS:
+                what, shown = f"Common.{end.title()}Dim", " x ".join(map(str, sizes))
+                raise context.refuse_value(what, shown, f"the virtual ANE holds {MOST_ELEMENTS} elements at most")
         support.check(context, support.ALWAYS)
-        support.check_unnamed(context, support.UNNAMED)
+        support.check_unnamed(context, support.BLOCKS)
         kind = context.get("Common.TaskType")
-        engines = context.registers.header("ENE")
         if bool(engines) != (kind == 0):
             raise context.refuse("Common.TaskType", f"it does not go with Header.ENE = {engines}")
+        if engines and 1 << engines - 1 > self.arch.register("KernelDMASrc.CoeffDMAConfig").count:
+            raise context.refuse("Header.ENE", "the engine has 16")
         if engines and context.get("Common.ActiveNE") != engines - 1:
             raise context.refuse("Common.ActiveNE", f"Header.ENE = {engines} stands for one less")
 

@@ -59,6 +59,10 @@ class Memory:
         self._end = FIRST_ADDRESS
         self._next = 1
 
+    def close(self) -> None:
+        """Gives the file back; buffers that are mapped stay."""
+        os.close(self.file)
+
     def allocate(self, size: int) -> Buffer | None:
         """A buffer of this many bytes; None where the address space is full."""
         room = round_up(size, PAGE)

@@ -19,7 +19,7 @@ RELU = 1
 def run(context: Context) -> np.ndarray:
     """Computes the task's result as element bits, (groups, channels, height, width), ready to be put away."""
     support.check(context, support.NEURAL)
-    support.check_unnamed(context, support.UNNAMED_NEURAL)
+    support.check_unnamed(context, support.BLOCKS_NEURAL)
     shape = Shape(*(context.get(f"Common.{name}") for name in ("NumGroups", "Cin", "Hin", "Win")))
     operation = _operation(context)
     if operation is not _convolved:

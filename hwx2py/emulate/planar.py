@@ -37,7 +37,7 @@ OPERATIONS = {
 def run(context: Context) -> np.ndarray:
     """Computes the task's result as float16 bits, (groups, channels, height, width), ready to be put away."""
     support.check(context, support.PLANAR)
-    support.check_unnamed(context, support.UNNAMED_PLANAR)
+    support.check_unnamed(context, support.BLOCKS_PLANAR)
     kind = context.get("Common.TaskType")
     if kind not in (ONE, *TWO_SOURCES, *REDUCTIONS):
         raise context.refuse("Common.TaskType", "windowed pooling was never seen")

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -59,31 +60,33 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         program: what to run.
         arguments: a generated script's command line.
     """
-    driver, script = prepared(program)
     code, error = 2, ""
-    try:
-        code = script.main(list(arguments))
-    except _Stopped as end:
-        error = str(end)
+    with prepared(program) as (driver, script):
+        try:
+            code = script.main(list(arguments))
+        except _Stopped as end:
+            error = str(end)
     return Result(code, driver.faults.found, driver.engine.steps, error)
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
     """A program's outputs for the default inputs, by name; nothing is printed."""
-    _, script = prepared(program)
-    return script.run(script.default_inputs(), None, None)
+    with prepared(program) as (_, script):
+        return script.run(script.default_inputs(), None, None)
 
 
-def prepared(program: Program):
+@contextlib.contextmanager
+def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
     """A driver, and the template with the program in it."""
     if not program.arch.runs:
         hint = "`hwx2py archs` lists what works"
         raise UnsupportedError(f"the virtual ANE runs H13, not {program.arch.name}", hint=hint)
     driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
-    return driver, _template(program, driver)
+    with contextlib.closing(driver.memory):
+        yield driver, _template(program, driver)
 
 
-def _template(program: Program, driver: Driver):
+def _template(program: Program, driver: Driver) -> ModuleType:
     """The template as a module of its own, with the program and the virtual device put in place of its own."""
     import importlib.util
 
@@ -159,7 +162,7 @@ def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[st
     """
     driver = Driver(table)
     ours, theirs = socket.socketpair()
-    with ours, theirs:
+    with contextlib.closing(driver.memory), ours, theirs:
         command = [sys.executable, child.__file__, str(theirs.fileno()), str(driver.memory.file), path, *arguments]
         process = subprocess.Popen(command, pass_fds=(theirs.fileno(), driver.memory.file), stdin=subprocess.DEVNULL)
         theirs.close()

@@ -36,8 +36,14 @@ ALWAYS = (
     Row("Common.Oz", (1,), "1 in every program; its meaning is open"),
     Row("Common.ContextSwitchIn", (0,), "context switches are not modelled"),
     Row("Common.ContextSwitchOut", (0,), "context switches are not modelled"),
-    Row("Header.W6.TDSkip", (0,), "skipping a task was never seen"),
-    Row("Header.W6.TQDis", (0,), "a disabled task queue was never seen"),
+    Row("TileDMASrc.PixelOffset.Offset", (0,), "an offset of the first pixel was never seen"),
+    *(
+        Row(f"KernelDMASrc.{channel}DMAConfig.En", (0,), "its channel was never seen at work")
+        for channel in ("Bias", "PostScale", "PaletteLut", "NonLinearLut")
+    ),
+    Row("Header.TDSkip", (0,), "skipping a task was never seen"),
+    *(Row(f"Header.{bank}", (0,), "further coefficient BARs were never seen") for bank in ("KBE1", "KBE2", "KBE3")),
+    Row("Header.TQDis", (0,), "a disabled task queue was never seen"),
 )
 
 #: For a source or result in memory; `{}` is the format register.
@@ -79,32 +85,34 @@ KERNEL = (
     Row("NE.BinaryPoint", (28,), "28 stands for float16; fixed point is not understood"),
 )
 
-#: Bits without a name that may be set: register -> those bits. Any other unnamed bit of a register that decides what
-#: is computed is refused.
-UNNAMED = {
-    "Common.Cfg": 0x3,
-    "Common.InDim": 0,
-    "Common.ChCfg": 0,
-    "Common.OutDim": 0,
-    "Common.ConvCfg": 0,
-    "Common.GroupConvCfg": 0,
-    "Common.PECfg": 0,
-}
-UNNAMED_PLANAR = {"PE.Cfg": 0}
-UNNAMED_NEURAL = {"NE.KernelCfg": 0, "NE.MACCfg": 0}
+#: Bits without a name that may be set: register -> those bits. Where a task uses a block, any other is refused.
+UNNAMED = {"Common.Cfg": 0x3, "TileDMASrc.Unk13840": 0x100}
+#: Blocks that every task uses, and those that the planar and the neural engines use besides.
+BLOCKS, BLOCKS_PLANAR, BLOCKS_NEURAL = (
+    ("Header", "Common", "L2", "TileDMASrc", "TileDMADst"),
+    ("PE",),
+    ("NE", "KernelDMASrc"),
+)
 
 
 def check(context: Context, rows: tuple[Row, ...], register: str = "") -> None:
-    """Refuses the task if a field holds a value that no row understands."""
+    """Refuses the task if a field holds a value that no row understands; of an array, any of its registers."""
     for row in rows:
         name = row.field.format(register)
-        if context.get(name) not in row.values:
-            raise context.refuse(name, row.why)
+        for index, value in enumerate(context.values(name)):
+            if value not in row.values:
+                raise context.refuse_value(name + (f"[{index}]" if index else ""), value, row.why)
 
 
-def check_unnamed(context: Context, registers: dict[str, int]) -> None:
+def check_unnamed(context: Context, blocks: tuple[str, ...]) -> None:
     """Refuses the task if bits are set that have no name and were never seen."""
-    for name, allowed in registers.items():
-        word = context.word(name)
-        if word & ~context.registers.arch.register(name).named_mask & ~allowed:
-            raise context.refuse(name, "a bit without a name is set")
+    for block in context.registers.arch.all_blocks():
+        if block.name not in blocks:
+            continue
+        for register in block.registers:
+            name = f"{block.name}.{register.name}"
+            unknown = ~(register.named_mask | UNNAMED.get(name, 0))
+            for index in range(register.count):
+                word = context.registers.word(name, index)
+                if word is not None and word & unknown:
+                    raise context.refuse_value(name, word, "a bit without a name is set")

@@ -9,17 +9,21 @@ from typing import NamedTuple
 import numpy as np
 
 from . import support
-from .context import Context
+from .context import Bar, Context
 from .surface import Layout, Shape
 
 #: L2.SourceCfg.SourceType.
 FROM_L2, DMA_KEEP, DMA, L2_CHAIN = 0, 1, 2, 3
 #: L2.ResultCfg.ResultType.
 STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
-#: Common.ChCfg formats and the memory formats that go with them.
-FLOAT16 = 2
-ELEMENT_BYTES = {0: 1, 1: 1, 2: 2}
-MEMORY_FORMAT = {0: 0, 1: 0, 2: 2}
+#: Common.ChCfg formats.
+INT8, UINT8, FLOAT16 = 0, 1, 2
+ELEMENT_BYTES = {INT8: 1, UINT8: 1, FLOAT16: 2}
+
+
+#: What the format registers say of elements of so many bytes, in every program: of memory, and of memory to L2.
+MEMORY_FORMAT = {1: {"MemFmt": 0, "Truncate": 0, "FmtMode": 0}, 2: {"MemFmt": 2, "Truncate": 3, "FmtMode": 1}}
+L2_FORMAT = {1: 0, 2: 1}
 
 
 class _Source(NamedTuple):
@@ -82,6 +86,9 @@ def _fetch(context: Context, source: _Source, by_dma: bool, shape: Shape, transp
             registers.header(source.bar), bool(registers.header(source.enable)), f"Header.{source.bar}", source.use
         )
         layout = _memory_layout(context, source.base, source.prefix, source.format, source.element, stored)
+        if source is SOURCE_1:
+            _check_l2_format(context, "L2.SourceCfg", layout)
+        _check_element(context, bar, layout, source.base)
         elements = context.read(bar, layout, stored, source.base)
     else:
         elements = context.read_l2(_l2_layout(context, source.l2, source.l2_base, size), stored, source.l2_base)
@@ -102,22 +109,44 @@ def put(context: Context, elements: np.ndarray) -> None:
         bar = context.bar(registers.header("WBase"), bool(registers.header("WBE")), "Header.WBase", "the result")
         shape = Shape(*elements.shape)
         layout = _memory_layout(context, "TileDMADst.BaseAddr", "TileDMADst.", "TileDMADst.Fmt", "Common.OutFmt", shape)
+        _check_l2_format(context, "L2.ResultCfg", layout)
+        _check_element(context, bar, layout, "TileDMADst.BaseAddr")
         context.write(bar, layout, elements, "TileDMADst.BaseAddr")
 
 
 def _memory_layout(context: Context, base: str, prefix: str, form: str, element: str, shape: Shape) -> Layout:
     support.check(context, support.MEMORY, form)
-    code = context.get(element)
-    if context.get(f"{form}.MemFmt") != MEMORY_FORMAT.get(code):
-        raise context.refuse(f"{form}.MemFmt", f"it does not go with {element} = {context.registers.label(element)}")
+    size = ELEMENT_BYTES.get(context.get(element))
+    if size is None:
+        raise context.refuse(element, "its size is not known")
+    wanted = MEMORY_FORMAT[size]
+    if form == SOURCE_2.format:
+        wanted = wanted | {"FmtMode": 0}
+    for name, number in wanted.items():
+        if context.get(f"{form}.{name}") != number:
+            why = f"it does not go with {element} = {context.registers.label(element)}"
+            raise context.refuse(f"{form}.{name}", why)
     return Layout(
         base=context.word(base),
         group=context.word(f"{prefix}GroupStride") if shape.groups > 1 else 0,
         plane=context.word(f"{prefix}PlaneStride"),
         row=context.word(f"{prefix}RowStride"),
         interleave=context.get(f"{form}.Interleave") or 1,
-        element=ELEMENT_BYTES[code],
+        element=size,
     )
+
+
+def _check_l2_format(context: Context, register: str, layout: Layout) -> None:
+    """What L2 is told of elements in memory must be what the DMA is told."""
+    for name, number in (("DMAFmt", L2_FORMAT[layout.element]), ("DMAInterleave", layout.interleave)):
+        if context.get(f"{register}.{name}") != number:
+            raise context.refuse(f"{register}.{name}", "it does not go with the format in memory")
+
+
+def _check_element(context: Context, bar: Bar, layout: Layout, register: str) -> None:
+    if bar.element and bar.element != layout.element:
+        what = f"the task's elements have {layout.element} bytes, those of {bar.name} have {bar.element}"
+        context.faults.add("wrong-element", what, register, bar.name)
 
 
 def _l2_layout(context: Context, prefix: str, base: str, element: int) -> Layout:

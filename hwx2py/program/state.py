@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..registers.model import Architecture
+from ..registers.model import Architecture, Field
 from .task import Task
 
 
@@ -21,20 +21,33 @@ class Registers:
     def word(self, name: str, index: int = 0) -> int | None:
         """The word of `Block.Register`; None where it was never written or the architecture has none."""
         address = self.arch.address(name, index)
-        return None if address is None else self._values.get(address)
+        return None if address is None else self._at(name, address)
 
     def word_at(self, address: int) -> int | None:
         """The word at a byte address; None where it was never written."""
         return self._values.get(address)
 
-    def number(self, name: str) -> int | None:
-        """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
+    def _at(self, name: str, place: int) -> int | None:
+        """The word at an address, or, for `Header.*`, at an offset in the task's header."""
+        if not name.startswith(f"{self.arch.header.name}."):
+            return self._values.get(place)
+        return self.task.words[place // 4] if place // 4 < self.task.header_words else None
+
+    def _field(self, name: str) -> tuple[Field, int] | None:
+        """`Block.Field` with its word; None where there is no such field, or nobody wrote it and its start is open."""
         found = self.arch.field(name)
         if found is None:
             return None
-        address, field = found
-        word = self._values.get(address)
-        return field.start if word is None else field.number(word)
+        place, field = found
+        word = self._at(name, place)
+        if word is None and field.start is not None:
+            word = field.start << field.lsb
+        return None if word is None else (field, word)
+
+    def number(self, name: str) -> int | None:
+        """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
+        found = self._field(name)
+        return None if found is None else found[0].number(found[1])
 
     def get(self, name: str, default: int = 0) -> int:
         """`Block.Field` as a plain integer, with a default for what was never written."""
@@ -43,21 +56,12 @@ class Registers:
 
     def label(self, name: str) -> str | float | int | None:
         """`Block.Field` as a person reads it."""
-        found = self.arch.field(name)
-        if found is None:
-            return None
-        address, field = found
-        word = self._values.get(address)
-        if word is None and field.start is not None:
-            word = field.start << field.lsb
-        return None if word is None else field.decode(word)
+        found = self._field(name)
+        return None if found is None else found[0].decode(found[1])
 
     def header(self, name: str) -> int:
         """A field of the task's header as a plain integer; 0 where this architecture has none."""
-        found = self.arch.field(f"Header.{name}")
-        if found is None or found[0] // 4 >= self.task.header_words:
-            return 0
-        return found[1].number(self.task.words[found[0] // 4])
+        return self.get(f"Header.{name}")
 
 
 def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[Registers]:
