@@ -6,7 +6,7 @@ import pytest
 from conftest import EXAMPLE_NAMES, example, loaded
 
 from hwx2py.container import anec, image, layout
-from hwx2py.errors import ContainerError
+from hwx2py.errors import ContainerError, HwxError
 from hwx2py.formats import hwx, new_hwx
 
 
@@ -112,6 +112,66 @@ def test_broken_containers_are_refused(how):
         read(data)
 
 
+def test_section_may_end_with_the_file():
+    data = example("mul").read_bytes()
+    fields = read(data).section("__TEXT", "__text").fields
+    cut = data[: fields.file_offset + fields.size_bytes]
+    assert joined(image.write(read(cut))) == cut
+    with pytest.raises(ContainerError, match="lies outside the file"):
+        read(cut[:-1])
+
+
+def test_room_behind_the_last_command_is_refused():
+    data = example("mul").read_bytes()
+    size = struct.unpack_from("<I", data, 20)[0]
+    with pytest.raises(ContainerError, match="the header says"):
+        read(patched(data, 20, "<I", size + 8))
+
+
+def test_name_that_begins_behind_its_command_is_refused():
+    data = example("mul").read_bytes()
+    place = place_of(data, layout.LC_REGION_64)
+    size = struct.unpack_from("<I", data, place + 4)[0]
+    with pytest.raises(ContainerError, match="a region's name lies outside its table"):
+        read(patched(data, place + 8, "<I", size))
+
+
+def test_coefficients_that_begin_inside_the_text_are_refused():
+    data = example("conv").read_bytes()
+    text, const = (read(data).section("__TEXT", name).fields for name in ("__text", "__const"))
+    row, moved = (
+        layout.SECTION.pack(*fields) for fields in (const, const._replace(address=text.address + text.size_bytes - 4))
+    )
+    with pytest.raises(ContainerError, match="__TEXT,__const lies"):
+        hwx.load(memoryview(data.replace(row, moved)), "x.hwx")
+
+
+def binding(data: bytes) -> int:
+    """Offset of the first tensor's binding."""
+    return next(command.offset for command in read(data).commands if isinstance(command.value, image.Binding))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("depth", 2, "depth 2"), ("element_code", 77, "element code 77"), ("direction", 3, "direction 3")],
+)
+def test_tensors_of_another_kind_are_refused(field, value, words):
+    data = example("mul").read_bytes()
+    fields = next(read(data).values(image.Binding)).fields._replace(**{field: value})
+    start = binding(data) + layout.BINDING_OFFSET
+    broken = data[:start] + layout.BINDING.pack(*fields) + data[start + layout.BINDING.size :]
+    with pytest.raises(HwxError, match=words):
+        hwx.load(memoryview(broken), "x.hwx")
+
+
+def test_lowest_of_two_bars_of_one_address_is_the_tensors():
+    data = example("mul").read_bytes()
+    table = place_of(data, layout.LC_THREAD) + layout.THREAD_STATE
+    address = struct.unpack_from("<Q", data, table + 8 * 4)[0]
+    program = hwx.load(memoryview(patched(data, table + 8 * 11, "<Q", address)), "x.hwx")
+    assert {tensor.name: tensor.bar for tensor in program.tensors} == {"a": 4, "b": 5, "y": 6}
+
+
 def test_section_outside_the_file_is_refused():
     data = example("mul").read_bytes()
     row = data.index(b"__text\0")
@@ -189,6 +249,26 @@ class TestAnec:
         assert not anec.looks_like(memoryview(data + b"\0"))
         with pytest.raises(ContainerError, match=r"no \.anec file"):
             anec.read(memoryview(data[:-1]))
+
+    def test_coefficients_begin_behind_the_rounded_text(self):
+        whole = self.sample(0x1000)._replace(text_bytes=0x1B1, coefficient_bytes=0x40)
+        assert anec.read(memoryview(joined(anec.write(whole)))) == whole
+        with pytest.raises(ContainerError, match="exceed the content"):
+            anec.read(memoryview(joined(anec.write(whole._replace(coefficient_bytes=0x4F)))))
+
+    def test_more_tensors_than_buffers_are_refused(self):
+        many = self.sample(0x1000)._replace(inputs=20, outputs=8)
+        assert anec.read(memoryview(joined(anec.write(many)))).inputs == 20
+        with pytest.raises(ContainerError, match="21 inputs and 8 outputs exceed"):
+            anec.read(memoryview(joined(anec.write(many._replace(inputs=21)))))
+
+    def test_buffer_that_its_tiles_do_not_hold_is_refused(self):
+        from hwx2py.formats import anec as form
+
+        large = list(self.sample(0x1000).shapes)
+        large[5] = anec.TensorShape(1, 2, 128, 32, 0x2001, 64)
+        with pytest.raises(ContainerError, match="buffer 5 needs 0x4002 bytes, its 1 tiles have 0x4000"):
+            form._tensors(self.sample(0x1000)._replace(shapes=tuple(large)))
 
     def test_sizes_that_contradict_are_refused(self):
         sample = self.sample(0x1000)._replace(text_bytes=0x10000)

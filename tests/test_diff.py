@@ -12,7 +12,7 @@ from hwx2py.diff.align import align
 from hwx2py.diff.text import as_markdown, as_text
 from hwx2py.formats import anec, new_hwx
 from hwx2py.program.bars import bound_order, renumber
-from hwx2py.program.build import Draft, lay_out
+from hwx2py.program.build import Draft, header, lay_out
 from hwx2py.program.describe import Operation
 from hwx2py.program.model import Program
 from hwx2py.program.streams import Pending
@@ -251,3 +251,106 @@ def test_output_goes_to_a_file_but_never_over_an_input(cli, files, tmp_path):
     before = files["hwx"].read_bytes()
     done = cli("diff", files["hwx"], files["other"], "-o", files["hwx"])
     assert (done.code, files["hwx"].read_bytes()) == (2, before)
+
+
+def h16(*writes: Pending, slots: tuple[int, int] = (6, 7)) -> Program:
+    """A program of one task for H16 whose tensors a and b stand in slots."""
+    arch = loaded("add16").arch
+    tensors = tuple(builders.tensor(name, "input", slot, 2, 1, 8) for name, slot in zip("ab", slots))
+    draft = Draft(header(arch, {}), writes, frozenset({"TaskSize"}))
+    frame = (1).to_bytes(4, "little") + bytes(12)
+    return builders.make.program(lay_out(arch, [draft], frame), tensors, arch=arch)
+
+
+def base(slot: int, value: int = 0) -> Pending:
+    return Pending(loaded("add16").arch.address("TileDMASrc.Src1BaseAddr"), value, slot)
+
+
+def slot_fields(one: Program, two: Program) -> list[tuple]:
+    (change,) = diff.compare(one, two).tasks[0].changes
+    return [(field.field, field.a, field.b, field.noise) for field in change.fields]
+
+
+def test_base_address_relative_to_another_buffer_is_no_noise():
+    assert slot_fields(h16(base(6)), h16(base(7))) == [("slot", "a", "b", "")]
+    assert not diff.compare(h16(base(6)), h16(base(7))).computes_same
+
+
+def test_the_same_buffer_in_another_slot_is_noise():
+    assert slot_fields(h16(base(6)), h16(base(8), slots=(8, 7))) == [("slot", "a", "a", diff.model.BARS)]
+    assert diff.compare(h16(base(6)), h16(base(8), slots=(8, 7))).computes_same
+
+
+def test_another_address_in_a_renumbered_slot_is_no_noise():
+    found = slot_fields(h16(base(6)), h16(base(8, 0x40), slots=(8, 7)))
+    assert len(found) == 2
+    assert [noise for *_, noise in found] == ["", diff.model.BARS]
+    assert not diff.compare(h16(base(6)), h16(base(8, 0x40), slots=(8, 7))).computes_same
+
+
+def test_an_absent_write_of_the_start_value_is_noise_where_tasks_start_afresh():
+    arch = loaded("add16").arch
+    start = arch.field("Common.Cin")[1].start
+    assert start
+    other = Pending(arch.address("Common.Cout"), 3)
+    for value, noise in ((start, diff.model.ABSENT), (start + 1, ""), (0, "")):
+        one = h16(Pending(arch.address("Common.Cin"), value), other)
+        assert registers(diff.compare(one, h16(other)))["Common.Cin"] == noise
+
+
+def test_an_absent_write_to_a_register_without_a_known_start_is_no_noise():
+    arch = loaded("add16").arch
+    name = next(
+        f"{block.name}.{row.name}"
+        for block in arch.blocks
+        for row in block.registers
+        if any(field.start is None for field in row.fields)
+    )
+    assert registers(diff.compare(h16(Pending(arch.address(name), 0)), h16()))[name] == ""
+
+
+def test_task_ids_are_layout_only_where_both_are_the_tasks_index():
+    program = elementwise()
+    report = diff.compare(program, with_words(program, {0: program.tasks[0].words[0] | 5}))
+    (change,) = report.tasks[0].changes[0].fields
+    assert (change.field, change.noise) == ("TID", "")
+    assert not report.computes_same
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"strides": (1, 2, 3, 4)}, {"size_bytes": 7}, {"dtype": "int8"}, {"role": "output"}, {"shape": (1, 9, 9, 9)}],
+)
+def test_every_fact_of_a_tensor_is_compared(change):
+    program = elementwise()
+    other = program._replace(tensors=(program.tensors[0]._replace(**change), *program.tensors[1:]))
+    report = diff.compare(program, other)
+    assert [found.what for found in report.tensors] == [f"tensor a: {next(iter(change))}"]
+    assert not report.computes_same
+
+
+def test_cleaning_is_not_named_where_more_differs(cli, tmp_path):
+    paths = []
+    for name, program in (("a", elementwise("Add")), ("b", elementwise("Mul", **IDLE))):
+        paths.append(tmp_path / f"{name}.hwx")
+        paths[-1].write_bytes(b"".join(new_hwx.write(program, "test")))
+    done = cli("diff", *paths)
+    assert done.code == 1
+    assert "what --clean removes" not in done.out.replace("\n", " ")
+    assert "do not compute the same" in done.out.replace("\n", " ")
+
+
+def test_noise_is_a_difference_unless_it_is_ignored(cli, tmp_path):
+    program = elementwise()
+    for name, one in (("a", program), ("b", with_words(program, {4: 0xFFF}))):
+        (tmp_path / f"{name}.hwx").write_bytes(b"".join(new_hwx.write(one, "test")))
+    assert cli("diff", tmp_path / "a.hwx", tmp_path / "b.hwx").code == 1
+    assert cli("diff", tmp_path / "a.hwx", tmp_path / "b.hwx", "--ignore", "noise").code == 0
+
+
+def test_bar_fields_that_are_off_are_compared_as_numbers():
+    program = elementwise()
+    off = with_words(program, {8: program.tasks[0].words[8] & ~(1 << 11)})
+    report = diff.compare(off, with_words(off, {8: off.tasks[0].words[8] ^ (5 ^ 4) << 6}))
+    (change,) = report.tasks[0].changes[0].fields
+    assert (change.field, change.a, change.b, change.noise) == ("RBase1", 5, 4, "")

@@ -3,6 +3,7 @@
 import errno
 import struct
 
+import numpy as np
 import pytest
 from conftest import loaded
 
@@ -42,6 +43,30 @@ def test_address_space_has_an_end(driver):
     assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 0xE0000000, 0))[0] == errno.ENOMEM
 
 
+def test_the_whole_address_space_can_be_asked_for(driver):
+    assert allocate(driver, 0xE0000000 - 0x4000)
+    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 1, 0))[0] == errno.ENOMEM
+
+
+def test_host_writes_are_known_by_the_page(driver):
+    buffer = driver.memory.buffers[allocate(driver, 0x8000)]
+    buffer.data[0x1000] = 1
+    driver.memory.note_host_writes()
+    assert buffer.host.tolist() == [False, True] + 6 * [False]
+    assert driver.memory.is_host_written(buffer, 0x1000, 0x2000)
+    assert not driver.memory.is_host_written(buffer, 0x1000, 0x2001)
+    assert not driver.memory.is_host_written(buffer, 0xFFF, 0x2000)
+
+
+def test_engine_writes_are_known_by_the_byte(driver):
+    buffer = driver.memory.buffers[allocate(driver, 0x4000)]
+    buffer.data[0] = 1
+    driver.memory.note_host_writes()
+    buffer.mark()[0x1000:0x1004] = True
+    assert driver.memory.unwritten(buffer, np.arange(0x1004)) is None
+    assert driver.memory.unwritten(buffer, np.array([0x2000, 0x1004, 0x3000, 0])) == 0x1004
+
+
 def test_unknown_calls_and_sizes_are_refused(driver):
     assert driver.ioctl(0xC0206400, bytes(32))[0] == errno.ENOTTY
     assert driver.ioctl(SUBMIT, bytes(8))[0] == errno.EINVAL
@@ -71,6 +96,24 @@ def test_submit_refuses(driver, what):
     request = SUBMIT_STRUCT.pack(*sizes, *handles, fields["btsp"], fields["pad"])
     assert driver.ioctl(SUBMIT, request)[0] == errno.EINVAL
     assert not driver.faults.found
+
+
+def test_coefficients_begin_behind_the_rounded_text(driver):
+    command, bootstrap = allocate(driver, 0x1000), allocate(driver, 0x274)
+    job = driver._job([command, *31 * [0]], driver.memory.buffers[bootstrap], 0x271, 0x274, 1)
+    assert [(bar.name, bar.start, bar.size) for bar in job.bars.values()] == [
+        ("text", 0, 0x271),
+        ("const", 0x280, 0xD80),
+    ]
+
+
+def test_tensor_with_room_between_its_elements_is_not_looked_at_as_a_whole():
+    tensor = loaded("mul").tensors[0]
+    wide = tensor._replace(name="w", bar=9, shape=(1, 1, 2, 1), strides=(128, 128, 64, 64))
+    rows = session.rows([tensor, wide], {20: "__KERN_0"})
+    assert rows[4].layout.row == 64
+    assert (rows[9].name, rows[9].layout, rows[9].shape) == ("w", None, None)
+    assert (rows[20].name, rows[20].role) == ("__KERN_0", "coefficients")
 
 
 def test_structures_have_the_sizes_that_the_numbers_name():
@@ -164,6 +207,20 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     data = json.loads((tmp_path / "t.json").read_text())
     assert [step["result"] for step in data] == ["scratch", "y"]
     assert data[1]["read"] == [{"name": "scratch", "bytes": 128}, {"name": "const", "bytes": 128}]
+
+
+def test_trace_adds_up_what_one_task_reads_twice():
+    import builders
+
+    from hwx2py.emulate import as_lines
+
+    program = builders.elementwise()
+    task = program.tasks[0]
+    program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
+    engine, script = session.prepared(program)
+    script.run(script.default_inputs(), None, None)
+    (line,) = as_lines(engine.engine.steps)
+    assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 
 @pytest.mark.parametrize("name", ["mul", "conv", "chain"])

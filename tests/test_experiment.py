@@ -91,3 +91,26 @@ def test_programs_that_would_tell_nothing_are_refused(cli, tmp_path, program, wo
     done = cli("experiment", written(tmp_path, program()), "-o", tmp_path / "zero")
     assert (done.code, words in done.err) == (2, True)
     assert not (tmp_path / "zero").exists()
+
+
+@pytest.mark.parametrize(
+    ("measured", "code", "fits"),
+    [
+        ((0.0, 6.0, 6.0), 0, {"buffers": True, "state": False}),
+        ((0.0, 0.0, 6.0), 0, {"buffers": False, "state": True}),
+        ((6.0, 6.0, 6.0), 0, {"buffers": False, "state": False}),
+        ((0.0, 6.0, 0.0), 0, {"buffers": False, "state": False}),
+        ((0.0, None, 6.0), 1, {"buffers": None, "state": None}),
+    ],
+)
+def test_an_explanation_fits_only_where_every_result_does(monkeypatch, tmp_path, measured, code, fits):
+    from hwx2py.templates import run_all as runner
+
+    predictions = [(0.0, 0.0), (6.0, 0.0), (6.0, 6.0)]
+    variants = [(f"{n}.py", "", dict(zip(("buffers", "state"), row))) for n, row in enumerate(predictions)]
+    values = iter(measured)
+    monkeypatch.setattr(runner, "VARIANTS", variants)
+    monkeypatch.setattr(runner, "measure", lambda script, command: (next(values), ["word"]))
+    monkeypatch.setattr(sys, "argv", ["run_all.py", "--report", str(tmp_path / "report.json")])
+    assert runner.main() == code
+    assert json.loads((tmp_path / "report.json").read_text())["fits"] == fits

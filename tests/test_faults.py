@@ -143,6 +143,12 @@ def test_task_size_that_cuts_a_write(edited):
     assert "edited.py: the engine did not finish: SUBMIT timed out" in done.err
 
 
+def test_task_size_of_no_whole_number_of_words(edited):
+    done = edited("mul", ("4 * len(placed[0][1]),", "4 * len(placed[0][1]) - 2,"))
+    assert done.code == 3
+    assert "fault outside-tensor: td_size: bootstrap at byte 0x0: a task of 626 bytes" in done.err
+
+
 def test_task_size_that_reads_over_the_end(edited):
     """Zeros behind the task decode as writes of 0 to register 0: the input's size."""
     done = edited("mul", ("4 * len(placed[0][1]),", "4 * len(placed[0][1]) + 8,"))

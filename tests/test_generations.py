@@ -12,7 +12,7 @@ import pytest
 from builders import tensor
 from conftest import example, one_line
 
-from hwx2py import formats
+from hwx2py import emit, formats
 from hwx2py.formats import new_hwx
 from hwx2py.program.build import Draft, header, lay_out
 from hwx2py.program.streams import Pending
@@ -180,3 +180,22 @@ def test_same_network_reads_alike_on_two_generations(cli, tmp_path):
         lines.append(cli(file, "-o", "-").out)
     for shared in ('TaskType="ElementwiseTwoSources"', "Cin=4", "Wout=32", 'SourceType="DmaRead"'):
         assert all(re.search(rf"\b{re.escape(shared)}", text) for text in lines), shared
+
+
+@pytest.mark.parametrize("arch", [one for one in every() if any(r.alone for b in one.blocks for r in b.registers)],
+                         ids=lambda arch: arch.name)  # fmt: skip
+def test_registers_with_a_record_of_their_own_need_no_burst(arch, tmp_path):
+    addresses = [
+        block.base + register.offset + 4 * index
+        for block in arch.blocks
+        if any(register.alone for register in block.registers)
+        for register in block.registers
+        for index in range(register.count)
+    ]
+    items = [Pending(address, 1, None, arch.writes_alone(address, None)) for address in addresses]
+    text = lay_out(arch, [Draft(header(arch, {}), items, frozenset({"TaskSize"}))], FRAME)
+    made = make.program(text, tuple(tensor(name, role, bar, 2, 3, 8) for name, role, bar in BARS), arch=arch)
+    source = emit.emit(made).text
+    assert "Burst(0x" not in source
+    (tmp_path / "s.py").write_text(source)
+    assert formats.load(str(tmp_path / "s.py")).text.to_bytes() == text.to_bytes()

@@ -37,6 +37,7 @@ def test_centred_table_begins_sixteen_samples_below_zero():
     data = table(GRID - 16, 1, 0x1, left=(2.0, 1.0), right=(-1.0, 5.0))
     assert np.array_equal(evaluate(data, [-8, -4, 0, 8]), [-16, -8, 0, 16])
     assert np.array_equal(evaluate(data, [-9, 10]), [-17, -5])
+    assert np.array_equal(evaluate(data, [-8.25, 8.25]), [-15.5, -3.25])
 
 
 def test_limits_come_before_everything():

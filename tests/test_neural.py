@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import half, network, neural, select, tensor
 
-from hwx2py.emulate import numbers
+from hwx2py.emulate import numbers, session
 from hwx2py.emulate.faults import NotImplementedTask
 from hwx2py.program.model import Program, Tensor
 
@@ -344,3 +344,170 @@ def test_groups_whose_planes_do_not_fill_the_engines_are_refused():
     program, _, _ = convolution((4, 2, 2), 3, Common_GroupConvCfg={"NumGroups": 2}, engines_log2=1)
     with pytest.raises(NotImplementedTask, match=r"Common.NumGroups = 2"):
         builders.run(program)
+
+
+def test_sum_at_the_accumulators_limit_is_infinite():
+    program, _, _ = convolution((2, 1, 1), 1)
+    program = program._replace(const=memoryview(np.ones(2, np.float16).tobytes().ljust(64, b"\0")))
+    assert builders.run(program, x=np.float16(16376))["y"].item() == 32752
+    assert builders.run(program, x=np.float16(16384))["y"].item() == np.inf
+    assert builders.run(program, x=np.float16(-16384))["y"].item() == -np.inf
+
+
+def test_products_and_input_plus_bias_have_the_same_limit():
+    values = np.full((1, 6, 2, 4), 200, np.float16)
+    assert np.all(builders.run(combined("ElementwiseMult", 2), x=values)["y"] == np.inf)
+    assert np.all(builders.run(combined("CrossChannelMax", 2), x=np.float16(40000))["y"] == 40000)
+    x, y = tensor("x", "input", 4, 1, 1, 4), tensor("y", "output", 5, 1, 1, 4)
+    biased = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 16384.0})
+    assert np.all(builders.run(biased, x=np.float16(16384))["y"] == np.inf)
+
+
+def test_negative_zero_is_never_written():
+    x, y = tensor("x", "input", 4, 1, 1, 4), tensor("y", "output", 5, 1, 1, 4)
+    passed = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"})
+    result = builders.run(passed, x=np.array([-0.0, 0.0, -1.0, 1.0], np.float16))["y"].ravel()
+    assert [hex(bits) for bits in result.view(np.uint16)] == ["0x0", "0x0", "0xbc00", "0x3c00"]
+
+
+def test_input_is_clamped_on_entry():
+    program, weights, _ = convolution((4, 3, 3), 4, L2_L2Cfg={"InputReLU": 1})
+    x = half(28, 1, 4, 3, 3)
+    y = reference(np.maximum(x[0], 0), weights, (1, 1), (0, 0), (3, 3))
+    assert np.array_equal(builders.run(program, x=x)["y"][0], rounded(y))
+
+
+WINDOW = {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 1, "Oy": 1}
+REFUSED_WITHOUT_A_KERNEL = {
+    "Common.Hout": {"Common_OutDim": {"Wout": 4, "Hout": 1}},
+    "Common.Wout": {"Common_OutDim": {"Wout": 2, "Hout": 2}},
+    "Common.Cout": {"Common_Cout": {"Cout": 2}},
+    "Common.Kh": {"Common_ConvCfg": WINDOW | {"Kh": 2}},
+    "Common.Sx": {"Common_ConvCfg": WINDOW | {"Sx": 2}},
+    "Common.Px": {"Common_ConvCfg": WINDOW | {"Px": 1}},
+    "Common.Py": {"Common_ConvCfg": WINDOW | {"Py": 1}},
+    "Common.OutFmt": {"Common_ChCfg": {"InFmt": "Float16", "Src2InFmt": "Float16", "OutFmt": "Int8"}},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED_WITHOUT_A_KERNEL)
+def test_pass_through_keeps_size_and_format(what):
+    x, y = tensor("x", "input", 4, 3, 2, 4), tensor("y", "output", 5, 3, 2, 4)
+    program = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"}, **REFUSED_WITHOUT_A_KERNEL[what])
+    with pytest.raises(NotImplementedTask) as error:
+        builders.run(program)
+    assert error.value.what.startswith(f"{what} = ")
+
+
+REFUSED_OVER_CHANNELS = {
+    "Common.UnicastEn": {"Common_GroupConvCfg": {"NumGroups": 1, "ElemMultMode": 1, "UnicastCin": 2}},
+    "Common.UnicastCin": {"Common_GroupConvCfg": {"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1}},
+    "Common.OCGSize": {"Common_ConvCfg": WINDOW | {"OCGSize": 1}},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED_OVER_CHANNELS)
+@pytest.mark.parametrize("operation", ["ElementwiseMult", "CrossChannelMax"])
+def test_what_is_not_known_over_channels_is_refused(operation, what):
+    x, y = tensor("x", "input", 4, 6, 2, 4), tensor("y", "output", 5, 3, 2, 4)
+    groups = {"NumGroups": 1, "UnicastEn": 1, "ElemMultMode": 1, "UnicastCin": 2}
+    registers = {"Common_GroupConvCfg": groups} | REFUSED_OVER_CHANNELS[what]
+    with pytest.raises(NotImplementedTask) as error:
+        builders.run(unary(x, y, NE_MACCfg=UNITY | {"OpMode": operation}, **registers))
+    assert error.value.what.startswith(f"{what} = ")
+
+
+BYTES = {"InFmt": "UInt8", "Src2InFmt": "Float16", "OutFmt": "UInt8"}
+REFUSED_OF_BYTES = {
+    "computed": {"NE_MACCfg": UNITY | {"OpMode": "Conv"}},
+    "converted": {"Common_ChCfg": BYTES | {"OutFmt": "Float16"}},
+    "converted to the other sign": {"Common_ChCfg": BYTES | {"OutFmt": "Int8"}},
+    "scaled": {"NE_PostScale": {"PostScale": 2.0}},
+    "a last step": {"NE_MACCfg": UNITY | {"OpMode": "Bypass", "NonlinearMode": "ReLU"}},
+    "clamped": {"L2_L2Cfg": {"InputReLU": 1}},
+}
+
+
+@pytest.mark.parametrize("what", REFUSED_OF_BYTES)
+def test_bytes_are_only_moved(what):
+    x, y = tensor("x", "input", 4, 3, 1, 64), tensor("y", "output", 5, 3, 1, 64)
+    small = {"FmtMode": 0, "MemFmt": "8b", "Interleave": 1}
+    registers = {"Common_ChCfg": BYTES, "NE_MACCfg": UNITY | {"OpMode": "Bypass"}} | REFUSED_OF_BYTES[what]
+    program = unary(x, y, TileDMASrc_Src1Fmt=small, TileDMADst_Fmt=small, **registers)
+    with pytest.raises(NotImplementedTask, match="L2.InputReLU" if what == "clamped" else "Common.InFmt"):
+        builders.run(program)
+
+
+@pytest.mark.parametrize("pad", [(1, 0), (0, 1)])
+def test_padding_mode_of_either_axis_is_refused(pad):
+    program, _, _ = convolution((2, 4, 4), 2, (3, 3), pad=pad, L2_L2Cfg={"PaddingMode": "Mirror"})
+    with pytest.raises(NotImplementedTask, match=r"L2.PaddingMode = Mirror"):
+        builders.run(program)
+
+
+@pytest.mark.parametrize("bank", ["KBE1", "KBE2", "KBE3"])
+def test_further_coefficient_bars_are_refused(bank):
+    program, _, _ = convolution((4, 2, 2), 4)
+    task = program.tasks[0]
+    enable = next(field for field in builders.H13.register("Header.W9").fields if field.name == bank)
+    with pytest.raises(NotImplementedTask, match=f"Header.{bank}"):
+        builders.run(program.with_tasks([task.with_words({9: task.words[9] | enable.mask})]))
+
+
+@pytest.mark.parametrize(
+    ("name", "register"),
+    [
+        ("NE.AccBiasShift", {"NE_AccBias": {"AccBiasShift": 1}}),
+        ("NE.KernelCfg.GroupKernelReuse", {"NE_KernelCfg": {"KernelFmt": "Float16", "GroupKernelReuse": 1}}),
+        ("NE.KernelCfg", {"NE_KernelCfg": 0x80000002}),
+        ("Common.Oy", {"Common_ConvCfg": {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 1, "Oy": 2}}),
+    ],
+)
+def test_further_values_are_refused_by_name(name, register):
+    program, _, _ = convolution((4, 2, 2), 4, **register)
+    with pytest.raises(NotImplementedTask) as error:
+        builders.run(program)
+    assert error.value.what.startswith(f"{name} = ")
+
+
+def test_fetch_beyond_the_declared_coefficients_is_a_fault():
+    """All that counts is there; only the padding of the last chunk lies outside."""
+    program, weights, _ = convolution((5, 1, 1), 3)
+    program = program._replace(const=program.const[: weights.nbytes])
+    x = half(41, 1, 5, 1, 1)
+    found, faults = builders.run_with_faults(program, x=x)
+    assert np.array_equal(found["y"][0], rounded(reference(x[0], weights, (1, 1), (0, 0), (1, 1))))
+    assert [(fault.kind, fault.tensor, fault.offset) for fault in faults] == [
+        ("outside-tensor", "const", weights.nbytes)
+    ]
+
+
+def fetched_from(address: int) -> Program:
+    program, _, _ = convolution((5, 1, 1), 3)
+    task = program.tasks[0]
+    index = next(w.index for w in task.writes() if w.address == builders.H13.address("KernelDMASrc.CoeffBaseAddr"))
+    return program.with_tasks([task.with_words({index: address})])
+
+
+def test_place_of_unwritten_coefficients_counts_from_their_bar():
+    _, faults = builders.run_with_faults(fetched_from(0x2000))
+    assert {(fault.kind, fault.tensor, fault.offset) for fault in faults} == {
+        ("outside-tensor", "const", 0x2000),
+        ("unwritten", "const", 0x2000),
+    }
+
+
+def test_fetch_beyond_the_command_buffers_pages_stops_the_engine():
+    with pytest.raises(TimeoutError):
+        builders.run_with_faults(fetched_from(0x3FC0))
+
+
+def test_short_chunks_stop_the_engine():
+    """A lookup table needs its 128 bytes."""
+    x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
+    channels = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([64]).items() if v}
+    table = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
+    driver, script = session.prepared(unary(x, y, 0, bytes(128), NE_MACCfg=table, **channels))
+    with pytest.raises(TimeoutError):
+        script.run(script.default_inputs(), None, None)
+    assert [fault.kind for fault in driver.faults.found][:1] == ["short-coefficients"]

@@ -158,3 +158,31 @@ def test_choosing_passes():
     assert [known.name for known in chosen(False, only=["noise"])] == ["noise"]
     with pytest.raises(UsageError, match="no pass is called bogus"):
         chosen(True, only=["bogus"])
+
+
+@pytest.mark.parametrize("bank", [0, 1, 2, 3])
+def test_any_coefficient_bank_binds_the_task(bank):
+    program = idle()
+    word = builders.H13.register("Header.W9")
+    enable = next(field for field in word.fields if field.name == f"KBE{bank}")
+    banked = program.with_tasks([program.tasks[0].with_words({9: enable.mask})])
+    assert changes(banked, "kernel-dma") == set()
+    assert kept(banked, "kernel-dma") == {"the header names a coefficient BAR"}
+
+
+def test_state_that_a_planar_task_with_coefficients_inherits_is_left_alone():
+    program = two_tasks({"KernelDMASrc.MasterConfig": 0x40})
+    later = program.tasks[1]
+    planar = later.with_words({8: later.words[8] & ~(7 << 24)})
+    program = program.with_tasks([program.tasks[0], planar])
+    assert changes(program, "kernel-dma") == set()
+    assert kept(program, "kernel-dma") == {"a later task inherits it"}
+
+
+def test_a_relocation_binds_the_task_that_it_points_into_and_no_other():
+    program = builders.complete_again(idle(), 2)
+    second = program.tasks[1].offset
+    for place, bound in ((second, 1), (second + 0x74, 1), (second - 4, 0), (0, 0)):
+        _, (outcome,) = passes.run(program._replace(relocated=[place]), [PASSES[0]])
+        assert {entry.task for entry in outcome.kept} >= {bound}, place
+        assert {change.task for change in outcome.changes} <= {1 - bound}, place

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import elementwise, half, one_source, run
 
-from hwx2py.emulate import numbers
+from hwx2py.emulate import numbers, session
 from hwx2py.emulate.faults import NotImplementedTask
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.streams import Pending
@@ -223,3 +223,83 @@ def test_register_that_nobody_wrote_is_not_guessed():
     draft = Draft(list(task.words[:10]), items, frozenset({"NextSize", "NextPointer"}))
     with pytest.raises(NotImplementedTask, match="no task wrote it"):
         run(program._replace(text=lay_out(builders.H13, [draft])))
+
+
+def test_one_gain_and_offset_for_all_channels():
+    x, g, y = (builders.tensor(n, r, b, *s) for n, r, b, s in (
+        ("x", "input", 4, SHAPE), ("g", "input", 5, (1, 2, 1)), ("y", "output", 6, SHAPE)))  # fmt: skip
+    registers = builders.planar(x, g, y, "Add") | builders.make.sizes(*SHAPE)
+    registers |= {"Common.Cfg": {"TaskType": "GainOffset"}, "Common.PECfg": {"Src2BroadcastW": 1, "Src2BroadcastC": 1}}
+    program = builders.network([({"W8": builders.select(x, g, y)}, registers)], (x, g, y))
+    values, pair = half(11, *x.shape), half(12, *g.shape)
+    wide = pair.astype(float)
+    expected = rounded((values.astype(float) + wide[:, :, :1]) * wide[:, :, 1:])
+    assert np.array_equal(run(program, x=values, g=pair)["y"], expected)
+
+
+@pytest.mark.parametrize(
+    ("what", "registers"),
+    [("PE.SecSrc", {"PE_Cfg": {"SecSrc": "+Source2"}}), ("PE.OpMode", {"PE_Cfg": {"OpMode": "Mul"}})],
+)
+def test_second_source_of_a_task_with_one_is_refused(what, registers):
+    with pytest.raises(NotImplementedTask, match=what):
+        run(one_source(**registers))
+
+
+def test_results_below_the_smallest_number_are_positive_zero():
+    tiny = np.float16(2.0**-20)
+    result = run(elementwise("Mul"), a=tiny, b=-tiny)["y"]
+    assert not result.any()
+    assert not np.signbit(result).any()
+
+
+def test_infinities_of_both_signs_cancel_to_zero():
+    assert not run(elementwise("Add"), a=np.float16(np.inf), b=np.float16(-np.inf))["y"].any()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Common.Din", "Common.Dout", "Common.Kd", "Common.Sz", "Common.Pz", "Common.Oz", "Common.ContextSwitchIn",
+     "Common.ContextSwitchOut", "TileDMASrc.Src1Fmt.Shift", "TileDMASrc.Src2Fmt.OffsetCh", "TileDMADst.Fmt.CmpVec"],
+)  # fmt: skip
+def test_fields_that_are_not_modelled_are_refused(name):
+    program = elementwise()
+    task = program.tasks[0]
+    address, field = builders.H13.field(name)
+    index = next(write.index for write in task.writes() if write.address == address)
+    word = task.words[index] & ~field.mask | (2 if field.number(task.words[index]) == 1 else 1) << field.lsb
+    with pytest.raises(NotImplementedTask, match=name.replace(".", r"\.")):
+        run(program.with_tasks([task.with_words({index: word})]))
+
+
+@pytest.mark.parametrize("name", ["Win", "Hin", "Din", "Cin", "Wout", "Hout", "Dout", "Cout", "NumGroups"])
+def test_any_size_of_zero_stops_the_engine(name):
+    program = elementwise()
+    task = program.tasks[0]
+    address, field = builders.H13.field(f"Common.{name}")
+    index = next(write.index for write in task.writes() if write.address == address)
+    driver, script = session.prepared(program.with_tasks([task.with_words({index: task.words[index] & ~field.mask})]))
+    with pytest.raises(TimeoutError):
+        script.run(script.default_inputs(), None, None)
+    assert [fault.what for fault in driver.faults.found if fault.kind == "zero-dimension"] == [f"{name} is 0"]
+
+
+def test_groups_have_a_stride_of_their_own_in_memory():
+    """Source 2 has its groups in another order than source 1: the stride between them is larger than a group."""
+    a = builders.tensor("a", "input", 4, 6, 4, 5)
+    b = builders.tensor("b", "input", 5, 12, 4, 5)
+    y = builders.tensor("y", "output", 6, 6, 4, 5)
+    plane = a.strides[1]
+    registers = builders.planar(a, b, y, "Add") | {
+        "Common.Cin": {"Cin": 3},
+        "Common.Cout": {"Cout": 3},
+        "Common.GroupConvCfg": {"NumGroups": 2, "UnicastCin": 1},
+        "TileDMASrc.Src1GroupStride": {"Stride": 3 * plane},
+        "TileDMASrc.Src2GroupStride": {"Stride": 8 * plane},
+        "TileDMADst.GroupStride": {"Stride": 3 * plane},
+    }
+    registers |= {name: value for name, value in builders.make.sizes(3, 4, 5).items() if name == "Common.InDim"}
+    program = builders.network([({"W8": builders.select(a, b, y)}, registers)], (a, b, y))
+    one, two = half(13, *a.shape), half(14, *b.shape)
+    expected = rounded(one.astype(float) + two[:, [0, 1, 2, 8, 9, 10]])
+    assert np.array_equal(run(program, a=one, b=two)["y"], expected)

@@ -1,5 +1,7 @@
 """Programs written back: clean, assemble, anec."""
 
+import re
+
 import builders
 import pytest
 from conftest import EXAMPLE_NAMES, example, loaded
@@ -8,11 +10,12 @@ from test_container import read, with_command
 from hwx2py import emit, formats
 from hwx2py.container import anec as anec_container
 from hwx2py.container import image, layout
-from hwx2py.errors import UnsupportedError
+from hwx2py.errors import ContainerError, UnsupportedError
 from hwx2py.formats import anec, hwx, new_hwx
 from hwx2py.formats.rewrite import rewrite
 from hwx2py.program.bars import bound_order, renumber, with_bindings
-from hwx2py.program.model import Program
+from hwx2py.program.build import complete, lay_out
+from hwx2py.program.model import Kernel, Program
 
 
 def joined(pieces) -> bytes:
@@ -184,6 +187,137 @@ def test_other_architecture_does_not_fit_the_container(cli, tmp_path):
     assert (done.code, "for H16, the container for H13" in done.err) == (2, True)
 
 
+def rewritten(data: bytes, tasks: int) -> tuple[Program, Program, bytes]:
+    """A container with its tasks several times over: the old program, the new one, and the container's bytes."""
+    old = hwx.load(memoryview(data), "x.hwx")
+    new = builders.complete_again(old, tasks)
+    return old, new, joined(rewrite(old, new))
+
+
+@pytest.mark.parametrize("tasks", [2, 30])
+def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
+    program = loaded("conv")
+    const = bytes(range(251)) * 70
+    const = const[: 0x4000 - program.const_offset]
+    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
+    data = joined(new_hwx.write(program._replace(const=memoryview(const), kernels=(kernel,)), "test"))
+    _, new, result = rewritten(data, tasks)
+    again = hwx.load(memoryview(result), "x.hwx")
+    assert again.text.to_bytes() == new.text.to_bytes()
+    assert bytes(again.const) == const
+    assert again.kernels == (kernel,)
+    text, last = (s.fields for s in read(result).values(image.Segment) if s.name in ("__TEXT", "__KERN_0"))
+    assert text.file_bytes == text.vm_bytes >= new.const_offset + len(const)
+    assert text.file_offset + text.file_bytes == last.file_offset
+    assert text.vm_address + text.vm_bytes == last.vm_address
+    assert len(result) >= last.file_offset + last.file_bytes
+
+
+def test_text_behind_a_segment_that_grows_moves_in_memory():
+    """Coefficients of their own lie before the text in memory, and behind it in the file."""
+    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
+    program = loaded("mul")._replace(kernels=(kernel,))
+    data = joined(new_hwx.write(program, "test"))
+    bars = next(read(data).values(image.ProgramCommand)).bars()
+    room = bars[20] - bars[0]
+    moved = {bars[20]: bars[0], bars[0]: bars[0] + room, bars[1]: bars[1] + room}
+    packed = {old.to_bytes(8, "little"): new.to_bytes(8, "little") for old, new in moved.items()}
+    end = layout.HEADER.size + read(data).header.commands_bytes
+    head = re.sub(b"|".join(map(re.escape, packed)), lambda found: packed[found[0]], data[:end])
+    old = hwx.load(memoryview(head + data[end:]), "x.hwx")
+    assert (old.kernels, old.text) == (program.kernels, program.text)
+    larger = kernel._replace(data=memoryview(bytes(range(1, 200)) * 100))
+    result = joined(rewrite(old, old._replace(kernels=(larger,))))
+    command = next(read(result).values(image.ProgramCommand))
+    assert command.text_address == command.bars()[0] == bars[0] + room + 0x4000
+    again = hwx.load(memoryview(result), "x.hwx")
+    assert (again.kernels, again.text) == ((larger,), program.text)
+
+
+def with_tables_at_the_end(data: bytes, infos: tuple[int, ...]) -> bytes:
+    """The file with relocations of the text and a symbol table behind all segments."""
+    program = hwx.load(memoryview(data), "x.hwx")
+    base = 4 * place_of(program, "KernelDMASrc.CoeffBaseAddr")
+    const = next(read(data).values(image.ProgramCommand)).bars()[1]
+    rows = b"".join(layout.RELOCATION.pack(base + 4 * n, info) for n, info in enumerate(infos))
+    symbols = layout.SYMBOL.pack(1, 0x0F, 2, 2, const) + layout.SYMBOL.pack(3, 0x20, 0, 0x10, const)
+    table = len(data)
+    strings = table + len(symbols)
+    place = strings + 8
+    symtab = layout.SYMTAB.pack(table, 2, strings, 5)
+    data = with_command(data, layout.COMMAND.pack(layout.LC_SYMTAB, 24) + symtab)
+    row = data.index(b"__text\0")
+    place_and_count = place.to_bytes(4, "little") + len(infos).to_bytes(4, "little")
+    return data[: row + 0x38] + place_and_count + data[row + 0x40 :] + symbols + b"\0K\0T\0\0\0\0" + rows
+
+
+@pytest.mark.parametrize("tasks", [2, 60])
+def test_tables_behind_the_segments_move_with_what_grows(tasks):
+    data = with_tables_at_the_end(example("conv").read_bytes(), (0x05000002,) * 4)
+    old, new, result = rewritten(data, tasks)
+    found = read(result)
+    const = found.section("__TEXT", "__const").fields
+    symbols = [(symbol.name, symbol.fields.value) for symbol in next(found.values(image.Symtab)).symbols()]
+    assert symbols == [("K", const.address), ("T", const.address - (new.const_offset - old.const_offset))]
+    again = hwx.load(memoryview(result), "x.hwx")
+    assert len(again.relocated) == 4 * tasks
+    assert bytes(again.const) == bytes(old.const)
+
+
+def test_relocations_keep_their_kinds_where_the_tasks_keep_their_places():
+    data = with_tables_at_the_end(example("conv").read_bytes(), (0x05000002, 0x06000002, 0x07000003, 0x05000004))
+    old = hwx.load(memoryview(data), "x.hwx")
+    assert joined(rewrite(old, old)) == data
+    with pytest.raises(UnsupportedError, match="not all of one kind"):
+        rewritten(data, 2)
+
+
+def test_bytes_of_no_section_stay_or_stop_a_change_of_size():
+    data = bytearray(example("conv").read_bytes())
+    data[0x3FF0:0x3FF4] = b"junk"
+    old = hwx.load(memoryview(bytes(data)), "x.hwx")
+    assert joined(rewrite(old, old)) == bytes(data)
+    with pytest.raises(ContainerError, match="stand in the way"):
+        rewritten(bytes(data), 2)
+
+
+def test_bar_that_a_tensor_leaves_is_empty(cli, tmp_path):
+    _, out = assembled(cli, tmp_path, "mul", ('"output", 6', '"output", 9'))
+    before, after = (
+        next(formats.load(str(p)).origin.image.values(image.ProgramCommand)).bars() for p in (example("mul"), out)
+    )
+    assert after == {9 if bar == 6 else bar: address for bar, address in before.items()}
+
+
+def test_bar_of_the_coefficients_follows_the_text_even_where_there_are_none(cli, tmp_path):
+    line = "        task_0(),\n"
+    _, out = assembled(cli, tmp_path, "mul", (line, 3 * line))
+    bars = next(formats.load(str(out)).origin.image.values(image.ProgramCommand)).bars()
+    assert bars[1] - bars[0] == formats.load(str(out)).const_offset
+
+
+def test_words_of_the_text_follow_in_a_command_that_has_them(cli, tmp_path):
+    line = "        task_0(),\n"
+    _, out = assembled(cli, tmp_path, "add16", (line, 3 * line))
+    command = next(formats.load(str(out)).origin.image.values(image.ProgramCommand))
+    assert (command.task_count, 4 * command.text_words) == (3, formats.load(str(out)).text.size_bytes)
+
+
+def test_only_the_declared_size_of_a_tensor_differs():
+    program = loaded("mul")
+    other = program._replace(tensors=(program.tensors[0]._replace(size_bytes=0x400), *program.tensors[1:]))
+    with pytest.raises(UnsupportedError, match="tensor a has another size or layout"):
+        rewrite(program, other)
+
+
+def test_disabled_bar_fields_keep_their_numbers():
+    program = loaded("mul")
+    task = program.tasks[0]
+    unused = program.with_tasks([task.with_words({8: task.words[8] & ~(1 << 11)})])
+    word = renumber(unused, bound_order(unused)).tasks[0].words[8]
+    assert [word & 0x1F, word >> 6 & 0x1F, word >> 12 & 0x1F] == [5, 5, 4]
+
+
 class TestClean:
     """`hwx2py clean`."""
 
@@ -242,6 +376,33 @@ class TestAnec:
         assert cli("anec", example("chain"), "-o", tmp_path / "c.anec").err == ""
         content = anec_container.read(memoryview((tmp_path / "c.anec").read_bytes())).content
         assert bytes(content).startswith(loaded("chain").text.to_bytes())
+
+    def test_header_says_what_libane_allocates(self):
+        program = renumber(loaded("chain"), bound_order(loaded("chain")))
+        drafts = [complete(builders.H13, {}, {}), complete(builders.H13, {"W6": {"TDE": 1}}, {}, dtid=3)]
+        program = program._replace(text=lay_out(builders.H13, drafts))
+        text = program.text.to_bytes()
+        const = memoryview(bytes(0x4000 - len(text) % 0x4000 + 1))
+        found = anec_container.read(memoryview(joined(anec.write(program._replace(const=const), 0x1000))))
+        assert (found.task_bytes, found.task_count) == (program.tasks[0].size_bytes, 2)
+        assert (found.text_bytes, found.coefficient_bytes) == (len(text), len(const))
+        assert (found.inputs, found.outputs) == (2, 1)
+        assert found.tiles == (2, 0, 0, 1, 1, 1, 1) + (0,) * 25
+        assert found.shapes[4] == (1, 2, 1, 32, 64, 64)
+
+    def test_planes_and_rows_come_back(self):
+        program = builders.elementwise()
+        program = renumber(program, bound_order(program))
+        again = anec.load(memoryview(joined(anec.write(program, 0x800))), "x.anec")
+        known = {tensor.bar: tensor for tensor in program.tensors}
+        for one in again.tensors:
+            assert one == known[one.bar]._replace(name=one.name)
+
+    def test_coefficients_follow_at_the_next_multiple_of_16(self):
+        program = renumber(loaded("conv"), bound_order(loaded("conv")))
+        again = anec.load(memoryview(joined(anec.write(program, 0x1000))), "x.anec")
+        assert again.const_offset == -(-program.text.size_bytes // 16) * 16
+        assert bytes(again.const) == bytes(program.const)
 
     def test_what_libane_cannot_do_is_refused(self):
         program = loaded("mul")

@@ -32,7 +32,15 @@ def test_an_edited_field_arrives(tmp_path):
 
 @pytest.mark.parametrize(
     ("written", "word"),
-    [("Cin=2 * 3 + 1", 7), ("Cin=0x10 | 1", 17), ("Cin=1 << 4", 16), ("Cin=-(-9) // 2", 4), ("0x3", 3)],
+    [
+        ("0x1000f, Cin=6", 6),
+        ("0x80000, Cin=6", 0x80006),
+        ("Cin=2 * 3 + 1", 7),
+        ("Cin=0x10 | 1", 17),
+        ("Cin=1 << 4", 16),
+        ("Cin=-(-9) // 2", 4),
+        ("0x3", 3),
+    ],
 )
 def test_arithmetic_is_understood(tmp_path, written, word):
     assert value(edited(tmp_path, "mul", ("Common.Cin(Cin=4)", f"Common.Cin({written})")), "Common.Cin") == word
@@ -101,6 +109,7 @@ def test_sidecar_is_found_beside_the_script(tmp_path):
 
 WRONG = {
     "does not fit": ("Common.Cin(Cin=4)", "Common.Cin(Cin=400000)", "Cin=400000 does not fit bits 16:0"),
+    "no word": ("Common.Cin(Cin=4)", "Common.Cin(1 << 32)", "4294967296 is no 32-bit word"),
     "no such field": ("Common.Cin(Cin=4)", "Common.Cin(Cout=4)", "Common.Cin has no field Cout"),
     "no such register": ("Common.Cin(Cin=4)", "Common.Con(Cin=4)", "Common.Con is no register"),
     "no such index": ("PixelOffset[3]", "PixelOffset[4]", "has 4 registers, not one at 4"),
@@ -145,3 +154,44 @@ def test_reading_runs_nothing(tmp_path):
     path = tmp_path / "loud.py"
     path.write_text(text)
     assert formats.load(str(path)).tensors == loaded("mul").tensors
+
+
+def read_back(tmp_path, program: Program) -> Program:
+    path = tmp_path / "again.py"
+    path.write_text(emit.emit(program).text)
+    return formats.load(str(path))
+
+
+@pytest.mark.parametrize("word", [0x7E003C00, 0x3C00FE01, 0x7C007C00, 0xFC00FFFF])
+def test_numbers_without_a_literal_come_back(tmp_path, word):
+    """NaN and infinity: their bits stand in the word."""
+    import builders
+
+    program = builders.elementwise(PE_BiasScale=word, PE_FinalScale=0x7F800001)
+    again = read_back(tmp_path, program)
+    assert again.text.to_bytes() == program.text.to_bytes()
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["upwards", "downwards"])
+def test_like_tasks_come_back_whatever_differs(tmp_path, step):
+    """Words of arrays, bits without a name, numbers without a literal, and several of them in one task."""
+    import builders
+
+    arrays = [{f"KernelDMASrc_CoeffBaseAddr[{n}]": {"Addr": 0x40 * task * n} for n in range(4)} for task in range(3)]
+    registers = [
+        arrays[0] | {"Common_PECfg": 1 << 20, "NE_PostScale": {"PostScale": 0.5}},
+        arrays[1] | {"Common_PECfg": 1 << 21, "NE_PostScale": {"PostScale": 2.0}},
+        arrays[2] | {"PE_BiasScale": 0x7E003C00, "TileDMASrc_PixelOffset[1]": 3, "TileDMASrc_PixelOffset[2]": 5},
+        arrays[2] | {"PE_BiasScale": 0x3C000000, "Common_Cin": {"Cin": 7}},
+    ]
+    one = builders.elementwise()
+    names = {write.address: write.index for write in one.tasks[0].writes()}
+    others = [builders.elementwise(**more).tasks[0] for more in registers[::step]]
+    program = builders.complete_again(one, 5 if step == 1 else 4)
+    tasks = [program.tasks[0]] if step == 1 else []
+    for task, other in zip(program.tasks[len(tasks) :], others):
+        tasks.append(task.with_words({index: other.words[index] for index in names.values()}))
+    program = program.with_tasks(tasks)
+    assert emit.emit(program).text.count("def task_") < 4
+    again = read_back(tmp_path, program)
+    assert again.text.to_bytes() == program.text.to_bytes()

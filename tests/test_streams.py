@@ -176,3 +176,75 @@ def test_builders_refuse_what_does_not_exist():
         write(H13, "TileDMASrc.Src1RowStride", Stride=65)
     with pytest.raises(RegisterError, match="no value named 'Float99'"):
         write(H13, "Common.ChCfg", InFmt="Float99")
+
+
+def at_words(*numbers: int, slot: int | None = None) -> list[Pending]:
+    return [Pending(4 * number, 0, slot) for number in numbers]
+
+
+SCATTER = 1 << 31
+GROUPS = {
+    "a run": (at_words(16, 17, 18), [(2 << 15 | 16, 3)]),
+    "a run of 65": (at_words(*range(65)), [(63 << 15, 64), (64, 1)]),
+    "neighbours within 16": (at_words(0, 2, 16), [(SCATTER | (1 << 1 | 1 << 15) << 15, 3)]),
+    "further than 16": (at_words(0, 17), [(0, 1), (17, 1)]),
+    "a run before its neighbours": (at_words(0, 1, 20, 21), [(1 << 15, 2), (1 << 15 | 20, 2)]),
+    "a single one with its neighbour": (at_words(0, 16, 17), [(SCATTER | 1 << 30, 2), (17, 1)]),
+    "another block": (at_words(0xFF, 0x100), [(0xFF, 1), (0x100, 1)]),
+    "another slot": (at_words(8, slot=6) + at_words(9, slot=7), [(0x20000008 | 6 << 23, 1), (0x20000009 | 7 << 23, 1)]),
+    "a slot": (at_words(8, 9, 11, slot=31), [(0x20000008 | 31 << 23 | 1 << 15, 2), (0x2000000B | 31 << 23, 1)]),
+    "a slot and none": (at_words(8) + at_words(9, slot=6), [(8, 1), (0x20000009 | 6 << 23, 1)]),
+    "backwards": (at_words(5, 4), [(5, 1), (4, 1)]),
+    "alone behind another": ([*at_words(4), Pending(20, 0, None, True), *at_words(6)], [(4, 1), (5, 1), (6, 1)]),
+}
+
+
+@pytest.mark.parametrize("what", GROUPS)
+def test_records_are_grouped_as_the_compiler_does(what):
+    writes, expected = GROUPS[what]
+    assert list(STREAMS["records"].records(writes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("writes", "expected"),
+    [
+        (at_words(4, 5, 6), [(2 << 26 | 16, 3)]),
+        (at_words(*range(65)), [(63 << 26, 64), (256, 1)]),
+        (at_words(4, 6), [(16, 1), (24, 1)]),
+        (at_words(5, 4), [(20, 1), (16, 1)]),
+    ],
+)
+def test_linked_records_are_runs_of_at_most_64(writes, expected):
+    assert list(STREAMS["linked"].records(writes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pointer", "words"), [(0x104, "NextPointer 0x104 leads back"), (0x13A, "words at 0x13a lie outside the text")]
+)
+def test_pointer_into_the_own_task_or_between_words_is_refused(pointer, words):
+    data, size = two_tasks()
+    data[0x11C:0x120] = pointer.to_bytes(4, "little")
+    data.extend(bytes(0x100))
+    with pytest.raises(StreamError, match=words):
+        STREAMS["linked"].decode(memoryview(bytes(data)), H13, size, 2)
+
+
+def test_write_that_ends_one_word_behind_its_task_is_refused():
+    data, size = two_tasks()
+    data[0x28:0x2C] = (2 << 26 | 0x3C).to_bytes(4, "little")
+    with pytest.raises(StreamError, match=r"task 0, text offset 0x28: the write of 3 registers"):
+        STREAMS["linked"].decode(memoryview(bytes(data)), H13, size, 2)
+
+
+@pytest.mark.parametrize("at", [0, 4, 0x34])
+def test_tasks_that_overlap_are_refused(at):
+    draft = Draft(header(H13, {}), at_words(1, 3), frozenset({"NextSize", "NextPointer"}))
+    assert lay_out(H13, [draft, draft._replace(at=0x38)]).tasks[1].offset == 0x38
+    with pytest.raises(StreamError, match="overlaps what ends at 0x38"):
+        lay_out(H13, [draft, draft._replace(at=at)])
+
+
+def test_task_at_the_start_overlaps_the_frame():
+    draft = Draft(header(H16, {}), at_words(1), frozenset({"TaskSize"}), 0)
+    with pytest.raises(StreamError, match="overlaps what ends at 0x10"):
+        lay_out(H16, [draft], FRAME)

@@ -464,3 +464,11 @@ class TestSourceTables:
         }
         assert ours == theirs
         assert arch.cpusubtype == source["cpusubtype"]
+
+
+def test_registers_behind_a_block_are_not_the_blocks():
+    h13 = by_name("H13")
+    for block in h13.blocks:
+        behind = block.base + 4 * block.words
+        assert h13.locate(behind - 4).block.name == block.name
+        assert h13.locate(behind).block.name != block.name
