@@ -5,9 +5,11 @@ from typing import Any
 
 import make
 import numpy as np
+import pytest
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
 from hwx2py.emulate import session
+from hwx2py.emulate.faults import Fault
 from hwx2py.program.build import Draft, complete, lay_out
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
@@ -20,6 +22,7 @@ __all__ = [
     "by_dma",
     "complete_again",
     "elementwise",
+    "faults_of_hang",
     "half",
     "kernel_registers",
     "make",
@@ -114,6 +117,14 @@ def run_with_faults(program: Program, **inputs: np.ndarray):
         for name, values in inputs.items():
             given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
         return script.run(given, None, None), driver.faults.found
+
+
+def faults_of_hang(program: Program) -> list[Fault]:
+    """The faults of a program that stops the engine."""
+    with session.prepared(program) as (driver, script):
+        with pytest.raises(TimeoutError):
+            script.run(script.default_inputs(), None, None)
+        return driver.faults.found
 
 
 def half(seed: int, *shape: int, scale: float = 1.0) -> np.ndarray:

@@ -217,9 +217,9 @@ def test_trace_adds_up_what_one_task_reads_twice():
     program = builders.elementwise()
     task = program.tasks[0]
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
-    engine, script = session.prepared(program)
-    script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(engine.engine.steps)
+    with session.prepared(program) as (driver, script):
+        script.run(script.default_inputs(), None, None)
+    (line,) = as_lines(driver.engine.steps)
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

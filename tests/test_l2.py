@@ -170,6 +170,7 @@ def test_bytes_do_not_stay_in_l2():
         "NE.MACCfg": {"OpMode": "Bypass", "KernelMode": "Unity", "BinaryPoint": 28, "ArgOutputSelect": 1},
         "TileDMASrc.Src1Fmt": small,
         "TileDMADst.Fmt": small,
+        "L2.SourceCfg": {"SourceType": "DmaRead", "DMAInterleave": 1},
     }
     program = network([({"W8": select(x, None, y) | {"ENE": 1}}, registers)], (x, y))
     with pytest.raises(NotImplementedTask, match="only plain float16 results were seen to stay in L2"):

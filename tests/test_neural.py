@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import half, network, neural, select, tensor
 
-from hwx2py.emulate import numbers, session
+from hwx2py.emulate import numbers
 from hwx2py.emulate.faults import NotImplementedTask
 from hwx2py.program.model import Program, Tensor
 
@@ -433,7 +433,11 @@ def test_bytes_are_only_moved(what):
     x, y = tensor("x", "input", 4, 3, 1, 64), tensor("y", "output", 5, 3, 1, 64)
     small = {"FmtMode": 0, "MemFmt": "8b", "Interleave": 1}
     registers = {"Common_ChCfg": BYTES, "NE_MACCfg": UNITY | {"OpMode": "Bypass"}} | REFUSED_OF_BYTES[what]
-    program = unary(x, y, TileDMASrc_Src1Fmt=small, TileDMADst_Fmt=small, **registers)
+    program = unary(
+        x, y, TileDMASrc_Src1Fmt=small, TileDMADst_Fmt=small,
+        L2_SourceCfg={"SourceType": "DmaRead", "DMAInterleave": 1},
+        L2_ResultCfg={"ResultType": 2, "DMAInterleave": 1}, **registers,
+    )  # fmt: skip
     with pytest.raises(NotImplementedTask, match="L2.InputReLU" if what == "clamped" else "Common.InFmt"):
         builders.run(program)
 
@@ -507,7 +511,5 @@ def test_short_chunks_stop_the_engine():
     x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
     channels = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([64]).items() if v}
     table = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
-    driver, script = session.prepared(unary(x, y, 0, bytes(128), NE_MACCfg=table, **channels))
-    with pytest.raises(TimeoutError):
-        script.run(script.default_inputs(), None, None)
-    assert [fault.kind for fault in driver.faults.found][:1] == ["short-coefficients"]
+    faults = builders.faults_of_hang(unary(x, y, 0, bytes(128), NE_MACCfg=table, **channels))
+    assert [fault.kind for fault in faults][:1] == ["short-coefficients"]

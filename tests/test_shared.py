@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 
+import builders
 import numpy as np
 import pytest
 from conftest import SHARED, one_line
@@ -93,15 +94,6 @@ def test_later_generations_are_refused_by_name(path, cli):
     assert f"runs H13, not {path.parent.name.removeprefix('oracle-').upper()}" in done.err
 
 
-def emulate(program, **inputs):
-    """Outputs and faults of a program; inputs in any shape that broadcasts."""
-    with session.prepared(program) as (driver, script):
-        given = script.default_inputs()
-        for name, values in inputs.items():
-            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-        return script.run(given, None, None), driver.faults.found
-
-
 def ramp(shape, *values):
     """These values in the first elements, 0 in the others."""
     array = np.zeros(int(np.prod(shape)), np.float16)
@@ -131,7 +123,7 @@ def test_results_recorded_on_an_m1(name, inputs, expected):
     program = formats.load(str(REAL / f"{name}.hwx"))
     shapes = {tensor.name: tensor.shape for tensor in program.tensors}
     given = {key: ramp(shapes[key], *v) if isinstance(v, list) else v for key, v in inputs.items()}
-    outputs, faults = emulate(program, **given)
+    outputs, faults = builders.run_with_faults(program, **given)
     assert not faults
     (result,) = outputs.values()
     assert list(result.ravel()[: len(expected)]) == expected
@@ -275,7 +267,7 @@ def test_decoded_programs_compute_their_operations(path):
     expected = meaning(record, inputs, weights)
     if expected is None:
         pytest.skip("the record's constants are not at hand")
-    outputs, faults = emulate(program, **inputs)
+    outputs, faults = builders.run_with_faults(program, **inputs)
     assert not faults
     tolerance = max(LOOSE.get(kind, 0) for kind in kinds)
     for name, wanted in expected.items():
@@ -291,7 +283,7 @@ def test_bool_transpose_moves_its_bytes():
     program = formats.load(str(path))
     (source,) = program.inputs
     x = np.random.default_rng(1).integers(0, 2, source.shape).astype(source.dtype)
-    outputs, faults = emulate(program, **{source.name: x})
+    outputs, faults = builders.run_with_faults(program, **{source.name: x})
     assert not faults
     (result,) = outputs.values()
     (operation,) = json.loads(path.with_suffix(".json").read_text())["operations"]
@@ -315,7 +307,7 @@ def test_cleaned_programs_compute_the_same(path):
     random = np.random.default_rng(2)
     inputs = {t.name: np.abs(random.standard_normal(t.shape)).astype(t.dtype) for t in program.inputs}
     cleaned, _ = passes.run(program, passes.chosen(clean=True))
-    results = [emulate(one, **inputs)[0] for one in (program, cleaned)]
+    results = [builders.run_with_faults(one, **inputs)[0] for one in (program, cleaned)]
     assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
 
 

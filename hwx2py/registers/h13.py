@@ -195,7 +195,7 @@ _L2_FORMAT_FIELDS = (
 L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",        0,  0, "clamp source 1 at zero", AR),
-        F("PaddingMode",      3,  2, "what lies outside the source; names as surveyed, but convolutions that pad with zeros hold 0", AR,
+        F("PaddingMode",      3,  2, "what lies outside the source; named as surveyed, but 0 pads with zeros", AR,
           enum={0: "Clamp", 1: "Zero", 2: "Mirror", 3: "Constant"}, confidence="low"),
         F("Src2ReLU",         4,  4, "clamp source 2 at zero", H14, confidence="medium"))),
     R("SourceCfg", 0x04, "where the sources come from", (

@@ -9,7 +9,7 @@ Chips: A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002).
     python SCRIPT --help        inputs, golden files, saving
 
 Made by hwx2py 0.1.0 from chain.hwx, 32768 bytes, sha256
-abc7ab76492b519f3c48b3570e54969b6927564037393645c10e7a6a808261e1.
+888ab3a751b5bb7dbc9678a75acc4b2e015d4c405cf639c4d53cf6b96f23537c.
 Compiler: hwx2py v0.1.0, examples/make.py.
 
 The values are meant to be edited. A line writes a register: fields by name, those that are left out are 0;
@@ -142,7 +142,7 @@ def task_0():
         TileDMASrc.Unk13830(0),                                                 # no name in any source
         TileDMASrc.Unk13834(0),                                                 # no name in any source
         TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 1 in memory
-        TileDMASrc.Src2Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 2 in memory
+        TileDMASrc.Src2Fmt(Truncate=3, MemFmt="16b"),                           # layout of source 2 in memory
         TileDMASrc.Unk13840(0),                                                 # 0x100 since compiler 7.6 and wherever the NE works, else 0
         TileDMASrc.Unk13844(0),                                                 # no name in any source
         TileDMASrc.Unk13848(0),                                                 # no name in any source

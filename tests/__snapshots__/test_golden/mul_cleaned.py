@@ -9,7 +9,7 @@ Chips: A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002).
     python SCRIPT --help        inputs, golden files, saving
 
 Made by hwx2py 0.1.0 from mul.hwx, 32768 bytes, sha256
-d3f3d86b9ea775074b8e1a214c983d12b76106a8ac210f52ae01052773f9f1a9.
+8fdcc84c0502165ca052cfc8dd3819017d7bf964db87c9276af41fde19c4bd03.
 Compiler: hwx2py v0.1.0, examples/make.py.
 Pass kernel-dma: 16 words of 1 task changed
     task 0: KernelDMASrc.CoeffDMAConfig[0..15] 0x80 -> 0x0
@@ -148,7 +148,7 @@ def task_0():
         TileDMASrc.Unk13830(0),                                                 # no name in any source
         TileDMASrc.Unk13834(0),                                                 # no name in any source
         TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 1 in memory
-        TileDMASrc.Src2Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 2 in memory
+        TileDMASrc.Src2Fmt(Truncate=3, MemFmt="16b"),                           # layout of source 2 in memory
         TileDMASrc.Unk13840(0),                                                 # 0x100 since compiler 7.6 and wherever the NE works, else 0
         TileDMASrc.Unk13844(0),                                                 # no name in any source
         TileDMASrc.Unk13848(0),                                                 # no name in any source
