@@ -217,6 +217,35 @@ def test_mode_that_is_not_known(edited):
     assert "task 0: PE.OpMode = 5 is not implemented" in done.err
 
 
+def test_elements_of_another_size_than_the_tensor_says(edited):
+    done = edited("mul", ('Tensor("b", "input", 5, (1, 4, 2, 16), (512, 128, 64, 2), "float16", 512)',
+                          'Tensor("b", "input", 5, (1, 4, 2, 16), (512, 128, 64, 4), "float32", 512)'))  # fmt: skip
+    assert done.code == 3
+    assert faults(done) == [
+        "fault wrong-element: task 0: TileDMASrc.Src2BaseAddr: b: the task's elements have 2 bytes, those of b have 4"
+    ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("Sx", 1), ("Sy", 1), ("Kw", 3), ("Kh", 3)])
+def test_window_of_zero(edited, name, value):
+    done = edited("conv", (f"{name}={value}", f"{name}=0"))
+    assert done.code == 3
+    assert f"fault zero-dimension: task 0: Common.ConvCfg: {name} is 0" in done.err
+
+
+def test_more_engines_than_there_are(edited):
+    done = edited("conv", ("ENE=3", "ENE=6"), ("ActiveNE=2", "ActiveNE=5"))
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "Header.ENE = 6 is not implemented: the engine has 16" in done.err
+
+
+def test_write_to_an_address_that_no_register_has(edited):
+    done = edited("mul", ("class Common:", "class Odd:\n    Reg = Register(0x30000)\n\n\nclass Common:"),
+                  ("        Common.InDim(", "        Odd.Reg(7),\n        Common.InDim("))  # fmt: skip
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "task 0: the register at 0x30000 = 7 is not implemented: no register is known there" in done.err
+
+
 def test_faults_are_told_for_an_hwx_too(cli, tmp_path):
     from hwx2py.formats import new_hwx
 

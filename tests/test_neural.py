@@ -319,6 +319,9 @@ REFUSED = {
     "Common.ActiveNE": {"Common_Cfg": {"ActiveNE": 1}},
     "Common.TaskType": {"Common_Cfg": {"TaskType": "ElementwiseOneSource"}},
     "Header.KBE1": {"W9": 0x21 | 0x821},
+    "KernelDMASrc.PostScaleDMAConfig.En": {"KernelDMASrc_PostScaleDMAConfig": {"En": 1}},
+    "KernelDMASrc.PaletteLutDMAConfig.En": {"KernelDMASrc_PaletteLutDMAConfig": {"En": 1}},
+    "KernelDMASrc.CoeffDMAConfig": {"KernelDMASrc_CoeffDMAConfig[1]": 1 << 31},
 }
 
 

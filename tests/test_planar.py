@@ -182,7 +182,25 @@ def test_number_policy():
     assert not np.signbit(zero).any()
 
 
+MEMORY = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
+BY_DMA = {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1, "Source2Dma": 1}
+STORED = {"ResultType": 2, "DMAFmt": "16b", "DMAInterleave": 1}
 REFUSED = {
+    "TileDMASrc.Src1Fmt.FmtMode": {"TileDMASrc_Src1Fmt": MEMORY | {"FmtMode": 0}},
+    "TileDMASrc.Src1Fmt.Truncate": {"TileDMASrc_Src1Fmt": MEMORY | {"Truncate": 0}},
+    "TileDMASrc.Src2Fmt.FmtMode": {"TileDMASrc_Src2Fmt": MEMORY},
+    "TileDMADst.Fmt.FmtMode": {"TileDMADst_Fmt": MEMORY | {"FmtMode": 2}},
+    "TileDMADst.Fmt.Truncate": {"TileDMADst_Fmt": MEMORY | {"Truncate": 1}},
+    "L2.SourceCfg.DMAFmt": {"L2_SourceCfg": BY_DMA | {"DMAFmt": 0}},
+    "L2.SourceCfg.DMAInterleave": {"L2_SourceCfg": BY_DMA | {"DMAInterleave": 2}},
+    "L2.ResultCfg.DMAFmt": {"L2_ResultCfg": STORED | {"DMAFmt": 0}},
+    "TileDMASrc.PixelOffset.Offset": {"TileDMASrc_PixelOffset": {"Offset": 7}},
+    "TileDMASrc.PixelOffset.Offset[3]": {"TileDMASrc_PixelOffset[3]": {"Offset": 7}},
+    "TileDMASrc.Unk13834": {"TileDMASrc_Unk13834": {"word": 5}},
+    "TileDMASrc.Unk13840": {"TileDMASrc_Unk13840": {"word": 0x101}},
+    "KernelDMASrc.BiasDMAConfig.En": {"KernelDMASrc_BiasDMAConfig": {"En": 1}},
+    "KernelDMASrc.NonLinearLutDMAConfig.En": {"KernelDMASrc_NonLinearLutDMAConfig": {"En": 1}},
+    "Common.OutDim": {"Common_OutDim": {"Wout": 32767, "Hout": 32767}},
     "PE.PoolMode": {"PE_Cfg": {"PoolMode": 1, "SecSrc": "+Source2"}},
     "PE.PoolMode without a reduction": {"PE_Cfg": {"PoolMode": "Max", "SecSrc": "+Source2"}},
     "PE.OpMode": {"PE_Cfg": {"OpMode": 5, "SecSrc": "+Source2"}},
@@ -213,6 +231,18 @@ def test_what_is_not_known_is_refused_by_name(what):
         run(elementwise(**registers))
     assert error.value.where == "task 0"
     assert error.value.what.startswith(what.split()[0] + " = ")
+
+
+@pytest.mark.parametrize(
+    ("what", "index", "bit"),
+    [("Header.TDSkip", 6, 9), ("Header.TQDis", 6, 31), ("Header.KBE2", 9, 17), ("Header.W8", 8, 31)],
+)
+def test_header_bits_that_are_not_known_are_refused_by_name(what, index, bit):
+    task = elementwise().tasks[0]
+    words = {index: task.words[index] | 1 << bit}
+    with pytest.raises(NotImplementedTask) as error:
+        run(elementwise().with_tasks([task.with_words(words)]))
+    assert error.value.what.startswith(f"{what} = ")
 
 
 def test_register_that_nobody_wrote_is_not_guessed():
