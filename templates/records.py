@@ -1,6 +1,7 @@
 """What a script for H14 and later has in place of the template's parts: its task stream consists of records."""
 
 TASK_ALIGNMENT = 16  # bytes
+ADDRESS_END = 1 << 17  # a record's header has room for the registers below
 SINGLE_SLOTS = [4]  # slots whose records write one register each
 
 
@@ -44,10 +45,10 @@ def group_block(writes):
     """The records of ascending writes to one block."""
     words = [write.register.address // 4 for write in writes]
     if writes[0].slot is not None:
-        yield (
-            1 << 29 | writes[0].slot << 23 | (len(words) - 1) << 15 | words[0],
-            len(words),
-        )
+        for start in range(0, len(words), 64):
+            count = min(64, len(words) - start)
+            header = 1 << 29 | writes[0].slot << 23 | (count - 1) << 15 | words[start]
+            yield header, count
         return
 
     # For each start, from the last one back: (records from there on, end of the first one, whether it is masked).

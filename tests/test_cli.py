@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
@@ -127,6 +129,11 @@ BAD = {
     "a directory": lambda t: (t,),
     "an empty file": lambda t: (t / "empty",),
     "something else": lambda t: (ROOT / "README.md",),
+    "saved over the program": lambda t: ("emulate", t / "copy.hwx", "--save", t / "copy.hwx"),
+    "traced over the program": lambda t: ("emulate", t / "copy.hwx", "--trace", t / "copy.hwx"),
+    "saved over an input": lambda t: ("emulate", example("mul"), "--input", f"a={t / 'empty'}", "--save", t / "empty"),
+    "a cut .anec": lambda t: ("info", t / "cut.anec"),
+    "a pass to skip that is none": lambda t: (example("mul"), "--skip", "nope", "-o", t / "s.py"),
     "no such folder": lambda t: (example("mul"), "-o", t / "a" / "b" / "c.py"),
     "an input": lambda t: (t / "copy.hwx", "-o", t / "copy.hwx"),
     "unknown architecture": lambda t: (t / "odd.hwx",),
@@ -151,6 +158,7 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(cli, tmp_path, what):
     data = bytearray(example("mul").read_bytes())
     data[8] = 99
     (tmp_path / "odd.hwx").write_bytes(bytes(data))
+    (tmp_path / "cut.anec").write_bytes((0x4280).to_bytes(8, "little") + bytes(0x4000))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = cli(*BAD[what](tmp_path))
     assert (done.code, done.out) == (2, "")
@@ -166,6 +174,37 @@ def test_errors_name_file_place_and_next_step(cli, tmp_path):
     err = cli(path, "-o", "-").err
     assert err.startswith(f"hwx2py: {path}: header: cpusubtype 99 is no architecture that is known (1 H11, ")
     assert err.rstrip().endswith("`hwx2py archs` lists what works")
+
+
+def test_cut_anec_is_told_as_one(cli, tmp_path):
+    cli("anec", example("mul"), "-o", tmp_path / "m.anec")
+    (tmp_path / "cut.anec").write_bytes((tmp_path / "m.anec").read_bytes()[:-4])
+    assert "no .anec file (its size field does not fit its length)" in cli("info", tmp_path / "cut.anec").err
+
+
+def test_without_arguments_there_is_help(cli):
+    done = cli()
+    assert (done.code, done.out) == (2, "")
+    assert "experiment  Scripts that settle the 0.0 of macOS 14" in done.err
+
+
+def run_command(*arguments: object, **how) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", "from hwx2py.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, **how)
+
+
+def test_output_that_nobody_reads_ends_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as closed:
+        done = run_command("dump", example("mul"), stdout=closed)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_full_output_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = run_command("info", example("mul"), stdout=full)
+    assert (done.returncode, done.stderr) == (2, "hwx2py: standard output: No space left on device\n")
 
 
 def test_mistyped_command_gets_a_hint(cli):

@@ -164,6 +164,55 @@ def test_tensors_of_another_kind_are_refused(field, value, words):
         hwx.load(memoryview(broken), "x.hwx")
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"height": 0}, "has no elements"),
+        ({"height": 1 << 31}, "its elements reach 0x"),
+        ({"batch": 2}, "its elements reach 0x3e0 bytes, but it has 0x200"),
+        ({"row_stride": 0x1000}, "its elements reach"),
+        ({"total_bytes": 0}, "but it has 0x0"),
+        ({"element_code": 6, "element_stride": 18}, "its elements reach 0x2d2"),
+    ],
+)
+def test_tensors_that_do_not_lie_in_their_bytes_are_refused(fields, words):
+    data = example("mul").read_bytes()
+    changed = next(read(data).values(image.Binding)).fields._replace(**fields)
+    start = binding(data) + layout.BINDING_OFFSET
+    broken = data[:start] + layout.BINDING.pack(*changed) + data[start + layout.BINDING.size :]
+    with pytest.raises(ContainerError, match=words) as error:
+        hwx.load(memoryview(broken), "x.hwx")
+    assert error.value.where == "tensor a"
+
+
+def test_pointers_of_the_program_must_agree_with_the_sections():
+    data = example("conv").read_bytes()
+    table = place_of(data, layout.LC_THREAD) + layout.THREAD_STATE
+    for place, words in ((0, "BAR 0 is 0x123, but __TEXT,__text"), (8, "BAR 1 is 0x123, but __TEXT,__const"),
+                         (0x800, "the program's entry is 0x123, but __TEXT,__text")):  # fmt: skip
+        with pytest.raises(ContainerError, match=words):
+            hwx.load(memoryview(patched(data, table + place, "<Q", 0x123)), "x.hwx")
+
+
+def test_bar_that_no_task_can_name_is_refused():
+    data = example("mul").read_bytes()
+    table = place_of(data, layout.LC_THREAD) + layout.THREAD_STATE
+    address = struct.unpack_from("<Q", data, table + 8 * 4)[0]
+    moved = patched(patched(data, table + 8 * 4, "<Q", 0), table + 8 * 32, "<Q", address)
+    with pytest.raises(ContainerError, match="tensor a is BAR 32; tasks can name 32"):
+        hwx.load(memoryview(moved), "x.hwx")
+
+
+def test_coefficients_far_away_are_refused():
+    data = example("conv").read_bytes()
+    fields = read(data).section("__TEXT", "__const").fields
+    far = fields._replace(address=fields.address + (1 << 40))
+    data = data.replace(layout.SECTION.pack(*fields), layout.SECTION.pack(*far))
+    data = data.replace(fields.address.to_bytes(8, "little"), far.address.to_bytes(8, "little"))
+    with pytest.raises(ContainerError, match="further than the file is long"):
+        hwx.load(memoryview(data), "x.hwx")
+
+
 def test_lowest_of_two_bars_of_one_address_is_the_tensors():
     data = example("mul").read_bytes()
     table = place_of(data, layout.LC_THREAD) + layout.THREAD_STATE

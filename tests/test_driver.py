@@ -1,6 +1,7 @@
 """The driver's contract: buffers, SUBMIT and all its refusals; and scripts that misbehave."""
 
 import errno
+import os
 import struct
 
 import numpy as np
@@ -207,6 +208,13 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     data = json.loads((tmp_path / "t.json").read_text())
     assert [step["result"] for step in data] == ["scratch", "y"]
     assert data[1]["read"] == [{"name": "scratch", "bytes": 128}, {"name": "const", "bytes": 128}]
+
+
+def test_runs_leave_no_file_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        session.outputs_of(loaded("mul"))
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_trace_adds_up_what_one_task_reads_twice():

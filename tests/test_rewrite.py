@@ -4,7 +4,7 @@ import re
 
 import builders
 import pytest
-from conftest import EXAMPLE_NAMES, example, loaded
+from conftest import EXAMPLE_NAMES, example, loaded, one_line
 from test_container import read, with_command
 
 from hwx2py import emit, formats
@@ -125,14 +125,30 @@ def test_text_before_other_segments_pushes_them(tmp_path):
     assert min(regions.values()) >= low + new.const_offset + len(old.const)
 
 
-def test_address_of_a_section_decides_no_size(cli, tmp_path):
-    """A section that claims to lie far behind its segment in memory does not make the file any longer."""
-    data = bytearray(example("mul").read_bytes())
-    fields = read(bytes(data)).section("__TEXT", "__text").fields
-    row, far = (layout.SECTION.pack(*f) for f in (fields, fields._replace(address=fields.address + (6 << 32))))
-    (tmp_path / "far.hwx").write_bytes(data.replace(row, far))
-    assert cli("clean", tmp_path / "far.hwx", "-o", tmp_path / "o.hwx").code == 0
-    assert (tmp_path / "o.hwx").stat().st_size == len(data)
+def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):
+    text = emit.emit(loaded("chain")).text
+    for old, new, words in (
+        ("NextPointer=AUTO", "NextPointer=0x40", "leads back"),
+        ("NextSize=AUTO", "NextSize=3", "are no task descriptor"),
+    ):
+        (tmp_path / "s.py").write_text(text.replace(old, new, 1))
+        done = cli("assemble", tmp_path / "s.py", "--onto", example("chain"), "-o", tmp_path / "o.hwx")
+        assert done.code == 2
+        assert one_line(done.err)
+        assert f"{tmp_path / 'o.hwx'}: " in done.err
+        assert words in done.err
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["s.py"]
+
+
+def test_report_of_a_failed_clean_is_not_told(cli, tmp_path, monkeypatch):
+    from hwx2py.formats import rewrite as module
+
+    def fail(*_):
+        raise UnsupportedError("no way")
+
+    monkeypatch.setattr(module, "rewrite", fail)
+    done = cli("clean", example("mul"), "-o", tmp_path / "o.hwx", "--pass", "noise")
+    assert (done.code, one_line(done.err), "no way" in done.err) == (2, True, True)
 
 
 def test_relocations_and_symbols_move_with_the_coefficients(tmp_path):
@@ -213,14 +229,15 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
     assert len(result) >= last.file_offset + last.file_bytes
 
 
-def test_text_behind_a_segment_that_grows_moves_in_memory():
+@pytest.mark.parametrize("name", ["mul", "conv"])
+def test_text_behind_a_segment_that_grows_moves_in_memory(name):
     """Coefficients of their own lie before the text in memory, and behind it in the file."""
     kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
-    program = loaded("mul")._replace(kernels=(kernel,))
+    program = loaded(name)._replace(kernels=(kernel,))
     data = joined(new_hwx.write(program, "test"))
     bars = next(read(data).values(image.ProgramCommand)).bars()
     room = bars[20] - bars[0]
-    moved = {bars[20]: bars[0], bars[0]: bars[0] + room, bars[1]: bars[1] + room}
+    moved = {bars[20]: bars[0]} | {bars[bar]: bars[bar] + room for bar in (0, 1) if bar in bars}
     packed = {old.to_bytes(8, "little"): new.to_bytes(8, "little") for old, new in moved.items()}
     end = layout.HEADER.size + read(data).header.commands_bytes
     head = re.sub(b"|".join(map(re.escape, packed)), lambda found: packed[found[0]], data[:end])
@@ -231,7 +248,7 @@ def test_text_behind_a_segment_that_grows_moves_in_memory():
     command = next(read(result).values(image.ProgramCommand))
     assert command.text_address == command.bars()[0] == bars[0] + room + 0x4000
     again = hwx.load(memoryview(result), "x.hwx")
-    assert (again.kernels, again.text) == ((larger,), program.text)
+    assert (again.kernels, again.text, again.const) == ((larger,), program.text, program.const)
 
 
 def with_tables_at_the_end(data: bytes, infos: tuple[int, ...]) -> bytes:

@@ -124,6 +124,14 @@ WRONG = {
     "bad tensor": ('Tensor("a", "input", 4', 'Tensor("a", "inward", 4', "tensor 'a' is no"),
     "bad row": ('Tensor("a", "input", 4', 'Tensor("a", "input", 4, 7', "a Tensor has 7 columns"),
     "too much data": ('("zeros", 0x40)', '("data", 0x40)', "more data than there is"),
+    "a field twice": ("Common.Cin(Cin=4)", "Common.Cin(Cin=4, Cin=5)", "Cin is given twice"),
+    "an unknown type": ('"float16", 512),', '"float99", 512),', "tensor 'a' is no"),
+    "a BAR twice": ('Tensor("b", "input", 5', 'Tensor("b", "input", 4', "BAR 4 is both a and b"),
+    "a BAR of the text": ('Tensor("b", "input", 5', 'Tensor("b", "input", 1', "BAR 1 is both const and b"),
+    "a kernel that is none": ("KERNELS = []", 'KERNELS = [Kernel("k", [], [])]', "kernel 'k' is no"),
+    "no task": ("        task_0(),\n", "", "tasks() gives no task"),
+    "another architecture": ('ARCH = "H13"', 'ARCH = "H14"', "H14 has no header field NextSize"),
+    "an address out of reach": ("InDim = Register(0x00000", "InDim = Register(0x4000000", "does not fit a record"),
     "overlap": ("task_0(),", "task_0(), At(0x4, task_0()),", "overlaps what ends"),
 }
 
@@ -137,7 +145,7 @@ def test_what_does_not_fit_is_an_error(tmp_path, how):
     with pytest.raises(ScriptError) as error:
         edited(tmp_path, name, (old, new))
     assert words in str(error.value)
-    if how != "overlap":
+    if how not in ("overlap", "another architecture", "an address out of reach"):
         assert "line " in error.value.where
 
 

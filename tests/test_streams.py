@@ -193,6 +193,10 @@ GROUPS = {
     "another block": (at_words(0xFF, 0x100), [(0xFF, 1), (0x100, 1)]),
     "another slot": (at_words(8, slot=6) + at_words(9, slot=7), [(0x20000008 | 6 << 23, 1), (0x20000009 | 7 << 23, 1)]),
     "a slot": (at_words(8, 9, 11, slot=31), [(0x20000008 | 31 << 23 | 1 << 15, 2), (0x2000000B | 31 << 23, 1)]),
+    "a slot with a run of 65": (
+        at_words(*range(65), slot=6),
+        [(0x20000000 | 6 << 23 | 63 << 15, 64), (0x20000000 | 6 << 23 | 64, 1)],
+    ),
     "a slot and none": (at_words(8) + at_words(9, slot=6), [(8, 1), (0x20000009 | 6 << 23, 1)]),
     "backwards": (at_words(5, 4), [(5, 1), (4, 1)]),
     "alone behind another": ([*at_words(4), Pending(20, 0, None, True), *at_words(6)], [(4, 1), (5, 1), (6, 1)]),
@@ -203,6 +207,15 @@ GROUPS = {
 def test_records_are_grouped_as_the_compiler_does(what):
     writes, expected = GROUPS[what]
     assert list(STREAMS["records"].records(writes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("stream", "last", "slot"), [("linked", (1 << 26) - 4, None), ("records", (1 << 17) - 4, None), ("records", 4, 31)]
+)
+def test_what_has_no_room_in_a_record_is_refused(stream, last, slot):
+    encode_writes(STREAMS[stream], [Pending(last, 7, slot)])
+    with pytest.raises(StreamError, match="does not fit a record"):
+        encode_writes(STREAMS[stream], [Pending(last if slot else last + 4, 7, slot and slot + 1)])
 
 
 @pytest.mark.parametrize(

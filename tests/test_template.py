@@ -101,6 +101,107 @@ def test_input_file_of_the_same_size_but_another_shape_is_refused(tmp_path, caps
     assert "shape (1, 1, 32, 1), but a has (1, 1, 1, 32)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("dtype", "given", "words"),
+    [
+        ("uint8", 300.0, "does not hold 300.0"),
+        ("uint8", -1.0, "does not hold -1.0"),
+        ("int8", 1.5, "does not hold 1.5"),
+        ("uint8", np.nan, "does not hold nan"),
+        ("float16", 1e6, "does not hold 1000000.0"),
+        ("float16", 1j, "complex128 values are no numbers"),
+    ],
+)
+def test_values_that_a_type_does_not_hold_are_refused(capsys, dtype, given, words):
+    with pytest.raises(SystemExit) as end:
+        script.fitting(np.array([1, given]), np.dtype(dtype), "--input x=...")
+    assert end.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "held"), [("uint8", [255.0, 0], [255, 0]), ("float16", [np.inf, 0.1], [np.inf, 0.09998])]
+)
+def test_values_that_a_type_holds_are_rounded_only_as_floats(dtype, given, held):
+    assert np.allclose(script.fitting(np.array(given), np.dtype(dtype), ""), held, rtol=1e-4)
+
+
+def test_fill_must_fit_the_outputs(capsys):
+    with pytest.raises(SystemExit):
+        script.main(["--fill=1e9"])
+    assert "--fill: float16 does not hold 1000000000.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--save", "--write-command"])
+def test_nothing_that_is_read_is_written_over(tmp_path, capsys, option):
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((1, 1, 1, 32)))
+    before = path.read_bytes()
+    for arguments in ([f"--input=a={path}"], [f"--golden={path}"]):
+        with pytest.raises(SystemExit) as end:
+            script.main([*arguments, f"{option}={path}"])
+        assert (end.value.code, path.read_bytes()) == (2, before)
+        assert "would be written over, but it is read" in capsys.readouterr().err
+
+
+def test_golden_needs_names(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    with pytest.raises(ValueError, match=r"--golden takes \.npz"):
+        script.compare({}, str(tmp_path / "x.npy"), 0.0)
+
+
+def test_errors_of_a_task_name_its_line(monkeypatch, capsys):
+    def task_0():
+        return [script.Header.W0(EON=9)]
+
+    monkeypatch.setattr(script, "task_0", task_0)
+    with pytest.raises(SystemExit):
+        script.main(["--dry-run"])
+    line = task_0.__code__.co_firstlineno + 1
+    assert f": line {line}: Header.W0: EON=9 does not fit bits 25:25" in capsys.readouterr().err
+
+
+def test_buffers_that_the_driver_has_not_are_refused(monkeypatch):
+    a, b, y = script.TENSORS
+    for extra in (b._replace(name="c", bar=32), b._replace(name="c", bar=9, size=0)):
+        monkeypatch.setattr(script, "TENSORS", [a, b, y, extra])
+        with pytest.raises(ValueError, match="the driver has no buffer for tensor c"):
+            script.run({}, None, None)
+    monkeypatch.setattr(script, "TENSORS", [a, b._replace(bar=4), y])
+    with pytest.raises(ValueError, match="BAR 4 is both a and b"):
+        script.build()
+
+
+def test_inputs_are_not_made_for_tensors_that_do_not_fit(monkeypatch):
+    a, b, y = script.TENSORS
+    monkeypatch.setattr(script, "TENSORS", [a, b._replace(shape=(1, 1, 1 << 31, 32)), y])
+    with pytest.raises(ValueError, match="tensor b does not fit its 64 bytes"):
+        script.default_inputs()
+
+
+def test_coefficients_that_are_missing_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(script, "DATA", None)
+    monkeypatch.setattr(script, "__file__", str(tmp_path / "big.py"))
+    with pytest.raises(ValueError, match=r"big\.coeff\.bin, the coefficients, must lie beside it"):
+        script.coefficients()
+
+
+def test_tasks_must_be_there(monkeypatch):
+    monkeypatch.setattr(script, "tasks", list)
+    with pytest.raises(ValueError, match="gives no task"):
+        script.build()
+
+
+@pytest.mark.parametrize(("write", "fits"), [((1 << 26) - 4, True), (1 << 26, False)])
+def test_registers_out_of_reach_are_refused(write, fits):
+    items = [script.Register(write)(7)]
+    if fits:
+        assert len(script.records(items)) == 2
+    else:
+        with pytest.raises(ValueError, match="does not fit a record"):
+            script.records(items)
+
+
 def test_stray_bytes_and_places_are_in_the_command(monkeypatch):
     plain = script.build()
     monkeypatch.setattr(script, "STRAY", [(0x38, "6f646421")])

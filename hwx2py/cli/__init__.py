@@ -5,6 +5,7 @@ is imported when it runs.
 """
 
 import importlib
+import os
 import sys
 
 import click
@@ -32,7 +33,19 @@ COMMANDS = {
 }
 
 
+class _Closed(Exception):
+    """Whoever reads the output has seen enough. click would end with 1, which stands for a difference."""
+
+
 class _Commands(DefaultGroup):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise _Closed from error
+        return code
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -64,14 +77,27 @@ def main(args: list[str] | None = None) -> None:
         code = group.main(args, prog_name="hwx2py", standalone_mode=False)
     except HwxError as error:
         code = _complain(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = 2
     except click.ClickException as error:
         code = _complain(error.format_message())
     except (click.Abort, KeyboardInterrupt):
         code = _complain("interrupted")
-    except BrokenPipeError:
-        sys.stderr.close()
+    except _Closed:
+        _drop_output()
         code = 0
+    except OSError as error:
+        _drop_output()
+        code = _complain(f"{error.filename or 'standard output'}: {error.strerror}")
+    except MemoryError:
+        code = _complain("there is not enough memory")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _drop_output() -> None:
+    """What is left to print goes nowhere, so that the interpreter does not stumble over it again while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _complain(message: str) -> int:

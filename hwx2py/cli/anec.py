@@ -3,7 +3,7 @@
 import click
 
 from .files import check_output, load_program, write_output
-from .options import apply_passes, pass_options
+from .options import apply_passes, pass_options, show
 
 
 @click.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
@@ -28,13 +28,14 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..program import bars
 
     check_output(output, [path])
-    program, _ = apply_passes(load_program(path), **options)
+    program, report = apply_passes(load_program(path), **options)
     try:
         numbers = bars.bound_order(program)
         pieces = anec.write(bars.renumber(program, numbers), int(content_offset, 16))
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     write_output(output, pieces, [path])
+    show(report)
     names = {tensor.bar: tensor.name for tensor in program.tensors}
     for old, new in sorted(numbers.items(), key=lambda pair: pair[1]):
         if old != new:

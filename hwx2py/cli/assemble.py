@@ -18,6 +18,7 @@ def command(script: str, onto: str, output: str) -> None:
 
     An unedited script gives back IN.hwx byte for byte. The script is parsed, not run.
     """
+    from .. import formats
     from ..formats.rewrite import rewrite
 
     check_output(output, [script, onto])
@@ -29,4 +30,4 @@ def command(script: str, onto: str, output: str) -> None:
         pieces = rewrite(old, new)
     except HwxError as error:
         raise error.in_file(onto) from error.__cause__
-    write_output(output, pieces, [script, onto])
+    write_output(output, pieces, [script, onto], verify=formats.load)

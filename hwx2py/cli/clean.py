@@ -4,7 +4,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, load_program, write_output
-from .options import apply_passes
+from .options import apply_passes, show
 
 
 @click.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
@@ -14,15 +14,17 @@ from .options import apply_passes
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
 def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]) -> None:
     """Writes the program of INPUT.hwx, cleaned by the default passes, back into its container."""
+    from .. import formats
     from ..formats.rewrite import rewrite
 
     check_output(output, [path])
     program = load_program(path)
     if program.origin.form != "hwx":
         raise UsageError("has no .hwx container to write back into", file=path, hint="convert it, or use `hwx2py anec`")
-    cleaned, _ = apply_passes(program, clean=True, only=only, skip=skip)
+    cleaned, report = apply_passes(program, clean=True, only=only, skip=skip)
     try:
         pieces = rewrite(program, cleaned)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
-    write_output(output, pieces, [path])
+    write_output(output, pieces, [path], verify=formats.load)
+    show(report)

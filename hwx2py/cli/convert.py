@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import apply_passes, arch_option, pass_options
+from .options import apply_passes, arch_option, pass_options, show
 from .progress import Progress
 
 
@@ -49,11 +49,13 @@ def _convert(path: str, target: str, arch: str | None, options: dict[str, object
         script = emit.emit(program, report, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
+            show(report)
             return
         sidecar = os.path.splitext(target)[0] + ".coeff.bin"
         if script.sidecar is not None:
             write_output(sidecar, script.sidecar, [path])
         write_output(target, [script.text.encode()], [path])
+    show(report)
 
 
 def _prepare(target: str, path: str) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from ..names import legible
-from .files import load_program, write_output
+from .files import check_output, load_program, write_output
 
 FAULTY = 3
 
@@ -31,6 +31,10 @@ def command(path: str, trace: str | None, **options: object) -> int:
     from ..formats import SCRIPT_SUFFIX
 
     arguments = _arguments(**options)
+    read = [path, str(options["golden"] or ""), *(option.partition("=")[2] for option in options["inputs"])]
+    for target in (options["save"], trace):
+        if target and target != "-":
+            check_output(target, read)
     try:
         if path.endswith(SCRIPT_SUFFIX):
             from ..formats import map_file, script

@@ -2,10 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import HwxError, UsageError
 
 if TYPE_CHECKING:
     from ..program.model import Program
@@ -25,13 +25,19 @@ def load_program(path: str, arch: str | None = None) -> "Program":
     return formats.load(path, by_name(arch) if arch else None)
 
 
-def write_output(path: str, pieces: Iterable[bytes | memoryview], inputs: Iterable[str] = ()) -> None:
+def write_output(
+    path: str,
+    pieces: Iterable[bytes | memoryview],
+    inputs: Iterable[str] = (),
+    verify: Callable[[str], object] | None = None,
+) -> None:
     """Writes a file whole or not at all: beside the target under another name first, then renamed.
 
     Args:
         path: the target.
         pieces: its bytes in order.
         inputs: files that must not be written over.
+        verify: reads the file back before it gets its name; what it raises keeps the file from being written.
 
     Raises:
         UsageError: the target is an input or a directory, or cannot be written.
@@ -49,6 +55,8 @@ def write_output(path: str, pieces: Iterable[bytes | memoryview], inputs: Iterab
         try:
             with open(handle, "wb") as file:
                 file.writelines(pieces)
+            if verify:
+                _verify(verify, temporary, path)
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(temporary, 0o666 & ~umask)
@@ -59,6 +67,15 @@ def write_output(path: str, pieces: Iterable[bytes | memoryview], inputs: Iterab
             raise
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", file=path) from error
+
+
+def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:
+    try:
+        verify(temporary)
+    except HwxError as error:
+        error.what = f"would not be readable, and is not written: {error.what}"
+        error.file = path
+        raise
 
 
 def check_output(path: str, inputs: Iterable[str] = ()) -> None:

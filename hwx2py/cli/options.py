@@ -25,17 +25,20 @@ def pass_options(function: Callable) -> Callable:
 def apply_passes(
     program: "Program", *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]
 ) -> tuple["Program", list[str]]:
-    """Runs the passes that the options ask for, and shows what they did on standard error.
+    """Runs the passes that the options ask for.
 
     Returns:
-        The program, and the lines of the report for a script's header.
+        The program, and the lines of the report: for a script's header, and for `show`.
     """
-    if not (clean or only):
+    if not (clean or only or skip):
         return program, []
     from .. import passes
 
     program, outcomes = passes.run(program, passes.chosen(clean, only, skip))
-    lines = passes.report(outcomes, program)
-    for line in lines:
+    return program, passes.report(outcomes, program)
+
+
+def show(report: list[str]) -> None:
+    """The report on standard error; commands show it when they are done, so that an error stays alone."""
+    for line in report:
         click.echo(legible(line), err=True)
-    return program, lines

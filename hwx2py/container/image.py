@@ -260,7 +260,7 @@ def _read_header(reader: _Reader) -> MachHeader:
 
 def _read_commands(reader: _Reader, header: MachHeader) -> Iterator[Command]:
     offset, end = layout.HEADER.size, layout.HEADER.size + header.commands_bytes
-    reader.slice(layout.HEADER.size, header.commands_bytes, "the load commands")
+    reader.slice(layout.HEADER.size, header.commands_bytes, "the list of load commands")
     for index in range(header.command_count):
         what = f"load command {index}"
         number, size = reader.unpack(layout.COMMAND, offset, what)

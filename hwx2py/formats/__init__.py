@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..registers import Architecture
 
 SCRIPT_SUFFIX = ".py"
+ANEC_SUFFIXES = (".anec", ".ane")
 
 
 def map_file(path: str) -> memoryview:
@@ -53,7 +54,7 @@ def load(path: str, arch: "Architecture | None" = None) -> "Program":
         if not hwx.looks_like(data):
             from . import anec
 
-            if anec.looks_like(data):
+            if anec.looks_like(data) or path.endswith(ANEC_SUFFIXES):
                 return anec.load(data, name)
         return hwx.load(data, name, arch)
     except HwxError as error:

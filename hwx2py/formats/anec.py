@@ -49,6 +49,8 @@ def _tensors(file: container.Anec) -> list[Tensor]:
 
 def _tensor(bar: int, role: str, shape: TensorShape, tiles: int) -> Tensor:
     size = shape.batch * shape.channels * shape.plane_bytes
+    if not size or not shape.height or not shape.width:
+        raise ContainerError(f"buffer {bar}, an {role}, has no elements", where="header")
     if size > tiles * TILE_BYTES:
         raise ContainerError(
             f"buffer {bar} needs {size:#x} bytes, its {tiles} tiles have {tiles * TILE_BYTES:#x}", where="header"

@@ -150,6 +150,9 @@ class Reader:
         word = self._word(node, value(node.args[0], names)) if node.args else 0
         follows, slot = [], None
         fields = {field.name: field for field in known.row.fields}
+        given_names = [keyword.arg for keyword in node.keywords]
+        if twice := next((name for name in given_names if given_names.count(name) > 1), None):
+            raise fail(node, f"{twice} is given twice")
         for keyword in node.keywords:
             if keyword.arg == "slot":
                 slot = self._bar(keyword.value, value(keyword.value, names))

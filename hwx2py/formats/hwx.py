@@ -4,11 +4,13 @@ from ..container import image as container
 from ..container import layout
 from ..container.image import Binding, Ident, Image, ProgramCommand, Region, Section, Symtab
 from ..errors import ContainerError, UnsupportedError
-from ..program.model import DTYPES, SCRATCH, Kernel, Origin, Program, Tensor, natural_const_offset
+from ..program.model import DTYPES, ELEMENT_BYTES, SCRATCH, Kernel, Origin, Program, Tensor, natural_const_offset
 from ..program.streams import STREAMS
 from ..registers import Architecture, by_subtype
 
 OUTPUT_SUFFIX = "@output"
+#: BARs and slots have 5 bits in a task.
+BARS = 32
 ROLES = {layout.DIRECTION_INPUT: "input", layout.DIRECTION_OUTPUT: "output"}
 
 
@@ -40,6 +42,7 @@ def from_image(image: Image, arch: Architecture, name: str, data: memoryview, no
     text = _section(image, "__TEXT", "__text")
     const = image.section("__TEXT", "__const")
     bars = command.bars()
+    _check_bars(command, bars, text, const)
     kernels = tuple(_kernels(image, bars))
     ident = next(image.values(Ident), Ident(""))
     return Program(
@@ -47,7 +50,7 @@ def from_image(image: Image, arch: Architecture, name: str, data: memoryview, no
         text=STREAMS[arch.stream].decode(text.data, arch, command.first_task_words, command.task_count),
         tensors=(*_tensors(image, arch, bars), *_scratch(image, command, bars)),
         const=const.data if const else data[:0],
-        const_offset=_const_offset(text, const),
+        const_offset=_const_offset(text, const, len(data)),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
         origin=Origin(name, "hwx", data, ident.compiler, ident.flags, notes, image),
@@ -74,13 +77,31 @@ def _section(image: Image, segment: str, name: str) -> Section:
     return section
 
 
-def _const_offset(text: Section, const: Section | None) -> int:
+def _check_bars(command: ProgramCommand, bars: dict[int, int], text: Section, const: Section | None) -> None:
+    """BAR 0 and the entry are the text, BAR 1 is the coefficients: a file that says otherwise means something else."""
+    pointers = [("BAR 0", bars.get(0, 0), text), ("the program's entry", command.text_address, text)]
+    if const and 1 in bars:
+        pointers.append(("BAR 1", bars[1], const))
+    for what, address, section in pointers:
+        if address != section.fields.address:
+            name = ",".join(section.name)
+            raise ContainerError(
+                f"{what} is {address:#x}, but {name} lies at {section.fields.address:#x}", where="BAR table"
+            )
+
+
+def _const_offset(text: Section, const: Section | None, file_bytes: int) -> int:
     if const is None:
         return natural_const_offset(len(text.data))
     offset = const.fields.address - text.fields.address
     if offset < len(text.data):
         raise ContainerError(
             f"__TEXT,__const lies {offset:#x} bytes behind the start of the text, which has {len(text.data):#x}",
+            where="load commands",
+        )
+    if offset - len(text.data) > file_bytes:
+        raise ContainerError(
+            f"__TEXT,__const lies {offset:#x} bytes behind the text, further than the file is long",
             where="load commands",
         )
     return offset
@@ -127,7 +148,10 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
             raise ContainerError(f"tensor {name} has no region", where="load commands")
         if address not in by_address:
             raise ContainerError(f"tensor {name} at {address:#x} stands in no BAR", where="BAR table")
-        tensors.append(_tensor(binding, name, by_address[address]))
+        bar = by_address[address]
+        if bar >= BARS:
+            raise ContainerError(f"tensor {name} is BAR {bar}; tasks can name {BARS}", where="BAR table")
+        tensors.append(_tensor(binding, name, bar))
     names = [tensor.name for tensor in tensors]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ContainerError(f"two tensors are named {twice}", where="load commands")
@@ -143,15 +167,18 @@ def _tensor(binding: Binding, name: str, bar: int) -> Tensor:
         raise UnsupportedError(f"element code {fields.element_code} is not known (known: {DTYPES})", where=where)
     if fields.depth != 1:
         raise UnsupportedError(f"depth {fields.depth}: only tensors of depth 1 are understood", where=where)
-    return Tensor(
-        name=name,
-        role=ROLES[fields.direction],
-        bar=bar,
-        shape=(fields.batch, fields.channels, fields.height, fields.width),
-        strides=(fields.batch_stride, fields.channel_stride, fields.row_stride, fields.element_stride),
-        dtype=DTYPES[fields.element_code],
-        size_bytes=fields.total_bytes,
-    )
+    dtype = DTYPES[fields.element_code]
+    shape = fields.batch, fields.channels, fields.height, fields.width
+    strides = fields.batch_stride, fields.channel_stride, fields.row_stride, fields.element_stride
+    if 0 in shape:
+        raise ContainerError(f"its shape {shape} has no elements", where=where)
+    end = sum((size - 1) * stride for size, stride in zip(shape, strides)) + ELEMENT_BYTES[dtype]
+    if end > fields.total_bytes:
+        raise ContainerError(
+            f"its elements reach {end:#x} bytes, but it has {fields.total_bytes:#x} (shape {shape}, strides {strides})",
+            where=where,
+        )
+    return Tensor(name, ROLES[fields.direction], bar, shape, strides, dtype, fields.total_bytes)
 
 
 def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> list[Tensor]:

@@ -44,15 +44,13 @@ class _Plan(NamedTuple):
 
     def file(self, offset: int) -> int:
         """Where what lay at a file offset lies now."""
-        if self.const_file[0] <= offset < self.const_file[1]:
-            return offset + self.const_shift
-        return offset + sum(growth.bytes for growth in self.growths if offset >= growth.file_end)
+        shift = self.const_shift if self.const_file[0] <= offset < self.const_file[1] else 0
+        return offset + shift + sum(growth.bytes for growth in self.growths if offset >= growth.file_end)
 
     def vm(self, address: int) -> int:
         """Where what had a VM address lies now."""
-        if self.const_vm[0] <= address < self.const_vm[1]:
-            return address + self.const_shift
-        return address + sum(growth.bytes for growth in self.growths if address >= growth.vm_end)
+        shift = self.const_shift if self.const_vm[0] <= address < self.const_vm[1] else 0
+        return address + shift + sum(growth.bytes for growth in self.growths if address >= growth.vm_end)
 
 
 def rewrite(old: Program, new: Program) -> list[bytes | memoryview]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ScriptError, StreamError
 from ..program.build import Draft, lay_out
-from ..program.model import Kernel, Origin, Program, Tensor, natural_const_offset
+from ..program.model import DTYPES, Kernel, Origin, Program, Tensor, natural_const_offset
 from ..program.streams import Explicit, Pending
 from ..registers import Architecture, by_name
 from .expressions import Form, Line, Reader, fail, parse, registers, value
@@ -102,12 +102,22 @@ def _need(names: dict[str, ast.expr], name: str) -> ast.expr:
 
 def _tables(names: dict[str, ast.expr]) -> tuple[Architecture, tuple[Tensor, ...], list[tuple[str, int, Any]]]:
     arch = by_name(str(value(_need(names, "ARCH"))))
-    tensors = tuple(_tensor(names["TENSORS"], row) for row in _rows(names, "TENSORS", "Tensor", 7))
-    kernels = [(row[0], row[1], row[2]) for row in _rows(names, "KERNELS", "Kernel", 3)]
+    tensor_rows, kernel_rows = _rows(names, "TENSORS", "Tensor", 7), _rows(names, "KERNELS", "Kernel", 3)
+    tensors = tuple(_tensor(node, row) for node, row in tensor_rows)
+    for node, (label, bar, parts) in kernel_rows:
+        if not (isinstance(label, str) and isinstance(bar, int) and isinstance(parts, list)):
+            raise fail(node, f"kernel {label!r} is no (name, BAR, parts)")
+    kernels = [tuple(row) for _, row in kernel_rows]
+    taken = dict(arch.fixed_bars)
+    rows = [(node, row[0], row[2]) for node, row in tensor_rows] + [(node, row[0], row[1]) for node, row in kernel_rows]
+    for node, label, bar in rows:
+        if bar in taken:
+            raise fail(node, f"BAR {bar} is both {taken[bar]} and {label}")
+        taken[bar] = label
     return arch, tensors, kernels
 
 
-def _rows(names: dict[str, ast.expr], table: str, kind: str, count: int) -> list[list[Any]]:
+def _rows(names: dict[str, ast.expr], table: str, kind: str, count: int) -> list[tuple[ast.expr, list[Any]]]:
     node = _need(names, table)
     if not isinstance(node, ast.List):
         raise fail(node, f"{table} is no list")
@@ -118,7 +128,7 @@ def _rows(names: dict[str, ast.expr], table: str, kind: str, count: int) -> list
         row = [value(argument) for argument in (*element.args, *(keyword.value for keyword in element.keywords))]
         if len(row) != count:
             raise fail(element, f"a {kind} has {count} columns, this one {len(row)}")
-        rows.append(row)
+        rows.append((element, row))
     return rows
 
 
@@ -129,6 +139,7 @@ def _tensor(node: ast.expr, row: list[Any]) -> Tensor:
         and role in ("input", "output", "scratch")
         and isinstance(bar, int)
         and isinstance(size, int)
+        and (dtype is None or dtype in DTYPES.values())
         and all(part is None or (len(part) == 4 and all(isinstance(n, int) for n in part)) for part in (shape, strides))
     )
     if not good:
@@ -143,6 +154,8 @@ def _drafts(tree: ast.Module, reader: Reader) -> list[Draft]:
     returned = functions["tasks"].body[-1]
     if not isinstance(returned, ast.Return) or not isinstance(returned.value, ast.List):
         raise fail(functions["tasks"], "tasks() does not end with `return [...]`")
+    if not returned.value.elts:
+        raise fail(returned, "tasks() gives no task")
     forms: dict[str, Form] = {}
     drafts = []
     for node in returned.value.elts:

@@ -141,6 +141,8 @@ def lay_out(
             "TaskSize": len(words),
         }
         for name in draft.follows:
+            if name not in fields:
+                raise StreamError(f"{arch.name} has no header field {name}", where=f"task {number}")
             index, field = fields[name]
             words[index] = words[index] & ~field.mask | field.encode(values[name])
     tasks = tuple(

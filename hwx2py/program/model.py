@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: Element types by the container's element code (read off the type stabs of real files).
 DTYPES = {2: "int8", 3: "uint8", 4: "int16", 5: "float16", 6: "float32"}
 
+#: Bytes of each.
+ELEMENT_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "float16": 2, "float32": 4}
+
 SCRATCH = "scratch"
 
 

@@ -59,6 +59,8 @@ class Stream(Protocol):
 
     #: Tasks begin on multiples of this many bytes.
     alignment: int
+    #: The registers that a record's header has room for lie below this byte address.
+    address_end: int
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
         """Takes a text section apart. Raises StreamError with task and offset where it does not parse."""
@@ -102,7 +104,10 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
             groups = stream.records(items[start:end])
         for header, count in groups:
             words.append(header)
-            words.extend(item.value for item in items[start : start + count])
+            for item in items[start : start + count]:
+                if item.address >= stream.address_end or (item.slot or 0) > 31:
+                    raise StreamError(f"register {item.address:#x} (slot {item.slot}) does not fit a record")
+                words.append(item.value)
             start += count
     return words
 
@@ -154,6 +159,7 @@ class Linked:
     """The chain of descriptors of H11 to H13."""
 
     alignment = 0x100
+    address_end = 1 << 26
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
         """See `Stream.decode`; `first_task_words` comes from the program command or the `.anec` header."""
@@ -215,6 +221,7 @@ class Records:
     """The self-sized descriptors of H14 and later."""
 
     alignment = 16
+    address_end = 1 << 17
     frame_bytes = 16
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
@@ -285,7 +292,9 @@ class Records:
     def _group(writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         words = [write.address // 4 for write in writes]
         if (slot := writes[0].slot) is not None:
-            yield SLOT_RELATIVE | slot << 23 | (len(words) - 1) << 15 | words[0], len(words)
+            for start in range(0, len(words), 64):
+                count = min(64, len(words) - start)
+                yield SLOT_RELATIVE | slot << 23 | (count - 1) << 15 | words[start], count
             return
 
         # For each start, from the last one back: (records from there on, end of the first one, whether it scatters).

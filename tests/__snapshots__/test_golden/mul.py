@@ -28,6 +28,7 @@ import mmap
 import os
 import struct
 import sys
+import traceback
 import zipfile
 from typing import NamedTuple
 
@@ -532,6 +533,7 @@ class Command(NamedTuple):
 
 
 TASK_ALIGNMENT = 256  # bytes
+ADDRESS_END = 1 << 26  # a record's header has room for the registers below
 
 
 def header_count(header):
@@ -565,10 +567,12 @@ def records(items):
             while end < len(items) and not isinstance(items[end], Burst):
                 end += 1
             groups = list(group(items[start:end]))
-        if not all(isinstance(item, Write) for item in items[start:end]) or end > len(
-            items
-        ):
+        writes = items[start:end]
+        if not all(isinstance(item, Write) for item in writes) or end > len(items):
             raise ValueError(f"a Burst needs {end - start} writes behind it")
+        for write in writes:
+            if write.register.address >= ADDRESS_END or (write.slot or 0) > 31:
+                raise ValueError(f"{write.register.name} does not fit a record")
         for header, count in groups:
             words += [header, *(write.word for write in items[start : start + count])]
             start += count
@@ -578,6 +582,8 @@ def records(items):
 def lay_out(task_list):
     """Every task's offset and words: one behind the other, with the header fields that follow from that."""
     placed, end = [], len(FRAME) // 2
+    if not task_list:
+        raise ValueError("tasks() gives no task")
     for task in task_list:
         natural = -(-end // TASK_ALIGNMENT) * TASK_ALIGNMENT
         offset, items = task if isinstance(task, At) else (natural, task)
@@ -613,11 +619,20 @@ def expand(parts, data):
     return pieces, data
 
 
+def sidecar():
+    """The file with coefficients that are too large for the script."""
+    return os.path.splitext(__file__)[0] + ".coeff.bin"
+
+
 def coefficients():
     """The pieces of CONST, and of each row of KERNELS."""
     if DATA is None:
-        with open(os.path.splitext(__file__)[0] + ".coeff.bin", "rb") as file:
-            data = file.read()
+        try:
+            with open(sidecar(), "rb") as file:
+                data = file.read()
+        except FileNotFoundError:
+            name = os.path.basename(sidecar())
+            raise ValueError(f"{name}, the coefficients, must lie beside it") from None
     else:
         data = base64.b85decode(DATA.replace("\n", ""))
     if len(data) != DATA_BYTES or hashlib.sha256(data).hexdigest() != DATA_SHA256:
@@ -634,6 +649,11 @@ def coefficients():
 
 def build():
     """Assembles the program."""
+    taken = {bar: name for name, bar in FIXED_BARS.items()}
+    for row in (*TENSORS, *KERNELS):
+        if row.bar in taken:
+            raise ValueError(f"BAR {row.bar} is both {taken[row.bar]} and {row.name}")
+        taken[row.bar] = row.name
     placed = lay_out(tasks())
     text = bytearray.fromhex(FRAME)
     text.extend(bytes(max(0, (TEXT_SIZE or 0) - len(text))))
@@ -750,6 +770,9 @@ def run(inputs, fill, device):
         {output name: array}
     """
     command = build()
+    for tensor in TENSORS:
+        if tensor.bar >= 32 or tensor.size < 1:
+            raise ValueError(f"the driver has no buffer for tensor {tensor.name}")
     with Ane(device or find_device()) as ane:
         handles, memories = [0] * 32, {}
         handles[0], memory = ane.allocate(
@@ -785,12 +808,18 @@ SENTINEL = 0xFD  # as float16 a NaN, which the engine never writes
 
 def elements(tensor, memory):
     """A tensor's elements in its buffer, as an array that shares the memory."""
+    check_size(tensor)
+    return np.ndarray(tensor.shape, tensor.dtype, memory, 0, tensor.strides)
+
+
+def check_size(tensor):
+    """Refuses a tensor whose elements do not lie in its bytes."""
     last = sum(
         (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides)
     )
-    if last + np.dtype(tensor.dtype).itemsize > tensor.size:
+    room = tensor.size - np.dtype(tensor.dtype).itemsize
+    if min(tensor.shape) < 1 or not 0 <= last <= room:
         raise ValueError(f"tensor {tensor.name} does not fit its {tensor.size} bytes")
-    return np.ndarray(tensor.shape, tensor.dtype, memory, 0, tensor.strides)
 
 
 def untouched(array):
@@ -808,6 +837,9 @@ def stop(message):
 
 def default_inputs():
     """The first input filled with 3, the second with 2, further ones with 1."""
+    for tensor in TENSORS:
+        if tensor.shape is not None:
+            check_size(tensor)
     rows = [tensor for tensor in TENSORS if tensor.role == "input"]
     return {
         row.name: np.full(row.shape, value, row.dtype)
@@ -839,15 +871,42 @@ def read_inputs(options):
             stop(
                 f"--input {option}: shape {array.shape}, but {name} has {inputs[name].shape}"
             )
-        with np.errstate(over="ignore"):
-            inputs[name] = array.astype(inputs[name].dtype)
+        inputs[name] = fitting(array, inputs[name].dtype, f"--input {option}")
     return inputs
+
+
+def fitting(array, dtype, option):
+    """The array in another type, which must hold its values; floats are rounded."""
+    if array.dtype.kind not in "biuf":
+        stop(f"{option}: {array.dtype} values are no numbers of the engine's")
+    with np.errstate(all="ignore"):
+        cast = array.astype(dtype)
+    kept = cast == array
+    if cast.dtype.kind == "f":
+        kept = np.isfinite(cast) | ~np.isfinite(array)
+    if not kept.all():
+        stop(f"{option}: {dtype} does not hold {array[~kept].flat[0]}")
+    return cast
+
+
+def check_files(options):
+    """Refuses to write over what the run reads."""
+    read = [__file__, sidecar(), options.golden or ""]
+    read += [option.partition("=")[2] for option in options.input]
+    for target in filter(
+        os.path.exists, filter(None, (options.save, options.write_command))
+    ):
+        if any(os.path.samefile(target, path) for path in read if os.path.exists(path)):
+            stop(f"{target} would be written over, but it is read")
 
 
 def compare(outputs, path, tolerance):
     """Prints PASS or FAIL for every output against an .npz; returns whether all pass."""
     passed = True
-    with np.load(path) as golden:
+    golden = np.load(path)
+    if isinstance(golden, np.ndarray):
+        raise ValueError(f"{path} holds an array without a name; --golden takes .npz")
+    with golden:
         for name, array in outputs.items():
             if name not in golden or golden[name].shape != array.shape:
                 verdict = "FAIL: the file has no array of this name and shape"
@@ -936,6 +995,7 @@ def arguments(argv):
 def main(argv=None):
     """Runs the program, or builds it only."""
     options = arguments(argv)
+    check_files(options)
     try:
         if options.dry_run or options.write_command:
             command = build()
@@ -948,7 +1008,12 @@ def main(argv=None):
                 f"command buffer: {len(command.data)} bytes ({sizes}), sha256 {digest}"
             )
             return 0
-        outputs = run(read_inputs(options.input), options.fill, options.device)
+        inputs = read_inputs(options.input)
+        if options.fill is not None:
+            for tensor in TENSORS:
+                if tensor.role == "output":
+                    fitting(np.array(options.fill), np.dtype(tensor.dtype), "--fill")
+        outputs = run(inputs, options.fill, options.device)
         written = report(outputs, options.fill)
         if options.save:
             with open(options.save, "wb") as file:
@@ -958,7 +1023,12 @@ def main(argv=None):
     except TimeoutError:
         return stop("the engine did not finish: SUBMIT timed out")
     except BAD_FILE as error:
-        return stop(str(error))
+        lines = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.name.startswith("task_")
+        ]
+        return stop("".join(f"line {line}: " for line in lines[-1:]) + str(error))
 
 
 if __name__ == "__main__":
