@@ -169,6 +169,14 @@ def test_coefficients_are_told_by_channel():
     assert shorter.coefficients[0].b == "256 bytes"
 
 
+def test_coefficients_that_only_the_second_program_fetches():
+    program = loaded("conv")
+    data = bytearray(program.const)
+    data[130] ^= 1
+    report = diff.compare(loaded("mul")._replace(const=memoryview(bytes(data))), program)
+    assert [change.what for change in report.coefficients] == ["const, task 0 engine 1 of conv.hwx"]
+
+
 def test_tensors_are_matched_by_name():
     program = elementwise()
     bigger = program.tensors[0]._replace(shape=(1, 9, 9, 9))

@@ -19,7 +19,7 @@ def compare(a: Program, b: Program) -> tuple[Change, ...]:
             sizes = (len(side[name]) if name in side else None for side in (one, two))
             found.append(Change(name, *(size and f"{size} bytes" for size in sizes)))
         elif one[name] != two[name]:
-            found += _contents(name, one[name], two[name], a)
+            found += _contents(name, one[name], two[name], a, b)
     return tuple(found)
 
 
@@ -29,7 +29,7 @@ def _buffers(program: Program) -> dict[str, memoryview]:
     return {name: data for name, data in buffers.items() if len(data)}
 
 
-def _contents(name: str, one: memoryview, two: memoryview, program: Program) -> Iterator[Change]:
+def _contents(name: str, one: memoryview, two: memoryview, a: Program, b: Program) -> Iterator[Change]:
     import numpy as np
 
     if len(one) != len(two):
@@ -37,11 +37,13 @@ def _contents(name: str, one: memoryview, two: memoryview, program: Program) -> 
     size = min(len(one), len(two))
     different = np.frombuffer(one[:size], np.uint8) != np.frombuffer(two[:size], np.uint8)
     told = np.zeros(size, bool)
-    for what, start, end in _channels(name, program):
-        count = int(np.count_nonzero(different[start:end]))
-        if count:
-            told[start:end] = True
-            yield Change(f"{name}, {what}", f"{end - start} bytes from {start:#x}", f"{count} of them differ")
+    for program, whose in ((a, ""), (b, f" of {b.origin.name}")):
+        for what, start, end in _channels(name, program):
+            count = int(np.count_nonzero(different[start:end]))
+            if count and not (whose and told[start:end].all()):
+                told[start:end] = True
+                place = f"{name}, {what}{whose}"
+                yield Change(place, f"{end - start} bytes from {start:#x}", f"{count} of them differ")
     rest = int(np.count_nonzero(different & ~told))
     if rest:
         first = int(np.flatnonzero(different & ~told)[0])
