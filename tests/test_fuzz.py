@@ -89,7 +89,7 @@ def test_anec_files(cli, command, changes, cut):
 @given(
     command=commands,
     where=st.floats(0, 1, exclude_max=True),
-    junk=st.text("()[]{},=\"'#x019Aa\n -+*", max_size=6),
+    junk=JUNK,
     drop=st.integers(0, 30),
 )
 def test_edited_scripts(cli, command, where, junk, drop):
