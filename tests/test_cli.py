@@ -9,7 +9,7 @@ import pytest
 from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
 
 from hwx2py import cli as command_line
-from hwx2py import formats
+from hwx2py import emit, formats
 from hwx2py.formats import new_hwx
 
 
@@ -90,7 +90,7 @@ def test_info_as_json(cli):
 
 def test_info_as_text(cli):
     out = cli("info", example("chain")).out
-    for words in ("H13 (A14", "BAR 5", "task", "y = table(scratch)", "__TEXT,__text", "coefficients 0x80 bytes"):
+    for words in ("H13 (A14", "BAR 5", "task", "y = table(scratch)", "__TEXT,__text", "coefficients  0x80 bytes"):
         assert words in out
 
 
@@ -134,6 +134,10 @@ BAD = {
     "saved over an input": lambda t: ("emulate", example("mul"), "--input", f"a={t / 'empty'}", "--save", t / "empty"),
     "a cut .anec": lambda t: ("info", t / "cut.anec"),
     "a pass to skip that is none": lambda t: (example("mul"), "--skip", "nope", "-o", t / "s.py"),
+    "arch of a script": lambda t: ("info", t / "mul.py", "--arch", "H16"),
+    "arch of an .anec": lambda t: ("dump", t / "cut.anec", "--arch", "H16"),
+    "a pass left out of nothing": lambda t: (example("mul"), "--skip", "kernel-dma", "-o", t / "s.py"),
+    "no such script": lambda t: ("emulate", t / "nothing.py"),
     "no such folder": lambda t: (example("mul"), "-o", t / "a" / "b" / "c.py"),
     "an input": lambda t: (t / "copy.hwx", "-o", t / "copy.hwx"),
     "unknown architecture": lambda t: (t / "odd.hwx",),
@@ -158,6 +162,7 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(cli, tmp_path, what):
     data = bytearray(example("mul").read_bytes())
     data[8] = 99
     (tmp_path / "odd.hwx").write_bytes(bytes(data))
+    (tmp_path / "mul.py").write_text(emit.emit(loaded("mul")).text)
     (tmp_path / "cut.anec").write_bytes((0x4280).to_bytes(8, "little") + bytes(0x4000))
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     done = cli(*BAD[what](tmp_path))
@@ -176,8 +181,20 @@ def test_errors_name_file_place_and_next_step(cli, tmp_path):
     assert err.rstrip().endswith("`hwx2py archs` lists what works")
 
 
+def test_another_architecture_is_said_wherever_it_is_used(cli, tmp_path):
+    note = "read as H17; the header says cpusubtype 7"
+    path, picture, script = example("add16"), tmp_path / "p.svg", tmp_path / "s.py"
+    assert f"note: {note}" in cli("dump", path, "--arch", "H17").out
+    assert json.loads(cli("dump", path, "--arch", "H17", "--json").out)["notes"] == [note]
+    assert note in cli("info", path, "--arch", "H17").out
+    assert f"note: {note}" in cli("graph", path, "--arch", "H17", "-o", picture).err
+    cli("convert", path, "--arch", "H17", "-o", script)
+    assert note in cli("info", script).out
+
+
 def test_cut_anec_is_told_as_one(cli, tmp_path):
     cli("anec", example("mul"), "-o", tmp_path / "m.anec")
+    (tmp_path / "mul.py").write_text(emit.emit(loaded("mul")).text)
     (tmp_path / "cut.anec").write_bytes((tmp_path / "m.anec").read_bytes()[:-4])
     assert "no .anec file (its size field does not fit its length)" in cli("info", tmp_path / "cut.anec").err
 

@@ -210,6 +210,16 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     assert data[1]["read"] == [{"name": "scratch", "bytes": 128}, {"name": "const", "bytes": 128}]
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_trace_needs_no_file(cli, place):
+    from conftest import example
+
+    arguments = ["emulate", example("mul")]
+    arguments.insert(1 + place, "--trace")
+    done = cli(*arguments)
+    assert (done.code, "y = a * b" in done.out) == (0, True)
+
+
 def test_runs_leave_no_file_open():
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLE_NAMES, example, loaded, one_line
+from conftest import EXAMPLE_NAMES, H13_EXAMPLES, example, loaded, one_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +98,7 @@ def test_edited_scripts(cli, command, where, junk, drop):
     check(cli, command, (text[:place] + junk + text[place + drop :]).encode(), ".py")
 
 
-@pytest.mark.parametrize("name", ["mul", "conv", "chain"])
+@pytest.mark.parametrize("name", H13_EXAMPLES)
 @fuzz
 @given(changes=flips)
 def test_emulator_runs_refuses_or_finds_faults(cli, name, changes):

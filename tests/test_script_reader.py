@@ -130,7 +130,7 @@ WRONG = {
     "a BAR of the text": ('Tensor("b", "input", 5', 'Tensor("b", "input", 1', "BAR 1 is both const and b"),
     "a kernel that is none": ("KERNELS = []", 'KERNELS = [Kernel("k", [], [])]', "kernel 'k' is no"),
     "no task": ("        task_0(),\n", "", "tasks() gives no task"),
-    "another architecture": ('ARCH = "H13"', 'ARCH = "H14"', "H14 has no header field NextSize"),
+    "another architecture": ('ARCH = "H13"', 'ARCH = "H14"', "H14 has no header field NextPointer"),
     "an address out of reach": ("InDim = Register(0x00000", "InDim = Register(0x4000000", "does not fit a record"),
     "overlap": ("task_0(),", "task_0(), At(0x4, task_0()),", "overlaps what ends"),
 }
@@ -147,6 +147,55 @@ def test_what_does_not_fit_is_an_error(tmp_path, how):
     assert words in str(error.value)
     if how not in ("overlap", "another architecture", "an address out of reach"):
         assert "line " in error.value.where
+
+
+WRONG_TYPES = {
+    "CONST = ": ("5", '[("zeros", "x")]', '[("zeros", -1)]', '[("zeros", 1.5)]', '[("data", "x")]', '[("data", -4)]',
+                 '[("zeros", 1 << 80)]', "[7]"),
+    "TEXT_SIZE = ": ('"x"', "-5", "True"),
+    "CONST_OFFSET = ": ('"x"', "-1", "1.5"),
+    "STRAY = ": ("5", "[(1,)]", '[(1, "zz")]', '[("a", "00")]', '[(-1, "00")]'),
+    "DATA = ": ("5", '"\\x00"'),
+    "KERNELS = ": ("5", '[Kernel("k", [], [])]', '[Kernel("k", 9, [("zeros", 1.5)])]'),
+    "TENSORS = ": ("5", '[Tensor("a", "input", 4, 5, (64, 64, 64, 2), "float16", 64)]',
+                   '[Tensor("a", "input", 4, (1, 1, 1, 1), None, "float16", 64)]',
+                   '[Tensor("a", [], 4, None, None, None, 64)]', '[Tensor("a", "input", -4, None, None, None, 64)]'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given"), [(name, given) for name, some in WRONG_TYPES.items() for given in some])
+def test_tables_of_other_types_are_errors_with_their_line(tmp_path, name, given):
+    text = emit.emit(loaded("mul")).text
+    start = text.index(f"\n{name}") + 1
+    if name == "TENSORS = ":
+        end = text.index("\n]", start) + 2
+    elif name == "DATA = ":
+        end = text.index("\n", start)
+    else:
+        end = text.index("\n", start)
+    path = tmp_path / "edited.py"
+    path.write_text(text[:start] + name + given + text[end:])
+    with pytest.raises(ScriptError) as error:
+        formats.load(str(path))
+    assert error.value.where.startswith("line ")
+
+
+ELSEWHERE = {
+    "At(": ("        task_0(),", '        At("x", task_0()),'),
+    "At( odd": ("        task_0(),", "        At(3, task_0()),"),
+    "slot": ("Common.Cin(Cin=4)", "Common.Cin(Cin=4, slot=1.5)"),
+    "count": ("PixelOffset = Register(0x13850, count=4", 'PixelOffset = Register(0x13850, count="x"'),
+    "kind": ("Cin = Register(0x0000c, Cin=(16, 0))", "Cin = Register(0x0000c, Cin=(16, 0, 5))"),
+    "address": ("Cin = Register(0x0000c,", "Cin = Register(-4,"),
+    "far address": ("Cin = Register(0x0000c,", "Cin = Register(1 << 40,"),
+    "odd address": ("Cin = Register(0x0000c,", "Cin = Register(0x0000d,"),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_other_types_anywhere_are_errors(tmp_path, what):
+    with pytest.raises(ScriptError):
+        edited(tmp_path, "mul", ELSEWHERE[what])
 
 
 @pytest.mark.parametrize("source", ["print('hello')", "ARCH = 'H13'", "x = (", "\0"])

@@ -36,7 +36,7 @@ def test_device_that_is_not_there(mul, script):
     [
         ("--input=q=1", "no input is called 'q'"),
         ("--input=a", "no input is called"),
-        ("--input=a=x", "could not convert"),
+        ("--input=a=x", "no number and no .npy file"),
         ("--input=a=nothing.npy", "No such file"),
     ],
 )

@@ -60,6 +60,13 @@ def test_marks_are_on_the_elements_bytes_only(layout, shape):
     assert not layout.marked(marks, shape)
 
 
+def test_first_unmarked_byte_of_each_element_is_told():
+    layout, shape = Layout(4, 0, 16, 8), Shape(1, 2, 1, 2)
+    marks = np.ones(64, bool)
+    marks[[5, 22, 23]] = False
+    assert layout.unmarked(marks, shape).tolist() == [5, 22]
+
+
 def test_one_marked_byte_of_an_element_counts():
     layout, shape = Layout(0, 0, 64, 16), Shape(1, 2, 2, 3)
     marks = np.zeros(0x100, bool)

@@ -82,15 +82,15 @@ def test_sentinels_are_counted_in_floats_and_told_of_whole_integers():
 )
 def test_golden_takes_what_is_near_enough(tmp_path, capsys, got, want, tolerance, passes):
     np.savez(tmp_path / "g.npz", y=np.full((1, 2), want, np.float16))
-    found = script.compare({"y": np.full((1, 2), got, np.float16)}, tmp_path / "g.npz", tolerance)
+    found = script.compare({"y": np.full((1, 2), got, np.float16)}, script.read_golden(tmp_path / "g.npz"), tolerance)
     assert found is passes
     assert capsys.readouterr().out == ("y: PASS\n" if passes else "y: FAIL: 2 of 2 elements differ\n")
 
 
 def test_golden_of_another_shape_or_name_fails(tmp_path, capsys):
     np.savez(tmp_path / "g.npz", y=np.zeros((2, 2), np.float16))
-    assert not script.compare({"y": np.zeros((1, 4), np.float16)}, tmp_path / "g.npz", 0.0)
-    assert not script.compare({"z": np.zeros((2, 2), np.float16)}, tmp_path / "g.npz", 0.0)
+    assert not script.compare({"y": np.zeros((1, 4), np.float16)}, script.read_golden(tmp_path / "g.npz"), 0.0)
+    assert not script.compare({"z": np.zeros((2, 2), np.float16)}, script.read_golden(tmp_path / "g.npz"), 0.0)
     assert capsys.readouterr().out.count("no array of this name and shape") == 2
 
 
@@ -144,10 +144,17 @@ def test_nothing_that_is_read_is_written_over(tmp_path, capsys, option):
         assert "would be written over, but it is read" in capsys.readouterr().err
 
 
-def test_golden_needs_names(tmp_path):
+def test_golden_must_be_there_and_have_names(tmp_path, capsys):
     np.save(tmp_path / "x.npy", np.zeros(3))
-    with pytest.raises(ValueError, match=r"--golden takes \.npz"):
-        script.compare({}, str(tmp_path / "x.npy"), 0.0)
+    (tmp_path / "odd.npz").write_text("golden")
+    for name, words in (
+        ("x.npy", "holds an array without a name; give an .npz"),
+        ("odd.npz", "no .npz file"),
+        ("none.npz", "No such file or directory"),
+    ):
+        with pytest.raises(SystemExit):
+            script.main([f"--golden={tmp_path / name}"])
+        assert capsys.readouterr().err.endswith(f": --golden {tmp_path / name}: {words}\n")
 
 
 def test_errors_of_a_task_name_its_line(monkeypatch, capsys):

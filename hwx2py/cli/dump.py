@@ -22,16 +22,16 @@ def command(path: str, task: int | None, as_json: bool, arch: str | None) -> Non
     program = load_program(path, arch)
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
-    entries = dump.tasks(program, task)
-    for line in _json(program.arch.name, entries) if as_json else map(legible, _text(entries)):
+    entries, notes = dump.tasks(program, task), program.origin.notes
+    for line in _json(program.arch.name, notes, entries) if as_json else map(legible, _text(notes, entries)):
         click.echo(line)
 
 
-def _json(arch: str, entries: Iterator[dict]) -> Iterator[str]:
+def _json(arch: str, notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
     """One object, a task a line."""
     import json
 
-    yield f'{{"arch": {json.dumps(arch)}, "tasks": ['
+    yield f'{{"arch": {json.dumps(arch)}, "notes": {json.dumps(notes)}, "tasks": ['
     previous = None
     for entry in entries:
         if previous:
@@ -42,7 +42,8 @@ def _json(arch: str, entries: Iterator[dict]) -> Iterator[str]:
     yield "]}"
 
 
-def _text(entries: Iterator[dict]) -> Iterator[str]:
+def _text(notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
+    yield from (f"note: {note}" for note in notes)
     for entry in entries:
         yield f"task {entry['index']} at {entry['offset']:#x}, {entry['size_bytes']} bytes: {entry['does']}"
         for word, row in enumerate(entry["header"]):

@@ -3,12 +3,20 @@
 import click
 
 from ..names import legible
-from .files import check_output, load_program, write_output
+from .files import check_input, check_output, load_program, write_output
 
 FAULTY = 3
 
 
-@click.command(epilog="Example: hwx2py emulate mul.py --input image=3 --input image2=2")
+class _Emulate(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A file may follow --trace, or not; it is told from the program by its suffix."""
+        follower = [*args[1:], ""]
+        bare = [arg == "--trace" and not after.endswith(".json") for arg, after in zip(args, follower)]
+        return super().parse_args(ctx, ["--trace=-" if alone else arg for arg, alone in zip(args, bare)])
+
+
+@click.command(cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=3 --input image2=2")
 @click.argument("path", metavar="SCRIPT.py|INPUT")
 @click.option(
     "--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input (default: 3, 2, 1, 1 ..)."
@@ -17,9 +25,7 @@ FAULTY = 3
 @click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
 @click.option("--golden", metavar="FILE.npz", help="Compare the outputs: PASS or FAIL.")
 @click.option("--atol", metavar="X", type=float, help="Largest difference for --golden.")
-@click.option(
-    "--trace", metavar="FILE.json", is_flag=False, flag_value="-", help="A line for each task; to a file as JSON."
-)
+@click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
 def command(path: str, trace: str | None, **options: object) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 
@@ -27,9 +33,10 @@ def command(path: str, trace: str | None, **options: object) -> int:
     follow the results, and the exit code is 3.
     """
     from .. import emulate
-    from ..errors import HwxError, UnsupportedError, UsageError
+    from ..errors import HwxError, UsageError
     from ..formats import SCRIPT_SUFFIX
 
+    check_input(path)
     arguments = _arguments(**options)
     read = [path, str(options["golden"] or ""), *(option.partition("=")[2] for option in options["inputs"])]
     for target in (options["save"], trace):
@@ -40,8 +47,7 @@ def command(path: str, trace: str | None, **options: object) -> int:
             from ..formats import map_file, script
 
             outline = script.outline(bytes(map_file(path)))
-            if not outline.arch.runs:
-                raise UnsupportedError(f"the virtual ANE runs H13, not {outline.arch.name}")
+            emulate.check_runs(outline.arch)
             result = emulate.run_script(path, emulate.rows(outline.tensors, outline.kernels), arguments)
         else:
             result = emulate.run_program(load_program(path), arguments)

@@ -11,10 +11,8 @@ if TYPE_CHECKING:
     from ..program.model import Program
 
 
-def load_program(path: str, arch: str | None = None) -> "Program":
-    """The program in a file; a name that is no file but nearly a command gets a hint."""
-    from .. import formats
-    from ..registers import by_name
+def check_input(path: str) -> None:
+    """Refuses a name that is no file; one that is nearly a command gets a hint."""
     from . import COMMANDS
 
     if not os.path.exists(path):
@@ -22,6 +20,14 @@ def load_program(path: str, arch: str | None = None) -> "Program":
 
         near = difflib.get_close_matches(path, COMMANDS, 1)
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
+
+
+def load_program(path: str, arch: str | None = None) -> "Program":
+    """The program in a file."""
+    from .. import formats
+    from ..registers import by_name
+
+    check_input(path)
     return formats.load(path, by_name(arch) if arch else None)
 
 

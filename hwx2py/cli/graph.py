@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import arch_option
+from .options import arch_option, show
 
 SUFFIXES = (".svg", ".dot")
 
@@ -31,3 +31,4 @@ def command(path: str, output: str, arch: str | None) -> None:
     picture = draw.graph(program)
     text = draw.svg(picture) if suffix == ".svg" else draw.dot(picture)
     write_output(output, [text.encode()], [path])
+    show([f"note: {note}" for note in program.origin.notes])

@@ -49,8 +49,10 @@ def _text(found: dict) -> list[str]:
     for section in found["sections"]:
         place = f"at {section['file_offset']:#x} of the file" if section["file_offset"] else "no bytes in the file"
         lines.append(f"  {section['name']:<24} {section['address']:#011x}  {section['size_bytes']:#9x} bytes, {place}")
-    coefficients = f"coefficients {found['const_bytes']:#x} bytes at {found['const_offset']:#x} behind it (BAR 1)"
-    lines.append(f"text          {found['text_bytes']:#x} bytes, {coefficients}")
+    lines.append(f"text          {found['text_bytes']:#x} bytes")
+    if found["const_bytes"]:
+        place = f"{found['const_offset']:#x} behind the start of the text"
+        lines.append(f"coefficients  {found['const_bytes']:#x} bytes, {place}")
     lines += [f"kernels       {k['name']}: BAR {k['bar']}, {k['size_bytes']:#x} bytes" for k in found["kernels"]]
     lines += ["tensors", *_table([_tensor(tensor) for tensor in found["tensors"]])]
     lines.append("tasks")

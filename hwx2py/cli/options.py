@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UsageError
 from ..names import legible
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def apply_passes(
         return program, []
     from .. import passes
 
+    if not (clean or only):
+        passes.chosen(clean, only, skip)
+        raise UsageError("--skip leaves a pass out of --clean", hint="add --clean")
     program, outcomes = passes.run(program, passes.chosen(clean, only, skip))
     return program, passes.report(outcomes, program)
 

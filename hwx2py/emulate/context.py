@@ -151,7 +151,7 @@ class Context:
     def _check_written(self, bar: Bar, placed: Layout, shape: Shape, register: str) -> None:
         if self.memory.is_host_written(bar.buffer, *placed.span(shape)):
             return
-        first = self.memory.unwritten(bar.buffer, placed.offsets(shape))
+        first = self.memory.unwritten(bar.buffer, placed.byte_offsets(shape))
         if first is not None:
             self.faults.add("unwritten", "read, but nobody wrote it", register, bar.name, first - bar.start)
 
@@ -175,9 +175,8 @@ class Context:
         """Elements out of L2, as bits."""
         self._check_l2(layout, shape, register)
         if not layout.marked(self.l2.written, shape):
-            offsets = layout.offsets(shape)
-            first = int(offsets[~self.l2.written[offsets]].min(initial=offsets.max()))
-            self.faults.add("unwritten", "read, but no task put it there", register, "L2", first)
+            first = layout.unmarked(self.l2.written, shape).min()
+            self.faults.add("unwritten", "read, but no task put it there", register, "L2", int(first))
         self._count("read", "L2", shape, layout)
         return layout.read(self.l2.data, shape)
 

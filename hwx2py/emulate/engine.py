@@ -176,9 +176,8 @@ class Engine:
             if bar.buffer.written is None:
                 self.faults.add("output-not-written", "no task wrote it", tensor=bar.name)
             elif not layout.marked(bar.buffer.written, shape):
-                offsets = layout.offsets(shape)
-                missing = offsets[~bar.buffer.written[offsets]]
-                count = f"{missing.size} of {int(np.prod(shape))} elements were not written"
+                missing = layout.unmarked(bar.buffer.written, shape)
+                count = f"{len(missing)} of {int(np.prod(shape))} elements were not written"
                 self.faults.add("output-partly-written", count, tensor=bar.name, offset=int(missing.min()))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import ScriptError, UnsupportedError
 from ..program.model import Program, Tensor
+from ..registers import Architecture
 from . import child
 from .driver import BO_FREE, BO_FREE_STRUCT, BO_INIT, BO_INIT_STRUCT, SUBMIT, SUBMIT_STRUCT, Driver, TensorRow
 from .engine import Step
@@ -75,12 +76,17 @@ def outputs_of(program: Program) -> dict[str, np.ndarray]:
         return script.run(script.default_inputs(), None, None)
 
 
+def check_runs(arch: Architecture) -> None:
+    """Refuses what the engine does not run."""
+    if not arch.runs:
+        hint = "`hwx2py archs` lists what works"
+        raise UnsupportedError(f"the virtual ANE runs H13, not {arch.name}", hint=hint)
+
+
 @contextlib.contextmanager
 def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
     """A driver, and the template with the program in it."""
-    if not program.arch.runs:
-        hint = "`hwx2py archs` lists what works"
-        raise UnsupportedError(f"the virtual ANE runs H13, not {program.arch.name}", hint=hint)
+    check_runs(program.arch)
     driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
     with contextlib.closing(driver.memory):
         yield driver, _template(program, driver)

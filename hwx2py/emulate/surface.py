@@ -90,6 +90,10 @@ class Layout(NamedTuple):
             + np.arange(shape.width) * self.element * self.interleave
         )
 
+    def byte_offsets(self, shape: Shape) -> np.ndarray:
+        """Offset of every byte of every element, (groups, channels, height, width, bytes)."""
+        return self.offsets(shape)[..., None] + np.arange(self.element)
+
     def marked(self, marks: np.ndarray, shape: Shape) -> bool:
         """Whether every byte of the tensor is marked.
 
@@ -99,11 +103,18 @@ class Layout(NamedTuple):
         """
         return all(bool(view.all()) for view in self._mark_views(marks, shape))
 
+    def unmarked(self, marks: np.ndarray, shape: Shape) -> np.ndarray:
+        """For each element that has a byte which is not marked, the offset of the first such byte."""
+        offsets = self.byte_offsets(shape).reshape(-1, self.element)
+        bare = ~marks[offsets]
+        some = bare.any(axis=1)
+        return offsets[some, bare[some].argmax(axis=1)]
+
     def first_marked(self, marks: np.ndarray, shape: Shape) -> int | None:
         """Offset of the first byte of the tensor that is marked, or None."""
         if not any(view.any() for view in self._mark_views(marks, shape)):
             return None
-        offsets = self.offsets(shape)[..., None] + np.arange(self.element)
+        offsets = self.byte_offsets(shape)
         return int(offsets[marks[offsets]].min())
 
     def mark(self, marks: np.ndarray, shape: Shape) -> None:

@@ -48,14 +48,21 @@ def load(path: str, arch: "Architecture | None" = None) -> "Program":
         if path.endswith(SCRIPT_SUFFIX):
             from . import script
 
+            _only_hwx(arch)
             return script.load(bytes(data), name, path)
         from . import hwx
 
         if not hwx.looks_like(data):
             from . import anec
 
+            _only_hwx(arch)
             if anec.looks_like(data) or path.endswith(ANEC_SUFFIXES):
                 return anec.load(data, name)
         return hwx.load(data, name, arch)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
+
+
+def _only_hwx(arch: "Architecture | None") -> None:
+    if arch:
+        raise UsageError("its architecture is given: --arch reads .hwx files as another one", hint="leave --arch out")

@@ -15,6 +15,7 @@ from ..program.streams import Explicit, Pending
 from ..registers.model import Field, Register
 
 AUTO = object()
+NOUNS = {int: "whole number", str: "text", list: "list", dict: "table"}
 KINDS = {"BYTES": "bytes", "FP16": "fp16", "FP32": "fp32", "BAR": "bar", "LAYOUT": "layout"}
 
 _OPERATORS = {
@@ -59,6 +60,26 @@ def value(node: ast.expr, names: Mapping[str, Any] | None = None) -> Any:
     raise fail(node, f"`{ast.unparse(node)}` is more than a value", "write a number, or a name in quotes")
 
 
+def typed(node: ast.expr, kind: type, what: str, names: Mapping[str, Any] | None = None) -> Any:
+    """A value that must be of a type.
+
+    Raises:
+        ScriptError: it is of another, or no value.
+    """
+    found = value(node, names)
+    if not isinstance(found, kind) or isinstance(found, bool):
+        raise fail(node, f"{what} is no {NOUNS[kind]}: `{ast.unparse(node)}`")
+    return found
+
+
+def unsigned(node: ast.expr, what: str) -> int:
+    """A number of bytes, or an offset, that must not be negative."""
+    found = typed(node, int, what)
+    if found < 0:
+        raise fail(node, f"{what} is negative: `{ast.unparse(node)}`")
+    return found
+
+
 def _computed(node: ast.expr, function, *operands: Any) -> Any:
     if not all(isinstance(operand, (int, float)) for operand in operands):
         raise fail(node, f"`{ast.unparse(node)}` does not compute")
@@ -92,12 +113,16 @@ def registers(tree: ast.Module) -> dict[str, Known]:
 
 
 def _register(name: str, call: ast.Call) -> Known:
-    address = value(call.args[0]) if len(call.args) == 1 else None
-    if not isinstance(address, int) or address % 4:
+    if len(call.args) != 1:
         raise fail(call, f"register {name} has no address")
+    address = unsigned(call.args[0], f"the address of {name}")
+    if address % 4:
+        raise fail(call, f"the address of {name} is no multiple of 4: {address:#x}")
     fields, options = [], {"count": 1, "header": False, "alone": False}
     for keyword in call.keywords:
-        if keyword.arg in options:
+        if keyword.arg == "count":
+            options["count"] = unsigned(keyword.value, "count")
+        elif keyword.arg in options:
             options[keyword.arg] = value(keyword.value)
         else:
             fields.append(_field(keyword))
@@ -116,7 +141,9 @@ def _field(keyword: ast.keyword) -> Field:
     if len(parts) == 3 and isinstance(parts[2], ast.Name) and parts[2].id in KINDS:
         kind = KINDS[parts[2].id]
     elif len(parts) == 3:
-        enum = {number: name for name, number in value(parts[2]).items()}
+        enum = {number: name for name, number in typed(parts[2], dict, f"the kind of field {keyword.arg}").items()}
+        if not all(isinstance(number, int) for number in enum):
+            raise fail(parts[2], f"field {keyword.arg} has names for what are no numbers")
     return Field(keyword.arg, msb, lsb, "", kind=kind, enum=enum)
 
 
@@ -191,9 +218,11 @@ class Reader:
         return word
 
     def _bar(self, node: ast.expr, given: Any) -> int:
-        if isinstance(given, str) and given not in self.bars:
+        if isinstance(given, int) and given >= 0:
+            return given
+        if given not in self.bars:
             raise fail(node, f"no buffer is called {given!r} (buffers: {', '.join(self.bars)})")
-        return self.bars[given] if isinstance(given, str) else given
+        return self.bars[given]
 
     def _encoded(self, node: ast.expr, field: Field, given: Any) -> int:
         try:

@@ -11,9 +11,11 @@ from ..program.build import Draft, lay_out
 from ..program.model import DTYPES, Kernel, Origin, Program, Tensor, natural_const_offset
 from ..program.streams import Explicit, Pending
 from ..registers import Architecture, by_name
-from .expressions import Form, Line, Reader, fail, parse, registers, value
+from .expressions import Form, Line, Reader, fail, parse, registers, typed, unsigned, value
 
 SIDECAR_SUFFIX = ".coeff.bin"
+#: A run of zeros that is longer does not fit the engine's address space.
+MOST_ZEROS = 1 << 32
 
 
 class Outline(NamedTuple):
@@ -59,16 +61,14 @@ def load(source: bytes, name: str, path: str) -> Program:
     bars |= {row[0]: row[1] for row in kernel_rows} | {tensor.name: tensor.bar for tensor in tensors}
     drafts = _drafts(tree, Reader(registers(tree), bars, arch.single_slots))
     data = _data(names, path)
-    const, rest = _expanded(value(_need(names, "CONST")), data, names["CONST"])
+    const, rest = _expanded(typed(_need(names, "CONST"), list, "CONST"), data, names["CONST"])
     kernels = []
     for label, bar, parts in kernel_rows:
         content, rest = _expanded(parts, rest, names["KERNELS"])
         kernels.append(Kernel(label, bar, content))
-    size, offset = (value(_need(names, key)) for key in ("TEXT_SIZE", "CONST_OFFSET"))
-    stray = tuple((start, bytes.fromhex(piece)) for start, piece in value(_need(names, "STRAY")))
-    frame = bytes.fromhex(value(names["FRAME"])) if "FRAME" in names else b""
+    text_bytes, offset = (_place(names, key) for key in ("TEXT_SIZE", "CONST_OFFSET"))
     try:
-        text = lay_out(arch, drafts, frame, size, stray)
+        text = lay_out(arch, drafts, _frame(names), text_bytes, _stray(names))
     except StreamError as error:
         raise ScriptError(error.what, where=error.where) from error
     return Program(
@@ -92,6 +92,35 @@ def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=nodes)):
                 found.update((target.id, node) for target, node in zip(targets, nodes) if isinstance(target, ast.Name))
     return found
+
+
+def _place(names: dict[str, ast.expr], name: str) -> int | None:
+    """A size or offset, or None where it follows from the rest."""
+    node = _need(names, name)
+    return None if value(node) is None else unsigned(node, name)
+
+
+def _hex(node: ast.expr, what: str) -> bytes:
+    try:
+        return bytes.fromhex(typed(node, str, what))
+    except ValueError as error:
+        raise fail(node, f"{what} is no hex text: {error}") from error
+
+
+def _frame(names: dict[str, ast.expr]) -> bytes:
+    return _hex(names["FRAME"], "FRAME") if "FRAME" in names else b""
+
+
+def _stray(names: dict[str, ast.expr]) -> tuple[tuple[int, bytes], ...]:
+    """(offset in the text, bytes) of what lies outside every task."""
+    node = _need(names, "STRAY")
+    rows = node.elts if isinstance(node, ast.List) else [node]
+    found = []
+    for row in rows:
+        if not isinstance(row, ast.Tuple) or len(row.elts) != 2:
+            raise fail(row, "STRAY has a row that is no (offset, bytes in hex)")
+        found.append((unsigned(row.elts[0], "the offset"), _hex(row.elts[1], "what is stray")))
+    return tuple(found)
 
 
 def _need(names: dict[str, ast.expr], name: str) -> ast.expr:
@@ -140,11 +169,18 @@ def _tensor(node: ast.expr, row: list[Any]) -> Tensor:
         and isinstance(bar, int)
         and isinstance(size, int)
         and (dtype is None or dtype in DTYPES.values())
-        and all(part is None or (len(part) == 4 and all(isinstance(n, int) for n in part)) for part in (shape, strides))
+        and size >= 0
+        and bar >= 0
+        and all(part is None or _is_sizes(part) for part in (shape, strides))
+        and (shape is None) == (strides is None) == (dtype is None)
     )
     if not good:
         raise fail(node, f"tensor {name!r} is no (name, role, BAR, shape, strides, dtype, bytes)")
     return Tensor(name, role, bar, shape and tuple(shape), strides and tuple(strides), dtype, size)
+
+
+def _is_sizes(part: Any) -> bool:
+    return isinstance(part, list) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
 
 
 def _drafts(tree: ast.Module, reader: Reader) -> list[Draft]:
@@ -163,7 +199,7 @@ def _drafts(tree: ast.Module, reader: Reader) -> list[Draft]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "At":
             if len(node.args) != 2:
                 raise fail(node, "At takes an offset and a task")
-            at, call = value(node.args[0]), node.args[1]
+            at, call = unsigned(node.args[0], "the task's offset"), node.args[1]
         name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
         if name not in functions:
             raise fail(node, f"`{ast.unparse(node)}` is no call of a task function")
@@ -184,18 +220,17 @@ def _draft(node: ast.expr, lines: list[Line], at: int | None) -> Draft:
 
 def _data(names: dict[str, ast.expr], path: str) -> memoryview:
     node = _need(names, "DATA")
-    text = value(node)
-    if text is None:
+    if value(node) is None:
         from . import map_file
 
         data = map_file(os.path.splitext(path)[0] + SIDECAR_SUFFIX)
     else:
         try:
-            data = memoryview(base64.b85decode(text.replace("\n", "")))
+            data = memoryview(base64.b85decode(typed(node, str, "DATA").replace("\n", "")))
         except ValueError as error:
             raise fail(node, f"DATA is damaged: {error}") from error
-    size, digest = value(_need(names, "DATA_BYTES")), value(_need(names, "DATA_SHA256"))
-    if len(data) != size or hashlib.sha256(data).hexdigest() != digest:
+    count, digest = value(_need(names, "DATA_BYTES")), value(_need(names, "DATA_SHA256"))
+    if len(data) != count or hashlib.sha256(data).hexdigest() != digest:
         raise fail(node, "the coefficients are not those that the script was made with")
     return data
 
@@ -204,21 +239,22 @@ def _expanded(parts: list[Any], data: memoryview, node: ast.expr) -> tuple[memor
     """The content that a list of parts stands for, and what is left of the data."""
     pieces = []
     for part in parts:
-        if not isinstance(part, list) or len(part) != 2 or part[0] not in ("zeros", "data"):
-            raise fail(node, f"{part!r} is no part of coefficients")
-        kind, size = part
-        if kind == "data":
-            if size > len(data):
+        match part:
+            case ["data", int(count)] if count > len(data):
                 raise fail(node, "it takes more data than there is")
-            pieces.append(data[:size])
-            data = data[size:]
-        else:
-            pieces.append(memoryview(bytes(size)))
+            case ["data", int(count)] if count >= 0:
+                pieces.append(data[:count])
+                data = data[count:]
+            case ["zeros", int(count)] if 0 <= count < MOST_ZEROS:
+                pieces.append(memoryview(bytes(count)))
+            case _:
+                raise fail(node, f"{part!r} is no part of coefficients")
     return pieces[0] if len(pieces) == 1 else memoryview(b"".join(pieces)), data
 
 
 def _provenance(tree: ast.Module) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Compiler, flags and notes, as far as the script's header says."""
+    """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
     lines = (ast.get_docstring(tree) or "").splitlines()
     compiler = next((line[len("Compiler: ") : -1] for line in lines if line.startswith("Compiler: ")), "")
-    return "" if compiler.startswith("not named") else compiler, (), ()
+    notes = tuple(line[len("Note: ") : -1] for line in lines if line.startswith("Note: "))
+    return "" if compiler.startswith("not named") else compiler, (), notes

@@ -12,7 +12,8 @@ def report(outcomes: Sequence[Outcome], program: Program) -> list[str]:
     for outcome in outcomes:
         name = outcome.done.name
         if not outcome.applied:
-            lines.append(f"Pass {name}: not for {program.arch.name} (it rests on what is known of H13)")
+            known = ", ".join(outcome.done.architectures)
+            lines.append(f"Pass {name}: not for {program.arch.name} (it rests on what is known of {known})")
             continue
         tasks = {change.task for change in outcome.changes}
         count = len(outcome.changes)

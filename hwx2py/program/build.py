@@ -129,6 +129,8 @@ def lay_out(
         words = array("I", draft.header)
         words.extend(encode_writes(stream, draft.items))
         offset = round_up(end, stream.alignment) if draft.at is None else draft.at
+        if offset % 4:
+            raise StreamError("a task begins on a word", where=f"task {number} at {offset:#x}")
         if offset < end:
             raise StreamError(f"it overlaps what ends at {end:#x}", where=f"task {number} at {offset:#x}")
         end = offset + 4 * len(words)
@@ -140,7 +142,7 @@ def lay_out(
             "NextSize": len(following[1]) - 1 if following else 0,
             "TaskSize": len(words),
         }
-        for name in draft.follows:
+        for name in sorted(draft.follows):
             if name not in fields:
                 raise StreamError(f"{arch.name} has no header field {name}", where=f"task {number}")
             index, field = fields[name]

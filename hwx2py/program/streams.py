@@ -103,11 +103,11 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
                 end += 1
             groups = stream.records(items[start:end])
         for header, count in groups:
-            words.append(header)
             for item in items[start : start + count]:
                 if item.address >= stream.address_end or (item.slot or 0) > 31:
                     raise StreamError(f"register {item.address:#x} (slot {item.slot}) does not fit a record")
-                words.append(item.value)
+            words.append(header)
+            words.extend(item.value for item in items[start : start + count])
             start += count
     return words
 

@@ -600,6 +600,8 @@ def lay_out(task_list):
             item for item in items if isinstance(item, Write) and item.register.header
         ]
         words = [item.word for item in header] + records(items[len(header) :])
+        if offset % 4:
+            raise ValueError(f"task {len(placed)} at {offset:#x} begins on no word")
         if offset < end:
             raise ValueError(
                 f"task {len(placed)} at {offset:#x} overlaps what ends at {end:#x}"
@@ -875,7 +877,7 @@ def read_inputs(options):
                 else np.full(inputs[name].shape, float(value))
             )
         except BAD_FILE as error:
-            stop(f"--input {option}: {error}")
+            stop(f"--input {option}: {reason(error) or 'no number and no .npy file'}")
         if array.shape != inputs[name].shape:
             stop(
                 f"--input {option}: shape {array.shape}, but {name} has {inputs[name].shape}"
@@ -909,30 +911,43 @@ def check_files(options):
             stop(f"{target} would be written over, but it is read")
 
 
-def compare(outputs, path, tolerance):
-    """Prints PASS or FAIL for every output against an .npz; returns whether all pass."""
+def read_golden(path):
+    """The arrays of an .npz, by name."""
+    try:
+        golden = np.load(path)
+        if isinstance(golden, np.ndarray):
+            stop(f"--golden {path}: holds an array without a name; give an .npz")
+        with golden:
+            return dict(golden)
+    except BAD_FILE as error:
+        return stop(f"--golden {path}: {reason(error) or 'no .npz file'}")
+
+
+def reason(error):
+    """Why a file cannot be opened; empty where something is wrong with what is in it."""
+    return (error.strerror or "") if isinstance(error, OSError) else ""
+
+
+def compare(outputs, golden, tolerance):
+    """Prints PASS or FAIL for every output against an array of its name; returns whether all pass."""
     passed = True
-    golden = np.load(path)
-    if isinstance(golden, np.ndarray):
-        raise ValueError(f"{path} holds an array without a name; --golden takes .npz")
-    with golden:
-        for name, array in outputs.items():
-            if name not in golden or golden[name].shape != array.shape:
-                verdict = "FAIL: the file has no array of this name and shape"
-            else:
-                want, got = golden[name].astype("f8"), array.astype("f8")
-                with np.errstate(invalid="ignore"):
-                    near = (
-                        (np.abs(got - want) <= tolerance)
-                        | (got == want)
-                        | (np.isnan(got) & np.isnan(want))
-                    )
-                worst = int(np.count_nonzero(~near))
-                verdict = (
-                    f"FAIL: {worst} of {near.size} elements differ" if worst else "PASS"
+    for name, array in outputs.items():
+        if name not in golden or golden[name].shape != array.shape:
+            verdict = "FAIL: the file has no array of this name and shape"
+        else:
+            want, got = golden[name].astype("f8"), array.astype("f8")
+            with np.errstate(invalid="ignore"):
+                near = (
+                    (np.abs(got - want) <= tolerance)
+                    | (got == want)
+                    | (np.isnan(got) & np.isnan(want))
                 )
-            passed = passed and verdict == "PASS"
-            print(f"{name}: {verdict}")
+            worst = int(np.count_nonzero(~near))
+            verdict = (
+                f"FAIL: {worst} of {near.size} elements differ" if worst else "PASS"
+            )
+        passed = passed and verdict == "PASS"
+        print(f"{name}: {verdict}")
     return passed
 
 
@@ -1018,6 +1033,7 @@ def main(argv=None):
             )
             return 0
         inputs = read_inputs(options.input)
+        golden = read_golden(options.golden) if options.golden else {}
         if options.fill is not None:
             for tensor in TENSORS:
                 if tensor.role == "output":
@@ -1027,7 +1043,7 @@ def main(argv=None):
         if options.save:
             with open(options.save, "wb") as file:
                 np.savez(file, **outputs)
-        passed = not options.golden or compare(outputs, options.golden, options.atol)
+        passed = not options.golden or compare(outputs, golden, options.atol)
         return 0 if written and passed else 1
     except TimeoutError:
         return stop("the engine did not finish: SUBMIT timed out")
