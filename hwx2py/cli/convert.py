@@ -45,13 +45,14 @@ def _convert(path: str, target: str, arch: str | None, options: dict[str, object
         progress.stage(f"writing {target}")
 
         from .. import emit
+        from ..formats import SIDECAR_SUFFIX
 
         script = emit.emit(program, report, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
             show(report)
             return
-        sidecar = os.path.splitext(target)[0] + ".coeff.bin"
+        sidecar = os.path.splitext(target)[0] + SIDECAR_SUFFIX
         if script.sidecar is not None:
             write_output(sidecar, script.sidecar, [path])
         write_output(target, [script.text.encode()], [path])

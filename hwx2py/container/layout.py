@@ -11,7 +11,6 @@ LC_THREAD = 0x04
 LC_REGION_32 = 0x06
 LC_IDENT = 0x08
 LC_SEGMENT_64 = 0x19
-LC_NOTE = 0x31
 LC_REGION_64 = 0x40
 
 #: Kinds of thread command: a program (H13), a tensor's binding, a program (H14 and later).
@@ -101,7 +100,7 @@ REGION_32 = struct.Struct("<3I")
 REGION_64 = struct.Struct("<2IQ")
 
 # Thread commands, offsets from the command's start.
-THREAD_KIND, THREAD_WORDS, THREAD_STATE = 0x08, 0x0C, 0x10
+THREAD_KIND, THREAD_STATE = 0x08, 0x10
 
 
 class ProgramLayout(NamedTuple):

@@ -10,19 +10,16 @@ from typing import NamedTuple
 
 from ..units import round_up
 from .context import Bar
-from .engine import Engine, Hang, Job
-from .faults import Faults
+from .engine import Engine, Job
+from .faults import Faults, Hang
 from .memory import Buffer, Memory
 from .surface import Layout, Shape
 
-BO_INIT, BO_FREE, SUBMIT, VERSION = 0xC0186441, 0xC0086442, 0xC0986443, 0xC0406400
-NAME = b"ane"
+BO_INIT, BO_FREE, SUBMIT = 0xC0186441, 0xC0086442, 0xC0986443
 
 BO_INIT_STRUCT = struct.Struct("<2I2Q")
 BO_FREE_STRUCT = struct.Struct("<2I")
 SUBMIT_STRUCT = struct.Struct("<Q2I32I2I")
-
-HANDLES = 32
 
 
 class TensorRow(NamedTuple):

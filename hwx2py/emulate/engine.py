@@ -14,7 +14,7 @@ from ..program.task import Task, words_of
 from ..registers import by_name
 from . import neural, planar, support, transfer
 from .context import L2, Bar, Context, Move
-from .faults import Faults, Hang, NotImplementedTask
+from .faults import Faults, NotImplementedTask
 from .memory import Memory
 from .surface import Layout, Shape
 
@@ -179,6 +179,3 @@ class Engine:
                 missing = layout.unmarked(bar.buffer.written, shape)
                 count = f"{len(missing)} of {int(np.prod(shape))} elements were not written"
                 self.faults.add("output-partly-written", count, tensor=bar.name, offset=int(missing.min()))
-
-
-__all__ = ["BOOTSTRAP_NID", "Engine", "Hang", "Job", "Step"]

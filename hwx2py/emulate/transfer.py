@@ -13,12 +13,12 @@ from .context import Bar, Context
 from .surface import Layout, Shape
 
 #: L2.SourceCfg.SourceType.
-FROM_L2, DMA_KEEP, DMA, L2_CHAIN = 0, 1, 2, 3
+FROM_L2, DMA_KEEP, L2_CHAIN = 0, 1, 3
 #: L2.ResultCfg.ResultType.
 STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
 #: Common.ChCfg formats.
-INT8, UINT8, FLOAT16 = 0, 1, 2
-ELEMENT_BYTES = {INT8: 1, UINT8: 1, FLOAT16: 2}
+UINT8, INT8, FLOAT16 = 0, 1, 2
+ELEMENT_BYTES = {UINT8: 1, INT8: 1, FLOAT16: 2}
 
 
 #: What the format registers say of elements of so many bytes, in every program: of memory, and of memory to L2.

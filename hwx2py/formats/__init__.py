@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..registers import Architecture
 
 SCRIPT_SUFFIX = ".py"
+SIDECAR_SUFFIX = ".coeff.bin"
 ANEC_SUFFIXES = (".anec", ".ane")
 
 

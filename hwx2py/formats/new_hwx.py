@@ -12,6 +12,7 @@ from ..container.layout import BindingFields, MachHeader, SectionFields, Segment
 from ..errors import UnsupportedError
 from ..program.model import DTYPES, Program, Tensor
 from ..units import round_up
+from .hwx import OUTPUT_SUFFIX
 from .rewrite import event_bits
 
 BASE = 0x30000000
@@ -179,7 +180,7 @@ def _program(program: Program, addresses: dict[int, int]) -> bytes:
 
 
 def _binding(tensor: Tensor) -> bytes:
-    symbol = tensor.name + ("@output" if tensor.role == "output" else "")
+    symbol = tensor.name + (OUTPUT_SUFFIX if tensor.role == "output" else "")
     names = [NETWORK + b"\0", symbol.encode() + b"\0", tensor.name.encode() + b"\0"]
     places = [BINDING_BYTES + sum(map(len, names[:n])) for n in range(3)]
     direction = layout.DIRECTION_OUTPUT if tensor.role == "output" else layout.DIRECTION_INPUT

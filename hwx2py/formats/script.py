@@ -13,7 +13,6 @@ from ..program.streams import Explicit, Pending
 from ..registers import Architecture, by_name
 from .expressions import Form, Line, Reader, fail, parse, registers, typed, unsigned, value
 
-SIDECAR_SUFFIX = ".coeff.bin"
 #: A run of zeros that is longer does not fit the engine's address space.
 MOST_ZEROS = 1 << 32
 
@@ -221,7 +220,7 @@ def _draft(node: ast.expr, lines: list[Line], at: int | None) -> Draft:
 def _data(names: dict[str, ast.expr], path: str) -> memoryview:
     node = _need(names, "DATA")
     if value(node) is None:
-        from . import map_file
+        from . import SIDECAR_SUFFIX, map_file
 
         data = map_file(os.path.splitext(path)[0] + SIDECAR_SUFFIX)
     else:
