@@ -239,6 +239,12 @@ def test_more_engines_than_there_are(edited):
     assert "Header.ENE = 6 is not implemented: the engine has 16" in done.err
 
 
+def test_bits_that_are_known_to_change_nothing(edited):
+    """Seen in a real program (atan2), and without a name in any source."""
+    done = edited("mul", ("TileDMADst.DMAConfig(", "TileDMADst.DMAConfig(0x440000, "))
+    assert (done.code, "output[0] = 6.0" in done.out) == (0, True)
+
+
 def test_write_to_an_address_that_no_register_has(edited):
     done = edited("mul", ("class Common:", "class Odd:\n    Reg = Register(0x30000)\n\n\nclass Common:"),
                   ("        Common.InDim(", "        Odd.Reg(7),\n        Common.InDim("))  # fmt: skip

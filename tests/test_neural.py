@@ -319,6 +319,8 @@ REFUSED = {
     "Common.ActiveNE": {"Common_Cfg": {"ActiveNE": 1}},
     "Common.TaskType": {"Common_Cfg": {"TaskType": "ElementwiseOneSource"}},
     "Header.KBE1": {"W9": 0x21 | 0x821},
+    "KernelDMASrc.BiasDMAConfig.En": {"KernelDMASrc_BiasDMAConfig": {"En": 1}},
+    "KernelDMASrc.NonLinearLutDMAConfig.En": {"KernelDMASrc_NonLinearLutDMAConfig": {"En": 1}},
     "KernelDMASrc.PostScaleDMAConfig.En": {"KernelDMASrc_PostScaleDMAConfig": {"En": 1}},
     "KernelDMASrc.PaletteLutDMAConfig.En": {"KernelDMASrc_PaletteLutDMAConfig": {"En": 1}},
     "KernelDMASrc.CoeffDMAConfig": {"KernelDMASrc_CoeffDMAConfig[1]": 1 << 31},

@@ -198,8 +198,6 @@ REFUSED = {
     "TileDMASrc.PixelOffset.Offset[3]": {"TileDMASrc_PixelOffset[3]": {"Offset": 7}},
     "TileDMASrc.Unk13834": {"TileDMASrc_Unk13834": {"word": 5}},
     "TileDMASrc.Unk13840": {"TileDMASrc_Unk13840": {"word": 0x101}},
-    "KernelDMASrc.BiasDMAConfig.En": {"KernelDMASrc_BiasDMAConfig": {"En": 1}},
-    "KernelDMASrc.NonLinearLutDMAConfig.En": {"KernelDMASrc_NonLinearLutDMAConfig": {"En": 1}},
     "Common.OutDim": {"Common_OutDim": {"Wout": 32767, "Hout": 32767}},
     "PE.PoolMode": {"PE_Cfg": {"PoolMode": 1, "SecSrc": "+Source2"}},
     "PE.PoolMode without a reduction": {"PE_Cfg": {"PoolMode": "Max", "SecSrc": "+Source2"}},

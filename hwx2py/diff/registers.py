@@ -125,7 +125,10 @@ def compare_across(a: Side, b: Side) -> tuple[WordChange, ...]:
             continue
         address, row = a.arch.field(name)
         values = a.registers.label(name), b.registers.label(name)
-        if None not in values and values[0] != values[1]:
+        # Where only one side has names for its values, the numbers are what can be compared.
+        named = all(isinstance(label, str) for label in values)
+        alike = not named and a.registers.number(name) == b.registers.number(name)
+        if None not in values and values[0] != values[1] and not alike:
             noise = MASKS if row.noise else ""
             found.setdefault(a.arch.locate(address).name, []).append(FieldChange(row.name, *values, noise))
     return tuple(

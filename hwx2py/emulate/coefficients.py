@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..units import round_up
-from . import lut, numbers
+from . import lut, numbers, support
 from .context import Bar, Context
 
 HALF = 2
@@ -46,6 +46,7 @@ def _bar(context: Context) -> Bar:
     if not context.get("KernelDMASrc.MasterEnable"):
         register = "KernelDMASrc.MasterConfig"
         raise context.faults.hang("dma-disabled", "coefficients are used, but their fetch is off", register)
+    support.check(context, support.CHANNELS)
     bar = context.bar(header("KBase0"), bool(header("KBE0")), "Header.KBase0", "the coefficients")
     return bar if bar.role == "scratch" else bar._replace(role="coefficients")
 

@@ -76,13 +76,16 @@ class Context:
         return number
 
     def values(self, name: str) -> list[int]:
-        """A field as numbers, of every register of the array where `Block.Register.Field` names one."""
+        """A field as numbers, of every register of the array where `Block.Register.Field` names one.
+
+        What nobody wrote counts as 0 here: this is for looking whether a register asks for anything odd.
+        """
         register, _, field = name.rpartition(".")
         row = self.registers.arch.register(register)
         if row is None or row.count == 1:
-            return [self.get(name)]
+            return [self.registers.get(name)]
         (field,) = (known for known in row.fields if known.name == field)
-        return [field.number(self.word(register, index)) for index in range(row.count)]
+        return [field.number(self.registers.word(register, index) or 0) for index in range(row.count)]
 
     def word(self, name: str, index: int = 0) -> int:
         """The word of `Block.Register`, likewise."""

@@ -37,10 +37,6 @@ ALWAYS = (
     Row("Common.ContextSwitchIn", (0,), "context switches are not modelled"),
     Row("Common.ContextSwitchOut", (0,), "context switches are not modelled"),
     Row("TileDMASrc.PixelOffset.Offset", (0,), "an offset of the first pixel was never seen"),
-    *(
-        Row(f"KernelDMASrc.{channel}DMAConfig.En", (0,), "its channel was never seen at work")
-        for channel in ("Bias", "PostScale", "PaletteLut", "NonLinearLut")
-    ),
     Row("Header.TDSkip", (0,), "skipping a task was never seen"),
     *(Row(f"Header.{bank}", (0,), "further coefficient BARs were never seen") for bank in ("KBE1", "KBE2", "KBE3")),
     Row("Header.TQDis", (0,), "a disabled task queue was never seen"),
@@ -73,6 +69,12 @@ NEURAL = (
     Row("Common.Oy", (1,), "1 in every program; its meaning is open"),
 )
 
+#: For a task that fetches coefficients or tables.
+CHANNELS = tuple(
+    Row(f"KernelDMASrc.{channel}DMAConfig.En", (0,), "its channel was never seen at work")
+    for channel in ("Bias", "PostScale", "PaletteLut", "NonLinearLut")
+)
+
 #: For a task that multiplies with coefficients.
 KERNEL = (
     Row("NE.KernelFmt", (2,), "only float16 weights are understood"),
@@ -86,7 +88,7 @@ KERNEL = (
 )
 
 #: Bits without a name that may be set: register -> those bits. Where a task uses a block, any other is refused.
-UNNAMED = {"Common.Cfg": 0x3, "TileDMASrc.Unk13840": 0x100}
+UNNAMED = {"Common.Cfg": 0x3, "TileDMASrc.Unk13840": 0x100, "TileDMADst.DMAConfig": 0x440000}
 #: Blocks that every task uses, and those that the planar and the neural engines use besides.
 BLOCKS, BLOCKS_PLANAR, BLOCKS_NEURAL = (
     ("Header", "Common", "L2", "TileDMASrc", "TileDMADst"),

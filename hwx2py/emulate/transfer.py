@@ -138,8 +138,12 @@ def _memory_layout(context: Context, base: str, prefix: str, form: str, element:
 
 def _check_l2_format(context: Context, register: str, layout: Layout) -> None:
     """What L2 is told of elements in memory must be what the DMA is told."""
-    for name, number in (("DMAFmt", L2_FORMAT[layout.element]), ("DMAInterleave", layout.interleave)):
-        if context.get(f"{register}.{name}") != number:
+    form, interleave = context.get(f"{register}.DMAFmt"), context.get(f"{register}.DMAInterleave") or 1
+    for name, agrees in (
+        ("DMAFmt", form == L2_FORMAT[layout.element]),
+        ("DMAInterleave", interleave == layout.interleave),
+    ):
+        if not agrees:
             raise context.refuse(f"{register}.{name}", "it does not go with the format in memory")
 
 
