@@ -78,6 +78,7 @@ def test_info_as_json(cli):
         "name": "a",
         "role": "input",
         "bar": 5,
+        "further_bars": [],
         "shape": [1, 2, 1, 32],
         "strides_bytes": [128, 64, 64, 2],
         "dtype": "float16",

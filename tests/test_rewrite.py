@@ -125,6 +125,45 @@ def test_text_before_other_segments_pushes_them(tmp_path):
     assert min(regions.values()) >= low + new.const_offset + len(old.const)
 
 
+@pytest.fixture
+def shared_buffer():
+    """y = a * a, where the second a is selected by a BAR of its own."""
+    program = loaded("mul")
+    task = program.tasks[0]
+    squared = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 9) << 6})])
+    return hwx.load(memoryview(joined(new_hwx.write(squared._replace(aliases=((9, "a"),)), "test"))), "square.hwx")
+
+
+def test_further_bars_of_a_tensor_are_kept_everywhere(shared_buffer, cli, tmp_path):
+    path, script, clean, ane = (tmp_path / name for name in ("square.hwx", "s.py", "c.hwx", "s.anec"))
+    path.write_bytes(shared_buffer.origin.data)
+    assert shared_buffer.aliases == ((9, "a"),)
+    assert "BAR 4, 9" in cli("info", path).out
+    cli("convert", path, "-o", script)
+    assert 'RBase0="a", RBE0=1, RBase1=9, RBE1=1' in script.read_text()
+    assert formats.load(str(script)).aliases == ((9, "a"),)
+    cli("clean", path, "-o", clean)
+    cli("anec", path, "-o", ane)
+    for made in (path, script, clean):
+        assert "output[0] = 9.0" in cli("emulate", made).out
+    assert "output[0] = 9.0" in cli("emulate", ane, "--input", "bar5=3").out
+    assert cli("assemble", script, "--onto", path, "-o", tmp_path / "again.hwx").code == 0
+    assert (tmp_path / "again.hwx").read_bytes() == path.read_bytes()
+    text = script.read_text().replace('ALIASES = {9: "a"}', "ALIASES = {}")
+    script.write_text(text)
+    assert "unbound-bar" in cli("emulate", script).err
+    assert "ALIASES" in cli("assemble", script, "--onto", path, "-o", tmp_path / "again.hwx").err
+
+
+def test_bars_of_nothing_known_are_noted(cli, tmp_path):
+    data = bytearray(example("mul").read_bytes())
+    command = next(read(bytes(data)).values(image.ProgramCommand))
+    start = bytes(data).index(bytes(command.raw)) + layout.THREAD_STATE
+    data[start + 8 * 20 : start + 8 * 21] = (command.bars()[4] + 0x40).to_bytes(8, "little")
+    (tmp_path / "odd.hwx").write_bytes(data)
+    assert f"BAR 20 at {command.bars()[4] + 0x40:#x} is no tensor" in cli("info", tmp_path / "odd.hwx").out
+
+
 def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):
     text = emit.emit(loaded("chain")).text
     for old, new, words in (

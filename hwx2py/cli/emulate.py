@@ -48,7 +48,9 @@ def command(path: str, trace: str | None, **options: object) -> int:
 
             outline = script.outline(bytes(map_file(path)))
             emulate.check_runs(outline.arch)
-            result = emulate.run_script(path, emulate.rows(outline.tensors, outline.kernels), arguments)
+            result = emulate.run_script(
+                path, emulate.rows(outline.tensors, outline.kernels, outline.aliases), arguments
+            )
         else:
             result = emulate.run_program(load_program(path), arguments)
     except HwxError as error:

@@ -68,7 +68,7 @@ def _tensor(tensor: dict) -> list[str]:
     return [
         tensor["name"],
         tensor["role"],
-        f"BAR {tensor['bar']}",
+        "BAR " + ", ".join(map(str, [tensor["bar"], *tensor["further_bars"]])),
         shape,
         f"strides {strides}",
         tensor["dtype"] or "-",

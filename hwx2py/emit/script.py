@@ -3,7 +3,7 @@
 import base64
 import gc
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import libcst as cst
@@ -61,7 +61,8 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
         **_layout(program),
         "Header": block_classes(program.arch, writer.unnamed_registers()),
         "Common": [],
-        "FIXED_BARS": [assign("FIXED_BARS", _fixed_bars(program))],
+        "FIXED_BARS": [assign("FIXED_BARS", _bars((name, bar) for bar, name in program.arch.fixed_bars.items()))],
+        "ALIASES": [assign("ALIASES", _bars(program.aliases))],
         "SINGLE_SLOTS": [assign("SINGLE_SLOTS", sequence(program.arch.single_slots, cst.List))],
     }
     module = template.module(program.arch.stream, program.arch.runs)
@@ -125,9 +126,8 @@ def _optional(values: Sequence[int] | None) -> cst.BaseExpression:
     return literal(None) if values is None else sequence(values)
 
 
-def _fixed_bars(program: Program) -> cst.Dict:
-    bars = sorted(program.arch.fixed_bars.items())
-    return cst.Dict([cst.DictElement(literal(name), literal(number)) for number, name in bars])
+def _bars(pairs: Iterable[tuple[int | str, int | str]]) -> cst.Dict:
+    return cst.Dict([cst.DictElement(literal(key), literal(value)) for key, value in pairs])
 
 
 def _parts(parts: Sequence[Part]) -> cst.List:

@@ -28,7 +28,9 @@ class TaskWriter:
 
     def __init__(self, program: Program):
         self.program = program
-        self.names = program.buffer_names()
+        # A name stands for a tensor's own BAR; further ones are written as numbers.
+        further = dict(program.aliases)
+        self.names = {bar: name for bar, name in program.buffer_names().items() if bar not in further}
         self.places = places(program)
         self.forms = group(program, self.places)
         self.sentences = [operation(registers, self.names).sentence for registers in walk(program.arch, program.tasks)]

@@ -41,7 +41,9 @@ class _Stopped(Exception):
     """The template's `stop`, without printing."""
 
 
-def rows(tensors: Sequence[Tensor], kernels: Mapping[int, str]) -> dict[int, TensorRow]:
+def rows(
+    tensors: Sequence[Tensor], kernels: Mapping[int, str], aliases: Sequence[tuple[int, str]] = ()
+) -> dict[int, TensorRow]:
     """What a driver should know of the buffers behind the BARs."""
     found = {bar: TensorRow(name, "coefficients") for bar, name in kernels.items()}
     for tensor in tensors:
@@ -51,6 +53,7 @@ def rows(tensors: Sequence[Tensor], kernels: Mapping[int, str]) -> dict[int, Ten
             if tensor.strides[3] == size:
                 layout, shape = Layout(0, *tensor.strides[:3], element=size), Shape(*tensor.shape)
         found[tensor.bar] = TensorRow(tensor.name, tensor.role, layout, shape)
+        found.update((bar, found[tensor.bar]) for bar, name in aliases if name == tensor.name)
     return found
 
 
@@ -87,7 +90,7 @@ def check_runs(arch: Architecture) -> None:
 def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
     """A driver, and the template with the program in it."""
     check_runs(program.arch)
-    driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}))
+    driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases))
     with contextlib.closing(driver.memory):
         yield driver, _template(program, driver)
 
@@ -111,6 +114,7 @@ def _template(program: Program, driver: Driver) -> ModuleType:
     script.TENSORS = [
         script.Tensor(t.name, t.role, t.bar, t.shape, t.strides, t.dtype, t.size_bytes) for t in program.tensors
     ]
+    script.ALIASES = dict(program.aliases)
     script.KERNELS = [script.Kernel(kernel.name, kernel.bar, []) for kernel in program.kernels]
     script.build = lambda: command
     script.find_device = lambda: child.NODE

@@ -45,15 +45,18 @@ def from_image(image: Image, arch: Architecture, name: str, data: memoryview, no
     _check_bars(command, bars, text, const)
     kernels = tuple(_kernels(image, bars))
     ident = next(image.values(Ident), Ident(""))
+    tensors = _tensors(image, arch, bars)
+    aliases, unknown = _further_bars(arch, bars, tensors, kernels)
     return Program(
         arch=arch,
         text=STREAMS[arch.stream].decode(text.data, arch, command.first_task_words, command.task_count),
-        tensors=(*_tensors(image, arch, bars), *_scratch(image, command, bars)),
+        tensors=(*tensors, *_scratch(image, command, bars)),
         const=const.data if const else data[:0],
         const_offset=_const_offset(text, const, len(data)),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
-        origin=Origin(name, "hwx", data, ident.compiler, ident.flags, notes, image),
+        origin=Origin(name, "hwx", data, ident.compiler, ident.flags, (*notes, *unknown), image),
+        aliases=aliases,
     )
 
 
@@ -156,6 +159,18 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ContainerError(f"two tensors are named {twice}", where="load commands")
     return tensors
+
+
+def _further_bars(
+    arch: Architecture, bars: dict[int, int], tensors: list[Tensor], kernels: tuple[Kernel, ...]
+) -> tuple[tuple[tuple[int, str], ...], list[str]]:
+    """(BAR, tensor) of the BARs that share a tensor's address; notes on BARs that stand for nothing known."""
+    names = {bars[tensor.bar]: tensor.name for tensor in tensors}
+    known = {*arch.fixed_bars, 3, *(tensor.bar for tensor in tensors), *(kernel.bar for kernel in kernels)}
+    rest = {bar: address for bar, address in bars.items() if bar not in known}
+    aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names)
+    unknown = [f"BAR {bar} at {address:#x} is no tensor" for bar, address in rest.items() if address not in names]
+    return aliases, unknown
 
 
 def _tensor(binding: Binding, name: str, bar: int) -> Tensor:

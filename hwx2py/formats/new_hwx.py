@@ -79,6 +79,8 @@ def _addresses(program: Program) -> dict[int, int]:
     addresses[0] = free
     addresses[1] = free + program.const_offset
     free += _round(program.const_offset + len(program.const))
+    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    addresses.update((bar, addresses[bars[name]]) for bar, name in program.aliases)
     for kernel in program.kernels:
         addresses[kernel.bar] = free
         free += _round(len(kernel.data))

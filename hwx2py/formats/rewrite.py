@@ -98,6 +98,8 @@ def _check_tensors(old: Program, new: Program) -> None:
                 known[name].shape, known[name].strides, known[name].dtype, known[name].size_bytes,
             ):  # fmt: skip
                 raise UnsupportedError(f"tensor {name} has another size or layout than the container gives it")
+    if old.aliases != new.aliases:
+        raise UnsupportedError("the program has other further BARs (ALIASES) than the container")
     if [(kernel.name, kernel.bar) for kernel in old.kernels] != [(kernel.name, kernel.bar) for kernel in new.kernels]:
         raise UnsupportedError("the program has other kernel segments than the container")
 

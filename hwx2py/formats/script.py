@@ -24,11 +24,13 @@ class Outline(NamedTuple):
         arch: its architecture.
         tensors: its TENSORS.
         kernels: BAR -> name of its KERNELS.
+        aliases: its ALIASES.
     """
 
     arch: Architecture
     tensors: tuple[Tensor, ...]
     kernels: dict[int, str]
+    aliases: tuple[tuple[int, str], ...]
 
 
 def outline(source: bytes) -> Outline:
@@ -39,7 +41,7 @@ def outline(source: bytes) -> Outline:
     """
     names = _assigned(parse(source))
     arch, tensors, kernels = _tables(names)
-    return Outline(arch, tensors, {kernel[1]: kernel[0] for kernel in kernels})
+    return Outline(arch, tensors, {kernel[1]: kernel[0] for kernel in kernels}, _aliases(names, tensors))
 
 
 def load(source: bytes, name: str, path: str) -> Program:
@@ -77,6 +79,7 @@ def load(source: bytes, name: str, path: str) -> Program:
         const=const,
         const_offset=offset if offset is not None else natural_const_offset(text.size_bytes),
         kernels=tuple(kernels),
+        aliases=_aliases(names, tensors),
         origin=Origin(name, "script", memoryview(source), *_provenance(tree)),
     )
 
@@ -120,6 +123,16 @@ def _stray(names: dict[str, ast.expr]) -> tuple[tuple[int, bytes], ...]:
             raise fail(row, "STRAY has a row that is no (offset, bytes in hex)")
         found.append((unsigned(row.elts[0], "the offset"), _hex(row.elts[1], "what is stray")))
     return tuple(found)
+
+
+def _aliases(names: dict[str, ast.expr], tensors: tuple[Tensor, ...]) -> tuple[tuple[int, str], ...]:
+    """(BAR, tensor name) of further BARs."""
+    node = _need(names, "ALIASES")
+    found = typed(node, dict, "ALIASES")
+    known = {tensor.name for tensor in tensors}
+    if not all(isinstance(bar, int) and name in known for bar, name in found.items()):
+        raise fail(node, "ALIASES has more than BARs with names of tensors")
+    return tuple(found.items())
 
 
 def _need(names: dict[str, ast.expr], name: str) -> ast.expr:

@@ -31,6 +31,7 @@ def summary(program: Program) -> dict[str, Any]:
                 "name": tensor.name,
                 "role": tensor.role,
                 "bar": tensor.bar,
+                "further_bars": [bar for bar, name in program.aliases if name == tensor.name],
                 "shape": tensor.shape and list(tensor.shape),
                 "strides_bytes": tensor.strides and list(tensor.strides),
                 "dtype": tensor.dtype,

@@ -19,7 +19,7 @@ def bound_order(program: Program) -> dict[int, int]:
 
 
 def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
-    """The same program with other BAR numbers for its tensors.
+    """The same program with other BAR numbers for its tensors, one for each.
 
     Args:
         program: the program; its BARs are selected in the tasks' headers.
@@ -29,9 +29,11 @@ def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
         UnsupportedError: a task selects a BAR that is no tensor's and would then mean a tensor.
     """
     tensors = tuple(tensor._replace(bar=numbers.get(tensor.bar, tensor.bar)) for tensor in program.tensors)
+    of_name = {tensor.name: tensor.bar for tensor in tensors}
+    numbers = {**numbers, **{bar: of_name[name] for bar, name in program.aliases}}
     known = program.buffer_names().keys()
     tasks = [_task(program, index, task, numbers, known) for index, task in enumerate(program.tasks)]
-    return program.with_tasks(tasks)._replace(tensors=tensors)
+    return program.with_tasks(tasks)._replace(tensors=tensors, aliases=())
 
 
 def with_bindings(program: Program, numbers: Mapping[str, int]) -> Program:

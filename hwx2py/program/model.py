@@ -95,6 +95,7 @@ class Program(NamedTuple):
         kernels: coefficients in segments of their own.
         relocated: text offsets of the words that hold coefficient addresses, as the file's relocations say.
         origin: where it came from.
+        aliases: (BAR, tensor name) of further BARs that stand for a tensor.
     """
 
     arch: Architecture
@@ -105,6 +106,7 @@ class Program(NamedTuple):
     kernels: tuple[Kernel, ...] = ()
     relocated: Sequence[int] = ()
     origin: Origin = Origin("", "built")
+    aliases: tuple[tuple[int, str], ...] = ()
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -131,6 +133,7 @@ class Program(NamedTuple):
         names = dict(self.arch.fixed_bars)
         names.update((kernel.bar, kernel.name) for kernel in self.kernels)
         names.update((tensor.bar, tensor.name) for tensor in self.tensors)
+        names.update(self.aliases)
         return names
 
     def with_tasks(self, tasks: Iterable[Task]) -> "Program":

@@ -487,6 +487,8 @@ class CacheDMA:
 
 
 FIXED_BARS = {"text": 0, "const": 1, "dma-config": 4}
+# Further BARs that stand for a tensor.
+ALIASES = {}
 # fmt: on
 
 
@@ -683,7 +685,7 @@ def coefficients():
 
 def build():
     """Assembles the program."""
-    taken = {bar: name for name, bar in FIXED_BARS.items()}
+    taken = {bar: name for name, bar in FIXED_BARS.items()} | ALIASES
     for row in (*TENSORS, *KERNELS):
         if row.bar in taken:
             raise ValueError(f"BAR {row.bar} is both {taken[row.bar]} and {row.name}")

@@ -514,6 +514,8 @@ class KernelDMASrc:
 
 
 FIXED_BARS = {"text": 0, "const": 1}
+# Further BARs that stand for a tensor.
+ALIASES = {}
 # fmt: on
 
 
@@ -651,7 +653,7 @@ def coefficients():
 
 def build():
     """Assembles the program."""
-    taken = {bar: name for name, bar in FIXED_BARS.items()}
+    taken = {bar: name for name, bar in FIXED_BARS.items()} | ALIASES
     for row in (*TENSORS, *KERNELS):
         if row.bar in taken:
             raise ValueError(f"BAR {row.bar} is both {taken[row.bar]} and {row.name}")
@@ -783,6 +785,9 @@ def run(inputs, fill, device):
         memory[: len(command.data)] = command.data
         for tensor in TENSORS:
             handles[tensor.bar], memories[tensor.name] = ane.allocate(tensor.size)
+            for bar, name in ALIASES.items():
+                if name == tensor.name:
+                    handles[bar] = handles[tensor.bar]
         for kernel, content in zip(KERNELS, command.kernels):
             handles[kernel.bar], memory = ane.allocate(len(content))
             memory[:] = content
