@@ -82,8 +82,8 @@ CONST = [("zeros", 0x40)]
 KERNELS = []
 DATA_BYTES, DATA_SHA256 = 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 DATA = ""
-# fmt: on
-# fmt: off
+
+# The text where the tasks do not say it: bytes before the first task, size, where CONST begins, bytes between tasks.
 FRAME = ""
 TEXT_SIZE = None
 CONST_OFFSET = None
@@ -226,7 +226,7 @@ class Common:
 
 
 FIXED_BARS = {"text": 0, "const": 1}
-# Further BARs that stand for a tensor.
+# BAR -> name: further BARs that stand for a tensor.
 ALIASES = {}
 # fmt: on
 
@@ -489,6 +489,9 @@ def run(inputs, fill, device):
     for tensor in TENSORS:
         if tensor.bar >= 32 or tensor.size < 1:
             raise ValueError(f"the driver has no buffer for tensor {tensor.name}")
+    for bar in (*ALIASES, *(kernel.bar for kernel in KERNELS)):
+        if bar >= 32:
+            raise ValueError(f"the driver has no handle for BAR {bar}")
     with Ane(device or find_device()) as ane:
         handles, memories = [0] * 32, {}
         handles[0], memory = ane.allocate(
@@ -497,9 +500,8 @@ def run(inputs, fill, device):
         memory[: len(command.data)] = command.data
         for tensor in TENSORS:
             handles[tensor.bar], memories[tensor.name] = ane.allocate(tensor.size)
-            for bar, name in ALIASES.items():
-                if name == tensor.name:
-                    handles[bar] = handles[tensor.bar]
+        for bar, name in ALIASES.items():
+            handles[bar] = handles[buffers()[name]]
         for kernel, content in zip(KERNELS, command.kernels):
             handles[kernel.bar], memory = ane.allocate(len(content))
             memory[:] = content
@@ -612,10 +614,9 @@ def check_files(options):
     """Refuses to write over what the run reads."""
     read = [__file__, sidecar(), options.golden or ""]
     read += [option.partition("=")[2] for option in options.input]
-    for target in filter(
-        os.path.exists, filter(None, (options.save, options.write_command))
-    ):
-        if any(os.path.samefile(target, path) for path in read if os.path.exists(path)):
+    targets = [path for path in (options.save, options.write_command) if path]
+    for target in filter(os.path.exists, targets):
+        if any(os.path.samefile(target, path) for path in filter(os.path.exists, read)):
             stop(f"{target} would be written over, but it is read")
 
 

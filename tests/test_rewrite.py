@@ -139,8 +139,10 @@ def test_further_bars_of_a_tensor_are_kept_everywhere(shared_buffer, cli, tmp_pa
     path.write_bytes(shared_buffer.origin.data)
     assert shared_buffer.aliases == ((9, "a"),)
     assert "BAR 4, 9" in cli("info", path).out
+    assert "y = a * a" in cli("info", path).out
     cli("convert", path, "-o", script)
     assert 'RBase0="a", RBE0=1, RBase1=9, RBE1=1' in script.read_text()
+    assert '"""y = a * a; planar engine' in script.read_text()
     assert formats.load(str(script)).aliases == ((9, "a"),)
     cli("clean", path, "-o", clean)
     cli("anec", path, "-o", ane)
@@ -162,6 +164,10 @@ def test_bars_of_nothing_known_are_noted(cli, tmp_path):
     data[start + 8 * 20 : start + 8 * 21] = (command.bars()[4] + 0x40).to_bytes(8, "little")
     (tmp_path / "odd.hwx").write_bytes(data)
     assert f"BAR 20 at {command.bars()[4] + 0x40:#x} is no tensor" in cli("info", tmp_path / "odd.hwx").out
+    data[start + 8 * 40 : start + 8 * 41] = command.bars()[4].to_bytes(8, "little")
+    (tmp_path / "odd.hwx").write_bytes(data)
+    assert "BAR 40 is a, but no task can name it" in cli("info", tmp_path / "odd.hwx").out
+    assert "output[0] = 6.0" in cli("emulate", tmp_path / "odd.hwx").out
 
 
 def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):

@@ -179,6 +179,14 @@ def test_buffers_that_the_driver_has_not_are_refused(monkeypatch):
         script.build()
 
 
+def test_bars_without_a_handle_are_refused(monkeypatch):
+    for name, value in (("ALIASES", {32: "a"}), ("KERNELS", [script.Kernel("k", 32, [])])):
+        monkeypatch.setattr(script, name, value)
+        with pytest.raises(ValueError, match="the driver has no handle for BAR 32"):
+            script.run({}, None, None)
+        monkeypatch.undo()
+
+
 def test_inputs_are_not_made_for_tensors_that_do_not_fit(monkeypatch):
     a, b, y = script.TENSORS
     monkeypatch.setattr(script, "TENSORS", [a, b._replace(shape=(1, 1, 1 << 31, 32)), y])

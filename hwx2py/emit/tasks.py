@@ -28,12 +28,12 @@ class TaskWriter:
 
     def __init__(self, program: Program):
         self.program = program
-        # A name stands for a tensor's own BAR; further ones are written as numbers.
-        further = dict(program.aliases)
-        self.names = {bar: name for bar, name in program.buffer_names().items() if bar not in further}
+        # A name that is written stands for a tensor's own BAR; further ones are written as numbers.
+        names, further = program.buffer_names(), dict(program.aliases)
+        self.names = {bar: name for bar, name in names.items() if bar not in further}
         self.places = places(program)
         self.forms = group(program, self.places)
-        self.sentences = [operation(registers, self.names).sentence for registers in walk(program.arch, program.tasks)]
+        self.sentences = [operation(registers, names).sentence for registers in walk(program.arch, program.tasks)]
         self._habits: dict[tuple, bool] = {}
 
     def functions(self) -> list[cst.FunctionDef]:
@@ -46,9 +46,8 @@ class TaskWriter:
         found = {}
         for form in self.forms:
             for write in self.program.tasks[form.first].writes():
-                location = self.program.arch.locate(write.address)
-                if location.register not in location.block.registers:
-                    found[write.address] = location
+                if not self.program.arch.has_row(write.address):
+                    found[write.address] = self.program.arch.locate(write.address)
         return [found[address] for address in sorted(found)]
 
     def _form(self, form: Form) -> tuple[cst.FunctionDef, list[Parameter]]:

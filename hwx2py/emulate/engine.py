@@ -151,8 +151,9 @@ class Engine:
         kind = context.get("Common.TaskType")
         if bool(engines) != (kind == 0):
             raise context.refuse("Common.TaskType", f"it does not go with Header.ENE = {engines}")
-        if engines and 1 << engines - 1 > self.arch.register("KernelDMASrc.CoeffDMAConfig").count:
-            raise context.refuse("Header.ENE", "the engine has 16")
+        most = self.arch.register("KernelDMASrc.CoeffDMAConfig").count
+        if engines and 1 << engines - 1 > most:
+            raise context.refuse("Header.ENE", f"the engine has {most}")
         if engines and context.get("Common.ActiveNE") != engines - 1:
             raise context.refuse("Common.ActiveNE", f"Header.ENE = {engines} stands for one less")
 

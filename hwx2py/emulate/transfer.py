@@ -77,9 +77,6 @@ def fetch_second(context: Context, shape: Shape, transposed: bool = False) -> np
 
 def _fetch(context: Context, source: _Source, by_dma: bool, shape: Shape, transposed: bool) -> np.ndarray:
     stored = shape.swapped() if transposed else shape
-    size = ELEMENT_BYTES.get(context.get(source.element))
-    if size is None:
-        raise context.refuse(source.element, "its size is not known")
     if by_dma:
         registers = context.registers
         bar = context.bar(
@@ -91,7 +88,8 @@ def _fetch(context: Context, source: _Source, by_dma: bool, shape: Shape, transp
         _check_element(context, bar, layout, source.base)
         elements = context.read(bar, layout, stored, source.base)
     else:
-        elements = context.read_l2(_l2_layout(context, source.l2, source.l2_base, size), stored, source.l2_base)
+        layout = _l2_layout(context, source.l2, source.l2_base, _element_bytes(context, source.element))
+        elements = context.read_l2(layout, stored, source.l2_base)
     return elements.swapaxes(1, 3) if transposed else elements
 
 
@@ -116,9 +114,7 @@ def put(context: Context, elements: np.ndarray) -> None:
 
 def _memory_layout(context: Context, base: str, prefix: str, form: str, element: str, shape: Shape) -> Layout:
     support.check(context, support.MEMORY, form)
-    size = ELEMENT_BYTES.get(context.get(element))
-    if size is None:
-        raise context.refuse(element, "its size is not known")
+    size = _element_bytes(context, element)
     wanted = MEMORY_FORMAT[size]
     if form == SOURCE_2.format:
         wanted = wanted | {"FmtMode": 0}
@@ -134,6 +130,14 @@ def _memory_layout(context: Context, base: str, prefix: str, form: str, element:
         interleave=context.get(f"{form}.Interleave") or 1,
         element=size,
     )
+
+
+def _element_bytes(context: Context, element: str) -> int:
+    """Bytes of an element of the format that a field of Common.ChCfg names."""
+    size = ELEMENT_BYTES.get(context.get(element))
+    if size is None:
+        raise context.refuse(element, "its size is not known")
+    return size
 
 
 def _check_l2_format(context: Context, register: str, layout: Layout) -> None:

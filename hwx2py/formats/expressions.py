@@ -49,7 +49,7 @@ def value(node: ast.expr, names: Mapping[str, Any] | None = None) -> Any:
             return node.value
         case ast.Tuple() | ast.List():
             return [value(element, names) for element in node.elts]
-        case ast.Dict() if all(node.keys):
+        case ast.Dict() if all(isinstance(key, ast.Constant) for key in node.keys):
             return {value(key, names): value(item, names) for key, item in zip(node.keys, node.values)}
         case ast.Name() if names is not None and node.id in names:
             return names[node.id]

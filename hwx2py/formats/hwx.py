@@ -9,6 +9,7 @@ from ..program.streams import STREAMS
 from ..registers import Architecture, by_subtype
 
 OUTPUT_SUFFIX = "@output"
+SCRATCH_BAR = 3
 #: BARs and slots have 5 bits in a task.
 BARS = 32
 ROLES = {layout.DIRECTION_INPUT: "input", layout.DIRECTION_OUTPUT: "output"}
@@ -166,10 +167,15 @@ def _further_bars(
 ) -> tuple[tuple[tuple[int, str], ...], list[str]]:
     """(BAR, tensor) of the BARs that share a tensor's address; notes on BARs that stand for nothing known."""
     names = {bars[tensor.bar]: tensor.name for tensor in tensors}
-    known = {*arch.fixed_bars, 3, *(tensor.bar for tensor in tensors), *(kernel.bar for kernel in kernels)}
+    known = {*arch.fixed_bars, SCRATCH_BAR, *(tensor.bar for tensor in tensors), *(kernel.bar for kernel in kernels)}
     rest = {bar: address for bar, address in bars.items() if bar not in known}
-    aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names)
+    aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names and bar < BARS)
     unknown = [f"BAR {bar} at {address:#x} is no tensor" for bar, address in rest.items() if address not in names]
+    unknown += [
+        f"BAR {bar} is {names[rest[bar]]}, but no task can name it"
+        for bar in rest
+        if bar >= BARS and rest[bar] in names
+    ]
     return aliases, unknown
 
 
@@ -197,14 +203,14 @@ def _tensor(binding: Binding, name: str, bar: int) -> Tensor:
 
 
 def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> list[Tensor]:
-    if 3 not in bars:
+    if SCRATCH_BAR not in bars:
         return []
     size = command.scratch_bytes
     if not size:
-        section = next((part for part in image.sections() if part.fields.address == bars[3]), None)
+        section = next((part for part in image.sections() if part.fields.address == bars[SCRATCH_BAR]), None)
         size = section.fields.size_bytes if section else 0
     if not size:
         raise ContainerError(
-            "BAR 3 has an address, but nothing says how large the scratch memory is", where="BAR table"
+            f"BAR {SCRATCH_BAR} has an address, but nothing says how large the scratch memory is", where="BAR table"
         )
-    return [Tensor(SCRATCH, "scratch", 3, None, None, None, size)]
+    return [Tensor(SCRATCH, "scratch", SCRATCH_BAR, None, None, None, size)]

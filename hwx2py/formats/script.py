@@ -39,9 +39,7 @@ def outline(source: bytes) -> Outline:
     Raises:
         ScriptError: it is no script that hwx2py made.
     """
-    names = _assigned(parse(source))
-    arch, tensors, kernels = _tables(names)
-    return Outline(arch, tensors, {kernel[1]: kernel[0] for kernel in kernels}, _aliases(names, tensors))
+    return _tables(_assigned(parse(source)))[0]
 
 
 def load(source: bytes, name: str, path: str) -> Program:
@@ -57,14 +55,15 @@ def load(source: bytes, name: str, path: str) -> Program:
     """
     tree = parse(source)
     names = _assigned(tree)
-    arch, tensors, kernel_rows = _tables(names)
-    bars = {label: number for number, label in arch.fixed_bars.items()}
-    bars |= {row[0]: row[1] for row in kernel_rows} | {tensor.name: tensor.bar for tensor in tensors}
+    tables, kernel_parts = _tables(names)
+    arch, tensors = tables.arch, tables.tensors
+    bars = {label: number for number, label in {**arch.fixed_bars, **tables.kernels}.items()}
+    bars |= {tensor.name: tensor.bar for tensor in tensors}
     drafts = _drafts(tree, Reader(registers(tree), bars, arch.single_slots))
     data = _data(names, path)
     const, rest = _expanded(typed(_need(names, "CONST"), list, "CONST"), data, names["CONST"])
     kernels = []
-    for label, bar, parts in kernel_rows:
+    for (bar, label), parts in zip(tables.kernels.items(), kernel_parts):
         content, rest = _expanded(parts, rest, names["KERNELS"])
         kernels.append(Kernel(label, bar, content))
     text_bytes, offset = (_place(names, key) for key in ("TEXT_SIZE", "CONST_OFFSET"))
@@ -79,7 +78,7 @@ def load(source: bytes, name: str, path: str) -> Program:
         const=const,
         const_offset=offset if offset is not None else natural_const_offset(text.size_bytes),
         kernels=tuple(kernels),
-        aliases=_aliases(names, tensors),
+        aliases=tables.aliases,
         origin=Origin(name, "script", memoryview(source), *_provenance(tree)),
     )
 
@@ -130,7 +129,9 @@ def _aliases(names: dict[str, ast.expr], tensors: tuple[Tensor, ...]) -> tuple[t
     node = _need(names, "ALIASES")
     found = typed(node, dict, "ALIASES")
     known = {tensor.name for tensor in tensors}
-    if not all(isinstance(bar, int) and name in known for bar, name in found.items()):
+    if not all(
+        isinstance(bar, int) and bar >= 0 and isinstance(name, str) and name in known for bar, name in found.items()
+    ):
         raise fail(node, "ALIASES has more than BARs with names of tensors")
     return tuple(found.items())
 
@@ -141,21 +142,23 @@ def _need(names: dict[str, ast.expr], name: str) -> ast.expr:
     return names[name]
 
 
-def _tables(names: dict[str, ast.expr]) -> tuple[Architecture, tuple[Tensor, ...], list[tuple[str, int, Any]]]:
+def _tables(names: dict[str, ast.expr]) -> tuple[Outline, list[list[Any]]]:
+    """What a script says of its buffers, and the parts of each kernel."""
     arch = by_name(str(value(_need(names, "ARCH"))))
     tensor_rows, kernel_rows = _rows(names, "TENSORS", "Tensor", 7), _rows(names, "KERNELS", "Kernel", 3)
     tensors = tuple(_tensor(node, row) for node, row in tensor_rows)
     for node, (label, bar, parts) in kernel_rows:
         if not (isinstance(label, str) and isinstance(bar, int) and isinstance(parts, list)):
             raise fail(node, f"kernel {label!r} is no (name, BAR, parts)")
-    kernels = [tuple(row) for _, row in kernel_rows]
+    aliases = _aliases(names, tensors)
     taken = dict(arch.fixed_bars)
     rows = [(node, row[0], row[2]) for node, row in tensor_rows] + [(node, row[0], row[1]) for node, row in kernel_rows]
-    for node, label, bar in rows:
+    for node, label, bar in rows + [(names["ALIASES"], label, bar) for bar, label in aliases]:
         if bar in taken:
             raise fail(node, f"BAR {bar} is both {taken[bar]} and {label}")
         taken[bar] = label
-    return arch, tensors, kernels
+    kernels = {bar: label for _, (label, bar, _) in kernel_rows}
+    return Outline(arch, tensors, kernels, aliases), [parts for _, (_, _, parts) in kernel_rows]
 
 
 def _rows(names: dict[str, ast.expr], table: str, kind: str, count: int) -> list[tuple[ast.expr, list[Any]]]:

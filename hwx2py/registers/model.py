@@ -224,17 +224,21 @@ class Architecture(_Facts):
             for index in range(register.count)
         }
 
+    @functools.cached_property
+    def _strangers(self) -> dict[int, Location]:
+        """Addresses without a row that were asked for."""
+        return {}
+
     def locate(self, address: int) -> Location:
         """The register at a byte address; one without a row gets a name made of its address, so nothing is lost."""
-        found = self._by_address.get(address)
+        found = self._by_address.get(address) or self._strangers.get(address)
         if found is None:
-            found = self._by_address[address] = self._unnamed(address)
+            found = self._strangers[address] = self._unnamed(address)
         return found
 
     def has_row(self, address: int) -> bool:
         """Whether the table has a row for this address, named or not."""
-        location = self.locate(address)
-        return location.register in location.block.registers
+        return address in self._by_address
 
     def writes_alone(self, address: int, slot: int | None) -> bool:
         """Whether the compiler gives this write a record of its own."""

@@ -127,8 +127,8 @@ CONST = []
 KERNELS = []
 DATA_BYTES, DATA_SHA256 = 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 DATA = ""
-# fmt: on
-# fmt: off
+
+# The text where the tasks do not say it: bytes before the first task, size, where CONST begins, bytes between tasks.
 FRAME = "01000000000000000000000000000000"
 TEXT_SIZE = None
 CONST_OFFSET = None
@@ -487,7 +487,7 @@ class CacheDMA:
 
 
 FIXED_BARS = {"text": 0, "const": 1, "dma-config": 4}
-# Further BARs that stand for a tensor.
+# BAR -> name: further BARs that stand for a tensor.
 ALIASES = {}
 # fmt: on
 
@@ -808,10 +808,9 @@ def check_files(options):
     """Refuses to write over what the run reads."""
     read = [__file__, sidecar(), options.golden or ""]
     read += [option.partition("=")[2] for option in options.input]
-    for target in filter(
-        os.path.exists, filter(None, (options.save, options.write_command))
-    ):
-        if any(os.path.samefile(target, path) for path in read if os.path.exists(path)):
+    targets = [path for path in (options.save, options.write_command) if path]
+    for target in filter(os.path.exists, targets):
+        if any(os.path.samefile(target, path) for path in filter(os.path.exists, read)):
             stop(f"{target} would be written over, but it is read")
 
 
