@@ -16,9 +16,7 @@ from .progress import Progress
 @pass_options
 @arch_option
 @raw_option
-def command(
-    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object
-) -> None:
+def command(inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.

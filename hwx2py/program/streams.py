@@ -82,8 +82,20 @@ class Stream(Protocol):
     #: The registers that a record's header has room for lie below this byte address.
     address_end: int
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
-        """Takes a text section apart. Raises StreamError with task and offset where it does not parse."""
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
+        """Takes a text section apart.
+
+        Args:
+            text: the section's bytes.
+            arch: the architecture.
+            first_task_words: size of the first task, where the stream does not say it.
+            task_count: how many tasks there should be; None where nobody says.
+
+        Raises:
+            StreamError: it does not parse; with task and offset.
+        """
 
     def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
         """Takes a text apart whose tasks nobody counted: bare streams, and containers without a program command."""
@@ -192,10 +204,12 @@ class Linked:
     alignment = 0x100
     address_end = 1 << 26
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; `first_task_words` comes from the program command or the `.anec` header."""
         tasks = self._chain(text, arch, first_task_words or 0)
-        if len(tasks) != task_count:
+        if task_count not in (None, len(tasks)):
             raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
         return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
 
@@ -293,7 +307,9 @@ class Records:
     address_end = 1 << 17
     frame_bytes = 16
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; the stream says its sizes itself, so `first_task_words` is not used."""
         words = _text_words(text)
         if len(text) < self.frame_bytes or self._size(arch, words[0]):
@@ -303,7 +319,7 @@ class Records:
         while offset < len(text):
             tasks.append(self._next(words, offset, arch, f"task {len(tasks)}"))
             offset = round_up(tasks[-1].end, self.alignment)
-        if len(tasks) != task_count:
+        if task_count not in (None, len(tasks)):
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
         return self._text(text, tasks, self.frame_bytes)
 

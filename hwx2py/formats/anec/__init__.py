@@ -1,2 +1,3 @@
 """libane's container `.anec` (and anecc's `.ane`): a header, then text and coefficients; it names neither tensors nor
-compiler."""
+compiler.
+"""

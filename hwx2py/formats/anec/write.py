@@ -120,7 +120,9 @@ def _check(program: Program) -> None:
                 raise UnsupportedError(f"the scratch memory is BAR {tensor.bar}, libane binds it to BAR {SCRATCH}")
             continue
         if not FIRST_TENSOR <= tensor.bar < BUFFERS:
-            raise UnsupportedError(f"tensor {tensor.name} is BAR {tensor.bar}, libane binds {FIRST_TENSOR} to {BUFFERS - 1}")
+            raise UnsupportedError(
+                f"tensor {tensor.name} is BAR {tensor.bar}, libane binds {FIRST_TENSOR} to {BUFFERS - 1}"
+            )
         if tensor.dtype != "float16":
             raise UnsupportedError(f"tensor {tensor.name} is {tensor.dtype}; libane takes float16")
         _check_strides(tensor)
