@@ -19,10 +19,10 @@ class Window(NamedTuple):
 
     Attributes:
         height, width: of the kernel.
-        step_y, step_x: from one output to the next.
+        step_y, step_x: from one output to the next (Sx is that times the columns).
         pad_y, pad_x: zeros above and left of the input.
-        rows, columns: outputs that a kernel lane computes side by side (Oy, Ox); with two columns the result is stored
-            with half its width, and the kernel is one tap wider.
+        rows, columns: outputs that are computed side by side (Oy, Ox); with two columns Wout is half the width of the
+            result, and a kernel slot holds two lanes of one tap more.
     """
 
     height: int
