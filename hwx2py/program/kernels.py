@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ..errors import UnsupportedError
 from ..units import round_up
 from .model import Program
-from .state import Registers, walk
+from .register_file import RegisterFile, walk
 from .task import Task
 
 #: Coefficients begin at multiples of this many bytes (observed in every file at hand).
@@ -52,7 +52,9 @@ def fold_kernels(program: Program) -> Program:
     return program.with_tasks(tasks)._replace(const=memoryview(bytes(const)), kernels=())
 
 
-def _moved(program: Program, index: int, registers: Registers, offsets: dict[int, int], moved: dict[int, int]) -> Task:
+def _moved(
+    program: Program, index: int, registers: RegisterFile, offsets: dict[int, int], moved: dict[int, int]
+) -> Task:
     """A task that selects BAR 1 in place of a segment.
 
     Args:
@@ -90,7 +92,7 @@ def _moved(program: Program, index: int, registers: Registers, offsets: dict[int
     return task.with_words(changes) if changes else task
 
 
-def _check_selectors(registers: Registers, offsets: dict[int, int], where: str) -> None:
+def _check_selectors(registers: RegisterFile, offsets: dict[int, int], where: str) -> None:
     """Refuses a task that reaches a segment otherwise than by its coefficient channels."""
     for register in registers.arch.header.registers:
         for field, enable in itertools.pairwise(register.fields):

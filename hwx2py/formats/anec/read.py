@@ -2,7 +2,7 @@
 
 from ...errors import ContainerError, StreamError
 from ...program.model import SCRATCH, Origin, Program, Tensor
-from ...program.state import buffer_of, walk
+from ...program.register_file import buffer_of, walk
 from ...program.streams import STREAMS, Linked, Text
 from ...program.task import words_of
 from ...registers import Architecture, by_name

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...errors import ContainerError, UnsupportedError
 from ...program.model import Program
-from ...program.state import walk
+from ...program.register_file import walk
 from ...units import round_up
 from . import structs
 from .image import Command, FileRange, Image, ProgramCommand, Region, Section, Segment, Symtab

@@ -1,0 +1,36 @@
+"""What tasks do, as typed values: the only code that knows what a register means.
+
+`read` turns the register file of a task into a `Planar` or a `Neural`; sentences, pictures, diffs, passes, checks and
+the virtual ANE work on those.
+"""
+
+from .neural import Channel, Kernel, Neural, Table, Window
+from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
+from .planar import Planar
+from .read import operations, read
+from .sentence import Names, sentence, sentences
+
+Operation = Planar | Neural
+
+__all__ = [
+    "Channel",
+    "Dma",
+    "Element",
+    "InL2",
+    "Kernel",
+    "Names",
+    "Neural",
+    "Operand",
+    "Operation",
+    "Planar",
+    "Result",
+    "Shape",
+    "Strides",
+    "Table",
+    "Unknown",
+    "Window",
+    "operations",
+    "read",
+    "sentence",
+    "sentences",
+]
