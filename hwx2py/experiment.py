@@ -16,7 +16,7 @@ from .errors import UnsupportedError
 from .program.bars import bound_order, renumber, with_bindings
 from .program.describe import is_planar, two_sources
 from .program.model import Program
-from .program.state import walk
+from .program.register_file import walk
 
 RUNNER = "run_all.py"
 

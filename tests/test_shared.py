@@ -15,7 +15,7 @@ from conftest import SHARED, one_line
 from hwx2py import emit, formats, passes
 from hwx2py.emulate import session
 from hwx2py.program.bars import with_bindings
-from hwx2py.program.state import walk
+from hwx2py.program.register_file import walk
 from hwx2py.program.streams import STREAMS
 
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="no folder `shared` with real files beside the repository")

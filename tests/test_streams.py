@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwx2py.errors import RegisterError, StreamError
 from hwx2py.program.build import Draft, complete, header, lay_out, write
-from hwx2py.program.state import walk
+from hwx2py.program.register_file import walk
 from hwx2py.program.streams import STREAMS, Explicit, Pending, encode_writes
 from hwx2py.registers import by_name
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ..program.model import Program
-from ..program.state import Registers, buffer_of, walk
+from ..program.register_file import RegisterFile, buffer_of, walk
 from .model import Change
 
-#: Registers of a kernel channel, as far as an architecture has them.
+#: RegisterFile of a kernel channel, as far as an architecture has them.
 CHANNEL = ("KernelDMASrc.CoeffDMAConfig", "KernelDMASrc.CoeffBaseAddr", "KernelDMASrc.CoeffBfrSize")
 
 
@@ -61,7 +61,7 @@ def _channels(name: str, program: Program) -> Iterator[tuple[str, int, int]]:
             yield f"task {index} engine {engine}", start, start + size
 
 
-def _fetched(registers: Registers) -> Iterator[tuple[int, int, int]]:
+def _fetched(registers: RegisterFile) -> Iterator[tuple[int, int, int]]:
     """(engine, start, size) of each enabled channel."""
     config, base, size = CHANNEL
     enable = registers.arch.field(f"{config}.En")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..program.describe import Operation, operation
 from ..program.model import Program, Tensor
-from ..program.state import walk
+from ..program.register_file import walk
 from . import coefficients
 from .align import Pair, align
 from .model import BARS, IDENTITY, LAYOUT, Change, Report, TaskDifference

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..program.state import Registers
+from ..program.register_file import RegisterFile
 from ..registers.model import Architecture, Field, Location
 from .model import ABSENT, BARS, LAYOUT, MASKS, FieldChange, WordChange
 
@@ -11,7 +11,7 @@ from .model import ABSENT, BARS, LAYOUT, MASKS, FieldChange, WordChange
 class Side(NamedTuple):
     """One of the two tasks: its registers while it runs, its index, and what its BARs stand for."""
 
-    registers: Registers
+    registers: RegisterFile
     index: int
     names: Mapping[int, str]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..program.describe import Operation, is_planar, operation
 from ..program.model import Program, Tensor
-from ..program.state import walk
+from ..program.register_file import walk
 from .fold import folded
 from .model import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, End, Graph, Terminal
 from .places import L2_MEMORY, Span, Writers, coefficients, reads, writes

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..program.describe import Operation, is_planar, two_sources
-from ..program.state import Registers
+from ..program.register_file import RegisterFile
 
 #: The memory that L2 is, beside the buffers.
 L2_MEMORY = "L2"
@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 
 class _Names(NamedTuple):
-    """Registers of a source or result: in memory and in L2, and what its size follows from."""
+    """RegisterFile of a source or result: in memory and in L2, and what its size follows from."""
 
     tile: str
     base: str
@@ -46,7 +46,7 @@ _SOURCES = (
 _RESULT = _Names("TileDMADst.", "TileDMADst.BaseAddr", "TileDMADst.Fmt", "L2.Result", "Common.OutFmt", "")
 
 
-def reads(registers: Registers, described: Operation) -> list[Span]:
+def reads(registers: RegisterFile, described: Operation) -> list[Span]:
     """What the task reads as data: a span for each source.
 
     Args:
@@ -59,7 +59,7 @@ def reads(registers: Registers, described: Operation) -> list[Span]:
     ]
 
 
-def writes(registers: Registers, described: Operation) -> list[Span]:
+def writes(registers: RegisterFile, described: Operation) -> list[Span]:
     """What the task writes: the sources it keeps in L2, then its result, which may both stay in L2 and be stored."""
     found = []
     kinds = ["L2.SourceCfg.SourceType", *(["L2.Source2Cfg.SourceType"] if two_sources(registers) else [])]
@@ -74,13 +74,13 @@ def writes(registers: Registers, described: Operation) -> list[Span]:
     return [*found, result]
 
 
-def coefficients(registers: Registers, described: Operation) -> Span:
+def coefficients(registers: RegisterFile, described: Operation) -> Span:
     """What the task reads as coefficients: from the first to the last byte of all channels."""
     spans = list(_channels(registers)) or [(0, 1)]
     return Span(described.coefficients, min(start for start, _ in spans), max(end for _, end in spans))
 
 
-def _channels(registers: Registers) -> Iterator[tuple[int, int]]:
+def _channels(registers: RegisterFile) -> Iterator[tuple[int, int]]:
     register = registers.arch.register("KernelDMASrc.CoeffBaseAddr")
     for index in range(register.count if register else 0):
         start = registers.word("KernelDMASrc.CoeffBaseAddr", index) or 0
@@ -89,12 +89,12 @@ def _channels(registers: Registers) -> Iterator[tuple[int, int]]:
             yield start, start + size
 
 
-def _l2_place(registers: Registers, names: _Names) -> str:
+def _l2_place(registers: RegisterFile, names: _Names) -> str:
     """A place in L2 as `operation` writes it."""
     return f"L2[{registers.word(f'{names.l2}Base') or 0:#x}]"
 
 
-def _span(registers: Registers, names: _Names, place: str, sizes: tuple[int, ...]) -> Span:
+def _span(registers: RegisterFile, names: _Names, place: str, sizes: tuple[int, ...]) -> Span:
     element = 1 if registers.number(names.element) in ONE_BYTE_FORMATS else 2
     if place == _l2_place(registers, names):
         start = registers.word(f"{names.l2}Base") or 0
@@ -113,12 +113,12 @@ def _reach(sizes: tuple[int, ...], strides: list[int], element: int, interleave:
     return sum(step * stride for step, stride in zip(steps, strides)) + width * element * interleave
 
 
-def _sizes(registers: Registers, names: tuple[str, ...], swapped: bool) -> tuple[int, ...]:
+def _sizes(registers: RegisterFile, names: tuple[str, ...], swapped: bool) -> tuple[int, ...]:
     groups, channels, height, width = (registers.get(f"Common.{name}", 1) for name in ("NumGroups", *names))
     return (groups, width, height, channels) if swapped else (groups, channels, height, width)
 
 
-def _source_sizes(registers: Registers, number: int) -> tuple[int, ...]:
+def _source_sizes(registers: RegisterFile, number: int) -> tuple[int, ...]:
     """Sizes of a source as it is stored. The planar engine stretches sources along axes; there they have one."""
     if not is_planar(registers):
         return _sizes(registers, ("Cin", "Hin", "Win"), False)
@@ -131,7 +131,7 @@ def _source_sizes(registers: Registers, number: int) -> tuple[int, ...]:
     return groups, channels, height, width
 
 
-def _result_sizes(registers: Registers) -> tuple[int, ...]:
+def _result_sizes(registers: RegisterFile) -> tuple[int, ...]:
     swapped = registers.get("Common.OutputTranspose" if is_planar(registers) else "Common.OutTrans")
     return _sizes(registers, ("Cout", "Hout", "Wout"), bool(swapped))
 

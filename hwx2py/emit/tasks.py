@@ -6,7 +6,7 @@ import libcst as cst
 
 from ..program.describe import operation
 from ..program.model import Program
-from ..program.state import walk
+from ..program.register_file import walk
 from ..program.task import Task
 from ..registers.model import Field, Location
 from .forms import Form, Parameter, Place, group, has_literal, is_habitual, locations_of, parameters, places
@@ -42,7 +42,7 @@ class TaskWriter:
         return [*(node for node, _ in written), self._tasks([known for _, known in written])]
 
     def unnamed_registers(self) -> list[Location]:
-        """Registers that the program writes and that have no row."""
+        """RegisterFile that the program writes and that have no row."""
         found = {}
         for form in self.forms:
             for write in self.program.tasks[form.first].writes():

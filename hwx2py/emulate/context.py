@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..program.state import Registers
+from ..program.register_file import RegisterFile
 from .faults import Faults, NotImplementedTask
 from .memory import Buffer, Memory
 from .surface import Layout, Shape
@@ -63,7 +63,7 @@ class Context:
         faults: where faults go.
     """
 
-    def __init__(self, index: int, registers: Registers, bars: dict[int, Bar], memory: Memory, l2: L2, faults: Faults):
+    def __init__(self, index: int, registers: RegisterFile, bars: dict[int, Bar], memory: Memory, l2: L2, faults: Faults):
         self.index, self.registers, self.bars = index, registers, bars
         self.memory, self.l2, self.faults = memory, l2, faults
         self.moves: list[Move] = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import StreamError
 from ..program.describe import Operation, is_planar, operation
-from ..program.state import Registers
+from ..program.register_file import RegisterFile
 from ..program.streams import STREAMS
 from ..program.task import Task, words_of
 from ..registers import by_name
@@ -128,7 +128,7 @@ class Engine:
                 what = f"the register at {write.address:#x}"
                 raise NotImplementedTask(index, what, write.value, "no register is known there")
             self.values[write.address] = write.value
-        registers = Registers(self.arch, task, self.values)
+        registers = RegisterFile(self.arch, task, self.values)
         context = Context(index, registers, dict(job.bars), self.memory, self.l2, self.faults)
         self._check(context)
         runner = planar if is_planar(registers) else neural

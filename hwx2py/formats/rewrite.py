@@ -13,7 +13,7 @@ from ..container import layout
 from ..container.image import Command, Image, ProgramCommand, Region, Section, Segment, Span, Symtab
 from ..errors import ContainerError, UnsupportedError
 from ..program.model import Program
-from ..program.state import walk
+from ..program.register_file import walk
 from ..units import round_up
 
 PAGE = 0x4000

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..program.describe import operation
 from ..program.model import Program
-from ..program.state import walk
+from ..program.register_file import walk
 
 
 def summary(program: Program) -> dict[str, Any]:

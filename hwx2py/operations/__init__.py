@@ -7,6 +7,7 @@ virtual ANE work on those.
 from .neural import Channel, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
+from .read import operations, read
 
 Operation = Planar | Neural
 
@@ -26,4 +27,6 @@ __all__ = [
     "Table",
     "Unknown",
     "Window",
+    "operations",
+    "read",
 ]

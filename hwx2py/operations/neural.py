@@ -120,6 +120,7 @@ class Neural:
         kernel: the coefficients, for a convolution.
         table: the lookup table of the last step.
         result: where it goes.
+        tile_rows: rows of a tile; the engine hangs on 0.
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -136,6 +137,7 @@ class Neural:
     kernel: Kernel | None
     table: Table | None
     result: Result
+    tile_rows: int = 1
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 

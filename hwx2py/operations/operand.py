@@ -94,7 +94,8 @@ class Operand:
         relu: clamp it at 0 on the way in.
         exchanged: it is stored with channels and columns exchanged.
         broadcast: letters of the axes along which one element serves all: "C", "D", "H", "W".
-        keeps: the place in L2 where a copy stays for later tasks.
+        stage: the place in L2 that a source from memory passes through; None for one out of L2.
+        keeps: a copy stays there for later tasks.
     """
 
     where: Dma | InL2
@@ -103,7 +104,8 @@ class Operand:
     relu: bool = False
     exchanged: bool = False
     broadcast: str = ""
-    keeps: InL2 | None = None
+    stage: InL2 | None = None
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Planar:
         function: the last step; None where there is none.
         epsilon: added under the reciprocal root.
         result: where it goes.
+        tile_rows: rows of a tile; the engine hangs on 0.
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -56,6 +57,7 @@ class Planar:
     function: Value | None
     epsilon: float
     result: Result
+    tile_rows: int = 1
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 

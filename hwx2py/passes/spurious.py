@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..program.describe import is_planar
 from ..program.model import Program
-from ..program.state import Registers, walk
+from ..program.register_file import RegisterFile, walk
 from ..program.task import Write
 from .model import Change, Kept
 
@@ -24,7 +24,7 @@ CHANNELS = (
 )
 BANKS = ("KBE0", "KBE1", "KBE2", "KBE3")
 
-#: Registers of the coefficient channels: configuration, base and size of each.
+#: RegisterFile of the coefficient channels: configuration, base and size of each.
 CHANNEL_REGISTERS = tuple(f"KernelDMASrc.{name}" for channel in CHANNELS for name in (
     channel,
     channel.replace("DMAConfig", "BaseAddr"),
@@ -92,7 +92,7 @@ def _addresses(program: Program, names: tuple[str, ...]) -> dict[int, str]:
     return found
 
 
-def _why_not(registers: Registers, relocated: bool) -> str | None:
+def _why_not(registers: RegisterFile, relocated: bool) -> str | None:
     """Empty for a planar task without coefficients, None for a task of the neural engines, else what binds it."""
     if not is_planar(registers):
         return None

@@ -7,7 +7,7 @@ taken as the neutral one (scale 1, bias 0): this is for people, nothing computes
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .state import Registers, buffer_of
+from .register_file import RegisterFile, buffer_of
 
 #: Source types of L2 whose data comes by tile DMA.
 DMA_SOURCE_TYPES = (1, 2)
@@ -39,7 +39,7 @@ class Operation(NamedTuple):
         return f"{self.result} = {self.action}; {self.engine}, {self.shapes}{coefficients}"
 
 
-def operation(registers: Registers, names: Mapping[int, str]) -> Operation:
+def operation(registers: RegisterFile, names: Mapping[int, str]) -> Operation:
     """Describes the task that a register file belongs to.
 
     Args:
@@ -60,22 +60,22 @@ def operation(registers: Registers, names: Mapping[int, str]) -> Operation:
     )
 
 
-def is_planar(registers: Registers) -> bool:
+def is_planar(registers: RegisterFile) -> bool:
     """Whether the planar engine runs the task (header ENE = 0), not the neural engines."""
     return registers.header("ENE") == 0
 
 
-def _engines(registers: Registers) -> str:
+def _engines(registers: RegisterFile) -> str:
     count = 1 << registers.get("Common.ActiveNE")
     return f"{count} neural engine{'s' if count > 1 else ''}"
 
 
-def two_sources(registers: Registers) -> bool:
+def two_sources(registers: RegisterFile) -> bool:
     """Whether a planar task has a second source."""
     return registers.get("Common.TaskType") in (3, 4, 6, 8)
 
 
-def _sources(registers: Registers, names: Mapping[int, str], planar: bool) -> tuple[str, ...]:
+def _sources(registers: RegisterFile, names: Mapping[int, str], planar: bool) -> tuple[str, ...]:
     by_dma = registers.get("L2.SourceCfg.SourceType") in DMA_SOURCE_TYPES
     first = _place(registers, names, by_dma, "source1", "L2.SourceBase")
     if not (planar and two_sources(registers)):
@@ -87,26 +87,26 @@ def _sources(registers: Registers, names: Mapping[int, str], planar: bool) -> tu
     return first, _place(registers, names, by_dma, "source2", "L2.Source2Base")
 
 
-def _place(registers: Registers, names: Mapping[int, str], by_dma: bool, use: str, l2_register: str) -> str:
+def _place(registers: RegisterFile, names: Mapping[int, str], by_dma: bool, use: str, l2_register: str) -> str:
     if by_dma:
         number = buffer_of(registers, use)
         return "an unbound buffer" if number is None else names.get(number, f"BAR {number}")
     return f"L2[{registers.word(l2_register) or 0:#x}]"
 
 
-def _result(registers: Registers, names: Mapping[int, str]) -> str:
+def _result(registers: RegisterFile, names: Mapping[int, str]) -> str:
     stored = registers.get("TileDMADst.En")
     return _place(registers, names, bool(stored), "result", "L2.ResultBase")
 
 
-def _coefficients(registers: Registers, names: Mapping[int, str]) -> str:
+def _coefficients(registers: RegisterFile, names: Mapping[int, str]) -> str:
     if not registers.get("KernelDMASrc.MasterEnable"):
         return ""
     number = buffer_of(registers, "kernel")
     return "an unbound buffer" if number is None else names.get(number, f"BAR {number}")
 
 
-def _shapes(registers: Registers) -> str:
+def _shapes(registers: RegisterFile) -> str:
     def shape(channels: str, height: str, width: str) -> str:
         sizes = (registers.number(f"Common.{name}") for name in (channels, height, width))
         return " x ".join("?" if size is None else str(size) for size in sizes)
@@ -121,7 +121,7 @@ _PLANAR = {"Add": "{0} {sign} {1}", "Mul": "{0} * {1}", "Max": "max({0}, {1})", 
            "SumSquares": "({0} {sign} {1})^2"}  # fmt: skip
 
 
-def _planar_action(registers: Registers, sources: tuple[str, ...]) -> str:
+def _planar_action(registers: RegisterFile, sources: tuple[str, ...]) -> str:
     kind = registers.get("Common.TaskType")
     first = f"-{sources[0]}" if registers.get("PE.FirstSrc") else sources[0]
     text = first
@@ -159,7 +159,7 @@ def _scaled(text: str, scale: object, bias: object) -> str:
     return text
 
 
-def _neural_action(registers: Registers, source: str) -> str:
+def _neural_action(registers: RegisterFile, source: str) -> str:
     mode, unity = registers.label("NE.OpMode"), registers.get("NE.KernelMode")
     channels = registers.get("Common.UnicastCin", 1)
     if mode == "Bypass":
@@ -182,7 +182,7 @@ def _neural_action(registers: Registers, source: str) -> str:
     return f"copy of {text}" if text == source else text
 
 
-def _convolution(registers: Registers, source: str) -> str:
+def _convolution(registers: RegisterFile, source: str) -> str:
     kernel = f"{registers.get('Common.Kh', 1)} x {registers.get('Common.Kw', 1)}"
     depthwise = registers.get("Common.UnicastEn") and registers.get("Common.UnicastCin") == 1
     parts = [f"{kernel} {'depthwise ' if depthwise else ''}convolution of {source}"]

@@ -95,6 +95,15 @@ NE_LAST = (
     Value(2, "LUT", "table({0})", "table"),
 )
 
-#: L2.L2Cfg.PaddingMode: what lies outside the source. 0 and 1 occur with sums, 1 with maxima, 3 with minima, so that the padding
-#: never decides the result; what a value pads with elsewhere is inferred.
-PADDING_MODE = {0: "Zero", 1: "LowestOrZero", 2: "Mode2", 3: "Highest"}
+#: PE.Cfg.Cond of H13 and H14 (one bit), and of H15 and later (three).
+CONDITION = {0: "None", 1: "Abs"}
+CONDITION_WIDE = {
+    0: "None",
+    1: "Less",
+    2: "Greater",
+    3: "NotEqual",
+    4: "Equal",
+    5: "LessEqual",
+    6: "GreaterEqual",
+    7: "Abs",
+}

@@ -5,7 +5,7 @@ No source says where the register blocks lie, so no address in a stream can be n
 """
 
 from .derive import single, strides
-from .h13 import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
+from .enums import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
 from .model import Architecture, Block, Field, Register
 
 NOTES = "freedomtan's register notes"

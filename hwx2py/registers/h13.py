@@ -5,6 +5,24 @@ disagreed, real files decided. Names are verbatim from there; the words that no 
 their address. Meanings come from running the decoded programs against what they compute.
 """
 
+from . import machines
+from .enums import (
+    CONDITION,
+    FIRST_SRC,
+    FORMAT,
+    KERNEL_MODE,
+    L2_FORMAT,
+    MEMORY_FORMAT,
+    NE_LAST,
+    NE_OP_MODE,
+    PE_COMBINE,
+    PE_FUNCTION,
+    PE_REDUCE,
+    SECOND_SRC,
+    SOURCE_TYPE,
+    TASK_TYPE,
+    names,
+)
 from .model import Architecture, Block, Field, Register
 
 AR = "Apple's register printer, as tinygrad walked it"
@@ -13,21 +31,6 @@ REC = "decoded compiler 9.509 programs, executed"
 M1 = "measured on an M1"
 H14 = "named as on H14, where the compiler uses it"
 H16 = "named as on H16"
-
-FORMAT = {0: "UInt8", 1: "Int8", 2: "Float16"}
-TASK_TYPE = {
-    0: "NE",
-    1: "PoolOneSource",
-    2: "ElementwiseOneSource",
-    3: "ElementwiseTwoSources",
-    4: "GainOffset",
-    5: "ReduceOneSource",
-    6: "ReduceTwoSources",
-    8: "PoolTwoSources",
-}
-SOURCE_TYPE = {0: "L2Read", 1: "DmaReadKeep", 2: "DmaRead", 3: "L2ChainRead"}
-L2_FORMAT = {0: "8b", 1: "16b", 3: "32b"}
-MEMORY_FORMAT = {0: "8b", 2: "16b"}
 
 F, R = Field, Register
 
@@ -195,8 +198,8 @@ _L2_FORMAT_FIELDS = (
 L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",        0,  0, "clamp source 1 at zero", AR),
-        F("PaddingMode",      3,  2, "what lies outside the source; named as surveyed, but 0 pads with zeros", AR,
-          enum={0: "Clamp", 1: "Zero", 2: "Mirror", 3: "Constant"}, confidence="low"),
+        F("PaddingMode",      3,  2, "what lies outside the source: 0 or 1 with sums, 1 with maxima, 3 with minima", AR,
+          confidence="low"),
         F("Src2ReLU",         4,  4, "clamp source 2 at zero", H14, confidence="medium"))),
     R("SourceCfg", 0x04, "where the sources come from", (
         F("SourceType",       1,  0, "where source 1 comes from", REC, enum=SOURCE_TYPE, confidence="medium"),
@@ -217,14 +220,14 @@ L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
 
 PE = Block("PE", 0x08800, 4, "the planar engine", (
     R("Cfg", 0x00, "operation", (
-        F("PoolMode",         1,  0, "how a reduction combines", REC, enum={0: "Sum", 2: "Max"}, confidence="medium"),
-        F("OpMode",           4,  2, "operation", REC, enum={0: "Add", 1: "Mul", 2: "Max", 3: "Min", 4: "SumSquares"}),
+        F("PoolMode",         1,  0, "how a reduction combines", REC, enum=names(PE_REDUCE), confidence="medium"),
+        F("OpMode",           4,  2, "operation", REC, enum=names(PE_COMBINE)),
         F("ReluEn",           5,  5, "clamp at zero", REC),
-        F("Cond",             6,  6, "condition", REC, enum={0: "None", 1: "Abs"}),
-        F("NLMode",          13, 12, "last step", REC, enum={0: "None", 1: "Reciprocal", 2: "Rsqrt"},
+        F("Cond",             6,  6, "condition", REC, enum=CONDITION),
+        F("NLMode",          13, 12, "last step", REC, enum=names(PE_FUNCTION),
           confidence="medium"),
-        F("FirstSrc",        16, 16, "sign of source 1", REC, enum={0: "+Source1", 1: "-Source1"}, confidence="low"),
-        F("SecSrc",          19, 18, "source 2 and its sign", REC, enum={0: "None", 2: "+Source2", 3: "-Source2"},
+        F("FirstSrc",        16, 16, "sign of source 1", REC, enum=FIRST_SRC, confidence="low"),
+        F("SecSrc",          19, 18, "source 2 and its sign", REC, enum=SECOND_SRC,
           confidence="medium"))),
     R("BiasScale", 0x04, "after the operation: times Scale, plus Bias", (
         F("Bias",            15,  0, "added", REC, kind="fp16"),
@@ -248,13 +251,13 @@ NE = Block("NE", 0x0c800, 5, "the neural engines", (
         F("AlignmentFmt",    16, 16, "set where an earlier task wrote the kernel", H16, confidence="low"))),
     R("MACCfg", 0x04, "operation", (
         F("OpMode",           2,  0, "operation", REC,
-          enum={0: "Conv", 2: "ElementwiseMult", 3: "CrossChannelMax", 4: "Bypass"}, confidence="medium"),
-        F("KernelMode",       3,  3, "where the kernel comes from", AR, enum={0: "Kernel", 1: "Unity"}),
+          enum=NE_OP_MODE, confidence="medium"),
+        F("KernelMode",       3,  3, "where the kernel comes from", AR, enum=KERNEL_MODE),
         F("BiasMode",         4,  4, "a row of biases precedes the weights", REC),
         F("MatrixBiasEn",     6,  6, "matrix bias", AR),
         F("BinaryPoint",     12,  8, "28 for fp16", AR),
         F("PostScaleMode",   14, 14, "post-scale mode; meaning open", AR),
-        F("NonlinearMode",   17, 16, "last step", REC, enum={0: "None", 1: "ReLU", 2: "LUT"}),
+        F("NonlinearMode",   17, 16, "last step", REC, enum=names(NE_LAST)),
         F("ArgOutputSelect", 23, 20, "1 in every NE task; needed on the chip (measured on an M1)", H16,
           confidence="low"))),
     R("MatrixVectorBias", 0x08, "matrix bias", (
@@ -403,5 +406,5 @@ ARCHITECTURE = Architecture(
     carries_state=True,
     confidence="high",
     evidence="real files of compilers 4.2 to 9.509, decoded compiler programs, and results recorded on an M1",
-    runs=True,
+    machine=machines.H13,
 )

@@ -4,8 +4,25 @@ The word order comes from decoded compiler streams: their values line up with th
 operators. Bit positions that those values do not prove are from published register notes. Names are H13's.
 """
 
+from . import machines
 from .derive import single, strides
-from .h13 import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE, TASK_TYPE
+from .enums import (
+    CONDITION,
+    FIRST_SRC,
+    FORMAT,
+    KERNEL_MODE,
+    L2_FORMAT,
+    MEMORY_FORMAT,
+    NE_LAST,
+    NE_OP_MODE,
+    PE_COMBINE,
+    PE_FUNCTION,
+    PE_REDUCE,
+    SECOND_SRC,
+    SOURCE_TYPE,
+    TASK_TYPE,
+    names,
+)
 from .model import Architecture, Block, Field, Register
 
 SEEN = "decoded H14 compiler streams"
@@ -146,8 +163,8 @@ _L2_FORMAT_FIELDS = (
 L2 = Block("L2", 0x0500, 25, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",    0,  0, "clamp source 1 at zero", TWIN),
-        F("PaddingMode",  3,  2, "what lies outside the source", NOTES,
-          enum={0: "Clamp", 1: "Zero", 2: "Mirror", 3: "Constant"}, confidence="low"),
+        F("PaddingMode",  3,  2, "what lies outside the source: 0 or 1 with sums, 1 with maxima, 3 with minima", NOTES,
+          confidence="low"),
         F("Src2ReLU",     4,  4, "clamp source 2 at zero", SEEN, confidence="medium"))),
     R("SourceCfg", 0x04, "where the sources come from", (
         F("SourceType",  1,  0, "where source 1 comes from", TWIN, enum=SOURCE_TYPE, confidence="medium"),
@@ -175,13 +192,13 @@ L2 = Block("L2", 0x0500, 25, "the buffer memory between DMA and the engines", (
 
 PE = Block("PE", 0x0900, 5, "the planar engine", (
     R("Cfg", 0x00, "operation", (
-        F("PoolMode",  1,  0, "how a reduction combines", TWIN, enum={0: "Sum", 2: "Max"}, confidence="medium"),
-        F("OpMode",    4,  2, "operation", TWIN, enum={0: "Add", 1: "Mul", 2: "Max", 3: "Min", 4: "SumSquares"}),
+        F("PoolMode",  1,  0, "how a reduction combines", TWIN, enum=names(PE_REDUCE), confidence="medium"),
+        F("OpMode",    4,  2, "operation", TWIN, enum=names(PE_COMBINE)),
         F("ReluEn",    5,  5, "clamp at zero", H13),
-        F("Cond",      6,  6, "condition", H13, enum={0: "None", 1: "Abs"}),
-        F("NLMode",   13, 12, "last step", TWIN, enum={0: "None", 1: "Reciprocal", 2: "Rsqrt"}, confidence="medium"),
-        F("FirstSrc", 16, 16, "sign of source 1", H13, enum={0: "+Source1", 1: "-Source1"}, confidence="low"),
-        F("SecSrc",   19, 18, "source 2 and its sign", TWIN, enum={0: "None", 2: "+Source2", 3: "-Source2"},
+        F("Cond",      6,  6, "condition", H13, enum=CONDITION),
+        F("NLMode",   13, 12, "last step", TWIN, enum=names(PE_FUNCTION), confidence="medium"),
+        F("FirstSrc", 16, 16, "sign of source 1", H13, enum=FIRST_SRC, confidence="low"),
+        F("SecSrc",   19, 18, "source 2 and its sign", TWIN, enum=SECOND_SRC,
           confidence="medium"))),
     R("BiasScale", 0x04, "after the operation: times Scale, plus Bias", (
         F("Bias",  15,  0, "added", TWIN, kind="fp16"),
@@ -208,13 +225,13 @@ NE = Block("NE", 0x0d00, 5, "the neural engines", (
           confidence="low"))),
     R("MACCfg", 0x04, "operation", (
         F("OpMode",           2,  0, "operation", TWIN,
-          enum={0: "Conv", 2: "ElementwiseMult", 3: "CrossChannelMax", 4: "Bypass"}),
-        F("KernelMode",       3,  3, "where the kernel comes from", TWIN, enum={0: "Kernel", 1: "Unity"}),
+          enum=NE_OP_MODE),
+        F("KernelMode",       3,  3, "where the kernel comes from", TWIN, enum=KERNEL_MODE),
         F("BiasMode",         4,  4, "a row of biases precedes the weights", H13),
         F("MatrixBiasEn",     6,  6, "matrix bias", H13),
         F("BinaryPoint",     13,  8, "28 for fp16", TWIN, confidence="medium"),
         F("PostScaleMode",   14, 14, "post-scale mode; meaning open", H13),
-        F("NonlinearMode",   17, 16, "last step", TWIN, enum={0: "None", 1: "ReLU", 2: "LUT"}),
+        F("NonlinearMode",   17, 16, "last step", TWIN, enum=names(NE_LAST)),
         F("ArgOutputSelect", 23, 20, "1 in every NE task", H16, confidence="low")), also="MacCfg"),
     R("MatrixVectorBias", 0x08, "matrix bias", (
         F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind="hex", also="BiasVal"),)),
@@ -358,4 +375,5 @@ ARCHITECTURE = Architecture(
     carries_state=False,
     confidence="high",
     evidence="decoded compiler streams of small networks, compared with their H13 twins; none was run",
+    machine=machines.H14,
 )

@@ -7,9 +7,19 @@ others stand where published register notes have them, for H15 or for H16, whose
 
 from functools import partial
 
-from . import h14
+from . import h14, machines
 from .derive import alias, carry, edit, redo, row, shift, single, span, strides
-from .h13 import L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
+from .enums import (
+    CONDITION_WIDE,
+    FIRST_SRC,
+    L2_FORMAT,
+    MEMORY_FORMAT,
+    PE_COMBINE,
+    PE_FUNCTION,
+    SECOND_SRC,
+    SOURCE_TYPE,
+    names,
+)
 from .model import Architecture, Block, Field, Register
 
 SEEN = "decoded H15 compiler streams"
@@ -19,7 +29,6 @@ H14 = "as on H14; no H15 stream sets it"
 H16 = "as in the notes on H16, whose streams are the same word for word"
 
 POOL_MODE = {0: "Sum", 1: "Avg", 2: "Max", 3: "Min"}
-CONDITION = {0: "None", 1: "Less", 2: "Greater", 3: "NotEqual", 4: "Equal", 5: "LessEqual", 6: "GreaterEqual", 7: "Abs"}
 COMPRESSED = {0: "None", 1: "Compressed", 2: "Lossy"}
 
 F, R, S = Field, Register, single
@@ -84,17 +93,17 @@ def _number(name: str, offset: int, use: str, source: str = NOTES, level: str = 
 PE = Block("PE", 0x4500, 14, "the planar engine", (
     R("Cfg", 0x00, "operation", (
         F("PoolMode",     1,  0, "how a reduction combines", TWIN, enum=POOL_MODE, confidence="medium"),
-        F("OpMode",       4,  2, "operation", TWIN, enum={0: "Add", 1: "Mul", 2: "Max", 3: "Min", 4: "SumSquares"},
+        F("OpMode",       4,  2, "operation", TWIN, enum=names(PE_COMBINE),
           also="Operation"),
         F("LutEn",        5,  5, "the last step is a table (H13, H14: clamp at zero)", NOTES, confidence="medium"),
-        F("Cond",         8,  6, "condition", SEEN, enum=CONDITION, confidence="medium", also="Condition"),
+        F("Cond",         8,  6, "condition", SEEN, enum=CONDITION_WIDE, confidence="medium", also="Condition"),
         F("ReduceIndex", 10,  9, "the reduction gives an index", NOTES, confidence="low"),
         F("ReduceKeep",  11, 11, "what a reduction keeps", NOTES, confidence="low"),
-        F("NLMode",      13, 12, "last step", H14, enum={0: "None", 1: "Reciprocal", 2: "Rsqrt"},
+        F("NLMode",      13, 12, "last step", H14, enum=names(PE_FUNCTION),
           confidence="medium"),
-        F("FirstSrc",    16, 16, "sign of source 1", H14, enum={0: "+Source1", 1: "-Source1"}, confidence="low",
+        F("FirstSrc",    16, 16, "sign of source 1", H14, enum=FIRST_SRC, confidence="low",
           also="Src1Sel"),
-        F("SecSrc",      19, 18, "source 2 and its sign", TWIN, enum={0: "None", 2: "+Source2", 3: "-Source2"},
+        F("SecSrc",      19, 18, "source 2 and its sign", TWIN, enum=SECOND_SRC,
           also="Src2Sel")), also="Config"),
     _number("Bias", 0x04, "added after the operation"),
     _number("Scale", 0x08, "factor after the operation", SEEN, "high"),
@@ -312,4 +321,5 @@ ARCHITECTURE = Architecture(
     carries_state=False,
     confidence="medium",
     evidence="decoded compiler streams of small networks, compared with H14 and H16 twins; none was run",
+    machine=machines.H15,
 )

@@ -6,9 +6,9 @@ decoded compiler streams disagreed, the streams decided. Names are H13's where t
 
 from functools import partial
 
-from . import h14, h15
+from . import h14, h15, machines
 from .derive import alias, carry, edit, redo, row, single, span, strides
-from .h13 import FORMAT, L2_FORMAT, SOURCE_TYPE, TASK_TYPE
+from .enums import FORMAT, L2_FORMAT, SOURCE_TYPE, TASK_TYPE
 from .model import Block, Field, Register
 
 SEEN = "decoded H16 compiler streams"
@@ -46,16 +46,16 @@ _SAME = carry(h14.COMMON, H13, "high", "ConvCfg PatchCfg PECfg", TWIN)
 
 COMMON = Block("Common", 0x0000, 23, "shapes, formats and kind of the task", (
     M("ChCfg", 0x00, "element formats", (
-        F("InFmt",      1,  0, "format of source 1", H13, enum=FORMAT, start=2),
-        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT, start=2),
-        F("OutFmt",     5,  4, "format of the result", H13, enum=FORMAT, start=2))),
-    S("InWidth",   0x04, "Win",       16,  0, "input width, elements", SEEN, start=0x100),
+        F("InFmt",      1,  0, "format of source 1", H13, enum=FORMAT),
+        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT),
+        F("OutFmt",     5,  4, "format of the result", H13, enum=FORMAT))),
+    S("InWidth",   0x04, "Win",       16,  0, "input width, elements", SEEN),
     S("InHeight",  0x08, "Hin",       16,  0, "input height, elements", SEEN),
-    S("Cin",       0x0c, "Cin",       16,  0, "input channels of a group", SEEN, also="InChannels", start=0x10),
+    S("Cin",       0x0c, "Cin",       16,  0, "input channels of a group", SEEN, also="InChannels"),
     S("InDepth",   0x10, "Din",       16,  0, "input depth, elements", NOTES, "medium"),
-    S("OutWidth",  0x14, "Wout",      16,  0, "output width, elements", SEEN, start=0x100),
+    S("OutWidth",  0x14, "Wout",      16,  0, "output width, elements", SEEN),
     S("OutHeight", 0x18, "Hout",      16,  0, "output height, elements", SEEN),
-    S("Cout",      0x1c, "Cout",      16,  0, "output channels of a group", SEEN, also="OutChannels", start=0x10),
+    S("Cout",      0x1c, "Cout",      16,  0, "output channels of a group", SEEN, also="OutChannels"),
     S("OutDepth",  0x20, "Dout",      16,  0, "output depth, elements", NOTES, "medium"),
     S("NumGroups", 0x24, "NumGroups", 16,  0, "groups", SEEN),
     edit(alias(row(_SAME, "ConvCfg"), Px="PadLeft", Py="PadTop"), offset=0x28),
@@ -127,8 +127,8 @@ def _wrap(name: str, offset: int, of: str) -> Register:
 L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",      0,  0, "clamp source 1 at zero", NOTES, confidence="medium", also="Src1ReLU"),
-        F("PaddingMode",    3,  2, "what lies outside the source", TWIN,
-          enum={0: "Clamp", 1: "Zero", 2: "Mirror", 3: "Constant"}, confidence="low"),
+        F("PaddingMode",    3,  2, "what lies outside the source: 0 or 1 with sums, 1 with maxima, 3 with minima", TWIN,
+          confidence="low"),
         F("Src2ReLU",       4,  4, "clamp source 2 at zero", NOTES, confidence="medium"),
         F("BarrierEnable", 16, 16, "wait at a barrier", NOTES, confidence="medium"),
         F("BarrierIndex",  23, 17, "which barrier", NOTES, confidence="low")), also="Control"),
@@ -288,4 +288,5 @@ ARCHITECTURE = h15.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="medium",
     evidence="decoded and raw compiler streams of small networks, every word compared with the rows; none was run",
+    machine=machines.H16,
 )

@@ -4,9 +4,9 @@ One decoded compiler stream places what an elementwise task needs: the tile DMA 
 stands where H17 has it. Everything else is from published register notes.
 """
 
-from . import h17
+from . import h17, machines
 from .derive import carry, edit, redo, row, shift, single, span
-from .h13 import FORMAT
+from .enums import FORMAT
 from .model import Field, Register, unnamed_register
 
 SEEN = "decoded H18 streams; bits as on H17"
@@ -33,9 +33,9 @@ _COMMON = carry(h17.COMMON, NOTES, "medium",
 COMMON = redo(
     _COMMON,
     R("ChCfg", 0x00, "element formats", (
-        F("InFmt",      2,  0, "format of source 1", NOTES, enum=FORMAT_8, start=2),
-        F("Src2InFmt",  5,  3, "format of source 2", NOTES, enum=FORMAT_8, start=2),
-        F("OutFmt",     8,  6, "format of the result", NOTES, enum=FORMAT_8, start=2)), confidence="medium"),
+        F("InFmt",      2,  0, "format of source 1", NOTES, enum=FORMAT_8),
+        F("Src2InFmt",  5,  3, "format of source 2", NOTES, enum=FORMAT_8),
+        F("OutFmt",     8,  6, "format of the result", NOTES, enum=FORMAT_8)), confidence="medium"),
     edit(row(_COMMON, "TileOverlap"),
          F("PadReflect", 31, 31, "padding mirrors the rows", NOTES)),
     edit(row(_COMMON, "NECfg"),
@@ -119,4 +119,5 @@ ARCHITECTURE = h17.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="low",
     evidence="one decoded compiler stream; the stream known for the M6 is not counted: its NE block differs",
+    machine=machines.H18,
 )

@@ -5,7 +5,7 @@ addresses below but has MACCfg at 0x4908 and PostScale at 0x4914, one word furth
 might. That is not enough to move rows; it is why no row of NE is more than doubtful.
 """
 
-from . import h18
+from . import h18, machines
 from .derive import carry, edit, redo, row, single
 
 NOTES = "freedomtan's register notes, by object layout; as on H18"
@@ -63,4 +63,5 @@ ARCHITECTURE = h18.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="low",
     evidence="nothing real at hand: tables only, tested with streams of the project's own encoder",
+    machine=machines.H19,
 )

@@ -3,7 +3,6 @@
 Every row says how it is known.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -64,6 +63,9 @@ class Machine(NamedTuple):
         start: the start image, for architectures that do not carry register values from task to task.
         ignored: bits that hardware was seen to ignore.
         idle: words that newer compilers leave in registers of an idle engine.
+        binary_point: NE.MACCfg.BinaryPoint of float16 tasks.
+        plain_formats: words of the tile DMA's format registers that stand for float16 without interleave,
+            where the fields of those registers are not known.
     """
 
     engines: int = 16
@@ -77,7 +79,5 @@ class Machine(NamedTuple):
     start: tuple[Start, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     idle: tuple[Idle, ...] = ()
-
-    def start_words(self) -> Mapping[str, int]:
-        """Register name -> start word."""
-        return {row.register: row.word for row in self.start}
+    binary_point: int = 28
+    plain_formats: tuple[int, ...] = ()

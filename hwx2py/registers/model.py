@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..errors import RegisterError
+from .machine import Machine
 
 WORD_MASK = 0xFFFFFFFF
 
@@ -32,7 +33,6 @@ class Field(NamedTuple):
         enum: names of known values.
         confidence: `high`, `medium` or `low`; empty inherits the register's.
         noise: True where the value does not take part in computing (log masks, cycle counts, priorities).
-        start: what the field holds where a task does not write it, if known (architectures that do not carry state).
         also: the name that the source gives it, where the same thing is called otherwise on H13.
     """
 
@@ -45,7 +45,6 @@ class Field(NamedTuple):
     enum: Mapping[int, str] | None = None
     confidence: str = ""
     noise: bool = False
-    start: int | None = None
     also: str = ""
 
     @property
@@ -180,7 +179,33 @@ class _Facts(NamedTuple):
     confidence: str
     evidence: str
     single_slots: tuple[int, ...] = ()
-    runs: bool = False
+    machine: Machine = Machine()
+
+
+class RegisterPlace(NamedTuple):
+    """A register, or an array of them, and where it lies: `Block.Register`, byte address, row."""
+
+    name: str
+    address: int
+    register: Register
+
+
+class FieldPlace(NamedTuple):
+    """A field and where it lies.
+
+    Attributes:
+        name: `Block.Register.Field`.
+        register: `Block.Register`.
+        address: byte address of the register; for the header, bytes from the task's start.
+        field: its row.
+        in_header: whether it lies in the task's header.
+    """
+
+    name: str
+    register: str
+    address: int
+    field: Field
+    in_header: bool
 
 
 class Architecture(_Facts):
@@ -202,7 +227,7 @@ class Architecture(_Facts):
         confidence: of the table as a whole.
         evidence: what the table was checked against, one sentence.
         single_slots: slots whose records write one register each.
-        runs: True where the known Linux driver's SUBMIT and the virtual ANE run it.
+        machine: what it is beside its registers, and what runs its programs.
     """
 
     @property
@@ -255,16 +280,18 @@ class Architecture(_Facts):
         return Location(self.header, self.header.registers[index], 0)
 
     @functools.cached_property
-    def _by_name(self) -> dict[str, tuple[int, Field]]:
-        """`Block.Field` and `Block.Register.Field` -> address and field; ambiguous short names are left out."""
-        found: dict[str, tuple[int, Field]] = {}
+    def _by_name(self) -> dict[str, FieldPlace]:
+        """`Block.Field` and `Block.Register.Field` -> where the field lies; ambiguous short names are left out."""
+        found: dict[str, FieldPlace] = {}
         seen: set[str] = set()
         for block in self.all_blocks():
             for register in block.registers:
                 for field in register.fields:
-                    place = (block.base + register.offset, field)
+                    owner = f"{block.name}.{register.name}"
+                    address = block.base + register.offset
+                    place = FieldPlace(f"{owner}.{field.name}", owner, address, field, block is self.header)
                     short = f"{block.name}.{field.name}"
-                    found[f"{block.name}.{register.name}.{field.name}"] = place
+                    found[place.name] = place
                     if short in seen:
                         found.pop(short, None)
                     else:
@@ -272,9 +299,51 @@ class Architecture(_Facts):
                     seen.add(short)
         return found
 
+    def place(self, name: str) -> FieldPlace | None:
+        """Where `Block.Field` or `Block.Register.Field` lies; None where this architecture has no such field."""
+        return self._by_name.get(name)
+
     def field(self, name: str) -> tuple[int, Field] | None:
         """Address and row of `Block.Field` or `Block.Register.Field`; None where this architecture has none."""
-        return self._by_name.get(name)
+        place = self._by_name.get(name)
+        return None if place is None else (place.address, place.field)
+
+    @functools.cached_property
+    def ignored_bits(self) -> dict[str, int]:
+        """`Block.Register` -> bits that hardware ignores."""
+        bits: dict[str, int] = {}
+        for ignored in self.machine.ignored:
+            bits[ignored.register] = bits.get(ignored.register, 0) | ignored.mask
+        return bits
+
+    @functools.cached_property
+    def start_names(self) -> frozenset[str]:
+        """`Block.Register` of every register whose start value is known."""
+        return frozenset(start.register for start in self.machine.start)
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, list[RegisterPlace]]:
+        return {
+            block.name: [
+                RegisterPlace(f"{block.name}.{register.name}", block.base + register.offset, register)
+                for register in block.registers
+            ]
+            for block in self.blocks
+        }
+
+    def rows_of(self, block: str) -> list[RegisterPlace]:
+        """Every register of a block; empty where there is no such block."""
+        return self._rows.get(block, [])
+
+    @functools.cached_property
+    def start_image(self) -> dict[int, int]:
+        """Byte address -> word of every register whose start value is known."""
+        image = {}
+        for start in self.machine.start:
+            register = self.register(start.register)
+            for index in range(register.count):
+                image[self.address(start.register, index)] = start.word
+        return image
 
     def short_fields(self) -> list[str]:
         """Every `Block.Field` of the register blocks that is no other register's too, in table order."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ..registers.model import Architecture, Field
+from ..registers.model import Architecture, Field, FieldPlace
 from .task import Task
 
 
-class Registers:
+class RegisterFile:
     """The values of all registers while one task runs.
 
     Args:
@@ -27,6 +27,12 @@ class Registers:
         """The word at a byte address; None where it was never written."""
         return self._values.get(address)
 
+    def word_of(self, place: FieldPlace) -> int | None:
+        """The word of the register that a field lies in; None where it was never written."""
+        if place.in_header:
+            return self.task.words[place.address // 4] if place.address // 4 < self.task.header_words else None
+        return self._values.get(place.address)
+
     def _at(self, name: str, place: int) -> int | None:
         """The word at an address, or, for `Header.*`, at an offset in the task's header."""
         if not name.startswith(f"{self.arch.header.name}."):
@@ -35,14 +41,16 @@ class Registers:
 
     def _field(self, name: str) -> tuple[Field, int] | None:
         """`Block.Field` with its word; None where there is no such field, or nobody wrote it and its start is open."""
-        found = self.arch.field(name)
+        found = self.arch.place(name)
         if found is None:
             return None
-        place, field = found
-        word = self._at(name, place)
-        if word is None and field.start is not None:
-            word = field.start << field.lsb
-        return None if word is None else (field, word)
+        word = self._at(name, found.address)
+        return None if word is None else (found.field, word)
+
+    def slot(self, name: str) -> int | None:
+        """The BAR slot that the task's record for `Block.Register` names; None where no record does."""
+        address = self.arch.address(name)
+        return next((burst.slot for burst in self.task.bursts if burst.address == address), None)
 
     def number(self, name: str) -> int | None:
         """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
@@ -64,15 +72,15 @@ class Registers:
         return self.get(f"Header.{name}")
 
 
-def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[Registers]:
+def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[RegisterFile]:
     """The register file of every task in turn. A view is valid until the next one is taken."""
     values: dict[int, int] = {}
     for task in tasks:
         if not arch.carries_state:
-            values.clear()
+            values = dict(arch.start_image)
         for burst in task.bursts:
             values.update(zip(burst.addresses(), task.words[burst.index + 1 : burst.index + 1 + burst.count]))
-        yield Registers(arch, task, values)
+        yield RegisterFile(arch, task, values)
 
 
 #: Where a task names the buffer of each use: the header's BAR field and its enable bit (architectures that select
@@ -85,7 +93,7 @@ USES = {
 }
 
 
-def buffer_of(registers: Registers, use: str) -> int | None:
+def buffer_of(registers: RegisterFile, use: str) -> int | None:
     """The BAR (slot) that the task names for a use, or None where it names none."""
     base, enable, base_registers = USES[use]
     if registers.arch.field(f"Header.{base}"):

@@ -1,0 +1,115 @@
+"""Reading the fields of one task: every look is noted, and so is everything that is not understood."""
+
+from collections.abc import Iterable
+
+from ..program.register_file import RegisterFile
+from .operand import Unknown
+from .understood import HARMLESS, Understood
+
+NOT_WRITTEN = "no task wrote it, and its start value is not known"
+
+
+class Look:
+    """A look at the registers of a task.
+
+    Args:
+        registers: the register file while the task runs.
+    """
+
+    def __init__(self, registers: RegisterFile):
+        self.registers, self.arch = registers, registers.arch
+        self.unknowns: list[Unknown] = []
+        self.fields: set[str] = set()
+        self._seen: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Whether the architecture has the field."""
+        return self.arch.place(name) is not None
+
+    def number(self, name: str, default: int = 0) -> int:
+        """`Block.Field` as a plain integer; where nobody wrote it that is noted, and the default returned.
+
+        A field that the architecture does not have is the default, silently.
+        """
+        place = self.arch.place(name)
+        if place is None:
+            return default
+        self.fields.add(place.name)
+        word = self.registers.word_of(place)
+        if word is None:
+            self.refuse(place.name, NOT_WRITTEN, "nothing")
+            return default
+        self._seen.add(place.register)
+        return place.field.number(word)
+
+    def value(self, name: str, default: float | str = 0.0) -> int | float | str:
+        """`Block.Field` as a person reads it: a name, a float, or an integer."""
+        place = self.arch.place(name)
+        if place is None:
+            return default
+        self.fields.add(place.name)
+        word = self.registers.word_of(place)
+        if word is None:
+            self.refuse(place.name, NOT_WRITTEN, "nothing")
+            return default
+        self._seen.add(place.register)
+        return place.field.decode(word)
+
+    def words(self, register: str, count: int) -> list[int]:
+        """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
+        self._seen.add(register)
+        words = [self.registers.word(register, index) for index in range(count)]
+        if None in words:
+            self.refuse(f"{register}[{words.index(None)}]", NOT_WRITTEN, "nothing")
+        return [word or 0 for word in words]
+
+    def refuse(self, name: str, why: str, value: object = None) -> None:
+        """Notes that a field or register is not understood.
+
+        Args:
+            name: `Block.Field`, `Block.Register.Field` or `Block.Register`.
+            why: what is not known.
+            value: what it holds; looked up where left out.
+        """
+        place = self.arch.place(name)
+        if value is None:
+            value = self.registers.label(name) if place else self.registers.word(name)
+        unknown = Unknown(place.name if place else name, value, why)
+        if unknown not in self.unknowns:
+            self.unknowns.append(unknown)
+
+    def check(self, rows: Iterable[Understood], register: str = "") -> None:
+        """Notes every field that holds a value which no row understands."""
+        for row in rows:
+            name = row.field.format(register)
+            place = self.arch.place(name)
+            if place is None:
+                continue
+            self._seen.add(place.register)
+            word = self.registers.word_of(place)
+            if word is not None and place.field.number(word) not in row.values:
+                self.refuse(name, row.why)
+
+    def check_rest(self, blocks: Iterable[str]) -> None:
+        """Notes bits without a name in registers that were looked at, and registers that nobody understands.
+
+        Args:
+            blocks: names of the blocks that the task uses.
+        """
+        ignored = self.arch.ignored_bits
+        for block in blocks:
+            for name, address, register in self.arch.rows_of(block):
+                for index in range(register.count):
+                    word = self.registers.word_at(address + 4 * index)
+                    if not word:
+                        continue
+                    rest = word & ~ignored.get(name, 0)
+                    if name in self._seen:
+                        rest &= ~register.named_mask if register.fields else 0
+                        why = "a bit without a name is set"
+                    elif name in HARMLESS or (name in self.arch.start_names and word == self.arch.start_image[address]):
+                        continue
+                    else:
+                        why = "its meaning is not known"
+                    if rest:
+                        self.refuse(f"{name}[{index}]" if register.count > 1 else name, why, word)
