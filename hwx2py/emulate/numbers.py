@@ -63,7 +63,8 @@ class Numbers(NamedTuple):
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         """Float64 values as float16 holds them, still in float64: rounded once, without NaN and -0."""
-        clean = values + 0.0
+        with np.errstate(invalid="ignore"):
+            clean = values + 0.0
         lost = np.isnan(clean)
         if lost.any():
             clean[lost] = 0.0

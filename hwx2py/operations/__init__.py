@@ -4,7 +4,7 @@
 virtual ANE work on those.
 """
 
-from .neural import Channel, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .read import operations, read
@@ -13,6 +13,7 @@ Operation = Planar | Neural
 
 __all__ = [
     "Channel",
+    "ChannelRegisters",
     "Dma",
     "Element",
     "InL2",
