@@ -1,13 +1,14 @@
 """What tasks do, as typed values: the only code that knows what a register means.
 
-`read` turns the register file of a task into a `Planar` or a `Neural`; sentences, pictures, diffs, passes, checks and the
-virtual ANE work on those.
+`read` turns the register file of a task into a `Planar` or a `Neural`; sentences, pictures, diffs, passes, checks and
+the virtual ANE work on those.
 """
 
 from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .read import operations, read
+from .sentence import Names, sentence, sentences
 
 Operation = Planar | Neural
 
@@ -18,6 +19,7 @@ __all__ = [
     "Element",
     "InL2",
     "Kernel",
+    "Names",
     "Neural",
     "Operand",
     "Operation",
@@ -30,4 +32,6 @@ __all__ = [
     "Window",
     "operations",
     "read",
+    "sentence",
+    "sentences",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ..program.register_file import RegisterFile
+from ..registers.model import RegisterPlace
 from .operand import Unknown
 from .understood import HARMLESS, Understood
 
@@ -40,7 +41,7 @@ class Look:
             self.refuse(place.name, NOT_WRITTEN, "nothing")
             return default
         self._seen.add(place.register)
-        return place.field.number(word)
+        return (word & place.mask) >> place.shift
 
     def value(self, name: str, default: float | str = 0.0) -> int | float | str:
         """`Block.Field` as a person reads it: a name, a float, or an integer."""
@@ -87,7 +88,7 @@ class Look:
                 continue
             self._seen.add(place.register)
             word = self.registers.word_of(place)
-            if word is not None and place.field.number(word) not in row.values:
+            if word is not None and place.number(word) not in row.values:
                 self.refuse(name, row.why)
 
     def check_rest(self, blocks: Iterable[str]) -> None:
@@ -96,20 +97,18 @@ class Look:
         Args:
             blocks: names of the blocks that the task uses.
         """
-        ignored = self.arch.ignored_bits
         for block in blocks:
-            for name, address, register in self.arch.rows_of(block):
-                for index in range(register.count):
-                    word = self.registers.word_at(address + 4 * index)
-                    if not word:
-                        continue
-                    rest = word & ~ignored.get(name, 0)
-                    if name in self._seen:
-                        rest &= ~register.named_mask if register.fields else 0
-                        why = "a bit without a name is set"
-                    elif name in HARMLESS or (name in self.arch.start_names and word == self.arch.start_image[address]):
-                        continue
-                    else:
-                        why = "its meaning is not known"
-                    if rest:
-                        self.refuse(f"{name}[{index}]" if register.count > 1 else name, why, word)
+            for place in self.arch.rows_of(block):
+                for index in range(place.register.count):
+                    word = self.registers.word_at(place.address + 4 * index)
+                    if word:
+                        self._check_word(place, index, word)
+
+    def _check_word(self, place: RegisterPlace, index: int, word: int) -> None:
+        rest, why = word, "its meaning is not known"
+        if place.name in self._seen:
+            rest, why = word & ~place.named_mask if place.named_mask else 0, "a bit without a name is set"
+        elif place.name in HARMLESS or word == self.arch.start_image.get(place.address):
+            return
+        if rest & ~self.arch.ignored_bits.get(place.name, 0):
+            self.refuse(f"{place.name}[{index}]" if place.register.count > 1 else place.name, why, word)

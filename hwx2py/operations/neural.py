@@ -7,7 +7,6 @@ Known by running decoded programs of compiler 9.509 and real programs of 2023 ag
 registers that were edited on an M1.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..registers.enums import Value
@@ -19,10 +18,10 @@ class Window(NamedTuple):
 
     Attributes:
         height, width: of the kernel.
-        step_y, step_x: from one output to the next.
+        step_y, step_x: from one output to the next (Sx is that times the columns).
         pad_y, pad_x: zeros above and left of the input.
-        rows, columns: outputs that a kernel lane computes side by side (Oy, Ox); with two columns the result is stored
-            with half its width, and the kernel is one tap wider.
+        rows, columns: outputs that are computed side by side (Oy, Ox); with two columns Wout is half the width of the
+            result, and a kernel slot holds two lanes of one tap more.
     """
 
     height: int
@@ -61,8 +60,7 @@ class Channel(NamedTuple):
     registers: ChannelRegisters
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Coefficients of a task, as kernel DMA fetches them.
 
     Attributes:
@@ -96,8 +94,7 @@ class Kernel:
     register: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A lookup table of 128 bytes.
 
     Attributes:
@@ -115,8 +112,7 @@ class Table:
     register: str
 
 
-@dataclass(frozen=True, slots=True)
-class Neural:
+class Neural(NamedTuple):
     """A task of the neural engines.
 
     Attributes:

@@ -104,7 +104,10 @@ def _window(look: Look, convolves: bool) -> Window:
         look.refuse("Common.Ox", "only one or two columns side by side were seen, two in convolutions only")
     if convolves and any(padding) and look.number("L2.L2Cfg.PaddingMode") not in (0, 1):
         look.refuse("L2.L2Cfg.PaddingMode", "convolutions were seen with zeros around the input only")
-    return Window(*numbers, *padding, *side_by_side)
+    height, width, step_y, step_x = numbers
+    if side_by_side[1] > 1 and step_x % side_by_side[1]:
+        look.refuse("Common.Sx", f"{side_by_side[1]} columns side by side do not share a step of {step_x}")
+    return Window(height, width, step_y, step_x // (side_by_side[1] or 1), *padding, *side_by_side)
 
 
 def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast: int | None) -> None:

@@ -39,8 +39,8 @@ def source_1(look: Look, shape: Shape, exchanged: bool, broadcast: str = "") -> 
 def source_2(look: Look, shape: Shape, exchanged: bool, broadcast: str) -> Operand:
     """Source 2 of a planar task.
 
-    It comes by DMA where L2.SourceCfg or L2.Source2Cfg says so: the enable bit of its own DMA configuration is 0 in every
-    program with two sources.
+    It comes by DMA where L2.SourceCfg or L2.Source2Cfg says so: the enable bit of its own DMA configuration is 0 in
+    every program with two sources.
     """
     kind = look.number("L2.Source2Cfg.SourceType") if look.has("L2.Source2Cfg.SourceType") else None
     if kind is None:
