@@ -66,6 +66,8 @@ def result(look: Look, shape: Shape, exchanged: bool) -> Result:
         memory = _memory(look, "the result", "WBase", "TileDMADst.", "TileDMADst.Fmt", element, stored_shape)
         if kind in (STAYS_AND_STORED, STORED):
             _check_l2_format(look, "L2.ResultCfg", element, memory.interleave)
+    if (memory is not None) != (kind in (STAYS_AND_STORED, STORED)):
+        look.refuse("L2.ResultCfg.ResultType", f"the result's DMA is {'off' if memory is None else 'on'}")
     return Result(shape, element, exchanged, in_l2, memory)
 
 
