@@ -16,12 +16,12 @@ def without_nan(values: np.ndarray) -> np.ndarray:
 
 
 def add(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """first + second."""
+    """First + second."""
     return without_nan(first + second)
 
 
 def multiply(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """first * second."""
+    """First * second."""
     return without_nan(first * second)
 
 

@@ -1,8 +1,7 @@
 """Convolutions of the neural engines: the kernel fetched, and the sums in the chip's arithmetic.
 
-Cross-correlation: output (y, x) reads input (y * step_y - pad_y + ky, x * step_x - pad_x + kx), and zeros outside. With
-two columns side by side the engine steps over two outputs at once: column 2 j + l reads as column j of a convolution whose
-input begins l columns further right.
+Cross-correlation: output (y, x) reads input (y * step_y - pad_y + ky, x * step_x - pad_x + kx), and zeros outside. That
+two columns are computed side by side shows in the order of the weights only.
 """
 
 import numpy as np
@@ -108,13 +107,10 @@ def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) ->
     """
     shape = task.result.shape
     sums = np.empty((shape.groups, task.outputs, 1, shape.height, shape.width))
-    columns = task.window.columns
+    part = _unicast if task.unicast is not None else _dense
     for group in range(shape.groups):
-        for lane in range(columns):
-            part = _unicast if task.unicast is not None else _dense
-            size = (shape.height, shape.width // columns)
-            padded = _padded(task, values[group], lane, size)
-            sums[group, :, 0, :, lane::columns] = part(task, padded, weights.bits[group], size, numbers)
+        padded = _padded(task, values[group])
+        sums[group, :, 0] = part(task, padded, weights.bits[group], numbers)
     if weights.bias is not None:
         sums += load(weights.bias, HALF)[:, :, None, None, None]
     if task.acc_bias:
@@ -122,13 +118,12 @@ def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) ->
     return numbers.limited(sums)
 
 
-def _padded(task: Neural, values: np.ndarray, lane: int, size: tuple[int, int]) -> np.ndarray:
-    """(channels, height, width) of the input with the zeros that the window reaches, seen from a lane's first tap."""
-    window = task.window
-    below = max(0, (size[0] - 1) * window.step_y + window.height - window.pad_y - values.shape[1])
-    right = max(0, (size[1] - 1) * window.step_x + window.width + lane - window.pad_x - values.shape[2])
-    padded = np.pad(values, [(0, 0), (window.pad_y, below), (window.pad_x, right)])
-    return padded[:, :, lane:]
+def _padded(task: Neural, values: np.ndarray) -> np.ndarray:
+    """(channels, height, width) of the input with the zeros that the window reaches."""
+    window, shape = task.window, task.result.shape
+    below = max(0, (shape.height - 1) * window.step_y + window.height - window.pad_y - values.shape[1])
+    right = max(0, (shape.width - 1) * window.step_x + window.width - window.pad_x - values.shape[2])
+    return np.pad(values, [(0, 0), (window.pad_y, below), (window.pad_x, right)])
 
 
 def _tap(task: Neural, padded: np.ndarray, y: int, x: int, rows: range, columns: int) -> np.ndarray:
@@ -138,11 +133,9 @@ def _tap(task: Neural, padded: np.ndarray, y: int, x: int, rows: range, columns:
     return padded[:, top : top + (len(rows) - 1) * step_y + 1 : step_y, x : x + (columns - 1) * step_x + 1 : step_x]
 
 
-def _dense(
-    task: Neural, padded: np.ndarray, bits: np.ndarray, size: tuple[int, int], numbers: Numbers
-) -> np.ndarray:
+def _dense(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
     """Every output channel reads every input channel: (outputs, height, width)."""
-    height, width = size
+    height, width = task.result.shape[3:]
     depth = bits.shape[1]
     sums = np.empty((task.outputs, height, width))
     step = max(1, PATCH_ELEMENTS // max(1, depth * width))
@@ -167,12 +160,11 @@ def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.nd
     return found.reshape(len(padded) * high * wide, -1)
 
 
-def _unicast(
-    task: Neural, padded: np.ndarray, bits: np.ndarray, size: tuple[int, int], numbers: Numbers
-) -> np.ndarray:
+def _unicast(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
     """Every output channel reads its own input channels: (outputs, height, width)."""
     high, wide = task.window.height, task.window.width
     weights = load(bits, HALF).reshape(task.outputs, task.unicast, high, wide)
+    size = task.result.shape[3:]
     lanes = Lanes((task.outputs, *size), numbers)
     for y in range(high):
         for x in range(wide):

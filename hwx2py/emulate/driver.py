@@ -171,9 +171,7 @@ class Driver:
         if first_bytes % 4 or first_bytes > min(MOST_TASK_BYTES, buffers[bootstrap].room):
             return errno.EINVAL, data
         first = buffers[bootstrap]
-        job = _Job(
-            self._bars(handles, text_bytes), Bar("bootstrap", "text", first, 0, first.size), first_bytes, count
-        )
+        job = _Job(self._bars(handles, text_bytes), Bar("bootstrap", "text", first, 0, first.size), first_bytes, count)
         try:
             self.engine.run(self._tasks(job), job.bars)
         except Hang as hang:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..operations import Neural, Operation, Planar, Shape, read
+from ..operations import Neural, Operation, Planar, Shape
+from ..operations.read import Reader
 from ..program.register_file import RegisterFile
-from ..program.streams import STREAMS
+from ..program.streams import work_of
 from ..program.task import Task
 from ..registers import Architecture
 from . import faults as kinds
@@ -70,7 +71,7 @@ class Engine:
         self.on_result = on_result
         self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
-        self._stream = STREAMS[arch.stream]
+        self._reader = Reader(arch)
         # States of the register file that occurred; a task is read once in each of them.
         self._states: list[dict[int, int]] = [dict(arch.start_image)]
         self._numbers_of_states: dict[frozenset[tuple[int, int]], int] = {}
@@ -122,7 +123,7 @@ class Engine:
 
     def _read(self, index: int, task: Task) -> Operation:
         """What a task does, after the tasks that ran before it."""
-        key = self._state, self._stream.same_work(task, self.arch)
+        key = self._state, work_of(task, self.arch)
         decoded = self._decoded.get(key)
         if decoded is None:
             decoded = self._decoded[key] = self._decode(index, task)
@@ -142,7 +143,7 @@ class Engine:
             state = self._numbers_of_states.setdefault(content, len(self._states))
             if state == len(self._states):
                 self._states.append(values)
-        return _Decoded(read(RegisterFile(self.arch, task, values)), state)
+        return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
 
     def _check(self, index: int, operation: Operation) -> None:
         """What makes hardware hang, then what is not understood, then what is too large."""

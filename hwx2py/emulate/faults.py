@@ -32,7 +32,9 @@ UNWRITTEN = Kind("unwritten", False, "a read of memory, or of L2, that nobody wr
 EMPTY_CHAIN = Kind("empty-chain", True, "a task waits for a chained tensor that no task before it handed on")
 WRITTEN_TWICE = Kind("written-twice", False, "two tasks write the same bytes of an output")
 OUTPUT_NOT_WRITTEN = Kind("output-not-written", False, "after the job: no task wrote an output")
-OUTPUT_PARTLY_WRITTEN = Kind("output-partly-written", False, "after the job: some elements of an output were not written")
+OUTPUT_PARTLY_WRITTEN = Kind(
+    "output-partly-written", False, "after the job: some elements of an output were not written"
+)
 DMA_DISABLED = Kind("dma-disabled", True, "a DMA that a task waits for is off")
 SHORT_COEFFICIENTS = Kind("short-coefficients", True, "kernel DMA fetches fewer bytes than the task computes with")
 KERNEL_DMA_LARGER = Kind(
@@ -133,17 +135,13 @@ class Faults:
         #: Index of the task that runs; None between tasks.
         self.task: int | None = None
 
-    def add(
-        self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None
-    ) -> Fault:
+    def add(self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None) -> Fault:
         """Notes a fault of the task that runs."""
         fault = Fault(kind, self.task, register, tensor, offset, what)
         if fault not in self.found:
             self.found.append(fault)
         return fault
 
-    def hang(
-        self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None
-    ) -> Hang:
+    def hang(self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None) -> Hang:
         """Notes a fault that the engine does not survive; the caller raises what this returns."""
         return Hang(self.add(kind, what, register, tensor, offset))

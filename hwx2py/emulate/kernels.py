@@ -184,7 +184,9 @@ def _plane_widths(outputs: int, lanes: int, engines: int) -> Iterator[tuple[int,
     yield tuple(widths)
 
 
-def _laid_out(task: Neural, planes: list[list[tuple[int, int, int]]], padding: int, slots: np.ndarray | None) -> Packing:
+def _laid_out(
+    task: Neural, planes: list[list[tuple[int, int, int]]], padding: int, slots: np.ndarray | None
+) -> Packing:
     """Planes back to back in the engines' chunks; each as (first channel, channels, lanes)."""
     kernel, rows = task.kernel, rows_of(task)
     front = TABLE_BYTES if kernel.table_in_front else 0

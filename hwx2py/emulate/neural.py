@@ -1,6 +1,7 @@
-"""Runs tasks of the neural engines: convolution, sums, products and maxima over channels, pass-through; then the last step.
+"""Runs tasks of the neural engines.
 
-    result = last step ((sum + bias) * PostScale), where the last step is nothing, ReLU or a lookup table
+The result is last step ((sum + bias) * PostScale), where the sum comes out of a convolution, of sums, products or maxima
+over channels, or is the input as it is, and the last step is nothing, ReLU or a lookup table.
 """
 
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..operations import Neural, Table
+from ..operations.tables import Curve, parse
 from . import convolution, lut
 from . import faults as kinds
 from . import numbers as arithmetic_of
@@ -101,7 +103,7 @@ class _LastStep:
         return whole.view(np.uint8)
 
 
-def fetch_table(table: Table, access: Access) -> lut.Table:
+def fetch_table(table: Table, access: Access) -> Curve:
     """The lookup table of a task.
 
     Raises:
@@ -115,8 +117,8 @@ def fetch_table(table: Table, access: Access) -> lut.Table:
         what = f"{table.size_bytes} bytes are fetched, a lookup table has {lut.TABLE_BYTES}"
         raise access.faults.hang(kinds.SHORT_COEFFICIENTS, what, table.register)
     bar = access.bar(table.bar, table.enabled, table.register, "the lookup table")
-    found = lut.parse(access.read_bytes(bar, table.base_bytes, lut.TABLE_BYTES, table.register).tobytes())
-    if not lut.is_known(found):
+    found = parse(access.read_bytes(bar, table.base_bytes, lut.TABLE_BYTES, table.register).tobytes())
+    if not found.is_known:
         raise access.refuse(f"{table.register}: mode of the lookup table", found.mode, "it was never seen")
     return found
 

@@ -1,4 +1,4 @@
-"""Runs tasks of the planar engine: elementwise work on one or two sources, and reductions over depth, rows and columns."""
+"""Runs tasks of the planar engine: elementwise work on one or two sources, reductions over depth, rows and columns."""
 
 import numpy as np
 

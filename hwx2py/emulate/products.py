@@ -118,9 +118,7 @@ def _by_outer_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _block(
-    left: np.ndarray, right: np.ndarray, left_exponents: np.ndarray, right_exponents: np.ndarray
-) -> np.ndarray:
+def _block(left: np.ndarray, right: np.ndarray, left_exponents: np.ndarray, right_exponents: np.ndarray) -> np.ndarray:
     """A block of sums; the factors are (K, rows), which `TIE_BREAKER` was applied to, and (K, columns)."""
     sums = np.full((left.shape[1], right.shape[1]), OFFSET)
     products = np.empty_like(sums)

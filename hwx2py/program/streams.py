@@ -9,7 +9,6 @@ writes consecutive registers (dense) or those that a mask picks (scatter), and m
 An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 """
 
-import functools
 import itertools
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -126,9 +125,6 @@ class Stream(Protocol):
             arch: the architecture.
         """
 
-    def same_work(self, task: Task, arch: Architecture) -> bytes:
-        """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
-
 
 class Explicit(NamedTuple):
     """The header word of a record that is grouped unlike the compiler's habit: the writes behind it belong to it."""
@@ -167,26 +163,10 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
     return words
 
 
-#: Header fields that name and place a task, besides those of kind `layout` and noise.
-_IDENTITY = ("TID", "NID", "LNID", "EON")
-
-
-@functools.cache
-def _work_masks(arch: Architecture) -> tuple[int, ...]:
-    """For each header word, the bits that say what a task does."""
-    masks = []
-    for register in arch.header.registers:
-        mask = 0xFFFFFFFF
-        for field in register.fields:
-            if field.kind == "layout" or field.noise or field.name in _IDENTITY:
-                mask &= ~field.mask
-        masks.append(mask)
-    return tuple(masks)
-
-
-def _same_work(task: Task, arch: Architecture) -> bytes:
+def work_of(task: Task, arch: Architecture) -> bytes:
+    """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
     words = array("I", task.words)
-    for index, mask in enumerate(_work_masks(arch)[: task.header_words]):
+    for index, mask in enumerate(arch.work_masks[: task.header_words]):
         words[index] &= mask
     return words.tobytes()
 
@@ -329,7 +309,6 @@ class Linked:
         """See `Stream.header_count`."""
         return (header >> 26) + 1
 
-
     def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
         """See `Stream.follow`; the task itself says both."""
         pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
@@ -337,10 +316,6 @@ class Linked:
         if not offset:
             return None
         return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
-
-    def same_work(self, task: Task, arch: Architecture) -> bytes:
-        """See `Stream.same_work`."""
-        return _same_work(task, arch)
 
 
 SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
@@ -532,10 +507,6 @@ class Records:
             return None
         size = arch.place("Header.TaskSize").field.number(text[offset // 4])
         return Following(offset, 4 * size) if size else None
-
-    def same_work(self, task: Task, arch: Architecture) -> bytes:
-        """See `Stream.same_work`."""
-        return _same_work(task, arch)
 
 
 STREAMS: dict[str, Stream] = {"linked": Linked(), "records": Records()}
