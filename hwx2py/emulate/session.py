@@ -81,7 +81,7 @@ def outputs_of(program: Program) -> dict[str, np.ndarray]:
 
 def check_runs(arch: Architecture) -> None:
     """Refuses what the engine does not run."""
-    if not arch.runs:
+    if arch.machine.driver != "ABI 1":
         hint = "`hwx2py archs` lists what works"
         raise UnsupportedError(f"the virtual ANE runs H13, not {arch.name}", hint=hint)
 
