@@ -97,7 +97,7 @@ def test_only_h13_runs(arch, path, tmp_path, cli, script):
     cli(path, "-o", tmp_path / "s.py")
     on_device = script(tmp_path / "s.py")
     assert (on_device.code, len(on_device.err.splitlines())) == (2, 1)
-    if arch.runs:
+    if arch.machine.driver == "ABI 1":
         assert "hwx2py emulate s.py" in on_device.err
     else:
         assert arch.name in on_device.err

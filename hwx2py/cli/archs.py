@@ -17,7 +17,10 @@ def command() -> None:
             click.echo(f"{subtype.name}  cpusubtype {subtype.number:<2}  {about}")
             continue
         arch = by_name(subtype.names[-1])
-        works = ["decode", "encode", "script", *(["run", "emulate"] if arch.runs else [])]
+        machine = arch.machine
+        works = ["decode", "encode", "script", *([".anec"] if machine.anec else [])]
+        works += [f"driver ({machine.driver})"] if machine.driver else []
+        works += ["emulate"] if machine.executes else []
         table = f"{arch.confidence} confidence" if arch.blocks else "low confidence, block addresses unknown"
         click.echo(
             f"{subtype.name}  cpusubtype {subtype.number:<2}  {arch.stream:<7}  {', '.join(works)} ({table}): "

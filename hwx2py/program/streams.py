@@ -260,6 +260,8 @@ class Linked:
             address, count = _linked_record(words, index, 0, "task 0")
             _burst_fits(words[:end], index, count, 0, "task 0", address)
             index += count + 1
+        if index == _header_words(words, 0, arch, "task 0"):
+            raise _bad("task 0", index, 0, "the task writes no register")
         return index
 
     def _chain(self, text: memoryview, arch: Architecture, first_task_words: int) -> tuple[Task, ...]:
