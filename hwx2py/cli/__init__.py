@@ -27,6 +27,8 @@ COMMANDS = {
     "anec": "A file that libane runs (H13, H14)",
     "assemble": "An edited script, back into an .hwx",
     "emulate": "Run on a virtual ANE (H13)",
+    "weights": "Weights out as arrays, and others in",
+    "bisect": "The register differences that make a program fail",
     "experiment": "Scripts that settle the 0.0 of macOS 14",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
