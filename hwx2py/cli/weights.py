@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-@click.command(
-    epilog="Example: hwx2py weights conv.hwx -o weights; hwx2py weights conv.hwx --set conv.weight=new.npy --into new.hwx"
-)
+@click.command(epilog="Example: hwx2py weights conv.hwx --set conv.weight=new.npy --into new.hwx")
 @click.argument("path", metavar="PROGRAM")
 @click.option("-o", "--output", metavar="DIR", help="Folder for a .npy of each array and manifest.json.")
 @click.option("--svg", is_flag=True, help="Draw lookup tables too.")

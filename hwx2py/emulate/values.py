@@ -70,6 +70,7 @@ class Recorder:
         self.values: list[Values] = []
 
     def __call__(self, step: Step, bits: np.ndarray) -> None:
+        """Takes down one result; see `summary`."""
         self.values.append(summary(step, bits, self.keep))
 
 

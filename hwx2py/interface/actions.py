@@ -114,7 +114,8 @@ def diff(a: File | Program, b: File | Program) -> "Report":
     """What differs between two programs, noise told apart.
 
     Args:
-        a, b: the programs.
+        a: a program.
+        b: another one.
     """
     from ..diff import compare
 

@@ -1,7 +1,7 @@
 """Programs as Python programs read and change them: tasks with their registers by name, and what they do.
 
-Everything here is a view: a file's bytes are kept as they are, and a change gives a new value. What a task inherits from
-the tasks before it counts, as it does for the engine.
+Everything here is a view: a file's bytes are kept as they are, and a change gives a new value. What a task inherits
+from the tasks before it counts, as it does for the engine.
 """
 
 import functools

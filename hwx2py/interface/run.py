@@ -42,7 +42,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         rows = [
-            (v.task, " and ".join(v.places), tuple(v.shape), v.smallest, v.largest, v.mean, v.first) for v in self.values
+            (v.task, " and ".join(v.places), tuple(v.shape), v.smallest, v.largest, v.mean, v.first)
+            for v in self.values
         ]
         headings = ("task", "wrote", "groups, channels, depth, height, width", "smallest", "largest", "mean", "first")
         faults = html.table("faults", ("fault",), [(fault,) for fault in self.faults]) if self.faults else ""

@@ -1,4 +1,4 @@
-"""Finds the logical arrays of a program: kernels, biases, lookup tables, constants, and factors that lie in registers."""
+"""Finds the logical arrays of a program: kernels, biases, lookup tables, constants, factors that lie in registers."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -62,9 +62,7 @@ def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) 
     array_shape = weight.shape
     if not kernel.bias_row:
         return (weight,)
-    bias = weight._replace(
-        name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows())
-    )
+    bias = weight._replace(name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()))
     return weight, bias
 
 
