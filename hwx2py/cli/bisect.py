@@ -94,44 +94,13 @@ def _on_virtual_ane(
 ) -> "Callable[[Program], bool]":
     from .. import bisect
     from ..emulate import check_runs
+    from ..emulate.arrays import read_npz
 
     check_runs(program.arch)
-    arrays = bisect.random_inputs(program) | dict(_input(program, text) for text in inputs)
+    arrays = bisect.random_inputs(program) | dict(bisect.given_input(program, text) for text in inputs)
     if not golden:
         return bisect.OnVirtualAne.like(program, arrays)
-    return bisect.OnVirtualAne(arrays, _golden(golden), atol)
-
-
-def _input(program: "Program", text: str):
-    import numpy as np
-
-    from ..emulate.fitting import fitting
-
-    name, _, value = text.partition("=")
-    tensor = next((tensor for tensor in program.inputs if tensor.name == name), None)
-    if tensor is None:
-        raise UsageError(f"--input {text}: there is no input {name}", hint=f"there are {_names(program)}")
-    try:
-        array = np.load(value, allow_pickle=False) if value.endswith(".npy") else np.full(tensor.shape, float(value))
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"--input {text}: {error}") from error
-    return name, fitting(f"--input {name}", array.astype(tensor.dtype), tensor.dtype, tensor.shape)
-
-
-def _names(program: "Program") -> str:
-    return ", ".join(tensor.name for tensor in program.inputs)
-
-
-def _golden(path: str) -> dict:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise UsageError(f"is no .npz file that can be read: {error}", file=path) from error
+    return bisect.OnVirtualAne(arrays, read_npz(golden), atol)
 
 
 def _show(found: tuple, total: int, tests: int, as_json: bool) -> None:

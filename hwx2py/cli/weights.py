@@ -11,9 +11,8 @@ from .files import check_input, check_output, load_file, tell_written, write_out
 from .options import arch_option
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..program.model import Program
+    from ..formats import File
+    from ..program import model
     from ..weights import Found
 
 MANIFEST = "manifest.json"
@@ -83,22 +82,18 @@ def _list(found: "Found") -> None:
         click.echo("no arrays: the program has no coefficients that are understood")
 
 
-def _write_out(folder: str, path: str, program: "Program", found: "Found", svg: bool) -> None:
+def _write_out(folder: str, path: str, program: "model.Program", found: "Found", svg: bool) -> None:
     """One .npy for each array, pictures of tables, and the manifest last."""
-    import io
     import json
 
-    import numpy as np
-
     from .. import weights
+    from ..emulate.arrays import as_npy
 
     _prepare(folder)
     files = {array.name: f"{array.name}.npy" for array in found.arrays}
     for array in found.arrays:
-        values = weights.values(program, array)
-        stream = io.BytesIO()
-        np.save(stream, values, allow_pickle=False)
-        write_output(os.path.join(folder, files[array.name]), [stream.getvalue()], [path])
+        data = as_npy(weights.values(program, array))
+        write_output(os.path.join(folder, files[array.name]), [data], [path])
         if svg and array.kind == "table":
             from ..weights.curve import drawn
 
@@ -121,8 +116,9 @@ def _prepare(folder: str) -> None:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 
 
-def _write_into(target: str, path: str, file, found: "Found", changes: tuple[str, ...]) -> None:
+def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...]) -> None:
     from .. import weights
+    from ..emulate.arrays import read_npy
     from ..interface import Program, save
 
     read = [path, *(change.partition("=")[2] for change in changes)]
@@ -132,19 +128,6 @@ def _write_into(target: str, path: str, file, found: "Found", changes: tuple[str
         name, separator, source = change.partition("=")
         if not separator:
             raise UsageError(f"--set {change}: an array and a file are wanted", hint="--set NAME=FILE.npy")
-        program = weights.replace(program, found.arrays, name, _array(source))
+        program = weights.replace(program, found.arrays, name, read_npy(source))
     save(Program(program, file), target)
     tell_written(target, program)
-
-
-def _array(path: str) -> "np.ndarray":
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"is no .npy file that can be read: {error}", file=path) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise UsageError("holds several arrays; one .npy for each is wanted", file=path)
-    return array

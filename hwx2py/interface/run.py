@@ -120,23 +120,13 @@ def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[s
 def _array(tensor: model.Tensor, values: "ArrayLike") -> "np.ndarray":
     import numpy as np
 
-    from ..emulate.fitting import fitting
+    from ..emulate.arrays import fitting, rounded
 
     array = np.asarray(values)
     if array.ndim == 0:
-        return np.broadcast_to(fitting(tensor.name, array, tensor.dtype, ()), tensor.shape)
+        return np.broadcast_to(fitting(tensor.name, rounded(array, tensor.dtype), tensor.dtype, ()), tensor.shape)
     if array.shape != tensor.shape and array.size == np.prod(tensor.shape):
         warnings.warn(f"{tensor.name}: the shape {array.shape} is taken as {tensor.shape}", stacklevel=4)
         array = array.reshape(tensor.shape)
-    return fitting(tensor.name, _rounded(array, tensor.dtype), tensor.dtype, tensor.shape)
+    return fitting(tensor.name, rounded(array, tensor.dtype), tensor.dtype, tensor.shape)
 
-
-def _rounded(array: "np.ndarray", dtype: str) -> "np.ndarray":
-    """Floating-point values rounded to the tensor's type, as NumPy does; what is out of its range stays as it is."""
-    import numpy as np
-
-    if array.dtype.kind != "f" or np.dtype(dtype).kind != "f":
-        return array
-    with np.errstate(over="ignore"):
-        cast = array.astype(dtype)
-    return array if (np.isinf(cast) & ~np.isinf(array)).any() else cast
