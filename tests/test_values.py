@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from builders import elementwise
+from conftest import example, loaded
+
+import hwx2py
+from hwx2py.emulate.values import first_divergence, named
+from hwx2py.errors import UsageError
+
+
+def chain(keep: bool = True, **changes):
+    program = hwx2py.load(example("chain")).program
+    return hwx2py.emulate(program, {"a": 1.0, "b": -0.25} | changes, keep=keep)
+
+
+def test_every_task_says_what_it_wrote():
+    first, second = chain().values
+    assert (first.task, first.places, first.shape) == (0, ("scratch",), (1, 2, 1, 1, 32))
+    assert (second.task, second.places) == (1, ("y",))
+    assert (first.smallest, first.largest, first.mean, first.first) == (0.75, 0.75, 0.75, (0.75,) * 4)
+
+
+def test_numbers_are_those_of_the_array():
+    values = np.random.default_rng(1).normal(size=(1, 3, 4, 5)).astype(np.float16)
+    (value,) = hwx2py.emulate(hwx2py.Program(elementwise()), {"a": values, "b": 0.0}, keep=True).values
+    wide = values.astype(float)
+    assert (value.smallest, value.largest) == (wide.min(), wide.max())
+    assert value.mean == pytest.approx(wide.mean())
+    assert value.first == tuple(values.ravel()[:4].tolist())
+    assert np.array_equal(value.array.reshape(values.shape), values)
+
+
+def test_infinite_elements_are_counted_apart():
+    values = np.ones((1, 3, 4, 5), np.float16)
+    values[0, 1, 2, :2] = np.inf
+    (value,) = hwx2py.emulate(hwx2py.Program(elementwise()), {"a": values, "b": 1.0}).values
+    assert (value.infinities, value.nans, value.largest, value.array) == (2, 0, 2.0, None)
+    assert "2 infinite" in str(value)
+
+
+def test_results_in_l2_are_told():
+    stays = {"L2.ResultCfg": {"ResultType": "L2"}}
+    program = hwx2py.Program(elementwise())
+    task = program.tasks[0]
+    assert "y" in str(hwx2py.emulate(program, {"a": 1.0, "b": 1.0}).values[0])
+    assert stays
+    assert task["L2.ResultCfg"].written
+
+
+def test_a_run_can_end_early():
+    program = hwx2py.load(example("chain")).program
+    result = hwx2py.emulate(program, {"a": 1.0, "b": 1.0}, stop_after=0)
+    assert [value.task for value in result.values] == [0]
+    assert result.faults == ()
+    with pytest.raises(UsageError, match="there is no task 2: the last one is 1"):
+        hwx2py.emulate(program, {"a": 1.0, "b": 1.0}, stop_after=2)
+
+
+def test_first_divergence_names_task_and_element():
+    expected = dict(named(list(chain().values)))
+    assert first_divergence(list(chain().values), expected, 0.0) is None
+    ramp = np.full((1, 2, 1, 32), -0.25)
+    ramp[0, 1, 0, 5] = 0.0
+    found = first_divergence(list(chain(b=ramp).values), expected, 0.0)
+    assert (found.task, found.element, found.value, found.expected, found.count) == (0, (0, 1, 0, 0, 5), 1.0, 0.75, 1)
+    assert str(found) == "task 0: element (0, 1, 0, 0, 5) is 1, not 0.75"
+    assert first_divergence(list(chain(b=ramp).values), expected, 0.5) is None
+
+
+def test_results_of_other_shapes_diverge():
+    expected = {name: array[:, :1] for name, array in named(list(chain().values))}
+    assert str(first_divergence(list(chain().values), expected, 0.0)).startswith("task 0: its result has another shape")
+
+
+def test_values_of_the_registers_as_data_fit_json():
+    import json
+
+    values = np.full((1, 3, 4, 5), np.inf)
+    (value,) = hwx2py.emulate(hwx2py.Program(elementwise()), {"a": values, "b": 1.0}).values
+    assert json.loads(json.dumps(value.as_data(), allow_nan=False))["first"] == ["inf"] * 4
+    assert loaded("mul").tasks
