@@ -4,7 +4,7 @@
 the virtual ANE work on those.
 """
 
-from .neural import Channel, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .read import operations, read
@@ -14,6 +14,7 @@ Operation = Planar | Neural
 
 __all__ = [
     "Channel",
+    "ChannelRegisters",
     "Dma",
     "Element",
     "InL2",

@@ -74,6 +74,13 @@ class Pending(NamedTuple):
     alone: bool = False
 
 
+class Following(NamedTuple):
+    """Where a task lies: bytes from the start of the text, and its size."""
+
+    offset: int
+    size_bytes: int
+
+
 class Stream(Protocol):
     """An encoding of task streams."""
 
@@ -108,6 +115,15 @@ class Stream(Protocol):
 
     def header_count(self, header: int) -> int:
         """How many values follow a record's header word."""
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """Where the task that runs after this one lies; None after the last one.
+
+        Args:
+            task: the task.
+            text: the text that it lies in, as words.
+            arch: the architecture.
+        """
 
 
 class Explicit(NamedTuple):
@@ -145,6 +161,14 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
             words.extend(item.value for item in items[start : start + count])
             start += count
     return words
+
+
+def work_of(task: Task, arch: Architecture) -> bytes:
+    """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
+    words = array("I", task.words)
+    for index, mask in enumerate(arch.work_masks[: task.header_words]):
+        words[index] &= mask
+    return words.tobytes()
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:
@@ -286,6 +310,14 @@ class Linked:
     def header_count(self, header: int) -> int:
         """See `Stream.header_count`."""
         return (header >> 26) + 1
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the task itself says both."""
+        pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
+        offset = pointer.field.number(task.words[pointer.address // 4])
+        if not offset:
+            return None
+        return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
 
 
 SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
@@ -469,6 +501,14 @@ class Records:
                 header = SCATTER | mask << 15 | words[start]
             yield header, end - start
             start = end
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the next task begins behind this one and says its size itself."""
+        offset = round_up(task.end, self.alignment)
+        if offset // 4 >= len(text):
+            return None
+        size = arch.place("Header.TaskSize").field.number(text[offset // 4])
+        return Following(offset, 4 * size) if size else None
 
 
 STREAMS: dict[str, Stream] = {"linked": Linked(), "records": Records()}

@@ -41,6 +41,8 @@ H13_IGNORED = (
     Ignored("TileDMASrc.Src1Fmt", 0x00300000, M1),
     Ignored("TileDMASrc.Unk13830", 0x1, M1),
     Ignored("TileDMASrc.Unk13840", 0x101, f"{M1}; 0x100 since compiler 7.6"),
+    Ignored("TileDMASrc.Src1DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
+    Ignored("TileDMADst.DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
     Ignored("TileDMADst.DMAConfig", 0x00C40000, f"bits 18, 22 and 23: {FILES} (atan2, norm)"),
 )
 
