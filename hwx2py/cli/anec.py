@@ -28,7 +28,7 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..program import bars
 
     check_output(output, [path])
-    program, report = apply_passes(load_program(path), **options)
+    program, _, report = apply_passes(load_program(path), **options)
     try:
         numbers = bars.bound_order(program)
         pieces = anec.write(bars.renumber(program, numbers), int(content_offset, 16))

@@ -21,7 +21,7 @@ def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]
     program = load_program(path)
     if program.origin.form != "hwx":
         raise UsageError("has no .hwx container to write back into", file=path, hint="convert it, or use `hwx2py anec`")
-    cleaned, report = apply_passes(program, clean=True, only=only, skip=skip)
+    cleaned, _, report = apply_passes(program, clean=True, only=only, skip=skip)
     try:
         pieces = rewrite(program, cleaned)
     except HwxError as error:
