@@ -49,12 +49,12 @@ def fetches(operation: Planar | Neural) -> Iterator[Fetch]:
     if isinstance(operation, Planar):
         return
     kernel, table = operation.kernel, operation.table
-    if kernel:
+    if kernel and kernel.enabled:
         for channel in kernel.channels:
             if channel.enabled:
                 start_bytes = kernel.base_bytes + channel.base_bytes
                 yield Fetch(kernel.bar, f"engine {channel.engine}", start_bytes, channel.size_bytes)
-    if table and not (kernel and kernel.table_in_front):
+    if table and table.enabled and not (kernel and kernel.table_in_front):
         yield Fetch(table.bar, "table", table.base_bytes, table.size_bytes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..program.model import Program
-from .model import WordEdit, Kept
+from .model import Kept, WordEdit
 
 
 def noise(program: Program) -> Iterator[WordEdit | Kept]:
