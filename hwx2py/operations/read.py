@@ -1,7 +1,6 @@
 """Reads what tasks do from their registers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from ..program.model import Program
 from ..program.register_file import RegisterFile, walk
@@ -124,13 +123,13 @@ class _Mover:
     def move(self, operation: Planar | Neural, registers: RegisterFile) -> Planar | Neural:
         """The operation at its new addresses."""
         old = operation.result
-        new = replace(old, l2=self._place(old.l2, registers), memory=self._place(old.memory, registers))
+        l2, memory = self._place(old.l2, registers), self._place(old.memory, registers)
+        new = old if l2 is old.l2 and memory is old.memory else old._replace(l2=l2, memory=memory)
         if isinstance(operation, Planar):
             first = self._operand(operation.first, registers)
             second = operation.second and self._operand(operation.second, registers)
-            return replace(operation, first=first, second=second, result=new)
-        return replace(
-            operation,
+            return operation._replace(first=first, second=second, result=new)
+        return operation._replace(
             source=self._operand(operation.source, registers),
             kernel=operation.kernel and self._kernel(operation.kernel, registers),
             table=self._place(operation.table, registers),
@@ -141,12 +140,12 @@ class _Mover:
         if where is None:
             return None
         base_bytes = self.address(where.register, registers)
-        return where if base_bytes == where.base_bytes else replace(where, base_bytes=base_bytes)
+        return where if base_bytes == where.base_bytes else where._replace(base_bytes=base_bytes)
 
     def _operand(self, operand: Operand, registers: RegisterFile) -> Operand:
         where, stage = self._place(operand.where, registers), self._place(operand.stage, registers)
         unmoved = where is operand.where and stage is operand.stage
-        return operand if unmoved else replace(operand, where=where, stage=stage)
+        return operand if unmoved else operand._replace(where=where, stage=stage)
 
     def _kernel(self, kernel: Kernel, registers: RegisterFile) -> Kernel:
         words = [registers.word_at(address) or 0 for address in self.channels[: len(kernel.channels)]]
@@ -156,4 +155,4 @@ class _Mover:
         if base_bytes == kernel.base_bytes and bases == [channel.base_bytes for channel in kernel.channels]:
             return kernel
         channels = tuple(channel._replace(base_bytes=base) for channel, base in zip(kernel.channels, bases))
-        return replace(kernel, base_bytes=base_bytes, channels=channels)
+        return kernel._replace(base_bytes=base_bytes, channels=channels)
