@@ -206,7 +206,7 @@ class TestContent:
         assert "OpMode changed operation Mul Add" in [row.text for row in root.every("tr")]
 
     def test_the_same_operation_on_two_architectures(self):
-        root = page(renamed(builders.elementwise("Add", (4, 1, 32)), "a"), renamed(loaded("add16"), "b"))
+        root = page(renamed(builders.elementwise("Add", (4, 1, 32)), "a"), renamed(builders.complete_add16(), "b"))
         assert [title.text for title in root.every("h3")] == ["= Task 0 same operation"]
         assert [line.text for line in root.every("p", css="reasons")] == ["Same operation."]
         assert "changed" not in root.every("svg")[0].text

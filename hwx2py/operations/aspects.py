@@ -4,7 +4,6 @@ Where a tensor lies in L2 or scratch, its strides, and how the engines share the
 it does: they are no aspects. Buffers go by their names, coefficients by what they are.
 """
 
-from dataclasses import fields
 from typing import Any
 
 from ..registers.enums import Value
@@ -32,10 +31,10 @@ def aspects(operation: Planar | Neural, names: Names) -> dict[str, Any]:
         Name of the aspect -> value, as a person reads it; equal values mean the same on every generation.
     """
     found: dict[str, Any] = {"engine": "planar" if isinstance(operation, Planar) else "neural"}
-    for field in fields(operation):
-        if field.name not in DISREGARDED:
-            words = _WORDS.get(field.name) or field.name.replace("_", " ")
-            found.update(_aspect(words, getattr(operation, field.name), names))
+    for field, value in zip(operation._fields, operation):
+        if field not in DISREGARDED:
+            words = _WORDS.get(field) or field.replace("_", " ")
+            found.update(_aspect(words, value, names))
     return found
 
 
