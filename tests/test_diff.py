@@ -11,7 +11,7 @@ from hwx2py import diff, emit, formats
 from hwx2py.diff.align import align
 from hwx2py.diff.data import as_data
 from hwx2py.diff.markdown import as_markdown
-from hwx2py.diff.model import ABSENT, BARS, LAYOUT, Class
+from hwx2py.diff.model import ABSENT, BARS, Class
 from hwx2py.diff.text import as_text
 from hwx2py.formats import anec, new_hwx
 from hwx2py.program.bars import bound_order, renumber

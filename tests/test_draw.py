@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from hwx2py import draw
 from hwx2py.draw.layout import BOX_WIDTH, LABELS, arrange
-from hwx2py.operations.places import Span, Writers
 from hwx2py.draw.svg import COLUMN, SMALL_COLUMN
 from hwx2py.draw.text import columns, shorten, wrapped
 from hwx2py.names import legible
+from hwx2py.operations.places import Span, Writers
 from hwx2py.program.build import Draft, header, lay_out, write
 from hwx2py.program.model import Origin, Program, Tensor
 

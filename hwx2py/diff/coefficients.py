@@ -24,7 +24,7 @@ def compare(a: Side, b: Side) -> tuple[Change, ...]:
         if name not in one or name not in two:
             sizes = (len(side[name]) if name in side else None for side in (one, two))
             found.append(Change(name, *(size and f"{size} bytes" for size in sizes)))
-        elif one[name] != two[name]:
+        elif not _are_equal(one[name], two[name]):
             found += _contents(name, one[name], two[name], a, b)
     return tuple(found)
 
@@ -33,6 +33,18 @@ def _buffers(program: Program) -> dict[str, memoryview]:
     """Coefficient buffers by name; those that hold nothing are left out."""
     buffers = {"const": program.const} | {kernel.name: kernel.data for kernel in program.kernels}
     return {name: data for name, data in buffers.items() if len(data)}
+
+
+#: Bytes that are compared at a time.
+PIECE_BYTES = 1 << 20
+
+
+def _are_equal(one: memoryview, two: memoryview) -> bool:
+    """Whether two buffers hold the same; views are compared element by element, bytes at once."""
+    if len(one) != len(two):
+        return False
+    places = range(0, len(one), PIECE_BYTES)
+    return all(bytes(one[place : place + PIECE_BYTES]) == bytes(two[place : place + PIECE_BYTES]) for place in places)
 
 
 def _contents(name: str, one: memoryview, two: memoryview, a: Side, b: Side) -> Iterator[Change]:

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..program.register_file import RegisterFile
+from ..program.task import Write
 from ..registers.model import BYTE_KINDS, Architecture, Field, Location
 from .model import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
+
+WrittenPair = tuple[Write | None, Write | None]
 
 
 class Side(NamedTuple):
@@ -46,9 +49,11 @@ def _headers(a: Side, b: Side) -> Iterator[WordChange]:
 
 
 def _writes(a: Side, b: Side) -> Iterator[WordChange]:
-    written = [{write.address: write for write in side.registers.task.writes()} for side in (a, b)]
-    for address in sorted(written[0].keys() | written[1].keys()):
-        one, two = (writes.get(address) for writes in written)
+    written = _same_records(a, b)
+    if written is None:
+        written = _any_records(a, b)
+    for address in sorted(written):
+        one, two = written[address]
         values, numbers = (one and one.value, two and two.value), (one and one.slot, two and two.slot)
         slots = a.names.get(numbers[0], numbers[0]), b.names.get(numbers[1], numbers[1])
         if values[0] == values[1] and numbers[0] == numbers[1] and slots[0] == slots[1]:
@@ -59,6 +64,31 @@ def _writes(a: Side, b: Side) -> Iterator[WordChange]:
             fields = change.fields if values[0] != values[1] else ()
             change = change._replace(fields=(*fields, FieldChange("slot", *slots, reason)))
         yield change
+
+
+def _same_records(a: Side, b: Side) -> dict[int, WrittenPair] | None:
+    """What differs, by address, in tasks with the same records; None where they have others or name other buffers.
+
+    Most pairs of a long program are such, and only a few of their words differ.
+    """
+    one, two = a.registers.task, b.registers.task
+    if one.bursts != two.bursts or a.names != b.names:
+        return None
+    found = {}
+    for burst in one.bursts:
+        indexes = range(burst.index + 1, burst.index + 1 + burst.count)
+        values = [task.words[indexes.start : indexes.stop] for task in (one, two)]
+        if values[0] != values[1]:
+            for index, address, old, new in zip(indexes, burst.addresses(), *values):
+                if old != new:
+                    found[address] = tuple(Write(index, address, value, burst.slot) for value in (old, new))
+    return found
+
+
+def _any_records(a: Side, b: Side) -> dict[int, WrittenPair]:
+    """Everything that either task writes, by address."""
+    one, two = ({write.address: write for write in side.registers.task.writes()} for side in (a, b))
+    return {address: (one.get(address), two.get(address)) for address in one.keys() | two.keys()}
 
 
 def _word(location: Location, address: int, one: int | None, two: int | None, a: Side, b: Side) -> WordChange:

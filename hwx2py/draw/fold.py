@@ -11,6 +11,11 @@ MOST_BOXES, EDGE_TASKS, LEAST_RUN = 60, 10, 8
 FEW = 2
 
 
+def stands_alone(index: int, count: int) -> bool:
+    """Whether a task of a program of so many has a box of its own for certain."""
+    return count <= MOST_BOXES or index < EDGE_TASKS or index >= count - EDGE_TASKS - LEAST_RUN
+
+
 def folded(graph: Graph, kinds: Sequence[Hashable]) -> Graph:
     """The graph with at most `MOST_BOXES` boxes: first and last tasks one by one, runs of equal length between them.
 

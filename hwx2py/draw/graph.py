@@ -8,7 +8,7 @@ from ..operations.aspects import kind
 from ..operations.places import L2_MEMORY, Span, Writers, coefficient_span, reads, writes
 from ..operations.sentence import action, buffer_name, engine, shapes
 from ..program.model import Program, Tensor
-from .fold import folded
+from .fold import folded, stands_alone
 from .model import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, End, Graph, Terminal
 
 #: As many bytes as any buffer has.
@@ -28,16 +28,18 @@ def graph(program: Program) -> Graph:
     names = Names.of(program)
     boxes, kinds = [], []
     for index, operation in enumerate(operations(program)):
-        box = _box(index, operation, names)
+        span = coefficient_span(operation)
+        box = _box(index, operation, buffer_name(span.memory, names) if span else "")
+        if stands_alone(index, len(program.tasks)):
+            box = box._replace(action=action(operation, names), shapes=shapes(operation))
         boxes.append(box)
         kinds.append(kind(aspects(operation, names)))
-        for span, operand in zip(reads(operation), operation.inputs):
-            tracing.take(span, End(TASK, index), _label(operand, names))
-        span = coefficient_span(operation)
+        for source, operand in zip(reads(operation), operation.inputs):
+            tracing.take(source, End(TASK, index), _label(operand, names))
         if span and span.memory not in tracing.constants:
             tracing.take(span, End(TASK, index), box.coefficients, COEFFICIENTS)
-        for span in writes(operation):
-            tracing.writers.put(span, End(TASK, index))
+        for written in writes(operation):
+            tracing.writers.put(written, End(TASK, index))
     for index, tensor in enumerate(program.outputs):
         tracing.take(Span(tensor.bar, 0, EVERYTHING), End(OUTPUT, index), tensor.name)
     whole = Graph(
@@ -56,17 +58,9 @@ def _terminal(tensor: Tensor) -> Terminal:
     return Terminal(tensor.name, tensor.role, tensor.shape)
 
 
-def _box(index: int, operation: Operation, names: Names) -> Box:
-    span = coefficient_span(operation)
-    return Box(
-        first=index,
-        last=index,
-        engine=engine(operation),
-        planar=isinstance(operation, Planar),
-        action=action(operation, names),
-        shapes=shapes(operation),
-        coefficients=buffer_name(span.memory, names) if span else "",
-    )
+def _box(index: int, operation: Operation, coefficients: str) -> Box:
+    """A task without words for what it does: those of a folded one are never shown."""
+    return Box(index, index, engine(operation), isinstance(operation, Planar), "", "", coefficients)
 
 
 def _label(operand: Operand, names: Names) -> str:
