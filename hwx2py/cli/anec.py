@@ -27,7 +27,7 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..formats.anec.write import arrange, write
 
     check_output(output, [path])
-    program, report = apply_passes(load_program(path), **options)
+    program, _, report = apply_passes(load_program(path), **options)
     try:
         arranged = arrange(program)
         pieces = write(arranged.program, int(content_offset, 16))
