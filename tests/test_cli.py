@@ -10,7 +10,7 @@ from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
 
 from hwx2py import cli as command_line
 from hwx2py import emit, formats
-from hwx2py.formats import new_hwx
+from hwx2py.formats.hwx.create import create
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
@@ -60,10 +60,10 @@ def test_passes_run_by_name_and_are_reported(cli, tmp_path):
 def test_coefficients_of_stdout_stay_inline(cli, tmp_path):
     program = loaded("mul")._replace(const=memoryview(os.urandom(70_000)))
     path = tmp_path / "big.hwx"
-    path.write_bytes(b"".join(new_hwx.write(program, "test")))
+    path.write_bytes(b"".join(create(program, "test")))
     out = cli(path, "-o", "-").out
     (tmp_path / "big.py").write_text(out)
-    assert bytes(formats.load(str(tmp_path / "big.py")).const) == bytes(program.const)
+    assert bytes(formats.load(str(tmp_path / "big.py")).program.const) == bytes(program.const)
     assert cli(path, "-o", tmp_path / "other.py").code == 0
     assert (tmp_path / "other.coeff.bin").read_bytes() == bytes(program.const)
     assert "coeff.bin" not in (tmp_path / "other.py").read_text().replace('".coeff.bin"', "")
@@ -98,7 +98,7 @@ def test_info_as_text(cli):
 def test_info_breaks_no_compiler_flag_in_two(cli, tmp_path):
     flags = [f"--enable-some-long-{number}-of-the-compiler=false" for number in range(9)]
     path = tmp_path / "flags.hwx"
-    path.write_bytes(b"".join(new_hwx.write(loaded("mul"), "\n".join(["test", *flags]))))
+    path.write_bytes(b"".join(create(loaded("mul"), "\n".join(["test", *flags]))))
     assert [word for word in cli("info", path).out.split() if word.startswith("--")] == flags
 
 
@@ -248,12 +248,12 @@ def test_names_with_odd_characters_do_not_reach_the_terminal(cli, tmp_path):
     program = loaded("mul")
     odd = program.tensors[0]._replace(name='a\x1b[31m"\n')
     path = tmp_path / "odd.hwx"
-    path.write_bytes(b"".join(new_hwx.write(program._replace(tensors=(odd, *program.tensors[1:])), "test")))
+    path.write_bytes(b"".join(create(program._replace(tensors=(odd, *program.tensors[1:])), "test")))
     for arguments in (("info", path), ("dump", path), ("diff", path, example("mul")), ("emulate", path, "--trace")):
         done = cli(*arguments)
         assert "\x1b" not in done.out + done.err
     assert cli(path, "-o", tmp_path / "odd.py").code == 0
-    assert formats.load(str(tmp_path / "odd.py")).tensors[0].name == odd.name
+    assert formats.load(str(tmp_path / "odd.py")).program.tensors[0].name == odd.name
 
 
 def test_archs_lists_all_of_them(cli):

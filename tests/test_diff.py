@@ -10,7 +10,8 @@ from conftest import example, loaded
 from hwx2py import diff, emit, formats
 from hwx2py.diff.align import align
 from hwx2py.diff.text import as_markdown, as_text
-from hwx2py.formats import anec, new_hwx
+from hwx2py.formats.anec.write import write
+from hwx2py.formats.hwx.create import create
 from hwx2py.program.bars import bound_order, renumber
 from hwx2py.program.build import Draft, header, lay_out
 from hwx2py.program.describe import Operation
@@ -200,9 +201,9 @@ def files(tmp_path):
     """The same program as .hwx, .anec, and script, and a different one."""
     program = renumber(loaded("mul"), bound_order(loaded("mul")))
     paths = {form: tmp_path / f"mul.{form}" for form in ("hwx", "anec", "py")}
-    paths["hwx"].write_bytes(b"".join(new_hwx.write(program, "test")))
-    paths["anec"].write_bytes(b"".join(anec.write(program, 0x1000)))
-    paths["py"].write_text(emit.emit(formats.load(str(paths["hwx"]))).text)
+    paths["hwx"].write_bytes(b"".join(create(program, "test")))
+    paths["anec"].write_bytes(b"".join(write(program, 0x1000)))
+    paths["py"].write_text(emit.emit(formats.load(str(paths["hwx"])).program).text)
     paths["other"] = example("chain")
     return paths
 
@@ -226,7 +227,7 @@ def test_cleaning_is_named_where_it_explains_everything(cli, tmp_path):
     paths = []
     for name, registers_ in (("a", {}), ("b", IDLE)):
         paths.append(tmp_path / f"{name}.hwx")
-        paths[-1].write_bytes(b"".join(new_hwx.write(elementwise(**registers_), "test")))
+        paths[-1].write_bytes(b"".join(create(elementwise(**registers_), "test")))
     done = cli("diff", *paths)
     assert done.code == 1
     assert "they differ only in what --clean removes" in done.out.replace("\n", " ")
@@ -244,7 +245,7 @@ def test_json_holds_everything(cli, files):
 
 
 def test_markdown_and_text_tell_the_same_registers(files):
-    report = diff.compare(formats.load(str(files["hwx"])), formats.load(str(files["other"])))
+    report = diff.compare(formats.load(str(files["hwx"])).program, formats.load(str(files["other"])).program)
     text, markdown = "\n".join(as_text(report, "v")), "\n".join(as_markdown(report, "v"))
     for task in report.tasks:
         for change in task.changes:
@@ -341,7 +342,7 @@ def test_cleaning_is_not_named_where_more_differs(cli, tmp_path):
     paths = []
     for name, program in (("a", elementwise("Add")), ("b", elementwise("Mul", **IDLE))):
         paths.append(tmp_path / f"{name}.hwx")
-        paths[-1].write_bytes(b"".join(new_hwx.write(program, "test")))
+        paths[-1].write_bytes(b"".join(create(program, "test")))
     done = cli("diff", *paths)
     assert done.code == 1
     assert "what --clean removes" not in done.out.replace("\n", " ")
@@ -351,7 +352,7 @@ def test_cleaning_is_not_named_where_more_differs(cli, tmp_path):
 def test_noise_is_a_difference_unless_it_is_ignored(cli, tmp_path):
     program = elementwise()
     for name, one in (("a", program), ("b", with_words(program, {4: 0xFFF}))):
-        (tmp_path / f"{name}.hwx").write_bytes(b"".join(new_hwx.write(one, "test")))
+        (tmp_path / f"{name}.hwx").write_bytes(b"".join(create(one, "test")))
     assert cli("diff", tmp_path / "a.hwx", tmp_path / "b.hwx").code == 1
     assert cli("diff", tmp_path / "a.hwx", tmp_path / "b.hwx", "--ignore", "noise").code == 0
 

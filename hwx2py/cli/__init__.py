@@ -24,7 +24,7 @@ COMMANDS = {
     "diff": "Two programs compared, noise told apart",
     "graph": "The program as a picture",
     "clean": "A cleaned program, back in its .hwx",
-    "anec": "A file that libane runs (H13)",
+    "anec": "A file that libane runs (H13, H14)",
     "assemble": "An edited script, back into an .hwx",
     "emulate": "Run on a virtual ANE (H13)",
     "experiment": "Scripts that settle the 0.0 of macOS 14",

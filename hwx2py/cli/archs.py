@@ -9,15 +9,17 @@ def command() -> None:
 
     `hwx2py info` says what the register table of a file's architecture was checked against.
     """
-    from ..registers import NAME_ONLY, SUBTYPES, by_name
+    from ..registers import SUBTYPES, by_name
 
-    for number, name in SUBTYPES.items():
-        if name in NAME_ONLY:
-            click.echo(f"{name}  cpusubtype {number:<2}  known by name only")
+    for subtype in SUBTYPES:
+        if not subtype.has_table:
+            about = f"descriptor version {subtype.descriptor_version}, no register table"
+            click.echo(f"{subtype.name}  cpusubtype {subtype.number:<2}  {about}")
             continue
-        arch = by_name(name)
+        arch = by_name(subtype.names[-1])
         works = ["decode", "encode", "script", *(["run", "emulate"] if arch.runs else [])]
         table = f"{arch.confidence} confidence" if arch.blocks else "low confidence, block addresses unknown"
         click.echo(
-            f"{name}  cpusubtype {number:<2}  {arch.stream:<7}  {', '.join(works)} ({table}): {', '.join(arch.chips)}"
+            f"{subtype.name}  cpusubtype {subtype.number:<2}  {arch.stream:<7}  {', '.join(works)} ({table}): "
+            f"{', '.join(arch.chips)}"
         )

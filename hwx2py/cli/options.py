@@ -15,6 +15,10 @@ arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
 
+raw_option = click.option(
+    "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
+)
+
 
 def pass_options(function: Callable) -> Callable:
     """--clean, --pass and --skip."""

@@ -79,19 +79,18 @@ def _container(a: Program, b: Program) -> list[Change]:
         Change(name, facts[0].get(name), facts[1].get(name), LAYOUT)
         for name in names
         if facts[0].get(name) != facts[1].get(name)
-        and all(name in side or program.origin.image for side, program in zip(facts, (a, b)))
+        and all(name in side or program.origin.sections for side, program in zip(facts, (a, b)))
     ]
 
 
 def _facts(program: Program) -> dict[str, str]:
     """What is known of a container, by name."""
     facts = {"text size": f"{program.text.size_bytes:#x}", "coefficients at": f"{program.const_offset:#x}"}
-    if program.origin.image:
-        for section in program.origin.image.sections():
-            name, count = "section " + ",".join(section.name), 2
-            while name in facts:
-                name, count = f"section {','.join(section.name)} ({count})", count + 1
-            facts[name] = f"{section.fields.size_bytes:#x} bytes at {section.fields.address:#x}"
+    for section in program.origin.sections:
+        name, count = f"section {section.name}", 2
+        while name in facts:
+            name, count = f"section {section.name} ({count})", count + 1
+        facts[name] = f"{section.size_bytes:#x} bytes at {section.address:#x}"
     return facts
 
 
@@ -145,8 +144,8 @@ def _notes(a: Program, b: Program) -> list[str]:
         known = [bool(getattr(program.origin, fact)) for program in (a, b)]
         if known[0] != known[1]:
             notes.append(f"{(a, b)[known[0]].origin.name} does not say the {fact}: not compared")
-    if (a.origin.image is None) != (b.origin.image is None):
-        lacking = a if a.origin.image is None else b
+    if bool(a.origin.sections) != bool(b.origin.sections):
+        lacking = b if a.origin.sections else a
         notes.append(f"{lacking.origin.name} has no container: sections and addresses are not compared")
     if a.arch.name != b.arch.name:
         both = len([name for name in a.arch.short_fields() if b.arch.field(name)])

@@ -5,6 +5,7 @@ from typing import Any
 from ..program.describe import operation
 from ..program.model import Program
 from ..program.register_file import walk
+from ..registers import other_names
 
 
 def summary(program: Program) -> dict[str, Any]:
@@ -15,14 +16,16 @@ def summary(program: Program) -> dict[str, Any]:
         "format": origin.form,
         "size_bytes": len(origin.data),
         "arch": arch.name,
+        "also_called": list(other_names(arch)),
         "chips": list(arch.chips),
         "confidence": arch.confidence,
         "evidence": arch.evidence,
         "compiler": origin.compiler or None,
         "flags": list(origin.flags),
         "notes": list(origin.notes),
-        "sections": _sections(program),
+        "sections": [section._asdict() for section in origin.sections],
         "text_bytes": program.text.size_bytes,
+        "streams": [stream._asdict() for stream in program.text.streams],
         "const_offset": program.const_offset,
         "const_bytes": len(program.const),
         "kernels": [{"name": k.name, "bar": k.bar, "size_bytes": len(k.data)} for k in program.kernels],
@@ -41,23 +44,6 @@ def summary(program: Program) -> dict[str, Any]:
         ],
         "tasks": _tasks(program),
     }
-
-
-def _sections(program: Program) -> list[dict[str, Any]]:
-    image = program.origin.image
-    return (
-        []
-        if image is None
-        else [
-            {
-                "name": ",".join(section.name),
-                "address": section.fields.address,
-                "size_bytes": section.fields.size_bytes,
-                "file_offset": section.fields.file_offset,
-            }
-            for section in image.sections()
-        ]
-    )
 
 
 def _tasks(program: Program) -> list[dict[str, Any]]:

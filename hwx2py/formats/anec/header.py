@@ -1,13 +1,13 @@
-"""libane's container `.anec` (and anecc's `.ane`): a header of 0x6a8 bytes, then text and coefficients.
+"""The header of an `.anec`, 0x6a8 bytes, and the content behind it.
 
-Source: the layout that anecc writes and libane reads. It is H13 by definition, and names neither tensors nor compiler.
+Source: the layout that anecc writes and libane reads, for H13; for H14 what a public library reads.
 """
 
 import struct
 from typing import NamedTuple
 
-from ..errors import ContainerError
-from ..units import round_up
+from ...errors import ContainerError
+from ...units import round_up
 
 HEADER = struct.Struct("<Q2I2Q2I32I192Q")
 BUFFERS = 32
@@ -38,7 +38,8 @@ class Anec(NamedTuple):
         task_count: tasks of the program.
         text_bytes: size of the text; the coefficients follow at the next multiple of 16.
         coefficient_bytes: size of the coefficients.
-        inputs, outputs: how many of each; the outputs' buffers come first, from buffer 4.
+        inputs: how many; on H13 their buffers follow those of the outputs.
+        outputs: how many, in the buffers from 4 on; in a file for H14 this word is the version of the form, 1.
         tiles: size of each of the 32 buffers in units of 0x4000 bytes; 0 where there is none.
         shapes: layout of each of the 32 buffers.
         content: text, padding and coefficients.
@@ -57,7 +58,7 @@ class Anec(NamedTuple):
     content_offset: int
 
 
-def looks_like(data: memoryview) -> bool:
+def looks_like_anec(data: memoryview) -> bool:
     """Whether the header's size field and the file's length agree as in an `.anec`."""
     if len(data) < HEADER.size:
         return False
@@ -70,7 +71,7 @@ def read(data: memoryview) -> Anec:
     Raises:
         ContainerError: sizes that contradict each other or the file.
     """
-    if not looks_like(data):
+    if not looks_like_anec(data):
         raise ContainerError("no .anec file (its size field does not fit its length)", where="header")
     size, task_bytes, task_count, text_bytes, coefficient_bytes, inputs, outputs, *rest = HEADER.unpack_from(data)
     offset = len(data) - size

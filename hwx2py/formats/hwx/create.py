@@ -7,23 +7,26 @@ coefficients, then kernel segments. Load commands are only those that a reader n
 import struct
 from typing import NamedTuple
 
-from ..container import layout
-from ..container.layout import BindingFields, MachHeader, SectionFields, SegmentFields
-from ..errors import UnsupportedError
-from ..program.model import DTYPES, Program, Tensor
-from ..units import round_up
-from .hwx import OUTPUT_SUFFIX
-from .rewrite import event_bits
+from ...errors import UnsupportedError
+from ...program.model import DTYPES, Program, Tensor
+from ...units import round_up
+from . import structs
+from .read import BARS, MOST_BUFFER_BYTES, OUTPUT_SUFFIX
+from .replace import event_bits
+from .structs import BindingFields, MachHeader, SectionFields, SegmentFields
 
 BASE = 0x30000000
 PAGE = 0x4000
 ELEMENT_CODES = {name: code for code, name in DTYPES.items()}
 PROTECTIONS = {"input": 1, "output": 2, "scratch": 3}
+SCRATCH_BAR = 3
+NAME_BYTES = 16
+U32_MAX = 0xFFFFFFFF
 NETWORK = b"net"
 FILE_TYPE, FLAGS = 2, 0x200000
 
 # Sizes of the commands that recent compilers write, and a count of words that they hold.
-PROGRAM_BYTES = {layout.THREAD_PROGRAM: 0x880, layout.THREAD_SLOT_PROGRAM: 0x8A0}
+PROGRAM_BYTES = {structs.THREAD_PROGRAM: 0x880, structs.THREAD_SLOT_PROGRAM: 0x8A0}
 BINDING_BYTES = 0xD38
 
 
@@ -35,7 +38,7 @@ class _Area(NamedTuple):
     pieces: list[tuple[int, bytes | memoryview]]
 
 
-def write(program: Program, maker: str) -> list[bytes | memoryview]:
+def create(program: Program, maker: str) -> list[bytes | memoryview]:
     """The container's bytes, as pieces to write one after another.
 
     Args:
@@ -43,27 +46,68 @@ def write(program: Program, maker: str) -> list[bytes | memoryview]:
         maker: who wrote it, for the ident.
 
     Raises:
-        UnsupportedError: a tensor has a BAR that its architecture reserves.
+        UnsupportedError: the container has no place for something that the program has.
     """
-    first_bar = program.arch.first_tensor_bar
-    if low := next((t for t in program.tensors if t.role != "scratch" and t.bar < first_bar), None):
-        raise UnsupportedError(
-            f"tensor {low.name} is BAR {low.bar}; {program.arch.name} has tensors from {first_bar} on"
-        )
+    _check(program)
     addresses = _addresses(program)
     commands_bytes = sum(map(len, _commands(program, addresses, _areas(program, addresses, PAGE), maker)))
-    first = _round(layout.HEADER.size + commands_bytes)
+    first = _round(structs.HEADER.size + commands_bytes)
     areas = _areas(program, addresses, first)
     commands = _commands(program, addresses, areas, maker)
     header = MachHeader(
-        layout.MAGICS[0], layout.CPUTYPE, program.arch.cpusubtype, FILE_TYPE, len(commands), commands_bytes, FLAGS, 0
+        structs.MAGICS[0], structs.CPUTYPE, program.arch.cpusubtype, FILE_TYPE, len(commands), commands_bytes, FLAGS, 0
     )
-    pieces: list[bytes | memoryview] = [layout.HEADER.pack(*header), *commands]
-    position = layout.HEADER.size + commands_bytes
+    pieces: list[bytes | memoryview] = [structs.HEADER.pack(*header), *commands]
+    position = structs.HEADER.size + commands_bytes
     for offset, content in (piece for area in areas for piece in area.pieces):
         pieces += [bytes(offset - position), content]
         position = offset + len(content)
     return [*pieces, bytes(_round(position) - position)]
+
+
+def _check(program: Program) -> None:
+    """Refuses what a reader of the container would not find again."""
+    if program.text.streams:
+        raise UnsupportedError(f"a text of {len(program.text.streams)} task streams goes into no new container")
+    bound = [tensor for tensor in program.tensors if tensor.role != "scratch"]
+    if not bound:
+        raise UnsupportedError(
+            "the program has no inputs and outputs, and a container names them", hint="add a row for each to TENSORS"
+        )
+    for tensor in program.tensors:
+        _check_tensor(program, tensor)
+    for kernel in program.kernels:
+        if not kernel.name.startswith("__KERN") or len(kernel.name.encode()) > NAME_BYTES or kernel.bar >= BARS:
+            raise UnsupportedError(
+                f"{kernel.name}, BAR {kernel.bar}: a segment of coefficients is named __KERN_n, and has a BAR below {BARS}"
+            )
+
+
+def _check_tensor(program: Program, tensor: Tensor) -> None:
+    first_bar = program.arch.first_tensor_bar if tensor.role != "scratch" else SCRATCH_BAR
+    if not first_bar <= tensor.bar < BARS:
+        raise UnsupportedError(
+            f"tensor {tensor.name} is BAR {tensor.bar}; {program.arch.name} has tensors from {first_bar} on, "
+            f"below {BARS}"
+        )
+    if tensor.size_bytes > MOST_BUFFER_BYTES:
+        raise UnsupportedError(f"tensor {tensor.name} has {tensor.size_bytes:#x} bytes, more than an engine addresses")
+    if tensor.role == "scratch":
+        return
+    if tensor.shape is None or tensor.strides is None or tensor.dtype is None:
+        raise UnsupportedError(f"tensor {tensor.name} has no shape")
+    if max(tensor.shape) > U32_MAX or max(tensor.strides) > MOST_BUFFER_BYTES or not _one_batch_bytes(tensor) > 0:
+        raise UnsupportedError(
+            f"tensor {tensor.name}, shape {tensor.shape}, strides {tensor.strides}, does not lie in its "
+            f"{tensor.size_bytes} bytes"
+        )
+    if "\0" in tensor.name:
+        raise UnsupportedError(f"tensor {tensor.name!r} cannot be named so in a container: its name has a NUL")
+
+
+def _one_batch_bytes(tensor: Tensor) -> int:
+    """The bytes of one batch element, which are what a binding counts."""
+    return tensor.size_bytes - (tensor.shape[0] - 1) * tensor.strides[0]
 
 
 def _round(size: int) -> int:
@@ -136,40 +180,40 @@ def _commands(program: Program, addresses: dict[int, int], areas: list[_Area], m
         *(_region(tensor, addresses[tensor.bar]) for tensor in bound),
         _program(program, addresses),
         *(_binding(tensor) for tensor in bound),
-        _command(layout.LC_IDENT, f"ANEC v1\n{maker}\n\n\t-t {program.arch.name.lower()}\n".encode() + b"\0"),
+        _command(structs.LC_IDENT, f"ANEC v1\n{maker}\n\n\t-t {program.arch.name.lower()}\n".encode() + b"\0"),
     ]
 
 
 def _command(number: int, body: bytes) -> bytes:
-    size = round_up(layout.COMMAND.size + len(body), 8)
-    return (layout.COMMAND.pack(number, size) + body).ljust(size, b"\0")
+    size = round_up(structs.COMMAND.size + len(body), 8)
+    return (structs.COMMAND.pack(number, size) + body).ljust(size, b"\0")
 
 
 def _segment(area: _Area) -> bytes:
-    sections = b"".join(layout.SECTION.pack(*section) for section in area.sections)
-    return _command(layout.LC_SEGMENT_64, layout.SEGMENT.pack(*area.segment) + sections)
+    sections = b"".join(structs.SECTION.pack(*section) for section in area.sections)
+    return _command(structs.LC_SEGMENT_64, structs.SEGMENT.pack(*area.segment) + sections)
 
 
 def _region(tensor: Tensor, address: int) -> bytes:
-    start = layout.COMMAND.size + layout.REGION_64.size
-    return _command(layout.LC_REGION_64, layout.REGION_64.pack(start, 0, address) + tensor.name.encode() + b"\0")
+    start = structs.COMMAND.size + structs.REGION_64.size
+    return _command(structs.LC_REGION_64, structs.REGION_64.pack(start, 0, address) + tensor.name.encode() + b"\0")
 
 
 def _program(program: Program, addresses: dict[int, int]) -> bytes:
     kind = program.arch.program_kind
-    place = layout.PROGRAM_LAYOUTS[kind]
+    place = structs.PROGRAM_LAYOUTS[kind]
     raw = bytearray(PROGRAM_BYTES[kind])
     name = len(raw) - 8
     scratch = next((tensor.size_bytes for tensor in program.tensors if tensor.role == "scratch"), 0)
-    struct.pack_into("<4I", raw, 0, layout.LC_THREAD, len(raw), kind, (name - layout.THREAD_STATE) // 4)
+    struct.pack_into("<4I", raw, 0, structs.LC_THREAD, len(raw), kind, (name - structs.THREAD_STATE) // 4)
     for bar, address in addresses.items():
-        struct.pack_into("<Q", raw, layout.THREAD_STATE + place.entry_bytes * bar, address)
+        struct.pack_into("<Q", raw, structs.THREAD_STATE + place.entry_bytes * bar, address)
     struct.pack_into("<Q", raw, place.text_address, addresses[0])
     numbers = {
         place.first_task_words: len(program.tasks[0].words) - 1,
         place.text_words: program.text.size_bytes // 4,
         place.task_count: len(program.tasks),
-        place.scratch_bytes: scratch,
+        place.scratch_bytes: min(scratch, U32_MAX),
         place.name_offset: name,
         place.log_bits: event_bits(program, "LogEvents"),
         place.debug_log_bits: event_bits(program, "DebugLogEvents"),
@@ -185,11 +229,11 @@ def _binding(tensor: Tensor) -> bytes:
     symbol = tensor.name + (OUTPUT_SUFFIX if tensor.role == "output" else "")
     names = [NETWORK + b"\0", symbol.encode() + b"\0", tensor.name.encode() + b"\0"]
     places = [BINDING_BYTES + sum(map(len, names[:n])) for n in range(3)]
-    direction = layout.DIRECTION_OUTPUT if tensor.role == "output" else layout.DIRECTION_INPUT
+    direction = structs.DIRECTION_OUTPUT if tensor.role == "output" else structs.DIRECTION_INPUT
     fields = BindingFields(
         3, direction, places[0], 0, places[1], ELEMENT_CODES[tensor.dtype], *tensor.shape, 1, 0, 0, 0, 0, 0,
-        *tensor.strides, tensor.size_bytes, 1, places[2],
+        *tensor.strides, _one_batch_bytes(tensor), 1, places[2],
     )  # fmt: skip
-    head = struct.pack("<2I", layout.THREAD_BINDING, (BINDING_BYTES - layout.THREAD_STATE) // 4)
-    body = (head + layout.BINDING.pack(*fields)).ljust(BINDING_BYTES - layout.COMMAND.size, b"\0")
-    return _command(layout.LC_THREAD, body + b"".join(names))
+    head = struct.pack("<2I", structs.THREAD_BINDING, (BINDING_BYTES - structs.THREAD_STATE) // 4)
+    body = (head + structs.BINDING.pack(*fields)).ljust(BINDING_BYTES - structs.COMMAND.size, b"\0")
+    return _command(structs.LC_THREAD, body + b"".join(names))

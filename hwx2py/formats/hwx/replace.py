@@ -9,12 +9,12 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..container import layout
-from ..container.image import Command, Image, ProgramCommand, Region, Section, Segment, Span, Symtab
-from ..errors import ContainerError, UnsupportedError
-from ..program.model import Program
-from ..program.register_file import walk
-from ..units import round_up
+from ...errors import ContainerError, UnsupportedError
+from ...program.model import Program
+from ...program.register_file import walk
+from ...units import round_up
+from . import structs
+from .image import Command, FileRange, Image, ProgramCommand, Region, Section, Segment, Symtab
 
 PAGE = 0x4000
 
@@ -33,7 +33,7 @@ class _Plan(NamedTuple):
     Attributes:
         growths: segments that need more pages.
         const_file: (start, end) of the coefficients in the file, as they lay.
-        const_vm: likewise in memory.
+        const_vm: the same in memory.
         const_shift: by how much they move within their segment.
     """
 
@@ -53,25 +53,25 @@ class _Plan(NamedTuple):
         return address + shift + sum(growth.bytes for growth in self.growths if address >= growth.vm_end)
 
 
-def rewrite(old: Program, new: Program) -> list[bytes | memoryview]:
+def replace(image: Image, old: Program, new: Program) -> list[bytes | memoryview]:
     """The container with another program in it, as pieces to write one after another.
 
     Args:
+        image: the container.
         old: the program that the container holds.
         new: the program that it shall hold; its tensors are those of the container, apart from their BARs.
 
     Raises:
         UnsupportedError: the change cannot be carried into the container.
     """
-    image = old.origin.image
     _check_tensors(old, new)
     contents = _contents(image, new)
     plan = _plan(image, old, new, contents)
     relocations = _relocations(old, new)
     commands = [_command(command, plan, old, new, contents, relocations) for command in image.commands]
-    pieces: list[bytes | memoryview] = [layout.HEADER.pack(*image.header), *commands]
-    position = layout.HEADER.size + image.header.commands_bytes
-    for offset, data in _spans(image, plan, contents, relocations):
+    pieces: list[bytes | memoryview] = [structs.HEADER.pack(*image.header), *commands]
+    position = structs.HEADER.size + image.header.commands_bytes
+    for offset, data in _ranges(image, plan, contents, relocations):
         if offset < position:
             raise UnsupportedError("the changed parts overlap in the container", where=f"offset {offset:#x}")
         pieces += [bytes(offset - position), data]
@@ -81,8 +81,8 @@ def rewrite(old: Program, new: Program) -> list[bytes | memoryview]:
 
 
 def _length(image: Image) -> int:
-    last = image.spans[-1] if image.spans else None
-    return last.offset + len(last.data) if last else layout.HEADER.size + image.header.commands_bytes
+    last = image.ranges[-1] if image.ranges else None
+    return last.offset + len(last.data) if last else structs.HEADER.size + image.header.commands_bytes
 
 
 def _check_tensors(old: Program, new: Program) -> None:
@@ -165,9 +165,9 @@ def _command(
             moved = fields._replace(
                 symbol_offset=plan.file(fields.symbol_offset), string_offset=plan.file(fields.string_offset)
             )
-            return _patched(command.raw, layout.COMMAND.size, layout.SYMTAB.pack(*moved))
+            return _patched(command.raw, structs.COMMAND.size, structs.SYMTAB.pack(*moved))
         case Region(address=address):
-            code = "<Q" if command.number == layout.LC_REGION_64 else "<I"
+            code = "<Q" if command.number == structs.LC_REGION_64 else "<I"
             return _patched(command.raw, 0x10, struct.pack(code, plan.vm(address)))
         case ProgramCommand():
             return _program(command, plan, old, new)
@@ -192,7 +192,7 @@ def _segment(
         file_bytes=fields.file_bytes + growth,
     )
     rows = [_section(section, plan, contents, relocations) for section in segment.sections]
-    return _patched(command.raw, layout.COMMAND.size, layout.SEGMENT.pack(*moved) + b"".join(rows))
+    return _patched(command.raw, structs.COMMAND.size, structs.SEGMENT.pack(*moved) + b"".join(rows))
 
 
 def _section(
@@ -208,7 +208,7 @@ def _section(
         relocation_offset=plan.file(fields.relocation_offset),
         relocation_count=count,
     )
-    return layout.SECTION.pack(*moved)
+    return structs.SECTION.pack(*moved)
 
 
 def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes:
@@ -225,7 +225,7 @@ def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes
     if 1 in bars:
         bars[1] = bars[0] + new.const_offset
     for bar, address in bars.items():
-        struct.pack_into("<Q", raw, layout.THREAD_STATE + place.entry_bytes * bar, address)
+        struct.pack_into("<Q", raw, structs.THREAD_STATE + place.entry_bytes * bar, address)
     struct.pack_into("<Q", raw, place.text_address, plan.vm(value.text_address))
     numbers = {
         place.first_task_words: len(new.tasks[0].words) - 1,
@@ -282,7 +282,7 @@ def _bases(program: Program) -> Iterator[int]:
                 yield registers.task.offset + 4 * write.index
 
 
-def _spans(
+def _ranges(
     image: Image, plan: _Plan, contents: dict[tuple[str, str], bytes | memoryview], relocations: list[int]
 ) -> list[tuple[int, bytes | memoryview]]:
     """Everything behind the commands at its new place."""
@@ -294,27 +294,27 @@ def _spans(
             len(content) != named["section " + ",".join(name)].fields.size_bytes for name, content in contents.items()
         )
     )
-    found: list[tuple[int, bytes | memoryview]] = []
-    for span in image.spans:
-        section = named.get(span.what)
+    pieces: list[tuple[int, bytes | memoryview]] = []
+    for part in image.ranges:
+        section = named.get(part.what)
         if section and section.name in contents:
-            found.append((plan.file(span.offset), contents[section.name]))
-        elif span.what == "the symbol table":
-            found.append((plan.file(span.offset), _symbols(image, plan)))
-        elif span.what == "relocations of __TEXT,__text":
-            found.append((plan.file(span.offset), _table(image, relocations)))
-        elif span.what or not moved:
-            found.append((plan.file(span.offset), span.data))
+            pieces.append((plan.file(part.offset), contents[section.name]))
+        elif part.what == "the symbol table":
+            pieces.append((plan.file(part.offset), _symbols(image, plan)))
+        elif part.what == "relocations of __TEXT,__text":
+            pieces.append((plan.file(part.offset), _table(image, relocations)))
+        elif part.what or not moved:
+            pieces.append((plan.file(part.offset), part.data))
         else:
-            _check_gap(span)
-    return sorted(found, key=lambda piece: piece[0])
+            _check_gap(part)
+    return sorted(pieces, key=lambda piece: piece[0])
 
 
-def _check_gap(span: Span) -> None:
-    if bytes(span.data).strip(b"\0"):
+def _check_gap(part: FileRange) -> None:
+    if bytes(part.data).strip(b"\0"):
         raise ContainerError(
             "bytes that belong to no section stand in the way of a change of size",
-            where=f"offset {span.offset:#x}",
+            where=f"offset {part.offset:#x}",
             hint="keep the text's size",
         )
 
@@ -323,7 +323,7 @@ def _symbols(image: Image, plan: _Plan) -> bytes:
     table = next(image.values(Symtab))
     rows = (symbol.fields for symbol in table.symbols())
     moved = (row._replace(value=plan.vm(row.value)) if row.section else row for row in rows)
-    return b"".join(layout.SYMBOL.pack(*row) for row in moved)
+    return b"".join(structs.SYMBOL.pack(*row) for row in moved)
 
 
 def _table(image: Image, relocations: list[int]) -> bytes:
@@ -334,4 +334,4 @@ def _table(image: Image, relocations: list[int]) -> bytes:
         infos = [rows[0].info] * len(relocations)
     else:
         raise UnsupportedError("the number of relocations changes, and they are not all of one kind")
-    return b"".join(layout.RELOCATION.pack(offset, info) for offset, info in zip(relocations, infos))
+    return b"".join(structs.RELOCATION.pack(offset, info) for offset, info in zip(relocations, infos))

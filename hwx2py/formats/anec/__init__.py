@@ -1,0 +1,2 @@
+"""libane's container `.anec` (and anecc's `.ane`): a header, then text and coefficients; it names neither tensors nor
+compiler."""
