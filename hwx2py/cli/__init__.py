@@ -20,6 +20,7 @@ from ..names import legible
 COMMANDS = {
     "convert": "An .hwx, .anec or script as a Python script",
     "info": "Container, tensors with BARs, a line for each task",
+    "check": "What will go wrong on the chip",
     "dump": "Every register of every task, by field",
     "diff": "Two programs compared, noise told apart",
     "graph": "The program as a picture",
