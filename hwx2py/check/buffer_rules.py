@@ -96,7 +96,11 @@ def scratch_disagrees(subject: Subject) -> Iterator[Place]:
     command = next(subject.container.values(ProgramCommand), None)
     if section is None or command is None or command.scratch_bytes == section.fields.size_bytes:
         return
-    values = {"word": command.scratch_bytes, "place": command.layout.scratch_bytes, "section": section.fields.size_bytes}
+    values = {
+        "word": command.scratch_bytes,
+        "place": command.layout.scratch_bytes,
+        "section": section.fields.size_bytes,
+    }
     yield Place(values, None, "program command")
 
 
@@ -144,17 +148,18 @@ def tensor_strides(subject: Subject) -> Iterator[Place]:
             steps = (mine.stride, theirs.stride) if mine else ("other axes", "its own")
             values = {"verb": transfer.verb, "steps": steps[0], "own": steps[1], "name": tensor.name}
             yield Place(values, transfer.task, transfer.dma.register)
-        elif (address := stray_address(transfer, tensor)) is not None:
-            values = {"verb": transfer.verb, "steps": _steps(transfer), "own": _tensor_steps(tensor), "name": tensor.name}
+        elif stray_address(transfer, tensor) is not None:
+            values = {
+                "verb": transfer.verb,
+                "steps": _steps(transfer),
+                "own": ", ".join(map(str, tensor.strides)),
+                "name": tensor.name,
+            }
             yield Place(values, transfer.task, transfer.dma.register)
 
 
 def _steps(transfer: Transfer) -> str:
     return ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
-
-
-def _tensor_steps(tensor: Tensor) -> str:
-    return ", ".join(map(str, tensor.strides))
 
 
 def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:

@@ -89,7 +89,10 @@ def _measure(words: memoryview, arch: Architecture, offset: int, announced: int 
 
 
 def _records_end(words: memoryview, arch: Architecture, index: int, announced: int, limit: int) -> int | None:
-    """Where the records end: at zeros, at the limit, or where announced if no record can follow. None: they do not parse."""
+    """Where the records end, as an index of a word; None where they do not parse.
+
+    They end at zeros, at the limit, or where it was announced if no record can follow there.
+    """
     limit = min(limit, len(words))
     fits = False
     while index < limit and any(words[index : index + RECORD_WORDS]):

@@ -115,8 +115,9 @@ def zero_coefficients(view: TaskView) -> Iterator[Place]:
 
 def _is_set(piece: memoryview) -> bool:
     """Whether a byte is not 0; compares blocks, since kernels may have many megabytes."""
-    block = bytes(4096)
-    return any(piece[start : start + 4096] != block[: len(piece[start : start + 4096])] for start in range(0, len(piece), 4096))
+    zeros = memoryview(bytes(4096))
+    blocks = (piece[start : start + len(zeros)] for start in range(0, len(piece), len(zeros)))
+    return any(block != zeros[: len(block)] for block in blocks)
 
 
 def zero_table(view: TaskView) -> Iterator[Place]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..operations import Dma, Element, Planar, Neural, Shape
+from ..operations import Dma, Element, Neural, Planar, Shape
 from ..program.model import Tensor
 
 SOURCE_1, SOURCE_2, RESULT = "source 1", "source 2", "the result"
@@ -39,7 +39,7 @@ class Transfer(NamedTuple):
 
     @property
     def verb(self) -> str:
-        """"reads" or "writes"."""
+        """What it does to the buffer: "reads" or "writes"."""
         return "writes" if self.writes else "reads"
 
     @property
@@ -53,7 +53,9 @@ class Transfer(NamedTuple):
     @property
     def end(self) -> int:
         """Byte offset in the BAR just behind the last byte."""
-        return self.dma.base_bytes + sum(axis.stride * (axis.extent - 1) for axis in self.axes) + self.element.size_bytes
+        return (
+            self.dma.base_bytes + sum(axis.stride * (axis.extent - 1) for axis in self.axes) + self.element.size_bytes
+        )
 
 
 def transfers(task: int, operation: Planar | Neural) -> Iterator[Transfer]:

@@ -8,7 +8,7 @@ from ..formats import ANEC_SUFFIXES, File
 from ..formats.anec import header
 from ..formats.anec.header import Anec
 from ..formats.hwx import looks_like_hwx
-from ..formats.hwx.image import Image, ProgramCommand
+from ..formats.hwx.image import ProgramCommand
 from ..formats.hwx.structs import PROGRAM_LAYOUTS
 from ..registers import Architecture, by_name, by_subtype
 from ..units import whole

@@ -76,7 +76,7 @@ def _where(part: str, tasks: list[int]) -> str:
 
 
 def _tasks(tasks: list[int]) -> str:
-    """"task 3", "tasks 0 to 4, 7"."""
+    """Tasks by number, as in "task 3" or "tasks 0 to 4, 7"."""
     numbers = sorted(set(tasks))
     runs = []
     for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):

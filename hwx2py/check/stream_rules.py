@@ -107,7 +107,8 @@ def header_size(subject: Subject) -> Iterator[Place]:
     """Header word 6 announces a DTID word that is not there, or the other way round."""
     for number, link in enumerate(subject.chain.links if subject.chain else ()):
         if link.has_dtid != link.flags_dtid:
-            says = "announces a DTID word, but the records begin without" if link.flags_dtid else "announces no DTID word, but one is there"  # fmt: skip
+            missing, extra = "announces a DTID word, which is not there", "announces no DTID word, but one is there"
+            says = missing if link.flags_dtid else extra
             yield Place({"says": says, "bit": int(link.has_dtid)}, number, "Header.W6.TDE")
 
 
@@ -147,7 +148,7 @@ def _nids(subject: Subject, compilers: bool) -> Iterator[Place]:
     if not isinstance(subject.container, Anec) or field is None or len(tasks) < 2:
         return
     numbers = [field[1].number(task.words[field[0] // 4]) for task in tasks]
-    if not any(numbers) != compilers:
+    if any(numbers) == compilers:
         return
     for number, nid in enumerate(numbers):
         if nid != DRIVER_NID and number:
