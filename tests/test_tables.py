@@ -339,7 +339,9 @@ CORRECTIONS = [
     (("H14", "H15"), "Common.38", [], [(0, 0), (1, 1)], "follow from where the sources lie, without exception"),
     (FROM_H16, "Common.3c", [], [(0, 0), (1, 1)], "follow from where the sources lie, without exception"),
     (("H13",), "TileDMADst.0", [], [(18, 18), (22, 22), (23, 23)], "set in real files"),
-    (("H19",), "NE.4 8 c 10 14 18 1c 2c 30", "*", "*", "the stream of an M6 has the block a word further on"),
+    (("H19",), "NE.4 8 c 10 14 18 1c", [], "*", "the stream of an M6 has the block a word further on"),
+    (("H19",), "NE.2c", [(7, 0)], None, "the stream of an M6 has the block a word further on"),
+    (("H19",), "NE.20 30", None, "*", "the stream of an M6 has the block a word further on"),
     (("H14",), "KernelDMASrc.0", [], [(9, 9)], "set together with the enable"),
     (("H15",), "Header.8", [(23, 0)], [(25, 0)], "bits 24 and 25 are used"),
     (("H15",), "Header.1c", [], [(3, 3)], "last task"),
@@ -448,8 +450,9 @@ class TestSourceTables:
 
     def test_names_are_h13s_or_say_the_sources_name(self, arch):
         rows = {(block.name, register.offset): register for block in blocks_of(arch) for register in block.registers}
+        moved = {place for place, goes, comes in corrections(arch.name) if goes == [] and comes == "*"}
         for place, name, count, fields in source_rows(arch.name):
-            if place not in rows:
+            if place not in rows or place in moved:
                 continue
             register = rows[place]
             assert register.count == count, place

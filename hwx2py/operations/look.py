@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from ..program.register_file import RegisterFile
+from ..registers.model import RegisterPlace
 from .operand import Unknown
-from .understood import HARMLESS, Understood
+from .understood import HARMLESS, HARMLESS_FIELDS, Understood
 
 NOT_WRITTEN = "no task wrote it, and its start value is not known"
 
@@ -21,6 +22,7 @@ class Look:
         self.unknowns: list[Unknown] = []
         self.fields: set[str] = set()
         self._seen: set[str] = set()
+        self._checked: set[str] = set()
 
     def has(self, name: str) -> bool:
         """Whether the architecture has the field."""
@@ -40,7 +42,7 @@ class Look:
             self.refuse(place.name, NOT_WRITTEN, "nothing")
             return default
         self._seen.add(place.register)
-        return place.field.number(word)
+        return (word & place.mask) >> place.shift
 
     def value(self, name: str, default: float | str = 0.0) -> int | float | str:
         """`Block.Field` as a person reads it: a name, a float, or an integer."""
@@ -58,6 +60,7 @@ class Look:
     def words(self, register: str, count: int) -> list[int]:
         """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
         self._seen.add(register)
+        self._checked.update(f"{register}.{field.name}" for field in self.arch.register(register).fields)
         words = [self.registers.word(register, index) for index in range(count)]
         if None in words:
             self.refuse(f"{register}[{words.index(None)}]", NOT_WRITTEN, "nothing")
@@ -74,6 +77,8 @@ class Look:
         place = self.arch.place(name)
         if value is None:
             value = self.registers.label(name) if place else self.registers.word(name)
+            if value is None:
+                return  # that nobody wrote it is noted already
         unknown = Unknown(place.name if place else name, value, why)
         if unknown not in self.unknowns:
             self.unknowns.append(unknown)
@@ -86,8 +91,9 @@ class Look:
             if place is None:
                 continue
             self._seen.add(place.register)
+            self._checked.add(place.name)
             word = self.registers.word_of(place)
-            if word is not None and place.field.number(word) not in row.values:
+            if word is not None and place.number(word) not in row.values:
                 self.refuse(name, row.why)
 
     def check_rest(self, blocks: Iterable[str]) -> None:
@@ -96,20 +102,23 @@ class Look:
         Args:
             blocks: names of the blocks that the task uses.
         """
-        ignored = self.arch.ignored_bits
         for block in blocks:
-            for name, address, register in self.arch.rows_of(block):
-                for index in range(register.count):
-                    word = self.registers.word_at(address + 4 * index)
-                    if not word:
-                        continue
-                    rest = word & ~ignored.get(name, 0)
-                    if name in self._seen:
-                        rest &= ~register.named_mask if register.fields else 0
-                        why = "a bit without a name is set"
-                    elif name in HARMLESS or (name in self.arch.start_names and word == self.arch.start_image[address]):
-                        continue
-                    else:
-                        why = "its meaning is not known"
-                    if rest:
-                        self.refuse(f"{name}[{index}]" if register.count > 1 else name, why, word)
+            for place in self.arch.rows_of(block):
+                for index in range(place.register.count):
+                    word = self.registers.word_at(place.address + 4 * index)
+                    if word:
+                        self._check_word(place, index, word)
+
+    def _check_word(self, place: RegisterPlace, index: int, word: int) -> None:
+        name = f"{place.name}[{index}]" if place.register.count > 1 else place.name
+        ignored = self.arch.ignored_bits.get(place.name, 0)
+        if place.name in self._seen:
+            if place.named_mask and word & ~place.named_mask & ~ignored:
+                self.refuse(name, "a bit without a name is set", word)
+            for field in place.register.fields:
+                if field.name not in HARMLESS_FIELDS and word & field.mask & ~ignored:
+                    full = f"{place.name}.{field.name}"
+                    if full not in self.fields and full not in self._checked:
+                        self.refuse(full, "what it does in such a task is not known")
+        elif place.name not in HARMLESS and word != self.arch.start_image.get(place.address) and word & ~ignored:
+            self.refuse(name, "its meaning is not known", word)

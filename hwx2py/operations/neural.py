@@ -7,7 +7,6 @@ Known by running decoded programs of compiler 9.509 and real programs of 2023 ag
 registers that were edited on an M1.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..registers.enums import Value
@@ -51,8 +50,7 @@ class Channel(NamedTuple):
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Coefficients of a task, as kernel DMA fetches them.
 
     Attributes:
@@ -84,8 +82,7 @@ class Kernel:
     table_in_front: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A lookup table of 128 bytes.
 
     Attributes:
@@ -103,8 +100,7 @@ class Table:
     register: str
 
 
-@dataclass(frozen=True, slots=True)
-class Neural:
+class Neural(NamedTuple):
     """A task of the neural engines.
 
     Attributes:

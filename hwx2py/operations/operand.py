@@ -1,6 +1,5 @@
 """What a task reads and writes: elements in a buffer or in L2, their shape, and what happens to them on the way."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -40,8 +39,7 @@ class Element(NamedTuple):
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dma:
+class Dma(NamedTuple):
     """Elements in a buffer, which tile DMA fetches or stores.
 
     Attributes:
@@ -65,8 +63,7 @@ class Dma:
     bar_register: str
 
 
-@dataclass(frozen=True, slots=True)
-class InL2:
+class InL2(NamedTuple):
     """Elements in L2.
 
     Attributes:
@@ -83,8 +80,7 @@ class InL2:
     chained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """A source of a task.
 
     Attributes:
@@ -108,8 +104,7 @@ class Operand:
     keeps: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """Where the result of a task goes: into L2, into a buffer, or both.
 
     Attributes:

@@ -9,14 +9,13 @@ Gain and offset: y = (source 1 +- source 2 [row 0]) * source 2 [row 1]. Known by
 9.509 and real programs of 2023 against what they compute.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..registers.enums import Value
 from .operand import Operand, Result, Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Planar:
+class Planar(NamedTuple):
     """A task of the planar engine.
 
     Attributes:

@@ -1,14 +1,22 @@
-"""Reads what a task does from its registers."""
+"""Reads what tasks do from their registers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..program.model import Program
 from ..program.register_file import RegisterFile, walk
+from ..registers.model import Architecture, FieldPlace
 from .look import Look
-from .neural import Neural
+from .neural import Kernel, Neural, Table
 from .neural_reader import neural
+from .operand import Dma, InL2, Operand
+from .operand_reader import ADDRESS_END
 from .planar import Planar
 from .planar_reader import planar
+
+Place = Dma | InL2 | Table | None
+
+#: Fields that tell tasks apart and that no operation depends on.
+IDENTITY = ("TaskID", "NID", "UserTag", "DataSetId", "ExeCycles", "Spare")
 
 
 def read(registers: RegisterFile) -> Planar | Neural:
@@ -23,4 +31,128 @@ def read(registers: RegisterFile) -> Planar | Neural:
 
 def operations(program: Program) -> Iterator[Planar | Neural]:
     """What each task of a program does, in order."""
-    return map(read, walk(program.arch, program.tasks))
+    reader = Reader(program.arch)
+    return map(reader.read, walk(program.arch, program.tasks))
+
+
+class Reader:
+    """Reads many tasks: one that differs from an earlier one in nothing but its addresses is not taken apart again.
+
+    Args:
+        arch: the architecture of all of them.
+    """
+
+    def __init__(self, arch: Architecture):
+        self.arch = arch
+        self._operations: dict[tuple, Planar | Neural] = {}
+        places = [arch.place(name) for name in _base_fields(arch)]
+        self._mover = _Mover(arch, {place.register: place for place in places})
+        self._bases = [
+            (place.address + 4 * index, place.mask)
+            for place in places
+            for index in range(arch.register(place.register).count)
+        ]
+        self._identity: dict[int, int] = {}
+        for block in arch.blocks:
+            for register in block.registers:
+                mask = sum(field.mask for field in register.fields if field.name in IDENTITY)
+                if mask:
+                    self._identity[block.base + register.offset] = mask
+        selectors = [
+            place
+            for name in ("ENE", "RBase0", "KBase0", "TDE", "TDSkip", "TQDis")
+            if (place := arch.place(f"Header.{name}"))
+        ]
+        self._header_words = sorted({place.address // 4 for place in selectors})
+
+    def read(self, registers: RegisterFile) -> Planar | Neural:
+        """What a task does; see `read`."""
+        key = self._key(registers)
+        if key is None:
+            return read(registers)
+        operation = self._operations.get(key)
+        if operation is None:
+            operation = self._operations[key] = read(registers)
+            return operation
+        return self._mover.move(operation, registers)
+
+    def _key(self, registers: RegisterFile) -> tuple | None:
+        """All that an operation depends on but the addresses; None where an address is an odd one."""
+        values = registers.words()
+        for address, mask in self._bases:
+            word = values.get(address)
+            if word:
+                if word & ~mask or word >= ADDRESS_END:
+                    return None
+                values[address] = 0
+        for address, mask in self._identity.items():
+            if address in values:
+                values[address] &= ~mask
+        task = registers.task
+        header = [task.words[index] for index in self._header_words if index < task.header_words]
+        slots = [(burst.address, burst.slot) for burst in task.bursts if burst.slot is not None]
+        dtid = task.words[task.header_words - 1] if task.header_words > self.arch.header_words else None
+        return (*header, dtid, *slots, *values, *values.values())
+
+
+def _base_fields(arch: Architecture) -> Iterator[str]:
+    """Names of the fields that hold addresses: of sources, results, coefficients, tables."""
+    for block in arch.blocks:
+        for register in block.registers:
+            for field in register.fields:
+                if field.kind == "address" and not register.name.endswith("Hi"):
+                    yield f"{block.name}.{register.name}.{field.name}"
+
+
+class _Mover:
+    """Moves an operation to the addresses of another task, whose registers are otherwise the same."""
+
+    def __init__(self, arch: Architecture, places: Mapping[str, FieldPlace]):
+        self.places = places
+        base = places.get("KernelDMASrc.CoeffBaseAddr")
+        self.channel_base = base
+        self.channels = [] if base is None else [base.address + 4 * index for index in range(arch.machine.engines)]
+
+    def address(self, register: str, registers: RegisterFile) -> int:
+        """The address that a base register, or one of an array, holds."""
+        name, _, index = register.partition("[")
+        place = self.places[name]
+        word = registers.word_at(place.address + 4 * int(index[:-1]) if index else place.address)
+        return 0 if word is None else place.number(word)
+
+    def move(self, operation: Planar | Neural, registers: RegisterFile) -> Planar | Neural:
+        """The operation at its new addresses."""
+        old = operation.result
+        l2, memory = self._place(old.l2, registers), self._place(old.memory, registers)
+        new = old if l2 is old.l2 and memory is old.memory else old._replace(l2=l2, memory=memory)
+        if isinstance(operation, Planar):
+            first = self._operand(operation.first, registers)
+            second = operation.second and self._operand(operation.second, registers)
+            return operation._replace(first=first, second=second, result=new)
+        return operation._replace(
+            source=self._operand(operation.source, registers),
+            kernel=operation.kernel and self._kernel(operation.kernel, registers),
+            table=self._place(operation.table, registers),
+            result=new,
+        )
+
+    def _place(self, where: Place, registers: RegisterFile) -> Place:
+        if where is None:
+            return None
+        base_bytes = self.address(where.register, registers)
+        return where if base_bytes == where.base_bytes else where._replace(base_bytes=base_bytes)
+
+    def _operand(self, operand: Operand, registers: RegisterFile) -> Operand:
+        where, stage = self._place(operand.where, registers), self._place(operand.stage, registers)
+        unmoved = where is operand.where and stage is operand.stage
+        return operand if unmoved else operand._replace(where=where, stage=stage)
+
+    def _kernel(self, kernel: Kernel, registers: RegisterFile) -> Kernel:
+        words = [registers.word_at(address) or 0 for address in self.channels[: len(kernel.channels)]]
+        bases = [word & self.channel_base.mask for word in words]
+        own = "KernelDMASrc.CoeffBase"
+        base_bytes = self.address(own, registers) if own in self.places else 0
+        if base_bytes == kernel.base_bytes and bases == [channel.base_bytes for channel in kernel.channels]:
+            return kernel
+        channels = tuple(channel._replace(base_bytes=base) for channel, base in zip(kernel.channels, bases))
+        return kernel._replace(base_bytes=base_bytes, channels=channels)

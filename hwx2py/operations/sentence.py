@@ -134,7 +134,7 @@ def _planar(operation: Planar, names: Names) -> str:
     if operation.final_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.final_scale)}"
     if operation.function is None:
-        return f"copy of {text}" if text == operand_name(operation.first, names) else text
+        return f"copy of {text}" if text == _bare_name(operation.first, names) else text
     epsilon = f" + {_number(operation.epsilon)}" if operation.epsilon else ""
     argument = text if "(" in operation.function.sentence else _wrapped(text)
     return operation.function.sentence.format(argument, epsilon=epsilon)
@@ -194,7 +194,7 @@ def _neural(operation: Neural, names: Names) -> str:
     if operation.post_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.post_scale)}"
     if operation.last is None:
-        return f"copy of {text}" if text == source else text
+        return f"copy of {text}" if text == _bare_name(operation.source, names) else text
     if operation.table is None:
         return operation.last.sentence.format(text)
     table = describe_table(operation.table, names.coefficients)
@@ -247,6 +247,11 @@ def operand_name(operand: Operand, names: Names) -> str:
     stored = operand.shape.exchanged() if operand.exchanged else operand.shape
     text = _place(operand.where, stored, operand.element, names)
     return f"relu({text})" if operand.relu else text
+
+
+def _bare_name(operand: Operand, names: Names) -> str:
+    """A source by name, without the clamp at 0 on its way in."""
+    return operand_name(operand._replace(relu=False), names)
 
 
 def result_name(result: Result, names: Names) -> str:

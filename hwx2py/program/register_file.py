@@ -23,6 +23,10 @@ class RegisterFile:
         address = self.arch.address(name, index)
         return None if address is None else self._at(name, address)
 
+    def words(self) -> dict[int, int]:
+        """Byte address -> word of every register whose word is known, as a copy."""
+        return dict(self._values)
+
     def word_at(self, address: int) -> int | None:
         """The word at a byte address; None where it was never written."""
         return self._values.get(address)

@@ -69,7 +69,6 @@ H17 = H16
 H18 = Machine(
     executes=True,
     start=start_images.H18,
-    ignored=(Ignored("NE.MACCfg", 1 << 27, "set in one constant product, which comes out right without it"),),
     binary_point=60,
     plain_formats=(0x3211, 0xF0003211),
 )

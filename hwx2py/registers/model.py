@@ -183,11 +183,12 @@ class _Facts(NamedTuple):
 
 
 class RegisterPlace(NamedTuple):
-    """A register, or an array of them, and where it lies: `Block.Register`, byte address, row."""
+    """A register, or an array of them, and where it lies: `Block.Register`, byte address, row, and all named bits."""
 
     name: str
     address: int
     register: Register
+    named_mask: int
 
 
 class FieldPlace(NamedTuple):
@@ -199,6 +200,8 @@ class FieldPlace(NamedTuple):
         address: byte address of the register; for the header, bytes from the task's start.
         field: its row.
         in_header: whether it lies in the task's header.
+        mask: the field's bits, in place.
+        shift: how far they are shifted down for its number.
     """
 
     name: str
@@ -206,6 +209,12 @@ class FieldPlace(NamedTuple):
     address: int
     field: Field
     in_header: bool
+    mask: int
+    shift: int
+
+    def number(self, word: int) -> int:
+        """The field of a word as a plain integer, as `Field.number` gives it."""
+        return (word & self.mask) >> self.shift
 
 
 class Architecture(_Facts):
@@ -289,7 +298,10 @@ class Architecture(_Facts):
                 for field in register.fields:
                     owner = f"{block.name}.{register.name}"
                     address = block.base + register.offset
-                    place = FieldPlace(f"{owner}.{field.name}", owner, address, field, block is self.header)
+                    shift = 0 if field.kind in BYTE_KINDS else field.lsb
+                    in_header = block is self.header
+                    name = f"{owner}.{field.name}"
+                    place = FieldPlace(name, owner, address, field, in_header, field.mask, shift)
                     short = f"{block.name}.{field.name}"
                     found[place.name] = place
                     if short in seen:
@@ -325,7 +337,9 @@ class Architecture(_Facts):
     def _rows(self) -> dict[str, list[RegisterPlace]]:
         return {
             block.name: [
-                RegisterPlace(f"{block.name}.{register.name}", block.base + register.offset, register)
+                RegisterPlace(
+                    f"{block.name}.{register.name}", block.base + register.offset, register, register.named_mask
+                )
                 for register in block.registers
             ]
             for block in self.blocks
