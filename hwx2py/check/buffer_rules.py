@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from ..formats.anec.header import FIRST_TENSOR, TILE_BYTES, Anec
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural
+from ..operations.transfer import Transfer
 from ..program import bars
 from ..program.model import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
-from .geometry import Transfer, merged, stray_address, tensor_axes
+from .geometry import merged, stray_address, tensor_axes
 from .model import ERROR, NOTE, WARNING, Place, Rule
 from .subject import Subject, TaskView
 
@@ -288,7 +289,7 @@ RULES = (
     Rule("positional-binding", ERROR, M1_ZERO,
          "the tasks write BAR {written}, libane binds the outputs to BAR {bound}",
          "make the file from the .hwx with `hwx2py anec`, which renumbers", positional_anec),
-    Rule("positional-binding", WARNING, M1_ZERO,
+    Rule("positional-binding", NOTE, M1_ZERO,
          "the outputs are BAR {outputs}; tools that bind outputs first take BAR {wanted}, and get 0.0",
          "bind by this table as the script does, or renumber with `hwx2py anec`", positional_hwx),
     Rule("tensor-strides", ERROR, "run on an M1: wrong values",

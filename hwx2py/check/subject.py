@@ -8,11 +8,12 @@ from typing import NamedTuple
 from ..formats.anec.header import Anec
 from ..formats.file import File
 from ..formats.hwx.image import Image, ProgramCommand
-from ..operations import Neural, Planar, read
+from ..operations import Neural, Planar
+from ..operations.read import Reader
+from ..operations.transfer import Transfer, transfers
 from ..program.model import Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import chain
-from .geometry import Transfer, transfers
 
 
 class Declared(NamedTuple):
@@ -95,8 +96,13 @@ class Subject:
 
     @functools.cached_property
     def chain(self) -> chain.Chain | None:
-        """The chain of tasks as the records say it is; None where nothing is declared, or the stream has no chain."""
+        """The chain of tasks as the records say it is.
+
+        None where nothing is declared, the stream has no chain, or there are more tasks than are to be looked at.
+        """
         if self.declared is None or self.program.arch.stream != "linked":
+            return None
+        if self.most_tasks is not None and len(self.program.tasks) > self.most_tasks:
             return None
         return chain.follow(
             self.declared.text, self.program.arch, self.declared.first_task_bytes, self.declared.text_bytes
@@ -120,11 +126,11 @@ class Subject:
         """The tasks in turn; `moved` and `uses_coefficients` are complete when they are through."""
         self.moved.clear()
         self.uses_coefficients = False
+        reader = Reader(self.program.arch)
         for index, registers in enumerate(walk(self.program.arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
-            operation = read(registers)
-            view = TaskView(self, index, registers, operation)
+            view = TaskView(self, index, registers, reader.read(registers))
             self.moved += view.transfers
             self.uses_coefficients |= _uses_coefficients(view)
             yield view

@@ -48,6 +48,10 @@ H13_IDLE = (
     Idle("TileDMASrc.Unk13840", 0x100, INERT),
 )
 
+DRAM_H13 = "inferred: ExeCycles of memory-bound tasks is 240 for 8,192,000 bytes, half of an M1's bandwidth"
+DRAM_H14 = "as on H13: one decoded program has 26 for 903,168 bytes"
+DRAM_H15 = "inferred from one decoded program, whose ExeCycles is 17 for 903,168 bytes"
+
 H13 = Machine(
     confirmed="results recorded on M1, M1 Pro and M1 Max",
     executes=True,
@@ -55,6 +59,8 @@ H13 = Machine(
     anec=True,
     ignored=H13_IGNORED,
     idle=H13_IDLE,
+    dram_bytes_per_us=34_133,
+    dram_evidence=DRAM_H13,
 )
 H14 = Machine(
     confirmed="results recorded on M2 Pro and M2 Max: elementwise and products",
@@ -62,9 +68,13 @@ H14 = Machine(
     driver="ABI 2",
     anec=True,
     start=start_images.H14,
+    dram_bytes_per_us=34_133,
+    dram_evidence=DRAM_H14,
 )
-H15 = Machine(executes=True, start=start_images.H15)
-H16 = Machine(executes=True, start=start_images.H16, binary_point=60)
+H15 = Machine(executes=True, start=start_images.H15, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
+H16 = Machine(
+    executes=True, start=start_images.H16, binary_point=60, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15
+)
 H17 = H16
 H18 = Machine(
     executes=True,
