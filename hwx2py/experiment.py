@@ -45,7 +45,7 @@ def check(program: Program) -> None:
     if all(old == new for old, new in bound_order(program).items()):
         raise UnsupportedError("its BARs are in the old order already, so binding in that order is right", hint=hint)
     _, outcomes = passes.run(program, passes.chosen(clean=True))
-    if not any(outcome.changes for outcome in outcomes):
+    if not any(outcome.edits for outcome in outcomes):
         raise UnsupportedError("no state that the passes remove is in it", hint=hint)
 
 

@@ -42,14 +42,14 @@ def _convert(path: str, target: str, arch: str | None, raw: str | None, options:
     with Progress() as progress:
         progress.stage(f"reading {path}")
         program = load_program(path, arch, raw)
-        program, report = apply_passes(program, **options)
+        program, summary, report = apply_passes(program, **options)
         _prepare(target, path)
         progress.stage(f"writing {target}")
 
         from .. import emit
         from ..formats import SIDECAR_SUFFIX
 
-        script = emit.emit(program, report, inline=target == "-")
+        script = emit.emit(program, summary, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
             show(report)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..operations import Neural, Operation, Planar, Shape
+from ..operations import InL2, Neural, Operation, Planar, Shape
 from ..operations.read import Reader
 from ..program.register_file import RegisterFile
 from ..program.streams import work_of
-from ..program.task import Task
+from ..program.task import Burst, Task
 from ..registers import Architecture
 from . import faults as kinds
 from . import neural, planar
@@ -74,9 +74,10 @@ class Engine:
         self._reader = Reader(arch)
         # States of the register file that occurred; a task is read once in each of them.
         self._states: list[dict[int, int]] = [dict(arch.start_image)]
-        self._numbers_of_states: dict[frozenset[tuple[int, int]], int] = {}
+        self._numbers_of_states: dict[tuple[int, ...], int] = {}
         self._decoded: dict[tuple[int, bytes], _Decoded] = {}
         self._state = 0
+        self._known_runs: set[tuple[int, int, int | None]] = set()
 
     def run(self, tasks: Iterable[Task], bars: Mapping[int, Bar]) -> None:
         """Runs tasks.
@@ -132,22 +133,32 @@ class Engine:
 
     def _decode(self, index: int, task: Task) -> _Decoded:
         values = dict(self._states[self._state])
-        for write in task.writes():
-            if not self.arch.has_row(write.address):
-                what = f"the register at {write.address:#x}"
-                raise NotImplementedTask(index, what, write.value, "no register is known there")
-            values[write.address] = write.value
+        for burst in task.bursts:
+            first = burst.index + 1
+            words = task.words[first : first + burst.count]
+            self._check_rows(index, burst, words)
+            values.update(zip(burst.addresses(), words))
         state = 0
         if self.arch.carries_state:
-            content = frozenset(values.items())
+            content = (*values, *values.values())
             state = self._numbers_of_states.setdefault(content, len(self._states))
             if state == len(self._states):
                 self._states.append(values)
         return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
 
+    def _check_rows(self, index: int, burst: Burst, words: memoryview) -> None:
+        """Refuses writes to addresses at which no register is known."""
+        run = burst.address, burst.count, burst.mask
+        if run in self._known_runs:
+            return
+        for address, word in zip(burst.addresses(), words):
+            if not self.arch.has_row(address):
+                raise NotImplementedTask(index, f"the register at {address:#x}", word, "no register is known there")
+        self._known_runs.add(run)
+
     def _check(self, index: int, operation: Operation) -> None:
         """What makes hardware hang, then what is not understood, then what is too large."""
-        if operation.tile_rows == 0:
+        if operation.tile_rows == 0 and _passes_in_tiles(operation):
             raise self.faults.hang(kinds.ZERO_DIMENSION, "the height of a tile is 0")
         shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
         for shape in shapes:
@@ -164,3 +175,10 @@ class Engine:
         if largest.count > MOST_ELEMENTS:
             size = " x ".join(map(str, largest))
             raise NotImplementedTask(index, "the shape", size, f"at most {MOST_ELEMENTS} elements can be held")
+
+
+def _passes_in_tiles(operation: Operation) -> bool:
+    """Whether a task says how its first source passes through L2; one that does not, a compiler never made."""
+    where = operation.inputs[0].where
+    stage = where if isinstance(where, InL2) else operation.inputs[0].stage
+    return any(stage.strides)

@@ -131,15 +131,19 @@ class Faults:
     """The faults of a run, each told once."""
 
     def __init__(self) -> None:
-        self.found: list[Fault] = []
+        self._found: dict[Fault, None] = {}
         #: Index of the task that runs; None between tasks.
         self.task: int | None = None
+
+    @property
+    def found(self) -> list[Fault]:
+        """The faults in the order in which they were found."""
+        return list(self._found)
 
     def add(self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None) -> Fault:
         """Notes a fault of the task that runs."""
         fault = Fault(kind, self.task, register, tensor, offset, what)
-        if fault not in self.found:
-            self.found.append(fault)
+        self._found.setdefault(fault)
         return fault
 
     def hang(self, kind: Kind, what: str, register: str = "", tensor: str = "", offset: int | None = None) -> Hang:

@@ -35,7 +35,7 @@ def run(task: Planar, access: Access, numbers: Numbers) -> np.ndarray:
     rows = [None, None] if task.kind == GAIN_OFFSET else [second]
     if task.kind == GAIN_OFFSET and second is not None:
         rows = [second[:, :, :, :1], second[:, :, :, 1:]]
-    views = [np.broadcast_to(source, shape) if source is not None else None for source in (first, *rows)]
+    views = [_stretched(source, shape) for source in (first, *rows)]
     result = np.empty(task.result.shape, np.uint16)
     with np.errstate(all="ignore"):
         if task.reduce is not None:
@@ -46,6 +46,10 @@ def run(task: Planar, access: Access, numbers: Numbers) -> np.ndarray:
             for place in pieces(shape):
                 result[place] = numbers.store(_computed(task, _cut(views, place)))
     return result
+
+
+def _stretched(source: np.ndarray | None, shape: Shape) -> np.ndarray | None:
+    return source if source is None or source.shape == shape else np.broadcast_to(source, shape)
 
 
 def _before_reduction(task: Planar) -> Shape:

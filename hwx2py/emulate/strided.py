@@ -111,6 +111,8 @@ class Layout(NamedTuple):
 
     def first_marked(self, marks: np.ndarray, shape: Shape) -> int | None:
         """Offset of the first byte of the tensor that is marked, or None."""
+        if marks[self.base]:
+            return self.base
         if not any(view.any() for view in self._mark_views(marks, shape)):
             return None
         offsets = self.offsets(shape)

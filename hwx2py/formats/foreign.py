@@ -116,7 +116,7 @@ def _is_printable(data: bytes) -> bool:
 
 
 def _is_hex(data: bytes) -> bool:
-    """Whether most words of a text are hex numbers, as `hexdump` and `dmesg` print them."""
+    """Whether a third of a text's words are hex numbers, as `hexdump` and `dmesg` print them."""
     words = data.replace(b"0x", b"").replace(b":", b" ").split()
-    numbers = [word for word in words if not word.strip(b"0123456789abcdefABCDEF,")]
-    return 2 * len(numbers) > len(words)
+    numbers = [word for word in words if len(word) > 1 and not word.strip(b"0123456789abcdefABCDEF,")]
+    return 3 * len(numbers) >= len(words)

@@ -126,6 +126,7 @@ def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast:
             look.refuse("Common.UnicastCin", f"{outputs} outputs of so many channels do not make {channels}")
         if look.number("Common.OCGSize"):
             look.refuse("Common.OCGSize", "over channels it was seen with planes of one channel only")
+        look.number("Common.ElemMultMode")
 
 
 def _check_shapes(look: Look, mode: int, shape: Shape, stored: Shape) -> None:
@@ -143,7 +144,8 @@ def _check_formats(look: Look, mode: int, source_bytes: int, result_bytes: int) 
     """8-bit elements are moved, or go through a table; their arithmetic is not understood."""
     point = look.number("NE.BinaryPoint")
     if source_bytes == 2 and result_bytes == 2:
-        if mode == CONVOLUTION and point != look.arch.machine.binary_point:
+        # An M1 gave 0 for a maximum over channels whose binary point was 0.
+        if mode != BYPASS and point != look.arch.machine.binary_point:
             look.refuse("NE.BinaryPoint", f"{look.arch.machine.binary_point} stands for float16")
     elif mode != BYPASS:
         look.refuse("Common.ChCfg", "arithmetic of the neural engines on 8-bit elements is not understood")
