@@ -228,7 +228,8 @@ def test_command_puts_arrays_into_any_form(cli, tmp_path, form):
     assert cli("weights", out, "-o", tmp_path / "back").code == 0
     assert np.array_equal(np.load(tmp_path / "back" / "conv.weight.npy"), new)
     assert np.array_equal(
-        np.load(tmp_path / "back" / "conv.bias.npy"), weights.values(loaded("conv"), array_of(loaded("conv"), "conv.bias"))
+        np.load(tmp_path / "back" / "conv.bias.npy"),
+        weights.values(loaded("conv"), array_of(loaded("conv"), "conv.bias")),
     )
 
 

@@ -12,7 +12,8 @@ from ..registers import by_name
 from .program import File, Program, content_of
 
 if TYPE_CHECKING:
-    from ..diff import Report
+    from ..check import Finding
+    from ..diff import Comparison
 
 
 def load(path: str | os.PathLike, arch: str = "", *, raw: str = "") -> File:
@@ -110,7 +111,7 @@ def clean(program: File | Program, only: Sequence[str] = (), skip: Sequence[str]
     return Program(content, program.source)
 
 
-def diff(a: File | Program, b: File | Program) -> "Report":
+def diff(a: File | Program, b: File | Program) -> "Comparison":
     """What differs between two programs, noise told apart.
 
     Args:
@@ -122,12 +123,14 @@ def diff(a: File | Program, b: File | Program) -> "Report":
     return compare(content_of(a), content_of(b))
 
 
-def check(program: File | Program) -> list:
-    """Findings: why the program would hang, give 0.0 or give garbage.
+def check(program: File | Program) -> "list[Finding]":
+    """Findings: why the program would hang, give 0.0 or give garbage; notes included.
 
     Args:
-        program: the program.
+        program: a file, with its container; or a program, whose container counts where it is as the file has it.
     """
     from ..check import check as found
 
-    return found(content_of(program))
+    content = content_of(program)
+    unchanged = program.source is not None and program.source.program is content
+    return found(program.source if unchanged else formats.File(content))
