@@ -5,10 +5,9 @@ from typing import Any
 
 import make
 import numpy as np
-import pytest
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulate import session
+from hwx2py.emulate import direct
 from hwx2py.emulate.faults import Fault
 from hwx2py.program.build import Draft, complete, lay_out
 from hwx2py.program.model import Program, Tensor, natural_const_offset
@@ -31,6 +30,8 @@ __all__ = [
     "neural",
     "one_source",
     "planar",
+    "product",
+    "rounded",
     "run",
     "run_with_faults",
     "select",
@@ -103,28 +104,51 @@ def run(program: Program, **inputs: np.ndarray) -> dict[str, np.ndarray]:
 
     Args:
         program: what to run.
-        inputs: arrays by name, in any shape that broadcasts to the tensor's; the others keep their defaults.
+        inputs: arrays by name, in any shape that broadcasts to the tensor's; the others are 3, 2, 1, 1 ...
     """
     outputs, faults = run_with_faults(program, **inputs)
     assert not faults, [str(fault) for fault in faults]
     return outputs
 
 
-def run_with_faults(program: Program, **inputs: np.ndarray):
+def run_with_faults(program: Program, **inputs: np.ndarray) -> tuple[dict[str, np.ndarray], list[Fault]]:
     """Likewise, with the faults."""
-    with session.prepared(program) as (driver, script):
-        given = script.default_inputs()
-        for name, values in inputs.items():
-            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-        return script.run(given, None, None), driver.faults.found
+    outcome = direct.run(program, default_inputs(program) | inputs)
+    assert not outcome.hung, [str(fault) for fault in outcome.faults]
+    return dict(outcome.outputs), list(outcome.faults)
 
 
 def faults_of_hang(program: Program) -> list[Fault]:
     """The faults of a program that stops the engine."""
-    with session.prepared(program) as (driver, script):
-        with pytest.raises(TimeoutError):
-            script.run(script.default_inputs(), None, None)
-        return driver.faults.found
+    outcome = direct.run(program, default_inputs(program))
+    assert outcome.hung
+    return list(outcome.faults)
+
+
+def default_inputs(program: Program) -> dict[str, np.ndarray]:
+    """3 for the first input, 2 for the second, 1 for others."""
+    return {tensor.name: max(3 - number, 1) for number, tensor in enumerate(program.inputs)}
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Float64 values as the engines store them: float16, halves away from zero, by another way than the engine's."""
+    magnitudes = np.abs(np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=np.inf))
+    unit = np.ldexp(1.0, np.maximum(np.frexp(magnitudes)[1] - 11, -24))
+    with np.errstate(all="ignore"):
+        steps = np.floor(magnitudes / unit)
+        steps += magnitudes / unit - steps >= 0.5
+        stored = np.copysign(np.where(np.isinf(magnitudes), np.inf, steps * unit), values).astype(np.float16)
+    stored[stored == 0] = 0
+    return stored
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Products of float16 values as the neural engines add them up: in steps of 2^-16, small ones dropped."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    exact = a * b
+    steps = np.copysign(np.floor(np.abs(exact) * 65536 + 0.5), exact) / 65536
+    exponents = [np.maximum(np.frexp(factor)[1] - 1, -14) for factor in (a, b)]
+    return np.where((exponents[0] + exponents[1] <= -17) | (exact == 0), 0.0, steps)
 
 
 def half(seed: int, *shape: int, scale: float = 1.0) -> np.ndarray:
