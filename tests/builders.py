@@ -7,11 +7,13 @@ import make
 import numpy as np
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulate import direct
+from hwx2py.emulate import direct, driver
+from hwx2py.emulate.driver import Driver
 from hwx2py.emulate.faults import Fault
-from hwx2py.program.build import Draft, complete, lay_out
+from hwx2py.program.build import Draft, complete, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
+from hwx2py.program.task import Task
 
 Registers = Mapping[str, Any]
 
@@ -19,6 +21,7 @@ __all__ = [
     "H13",
     "LOCATIONS",
     "by_dma",
+    "complete_add16",
     "complete_again",
     "elementwise",
     "faults_of_hang",
@@ -35,7 +38,9 @@ __all__ = [
     "run",
     "run_with_faults",
     "select",
+    "stamped",
     "stored",
+    "submitted",
     "tensor",
 ]
 
@@ -83,6 +88,21 @@ def complete_again(program: Program, times: int) -> Program:
     return program._replace(text=text, const_offset=natural_const_offset(text.size_bytes))
 
 
+def complete_add16() -> Program:
+    """The example for H16 with every register written whose start value is not that of float16 tensors."""
+    program = make.add16()
+    arch, task = program.arch, program.tasks[0]
+    formats = {name: {"MemFmt": "16b", "Truncate": 3} for name in FORMATS}
+    more = [write(arch, name, **fields) for name, fields in formats.items()]
+    more.append(write(arch, "Common.TileCfg", TileHeight=1))
+    items = [Pending(w.address, w.value, w.slot) for w in task.writes()]
+    draft = Draft(list(task.words[: task.header_words]), items + more, frozenset({"TaskSize"}))
+    return program._replace(text=lay_out(arch, [draft], program.text.frame))
+
+
+FORMATS = ("TileDMASrc.Src1Fmt", "TileDMASrc.Src2Fmt", "TileDMADst.Fmt")
+
+
 def named(registers: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword names as register names: the first underscore is the dot."""
     return {name.replace("_", ".", 1): value for name, value in registers.items()}
@@ -123,6 +143,48 @@ def faults_of_hang(program: Program) -> list[Fault]:
     outcome = direct.run(program, default_inputs(program))
     assert outcome.hung
     return list(outcome.faults)
+
+
+def stamped(task: Task, number: int, network: int = driver.NETWORK_ID) -> Task:
+    """A task with the ids that completion asks for."""
+    return task.with_words({0: task.words[0] & ~0xFFFFFF | network << 16 | number})
+
+
+def submitted(
+    program: Program,
+    network: int | None = driver.NETWORK_ID,
+    first_bytes: int = 0,
+    count: int | None = None,
+) -> tuple[int, Driver]:
+    """Runs a program through the driver's calls; returns SUBMIT's error and the driver.
+
+    Args:
+        program: what to run; inputs are 3, 2, 1 ...
+        network: the network id of every task; None leaves the tasks as they are.
+        first_bytes: added to td_size.
+        count: td_count, if it is not that of the program.
+    """
+    if network is not None:
+        program = program.with_tasks([stamped(task, number, network) for number, task in enumerate(program.tasks)])
+    device = Driver(driver.rows(program.tensors, {}, program.aliases))
+
+    def allocate(data: bytes, size: int) -> int:
+        code, answer = device.ioctl(driver.BO_INIT, driver.BO_INIT_STRUCT.pack(0, 0, size, 0))
+        assert code == 0
+        handle = driver.BO_INIT_STRUCT.unpack(answer)[0]
+        device.memory.buffers[handle].data[: len(data)] = np.frombuffer(data, np.uint8)
+        return handle
+
+    text = program.text.to_bytes().ljust(program.const_offset, b"\0")
+    handles = [allocate(text + bytes(program.const), len(text) + len(program.const) or 1), *31 * [0]]
+    values = default_inputs(program)
+    for row in program.tensors:
+        full = np.full(row.size_bytes // 2, values.get(row.name, 0), np.float16)
+        handles[row.bar] = allocate(full.tobytes() if row.role == "input" else b"", row.size_bytes)
+    first = program.tasks[0].size_bytes
+    bootstrap = allocate(text[:first], first + 64)
+    sizes = len(text), count or len(program.tasks), first + first_bytes
+    return device.ioctl(driver.SUBMIT, driver.SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))[0], device
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:

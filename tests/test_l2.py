@@ -76,7 +76,9 @@ def test_second_source_out_of_l2():
     mixed = {"L2.SourceCfg": {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1, "Source2Dma": 0}}
     tasks = [copy(a, y, **result(1), **at("Result")), add(b, a, z, **mixed, **at("Source2"))]
     one, two = half(1, *a.shape), half(2, *b.shape)
-    assert np.array_equal(builders.run(network(tasks, (a, b, y, z)), a=one, b=two)["z"], rounded(one.astype(float) + two))
+    assert np.array_equal(
+        builders.run(network(tasks, (a, b, y, z)), a=one, b=two)["z"], rounded(one.astype(float) + two)
+    )
 
 
 def kept(kind: str) -> Program:

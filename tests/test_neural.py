@@ -262,9 +262,7 @@ def test_input_plus_bias_and_pass_through():
     x, y = tensor("x", "input", 4, 3, 2, 40), tensor("y", "output", 5, 3, 2, 40)
     values = half(25, *x.shape)
     own = {"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1}
-    biased = unary(
-        x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 0.75}, Common_GroupConvCfg=own
-    )
+    biased = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 0.75}, Common_GroupConvCfg=own)
     assert np.array_equal(builders.run(biased, x=values)["y"], rounded(product(values, 1.0) + 0.75))
     passed = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"})
     assert np.array_equal(builders.run(passed, x=values)["y"], rounded(values))

@@ -178,9 +178,7 @@ def test_one_source_squared():
 
 def test_smallest_of_a_reduction():
     x = half(8, 1, *SHAPE)
-    program = one_source(
-        out=(SHAPE[0], 1, 1), Common_Cfg={"TaskType": "ReduceOneSource"}, PE_Cfg={"PoolMode": "Min"}
-    )
+    program = one_source(out=(SHAPE[0], 1, 1), Common_Cfg={"TaskType": "ReduceOneSource"}, PE_Cfg={"PoolMode": "Min"})
     assert np.array_equal(run(program, x=x)["y"], x.min((2, 3), keepdims=True))
 
 

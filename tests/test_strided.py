@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from hwx2py.emulate.strided import Layout
 from hwx2py.operations import Shape, Strides
 
-shapes = st.builds(
-    Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 2), st.integers(1, 3), st.integers(1, 4)
-)
+shapes = st.builds(Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 2), st.integers(1, 3), st.integers(1, 4))
 
 
 def fours(most: int) -> st.SearchStrategy[int]:
@@ -35,7 +33,12 @@ def places(layout: Layout, shape: Shape) -> np.ndarray:
     for g, c, d, h, w in itertools.product(*map(range, shape)):
         inside = (w * lanes + c % lanes) * layout.element
         found[g, c, d, h, w] = (
-            layout.base + g * strides.group + c // lanes * strides.channel + d * strides.depth + h * strides.row + inside
+            layout.base
+            + g * strides.group
+            + c // lanes * strides.channel
+            + d * strides.depth
+            + h * strides.row
+            + inside
         )
     return found
 

@@ -4,6 +4,7 @@
 the virtual ANE work on those.
 """
 
+from .aspects import aspects
 from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
@@ -30,6 +31,7 @@ __all__ = [
     "Table",
     "Unknown",
     "Window",
+    "aspects",
     "operations",
     "read",
     "sentence",
