@@ -4,8 +4,10 @@ import json
 
 import builders
 import pytest
+import wiring
 from builders import elementwise
 from conftest import example, loaded
+from wiring import L2, SCRATCH, At, X, Y, Z
 
 from hwx2py import diff, emit, formats
 from hwx2py.diff.align import align
@@ -263,6 +265,26 @@ def test_the_most_alike_become_a_pair():
     one = [{"engine": "planar", "operation": "add", "scale": 1, "source 1": name} for name in "abc"]
     two = [{"engine": "planar", "operation": "add", "scale": 2, "source 1": name} for name in "bc"]
     assert align(one, two) == [(0, None), (1, 0), (2, 1)]
+
+
+def made_by(*two: Program) -> list[tuple]:
+    report = diff.compare(*two)
+    found = [(change.what, change.a, change.b) for task in report.tasks for change in task.operation]
+    assert report.operations.different == bool(found)
+    return found
+
+
+def test_another_place_in_l2_or_scratch_is_the_same_operation():
+    for first, second in ((L2(0), L2(0x400)), (SCRATCH, At(SCRATCH, 0x1000))):
+        assert (
+            made_by(*(wiring.program(wiring.task(X, place), wiring.task(place, Y)) for place in (first, second))) == []
+        )
+
+
+def test_a_tensor_of_another_task_is_another_operation():
+    written = wiring.task(X, L2(0)), wiring.task(Z, L2(0x400))
+    one, two = (wiring.program(*written, wiring.task(L2(place), Y)) for place in (0, 0x400))
+    assert made_by(one, two) == [("source 1 made by", "task 0", "task 1")]
 
 
 def test_coefficients_are_told_by_channel():
