@@ -336,11 +336,11 @@ def test_the_same_operation_on_another_architecture_is_told_apart_from_the_regis
     assert report.verdict() == "The operations are equal; the registers are not (H13, H16)."
     (task,) = report.tasks
     assert task.operation == ()
-    moves = {move.field: move for move in task.moved}
-    assert (moves["Common.Wout"].a, moves["Common.Wout"].b) == (
-        "Common.OutDim (0x14) [14:0]",
-        "Common.OutWidth (0x14) [16:0]",
-    )
+    assert task.moved > 20
+    moves = {move.field: move for move in report.moved}
+    assert str(moves["Common.Wout"].a) == "Common.OutDim (0x14) [14:0]"
+    assert str(moves["Common.Wout"].b) == "Common.OutWidth (0x14) [16:0]"
+    assert "  Common.OutDim (0x14): Common.OutWidth (0x14), Common.OutHeight (0x18)" in as_text(report, "v")
     assert "  same operation" in as_text(report, "v")
 
 
