@@ -20,7 +20,10 @@ from ..names import legible
 COMMANDS = {
     "convert": "An .hwx, .anec or script as a Python script",
     "info": "Container, tensors with BARs, a line for each task",
+    "check": "What will go wrong on the chip",
     "dump": "Every register of every task, by field",
+    "registers": "The register table of an architecture",
+    "cost": "Bytes, operations and time of every task",
     "diff": "Two programs compared, noise told apart",
     "graph": "The program as a picture",
     "clean": "A cleaned program, back in its .hwx",

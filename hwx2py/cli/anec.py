@@ -2,7 +2,8 @@
 
 import click
 
-from .files import check_output, load_program, tell_written, write_output
+from .check import tell_errors
+from .files import check_output, load_file, tell_written, write_output
 from .options import apply_passes, pass_options, show
 
 
@@ -27,7 +28,8 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..formats.anec.write import arrange, write
 
     check_output(output, [path])
-    program, _, report = apply_passes(load_program(path), **options)
+    file = load_file(path)
+    program, _, report = apply_passes(file.program, **options)
     try:
         arranged = arrange(program)
         pieces = write(arranged.program, int(content_offset, 16))
@@ -36,3 +38,4 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     write_output(output, pieces, [path])
     show([*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes])
     tell_written(output, arranged.program)
+    tell_errors(file, path)

@@ -31,9 +31,7 @@ FORMATS = ("text", "json", "markdown", "html")
     "--clean removes. May be given twice.",
 )
 @raw_option
-def command(
-    first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None
-) -> int:
+def command(first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
     Programs for two architectures are compared by what their tasks do; the registers are told apart from that.

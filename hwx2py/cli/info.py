@@ -3,7 +3,8 @@
 import click
 
 from ..names import legible
-from .files import load_program
+from .check import tell_errors
+from .files import load_file
 from .options import arch_option, raw_option
 
 #: How the compiler's flags are wrapped: never inside one.
@@ -24,14 +25,15 @@ def command(path: str, as_json: bool, arch: str | None, raw: str | None) -> None
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
     from ..listing import info
 
-    program = load_program(path, arch, raw)
-    summary = info.summary(program)
+    file = load_file(path, arch, raw)
+    summary = info.summary(file.program)
     if as_json:
         import json
 
         click.echo(json.dumps(summary, indent=2))
     else:
         click.echo("\n".join(map(legible, _text(summary))))
+    tell_errors(file, path)
 
 
 def _text(summary: dict) -> list[str]:
