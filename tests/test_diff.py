@@ -349,6 +349,7 @@ def test_what_is_not_understood_is_not_called_equal():
     report = diff.compare(odd, builders.complete_add16())
     assert not report.operations_are_equal
     assert report.operations.equal == 0
+    assert report.verdict() == "Whether the operations are equal is not known (H13, H16): 1 task is not understood."
 
 
 @pytest.fixture

@@ -273,7 +273,10 @@ class Comparison(NamedTuple):
             rest = "; coefficients are laid out for each architecture, and their values are not compared"
             return f"The operations are equal; the registers are not{names}{rest * self._has_coefficients()}."
         if self.is_across:
-            return f"The operations are not equal ({', '.join(self.architectures)}): {self._operation_counts()}."
+            names = ", ".join(self.architectures)
+            differ = self.operations.different or self.operations.alone or not self.same_tensors
+            start = "The operations are not equal" if differ else "Whether the operations are equal is not known"
+            return f"{start} ({names}): {self._operation_counts()}."
         return f"The two do not compute the same as far as their registers tell: they differ in {self._counts()}."
 
     def _has_coefficients(self) -> bool:
