@@ -169,6 +169,8 @@ HARMLESS_FIELDS = frozenset(
         *("PalettizedBits", "AlignmentFmt", "DetectZeros", "KeepKernel", "UsePrevKernel"),
         # 1 in every program.
         "Oz",
+        # Bits of Common.Cfg and TileDMADst.DMAConfig that follow from where operands lie, or were seen without effect.
+        *("Unk0", "Unk18", "Unk22", "Unk23"),
         # Only some kinds of task look at these.
         *("Src2InFmt", "UnicastEn", "UnicastCin", "OCGSize", "PaddingMode", "Src2ReLU", "DMAFmt", "DMAInterleave"),
         *("Source2Dma", "BinaryPoint", "KernelFmt", "SparseFmt", "KernelSparseFmt", "MasterEnable"),
