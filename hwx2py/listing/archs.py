@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..program.streams import STREAMS
 from ..registers import Architecture
 
 
@@ -44,7 +45,7 @@ class Support(NamedTuple):
 
 
 def support(arch: Architecture) -> Support:
-    """What works for an architecture. Every stream with a table is decoded and encoded, and becomes a script.
+    """What works for an architecture: whatever comes in a known stream is decoded and encoded, and becomes a script.
 
     Args:
         arch: the architecture.
@@ -55,9 +56,9 @@ def support(arch: Architecture) -> Support:
         cpusubtype=arch.cpusubtype,
         chips=arch.chips,
         stream=arch.stream,
-        decode=bool(arch.blocks),
-        encode=bool(arch.blocks),
-        script=bool(arch.blocks),
+        decode=arch.stream in STREAMS,
+        encode=arch.stream in STREAMS,
+        script=arch.stream in STREAMS,
         virtual_ane=machine.executes,
         confirmed=machine.confirmed,
         driver=machine.driver,
