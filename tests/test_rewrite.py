@@ -13,7 +13,7 @@ from hwx2py.formats.anec import header as anec_container
 from hwx2py.formats.anec.read import load as load_anec
 from hwx2py.formats.anec.write import arrange, write
 from hwx2py.formats.hwx import image
-from hwx2py.formats.hwx import read as hwx
+from hwx2py.formats.hwx import read as hwx_reader
 from hwx2py.formats.hwx import structs as layout
 from hwx2py.formats.hwx.create import create
 from hwx2py.formats.hwx.parse import parse
@@ -23,9 +23,14 @@ from hwx2py.program.build import complete, lay_out
 from hwx2py.program.model import Kernel, Program
 
 
-def rewritten(old: Program, new: Program):
+def put(new: Program, old: Program):
     """The container of a program's file with another program in it."""
     return replace(parse(old.origin.data), old, new)
+
+
+def program_of(data: bytes) -> Program:
+    """The program in the bytes of an .hwx."""
+    return hwx_reader.load(memoryview(data), "x.hwx").program
 
 
 def joined(pieces) -> bytes:
@@ -37,7 +42,7 @@ def test_unedited_script_gives_back_its_container(cli, tmp_path, name):
     script, out = tmp_path / "s.py", tmp_path / "out.hwx"
     script.write_text(emit.emit(loaded(name)).text)
     done = cli("assemble", script, "--onto", example(name), "-o", out)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()[1:]) == (0, [])
     assert out.read_bytes() == example(name).read_bytes()
 
 
@@ -72,14 +77,14 @@ def test_text_that_grows_moves_what_lies_behind_it(cli, tmp_path, copies):
     name = "conv"
     line = "        task_0(),\n"
     done, out = assembled(cli, tmp_path, name, (line, line * (copies + 1)))
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()[1:]) == (0, [])
     program = formats.load(str(out)).program
     assert len(program.tasks) == copies + 1
     assert bytes(program.const) == bytes(loaded(name).const)
     assert program.tensors == loaded(name).tensors
     done = cli("emulate", out)
     assert "output[0] = 0.0" in done.out
-    grown = image.read(memoryview(out.read_bytes()))
+    grown = parse(memoryview(out.read_bytes()))
     assert joined(image.write(grown)) == out.read_bytes()
     text, const = grown.section("__TEXT", "__text").fields, grown.section("__TEXT", "__const").fields
     assert const.address - text.address == const.file_offset - text.file_offset == program.const_offset
@@ -93,7 +98,7 @@ def test_text_that_grows_moves_what_lies_behind_it(cli, tmp_path, copies):
 def test_text_that_shrinks(cli, tmp_path):
     line = next(line for line in emit.emit(loaded("conv")).text.splitlines() if "Common.DPE(" in line)
     done, out = assembled(cli, tmp_path, "conv", (line + "\n", ""))
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()[1:]) == (0, [])
     assert "output[0] = 0.0" in cli("emulate", out).out
     assert formats.load(str(out)).program.text.size_bytes == loaded("conv").text.size_bytes - 4
 
@@ -124,14 +129,14 @@ def test_text_before_other_segments_pushes_them(tmp_path):
             for bar, address in command.value.bars().items():
                 data[place + 0x10 + 8 * bar : place + 0x18 + 8 * bar] = moved[address].to_bytes(8, "little")
             data[place + 0x810 : place + 0x818] = low.to_bytes(8, "little")
-    old = hwx.load(memoryview(bytes(data)), "old.hwx").program
+    old = program_of(bytes(data))
     new = builders.complete_again(old, 60)
-    result = joined(rewritten(old, new))
-    again = hwx.load(memoryview(result), "new.hwx").program
+    result = joined(put(new, old))
+    again = program_of(result)
     assert len(again.tasks) == 60
     assert again.tensors == old.tensors
     assert bytes(again.const) == bytes(old.const)
-    regions = hwx.region_addresses(image.read(memoryview(result)))
+    regions = hwx_reader.region_addresses(parse(memoryview(result)))
     assert min(regions.values()) >= low + new.const_offset + len(old.const)
 
 
@@ -141,7 +146,7 @@ def shared_buffer():
     program = loaded("mul")
     task = program.tasks[0]
     squared = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 9) << 6})])
-    return hwx.load(memoryview(joined(create(squared._replace(aliases=((9, "a"),)), "test"))), "square.hwx")
+    return program_of(joined(create(squared._replace(aliases=((9, "a"),)), "test")))
 
 
 def test_further_bars_of_a_tensor_are_kept_everywhere(shared_buffer, cli, tmp_path):
@@ -217,17 +222,15 @@ def test_relocations_and_symbols_move_with_the_coefficients(tmp_path):
     row = data.index(b"__text\0")
     data = data[: row + 0x38] + table.to_bytes(4, "little") + (4).to_bytes(4, "little") + data[row + 0x40 :]
     data = data[:table] + rows + data[table + len(rows) :]
-    symbol = layout.SYMBOL.pack(
-        0, 0x0F, 2, 2, next(image.read(memoryview(data)).values(image.ProgramCommand)).bars()[1]
-    )
+    symbol = layout.SYMBOL.pack(0, 0x0F, 2, 2, next(parse(memoryview(data)).values(image.ProgramCommand)).bars()[1])
     place = table + 0x100
     command = layout.COMMAND.pack(layout.LC_SYMTAB, 24) + layout.SYMTAB.pack(place, 1, place + 16, 2)
     data = with_command(data, command)
     data = data[:place] + symbol + b"K\0" + data[place + 18 :]
-    old = hwx.load(memoryview(data), "x.hwx").program
+    old = program_of(data)
     assert old.relocated == [base + 4 * engine for engine in range(4)]
     longer = builders.complete_again(old, 3)
-    result = parse(memoryview(joined(rewritten(old, longer))))
+    result = parse(memoryview(joined(put(longer, old))))
     section = result.section("__TEXT", "__text")
     offsets = [relocation.offset for relocation in section.relocations()]
     assert offsets == [task.offset + base + 4 * engine for task in longer.tasks for engine in range(4)]
@@ -239,7 +242,7 @@ def test_edited_bars_go_into_the_bar_table(cli, tmp_path):
     done, out = assembled(
         cli, tmp_path, "mul", ('Tensor("a", "input", 4', 'Tensor("a", "input", 6'), ('"output", 6', '"output", 4')
     )
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.splitlines()[1:]) == (0, [])
     assert {tensor.name: tensor.bar for tensor in formats.load(str(out)).program.tensors} == {"a": 6, "b": 5, "y": 4}
     assert "output[0] = 6.0" in cli("emulate", out).out
 
@@ -260,9 +263,9 @@ def test_other_architecture_does_not_fit_the_container(cli, tmp_path):
 
 def rewritten(data: bytes, tasks: int) -> tuple[Program, Program, bytes]:
     """A container with its tasks several times over: the old program, the new one, and the container's bytes."""
-    old = hwx.load(memoryview(data), "x.hwx").program
+    old = program_of(data)
     new = builders.complete_again(old, tasks)
-    return old, new, joined(rewritten(old, new))
+    return old, new, joined(put(new, old))
 
 
 @pytest.mark.parametrize("tasks", [2, 30])
@@ -273,7 +276,7 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
     kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
     data = joined(create(program._replace(const=memoryview(const), kernels=(kernel,)), "test"))
     _, new, result = rewritten(data, tasks)
-    again = hwx.load(memoryview(result), "x.hwx").program
+    again = program_of(result)
     assert again.text.to_bytes() == new.text.to_bytes()
     assert bytes(again.const) == const
     assert again.kernels == (kernel,)
@@ -296,19 +299,19 @@ def test_text_behind_a_segment_that_grows_moves_in_memory(name):
     packed = {old.to_bytes(8, "little"): new.to_bytes(8, "little") for old, new in moved.items()}
     end = layout.HEADER.size + read(data).header.commands_bytes
     head = re.sub(b"|".join(map(re.escape, packed)), lambda found: packed[found[0]], data[:end])
-    old = hwx.load(memoryview(head + data[end:]), "x.hwx").program
+    old = program_of(head + data[end:])
     assert (old.kernels, old.text) == (program.kernels, program.text)
     larger = kernel._replace(data=memoryview(bytes(range(1, 200)) * 100))
-    result = joined(rewritten(old, old._replace(kernels=(larger,))))
+    result = joined(put(old._replace(kernels=(larger,)), old))
     command = next(read(result).values(image.ProgramCommand))
     assert command.text_address == command.bars()[0] == bars[0] + room + 0x4000
-    again = hwx.load(memoryview(result), "x.hwx").program
+    again = program_of(result)
     assert (again.kernels, again.text, again.const) == ((larger,), program.text, program.const)
 
 
 def with_tables_at_the_end(data: bytes, infos: tuple[int, ...]) -> bytes:
     """The file with relocations of the text and a symbol table behind all segments."""
-    program = hwx.load(memoryview(data), "x.hwx").program
+    program = program_of(data)
     base = 4 * place_of(program, "KernelDMASrc.CoeffBaseAddr")
     const = next(read(data).values(image.ProgramCommand)).bars()[1]
     rows = b"".join(layout.RELOCATION.pack(base + 4 * n, info) for n, info in enumerate(infos))
@@ -331,15 +334,15 @@ def test_tables_behind_the_segments_move_with_what_grows(tasks):
     const = found.section("__TEXT", "__const").fields
     symbols = [(symbol.name, symbol.fields.value) for symbol in next(found.values(image.Symtab)).symbols()]
     assert symbols == [("K", const.address), ("T", const.address - (new.const_offset - old.const_offset))]
-    again = hwx.load(memoryview(result), "x.hwx").program
+    again = program_of(result)
     assert len(again.relocated) == 4 * tasks
     assert bytes(again.const) == bytes(old.const)
 
 
 def test_relocations_keep_their_kinds_where_the_tasks_keep_their_places():
     data = with_tables_at_the_end(example("conv").read_bytes(), (0x05000002, 0x06000002, 0x07000003, 0x05000004))
-    old = hwx.load(memoryview(data), "x.hwx").program
-    assert joined(rewritten(old, old)) == data
+    old = program_of(data)
+    assert joined(put(old, old)) == data
     with pytest.raises(UnsupportedError, match="not all of one kind"):
         rewritten(data, 2)
 
@@ -347,8 +350,8 @@ def test_relocations_keep_their_kinds_where_the_tasks_keep_their_places():
 def test_bytes_of_no_section_stay_or_stop_a_change_of_size():
     data = bytearray(example("conv").read_bytes())
     data[0x3FF0:0x3FF4] = b"junk"
-    old = hwx.load(memoryview(bytes(data)), "x.hwx").program
-    assert joined(rewritten(old, old)) == bytes(data)
+    old = program_of(bytes(data))
+    assert joined(put(old, old)) == bytes(data)
     with pytest.raises(ContainerError, match="stand in the way"):
         rewritten(bytes(data), 2)
 
@@ -379,7 +382,7 @@ def test_only_the_declared_size_of_a_tensor_differs():
     program = loaded("mul")
     other = program._replace(tensors=(program.tensors[0]._replace(size_bytes=0x400), *program.tensors[1:]))
     with pytest.raises(UnsupportedError, match="tensor a has another size or layout"):
-        rewritten(program, other)
+        put(other, program)
 
 
 def test_disabled_bar_fields_keep_their_numbers():
@@ -413,12 +416,12 @@ class TestClean:
         counts = [[int.from_bytes(c.raw[n : n + 4], "little") for n in (0x850, 0x858)] for c in commands]
         assert counts == [[12, 4], [0, 0]]
 
-    def test_anec_has_no_container(self, cli, tmp_path):
+    def test_anec_is_cleaned_in_place(self, cli, tmp_path):
         path = tmp_path / "m.anec"
         program = renumber(loaded("mul"), bound_order(loaded("mul")))
         path.write_bytes(joined(write(program, 0x1000)))
         done = cli("clean", path, "-o", tmp_path / "o.hwx")
-        assert (done.code, "has no .hwx container" in done.err) == (2, True)
+        assert (done.code, done.err.splitlines()[-1]) == (0, f"wrote {tmp_path / 'o.hwx'}: 1 task, 3 tensors")
 
 
 class TestAnec:
@@ -428,7 +431,10 @@ class TestAnec:
     def test_bars_are_renumbered_and_that_is_said(self, cli, tmp_path, offset):
         path = tmp_path / "m.anec"
         done = cli("anec", example("mul"), "-o", path, "--content-offset", offset)
-        assert done.err.splitlines() == ["y: BAR 6 is now 4", "a: BAR 4 is now 5", "b: BAR 5 is now 6"]
+        assert done.err.splitlines() == [
+            "y: BAR 6 is now 4", "a: BAR 4 is now 5", "b: BAR 5 is now 6",
+            "BAR order: bar 4 = y (output), 5 = a, 6 = b", f"wrote {path}: 1 task, 3 tensors",
+        ]  # fmt: skip
         program = formats.load(str(path)).program
         assert [(tensor.name, tensor.role) for tensor in program.tensors] == [
             ("bar4", "output"), ("bar5", "input"), ("bar6", "input"),
@@ -445,7 +451,9 @@ class TestAnec:
         assert "output[0] = 4.0" in cli("emulate", tmp_path / "c.anec").out
 
     def test_a_file_in_order_keeps_its_text(self, cli, tmp_path):
-        assert cli("anec", example("chain"), "-o", tmp_path / "c.anec").err == ""
+        told = cli("anec", example("chain"), "-o", tmp_path / "c.anec").err.splitlines()
+        assert told[0].startswith("BAR order: bar 4 = y (output), 5 = ")
+        assert len(told) == 2
         content = anec_container.read(memoryview((tmp_path / "c.anec").read_bytes())).content
         assert bytes(content).startswith(loaded("chain").text.to_bytes())
 
@@ -479,7 +487,7 @@ class TestAnec:
     def test_what_libane_cannot_do_is_refused(self):
         program = loaded("mul")
         with pytest.raises(UnsupportedError, match="this program is for H16"):
-            write(loaded("add16"), 0x1000)
+            arrange(loaded("add16"))
         strange = program.tensors[0]._replace(dtype="int8")
         with pytest.raises(UnsupportedError, match="tensor a is int8"):
             write(program._replace(tensors=(strange, *program.tensors[1:])), 0x1000)

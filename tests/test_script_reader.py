@@ -98,12 +98,12 @@ def test_sidecar_is_found_beside_the_script(tmp_path):
     path = tmp_path / "big.py"
     path.write_text(script.text)
     with pytest.raises(UsageError, match=r"big\.coeff\.bin"):
-        formats.load(str(path)).program
+        formats.load(str(path))
     (tmp_path / "big.coeff.bin").write_bytes(noise)
     assert bytes(formats.load(str(path)).program.const) == noise
     (tmp_path / "big.coeff.bin").write_bytes(noise[:-1] + b"x")
     with pytest.raises(ScriptError, match="not those that the script was made with"):
-        formats.load(str(path)).program
+        formats.load(str(path))
     assert emit.emit(program, inline=True).sidecar is None
 
 
@@ -177,7 +177,7 @@ def test_tables_of_other_types_are_errors_with_their_line(tmp_path, name, given)
     path = tmp_path / "edited.py"
     path.write_text(text[:start] + name + given + text[end:])
     with pytest.raises(ScriptError) as error:
-        formats.load(str(path)).program
+        formats.load(str(path))
     assert error.value.where.startswith("line ")
 
 
@@ -204,7 +204,7 @@ def test_other_python_is_no_script_of_ours(tmp_path, source):
     path = tmp_path / "other.py"
     path.write_text(source)
     with pytest.raises(ScriptError):
-        formats.load(str(path)).program
+        formats.load(str(path))
 
 
 def test_reading_runs_nothing(tmp_path):

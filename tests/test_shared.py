@@ -51,9 +51,9 @@ def sections(data: bytes) -> dict[tuple[str, str], tuple[int, int]]:
 @each(FILES)
 def test_container_and_stream_come_back(path):
     data = path.read_bytes()
-    from hwx2py.container import image
+    from hwx2py.formats.hwx import image, parse
 
-    assert b"".join(image.write(image.read(memoryview(data)))) == data
+    assert b"".join(image.write(parse.parse(memoryview(data)))) == data
     program = formats.load(str(path)).program
     offset, size = sections(data)["__TEXT", "__text"]
     assert program.text.to_bytes() == data[offset : offset + size]

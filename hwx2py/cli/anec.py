@@ -29,7 +29,7 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
 
     check_output(output, [path])
     file = load_file(path)
-    program, report = apply_passes(file.program, **options)
+    program, _, report = apply_passes(file.program, **options)
     try:
         arranged = arrange(program)
         pieces = write(arranged.program, int(content_offset, 16))

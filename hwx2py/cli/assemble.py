@@ -53,7 +53,9 @@ def _onto(path: str, program) -> list[bytes | memoryview]:
 
     file = load_file(path)
     if file.container is None:
-        raise UsageError("has no container for the program", file=path, hint="give an .hwx or .anec, or leave out --onto")
+        raise UsageError(
+            "has no container for the program", file=path, hint="give an .hwx or .anec, or leave out --onto"
+        )
     try:
         return replace(file, program)
     except HwxError as error:

@@ -21,7 +21,7 @@ def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]
     file = load_file(path)
     if file.container is None:
         raise UsageError("has no container to write back into", file=path, hint="convert it, or use `hwx2py assemble`")
-    cleaned, report = apply_passes(file.program, clean=True, only=only, skip=skip)
+    cleaned, _, report = apply_passes(file.program, clean=True, only=only, skip=skip)
     try:
         pieces = replace(file, cleaned)
     except HwxError as error:

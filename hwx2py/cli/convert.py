@@ -16,9 +16,7 @@ from .progress import Progress
 @pass_options
 @arch_option
 @raw_option
-def command(
-    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object
-) -> None:
+def command(inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.
@@ -44,14 +42,14 @@ def _convert(path: str, target: str, arch: str | None, raw: str | None, options:
     with Progress() as progress:
         progress.stage(f"reading {path}")
         program = load_program(path, arch, raw)
-        program, report = apply_passes(program, **options)
+        program, summary, report = apply_passes(program, **options)
         _prepare(target, path)
         progress.stage(f"writing {target}")
 
         from .. import emit
         from ..formats import SIDECAR_SUFFIX
 
-        script = emit.emit(program, report, inline=target == "-")
+        script = emit.emit(program, summary, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
             show(report)

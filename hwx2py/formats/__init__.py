@@ -9,7 +9,7 @@ from .file import STANDARD, File, map_file
 if TYPE_CHECKING:
     from ..registers import Architecture
 
-__all__ = ["ANEC_SUFFIXES", "SCRIPT_SUFFIX", "SIDECAR_SUFFIX", "STANDARD", "File", "map_file", "load"]
+__all__ = ["ANEC_SUFFIXES", "SCRIPT_SUFFIX", "SIDECAR_SUFFIX", "STANDARD", "File", "load", "map_file"]
 
 SCRIPT_SUFFIX = ".py"
 SIDECAR_SUFFIX = ".coeff.bin"
@@ -38,9 +38,7 @@ def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | 
         raise error.in_file("standard input" if path == STANDARD else path) from error.__cause__
 
 
-def _load(
-    data: memoryview, name: str, path: str, arch: "Architecture | None", raw: "Architecture | None"
-) -> File:
+def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", raw: "Architecture | None") -> File:
     if raw:
         from .raw import load_raw
 

@@ -96,9 +96,7 @@ def refuse(data: memoryview, path: str) -> ContainerError:
         if _is_hex(head):
             return ContainerError("this is a text of hex digits", hint=RAW)
         return ContainerError("this is a text, which holds no program", hint=GIVE + "; a script's name ends in .py")
-    return ContainerError(
-        f"no HWX file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}"
-    )
+    return ContainerError(f"no HWX file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
 
 
 def _is_text_of(kind: Kind, text: bytes) -> bool:
@@ -118,7 +116,7 @@ def _is_printable(data: bytes) -> bool:
 
 
 def _is_hex(data: bytes) -> bool:
-    """Whether most words of a text are hex numbers, as `hexdump` and `dmesg` print them."""
+    """Whether a third of a text's words are hex numbers, as `hexdump` and `dmesg` print them."""
     words = data.replace(b"0x", b"").replace(b":", b" ").split()
-    numbers = [word for word in words if not word.strip(b"0123456789abcdefABCDEF,")]
-    return 2 * len(numbers) > len(words)
+    numbers = [word for word in words if len(word) > 1 and not word.strip(b"0123456789abcdefABCDEF,")]
+    return 3 * len(numbers) >= len(words)

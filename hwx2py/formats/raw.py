@@ -44,11 +44,18 @@ def _decoded(data: memoryview, arch: Architecture) -> Text:
 
 
 def _decoded_hex(data: memoryview, arch: Architecture) -> tuple[Text, list[str]]:
-    """The first reading of a hex text that parses; the error of the first where none does."""
+    """The reading of a hex text that parses, and the one with the fewest unknown registers where several do."""
+    texts: list[tuple[int, str, Text]] = []
     first_error: StreamError | None = None
     for reading in readings(bytes(data)):
         try:
-            return _decoded(memoryview(reading.data), arch), [f"a hex text, read as {reading.what}"]
+            text = _decoded(memoryview(reading.data), arch)
         except StreamError as error:
             first_error = first_error or error
-    raise first_error or StreamError("the text has no hex numbers", hint="give a hex dump of the task stream")
+            continue
+        strange = sum(not arch.has_row(address) for task in text.tasks for address in task.addresses())
+        texts.append((strange, reading.what, text))
+    if not texts:
+        raise first_error or StreamError("the text has no hex numbers", hint="give a hex dump of the task stream")
+    _, what, text = min(texts, key=lambda reading: reading[0])
+    return text, [f"a hex text, read as {what}"]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..program.describe import operation
+from ..operations import Neural, operations
+from ..operations.sentence import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
 from ..program.model import Program
-from ..program.register_file import walk
 from ..registers import other_names
 
 
@@ -47,20 +47,21 @@ def summary(program: Program) -> dict[str, Any]:
 
 
 def _tasks(program: Program) -> list[dict[str, Any]]:
-    names, tasks = program.buffer_names(), []
-    for index, registers in enumerate(walk(program.arch, program.tasks)):
-        found = operation(registers, names)
-        tasks.append(
+    names, entries = Names.of(program), []
+    for index, (task, operation) in enumerate(zip(program.tasks, operations(program))):
+        kernel = operation.kernel if isinstance(operation, Neural) else None
+        entries.append(
             {
                 "index": index,
-                "offset": registers.task.offset,
-                "size_bytes": registers.task.size_bytes,
-                "does": found.sentence,
-                "engine": found.engine,
-                "sources": list(found.sources),
-                "result": found.result,
-                "coefficients": found.coefficients or None,
-                "shapes": found.shapes,
+                "offset": task.offset,
+                "size_bytes": task.size_bytes,
+                "does": sentence(operation, names),
+                "engine": engine(operation),
+                "sources": [operand_name(operand, names) for operand in operation.inputs],
+                "result": result_name(operation.result, names),
+                "coefficients": buffer_name(kernel.bar, names) if kernel else None,
+                "shapes": shapes(operation),
+                "not_understood": [unknown._asdict() for unknown in operation.unknowns],
             }
         )
-    return tasks
+    return entries

@@ -245,7 +245,7 @@ def _window(window: Window) -> str:
 def operand_name(operand: Operand, names: Names) -> str:
     """A source by name, with the part of its tensor that is read: "x", "x[channels 16 to 31]", "L2[0x40]"."""
     stored = operand.shape.exchanged() if operand.exchanged else operand.shape
-    text = _place(operand.where, stored, operand.element, names)
+    text = place_name(operand.where, stored, operand.element, names)
     return f"relu({text})" if operand.relu else text
 
 
@@ -260,10 +260,18 @@ def result_name(result: Result, names: Names) -> str:
     if where is None:
         return "nothing"
     stored = result.shape.exchanged() if result.exchanged else result.shape
-    return _place(where, stored, result.element, names)
+    return place_name(where, stored, result.element, names)
 
 
-def _place(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:
+def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:
+    """A place by name, with the part of the tensor that is meant: "x", "x[channels 16 to 31]", "L2[0x40]".
+
+    Args:
+        where: the place.
+        stored: sizes of what is read or written, as they lie there.
+        element: its format.
+        names: of the program's buffers.
+    """
     if isinstance(where, InL2):
         return f"L2[{where.base_bytes:#x}]"
     name = buffer_name(where.bar, names) if where.enabled else "a buffer that is not enabled"

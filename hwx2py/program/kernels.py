@@ -52,7 +52,9 @@ def fold_kernels(program: Program) -> Program:
     return program.with_tasks(tasks)._replace(const=memoryview(bytes(const)), kernels=())
 
 
-def _moved(program: Program, index: int, registers: RegisterFile, offsets: dict[int, int], moved: dict[int, int]) -> Task:
+def _moved(
+    program: Program, index: int, registers: RegisterFile, offsets: dict[int, int], moved: dict[int, int]
+) -> Task:
     """A task that selects BAR 1 in place of a segment.
 
     Args:

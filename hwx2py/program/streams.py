@@ -74,6 +74,13 @@ class Pending(NamedTuple):
     alone: bool = False
 
 
+class Following(NamedTuple):
+    """Where a task lies: bytes from the start of the text, and its size."""
+
+    offset: int
+    size_bytes: int
+
+
 class Stream(Protocol):
     """An encoding of task streams."""
 
@@ -82,8 +89,20 @@ class Stream(Protocol):
     #: The registers that a record's header has room for lie below this byte address.
     address_end: int
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
-        """Takes a text section apart. Raises StreamError with task and offset where it does not parse."""
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
+        """Takes a text section apart.
+
+        Args:
+            text: the section's bytes.
+            arch: the architecture.
+            first_task_words: size of the first task, where the stream does not say it.
+            task_count: how many tasks there should be; None where nobody says.
+
+        Raises:
+            StreamError: it does not parse; with task and offset.
+        """
 
     def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
         """Takes a text apart whose tasks nobody counted: bare streams, and containers without a program command."""
@@ -96,6 +115,15 @@ class Stream(Protocol):
 
     def header_count(self, header: int) -> int:
         """How many values follow a record's header word."""
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """Where the task that runs after this one lies; None after the last one.
+
+        Args:
+            task: the task.
+            text: the text that it lies in, as words.
+            arch: the architecture.
+        """
 
 
 class Explicit(NamedTuple):
@@ -133,6 +161,14 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
             words.extend(item.value for item in items[start : start + count])
             start += count
     return words
+
+
+def work_of(task: Task, arch: Architecture) -> bytes:
+    """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
+    words = array("I", task.words)
+    for index, mask in enumerate(arch.work_masks[: task.header_words]):
+        words[index] &= mask
+    return words.tobytes()
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:
@@ -192,10 +228,12 @@ class Linked:
     alignment = 0x100
     address_end = 1 << 26
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; `first_task_words` comes from the program command or the `.anec` header."""
         tasks = self._chain(text, arch, first_task_words or 0)
-        if len(tasks) != task_count:
+        if task_count not in (None, len(tasks)):
             raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
         return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
 
@@ -222,6 +260,8 @@ class Linked:
             address, count = _linked_record(words, index, 0, "task 0")
             _burst_fits(words[:end], index, count, 0, "task 0", address)
             index += count + 1
+        if index == _header_words(words, 0, arch, "task 0"):
+            raise _bad("task 0", index, 0, "the task writes no register")
         return index
 
     def _chain(self, text: memoryview, arch: Architecture, first_task_words: int) -> tuple[Task, ...]:
@@ -271,6 +311,14 @@ class Linked:
         """See `Stream.header_count`."""
         return (header >> 26) + 1
 
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the task itself says both."""
+        pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
+        offset = pointer.field.number(task.words[pointer.address // 4])
+        if not offset:
+            return None
+        return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
+
 
 SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
 
@@ -293,7 +341,9 @@ class Records:
     address_end = 1 << 17
     frame_bytes = 16
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; the stream says its sizes itself, so `first_task_words` is not used."""
         words = _text_words(text)
         if len(text) < self.frame_bytes or self._size(arch, words[0]):
@@ -303,7 +353,7 @@ class Records:
         while offset < len(text):
             tasks.append(self._next(words, offset, arch, f"task {len(tasks)}"))
             offset = round_up(tasks[-1].end, self.alignment)
-        if len(tasks) != task_count:
+        if task_count not in (None, len(tasks)):
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
         return self._text(text, tasks, self.frame_bytes)
 
@@ -451,6 +501,14 @@ class Records:
                 header = SCATTER | mask << 15 | words[start]
             yield header, end - start
             start = end
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the next task begins behind this one and says its size itself."""
+        offset = round_up(task.end, self.alignment)
+        if offset // 4 >= len(text):
+            return None
+        size = arch.place("Header.TaskSize").field.number(text[offset // 4])
+        return Following(offset, 4 * size) if size else None
 
 
 STREAMS: dict[str, Stream] = {"linked": Linked(), "records": Records()}

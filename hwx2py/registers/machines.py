@@ -39,6 +39,8 @@ H13_IGNORED = (
     Ignored("TileDMASrc.Src1Fmt", 0x00300000, M1),
     Ignored("TileDMASrc.Unk13830", 0x1, M1),
     Ignored("TileDMASrc.Unk13840", 0x101, f"{M1}; 0x100 since compiler 7.6"),
+    Ignored("TileDMASrc.Src1DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
+    Ignored("TileDMADst.DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
 )
 
 INERT = "real programs with it run exactly on M1 and M1 Max; compilers before 7.6 write 0"
@@ -72,9 +74,7 @@ H14 = Machine(
     dram_evidence=DRAM_H14,
 )
 H15 = Machine(executes=True, start=start_images.H15, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
-H16 = Machine(
-    executes=True, start=start_images.H16, binary_point=60, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15
-)
+H16 = Machine(executes=True, start=start_images.H16, binary_point=60, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
 H17 = H16
 H18 = Machine(
     executes=True,

@@ -1,2 +1,1 @@
-"""libane's container `.anec` (and anecc's `.ane`): a header, then text and coefficients; it names neither tensors nor
-compiler."""
+"""libane's container `.anec` (and anecc's `.ane`): a header, then text and coefficients, and no names."""

@@ -72,24 +72,28 @@ def is_h14(anec: Anec) -> bool:
 
 
 def _text(anec: Anec, arch: Architecture) -> tuple[Text, list[str]]:
-    """The task stream, and what there is to say about the header's size of its first task.
+    """The task stream, and where the header contradicts it.
 
     A first task whose declared size does not parse is read as long as its records are, and that is told: a published
     converter writes 0x274 whatever the task's size.
     """
     text, stream = anec.content[: anec.text_bytes], STREAMS[arch.stream]
+    notes = []
     try:
-        return stream.decode(text, arch, anec.task_bytes // 4, anec.task_count), []
+        decoded = stream.decode(text, arch, anec.task_bytes // 4, None)
     except StreamError:
         if not isinstance(stream, Linked):
             raise
-        task_words = stream.first_task_words(text, arch)
-        if 4 * task_words == anec.task_bytes:
+        task_bytes = 4 * stream.first_task_words(text, arch)
+        if task_bytes == anec.task_bytes:
             raise
-        decoded = stream.decode(text, arch, task_words, anec.task_count)
-    return decoded, [
-        f"the header says that the first task has {anec.task_bytes:#x} bytes, its records end at {4 * task_words:#x}"
-    ]
+        decoded = stream.decode(text, arch, task_bytes // 4, None)
+        notes.append(
+            f"the header says that the first task has {anec.task_bytes:#x} bytes, its records end at {task_bytes:#x}"
+        )
+    if len(decoded.tasks) != anec.task_count:
+        notes.append(f"the header counts {anec.task_count} tasks, the stream holds {len(decoded.tasks)}")
+    return decoded, notes
 
 
 def _tensors_in_order(anec: Anec) -> list[Tensor]:

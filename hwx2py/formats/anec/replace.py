@@ -26,7 +26,10 @@ def replace(anec: Anec, old: Program, new: Program) -> list[bytes | memoryview]:
             "the program has other tensors or BARs than the file", hint="write a new file: leave out --onto"
         )
     text = new.text.to_bytes()
-    padding = bytes(round_up(len(text), CONST_ALIGNMENT_BYTES[new.arch.name]) - len(text))
+    if len(text) == old.text.size_bytes:
+        padding = bytes(anec.content[len(text) : old.const_offset])
+    else:
+        padding = bytes(round_up(len(text), CONST_ALIGNMENT_BYTES[new.arch.name]) - len(text))
     rest = anec.content[old.const_offset + len(old.const) :]
     first_task = new.tasks[0].size_bytes
     return header.write(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ...errors import UnsupportedError
 from ...program.bars import bound_order, renumber
 from ...program.kernels import fold_kernels
-from ...program.model import Program
+from ...program.model import Program, Tensor
 from ...units import round_up, whole
 from . import header
 from .header import BUFFERS, FIRST_TENSOR, SCRATCH, TILE_BYTES, Anec, TensorShape
@@ -40,7 +40,7 @@ def arrange(program: Program) -> Arranged:
     Raises:
         UnsupportedError: libane has no room or no word for what the program needs.
     """
-    if program.arch.name not in CONST_ALIGNMENT_BYTES:
+    if not program.arch.machine.anec:
         chips = " and ".join(CONST_ALIGNMENT_BYTES)
         raise UnsupportedError(f".anec is for {chips}, this program is for {program.arch.name}")
     notes = [
@@ -120,13 +120,15 @@ def _check(program: Program) -> None:
                 raise UnsupportedError(f"the scratch memory is BAR {tensor.bar}, libane binds it to BAR {SCRATCH}")
             continue
         if not FIRST_TENSOR <= tensor.bar < BUFFERS:
-            raise UnsupportedError(f"tensor {tensor.name} is BAR {tensor.bar}, libane binds {FIRST_TENSOR} to {BUFFERS - 1}")
+            raise UnsupportedError(
+                f"tensor {tensor.name} is BAR {tensor.bar}, libane binds {FIRST_TENSOR} to {BUFFERS - 1}"
+            )
         if tensor.dtype != "float16":
             raise UnsupportedError(f"tensor {tensor.name} is {tensor.dtype}; libane takes float16")
         _check_strides(tensor)
 
 
-def _check_strides(tensor) -> None:
+def _check_strides(tensor: Tensor) -> None:
     """The header says the strides of planes and rows only: elements and batches must follow from them."""
     batch, channels = tensor.shape[:2]
     if batch > 1 and tensor.strides[0] != channels * tensor.strides[1]:

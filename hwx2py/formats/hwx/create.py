@@ -79,7 +79,7 @@ def _check(program: Program) -> None:
     for kernel in program.kernels:
         if not kernel.name.startswith("__KERN") or len(kernel.name.encode()) > NAME_BYTES or kernel.bar >= BARS:
             raise UnsupportedError(
-                f"{kernel.name}, BAR {kernel.bar}: a segment of coefficients is named __KERN_n, and has a BAR below {BARS}"
+                f"{kernel.name}, BAR {kernel.bar}: a segment of coefficients is named __KERN_n, its BAR is below {BARS}"
             )
 
 

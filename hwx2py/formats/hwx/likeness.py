@@ -47,4 +47,5 @@ def _explains(arch: Architecture, data: memoryview) -> bool:
         tasks = STREAMS[arch.stream].decode_bare(data, arch).tasks
     except HwxError:
         return False
-    return all(arch.has_row(address) for address in tasks[0].addresses())
+    addresses = list(tasks[0].addresses())
+    return bool(addresses) and all(arch.has_row(address) for address in addresses)

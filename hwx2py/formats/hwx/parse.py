@@ -7,7 +7,18 @@ from ...errors import ContainerError
 from ..foreign import macho, refuse
 from . import structs
 from .image import (
-    Binding, Command, FileRange, Ident, Image, ProgramCommand, Region, Section, Segment, Symtab, string_at, text_of,
+    Binding,
+    Command,
+    FileRange,
+    Ident,
+    Image,
+    ProgramCommand,
+    Region,
+    Section,
+    Segment,
+    Symtab,
+    string_at,
+    text_of,
 )  # fmt: skip
 from .structs import MachHeader, SectionFields, SegmentFields, SymtabFields
 
@@ -139,7 +150,10 @@ def _read_thread(reader: _Reader, raw: memoryview) -> ProgramCommand | Binding |
 
 
 def _read_ident(reader: _Reader, raw: memoryview) -> Ident:
-    return Ident(text_of(raw[structs.COMMAND.size :], "the compiler's ident"))
+    """The text stands behind the command's head, in newer containers (compiler 10) behind its own offset."""
+    (offset,) = struct.unpack_from("<I", raw, structs.COMMAND.size)
+    start = offset if structs.COMMAND.size < offset < len(raw) else structs.COMMAND.size
+    return Ident(text_of(raw[start:], "the compiler's ident"))
 
 
 _PARSERS = {

@@ -4,7 +4,15 @@ from collections import Counter
 
 from ...errors import ContainerError, StreamError, UnsupportedError
 from ...program.model import (
-    DTYPES, ELEMENT_BYTES, SCRATCH, Kernel, Origin, Program, SectionPlace, Tensor, natural_const_offset,
+    DTYPES,
+    ELEMENT_BYTES,
+    SCRATCH,
+    Kernel,
+    Origin,
+    Program,
+    SectionPlace,
+    Tensor,
+    natural_const_offset,
 )  # fmt: skip
 from ...program.streams import STREAMS, Text
 from ...registers import Architecture, by_subtype

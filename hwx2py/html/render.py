@@ -5,17 +5,17 @@ import functools
 import hashlib
 
 from .. import draw
-from ..diff.model import Report
+from ..diff import Comparison
 from ..names import legible
 from ..program.model import Program
 from .view import MOST_TASKS, Page, page
 
 
-def html(report: Report, verdict: str, programs: tuple[Program, Program]) -> str:
+def html(comparison: Comparison, verdict: str, programs: tuple[Program, Program]) -> str:
     """A comparison as an HTML document.
 
     Args:
-        report: what differs; with or without noise.
+        comparison: what differs; with or without noise.
         verdict: whether the two compute the same, in a sentence.
         programs: the two programs, for what they are and for their pictures.
 
@@ -26,10 +26,10 @@ def html(report: Report, verdict: str, programs: tuple[Program, Program]) -> str
     from markupsafe import Markup
 
     environment = _environment()
-    style, script = (Markup(environment.get_template(name).render()) for name in ("report.css.j2", "report.js.j2"))
-    found = page(report, verdict, programs)
+    style, script = (Markup(environment.get_template(name).render()) for name in ("page.css.j2", "page.js.j2"))
+    found = page(comparison, verdict, programs)
     pictures = tuple(Markup(_picture(program, found, side)) for side, program in enumerate(programs))
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         page=found,
         pictures=pictures,
         style=style,
@@ -45,7 +45,7 @@ def _environment():
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hwx2py.report", ""),
+        loader=jinja2.PackageLoader("hwx2py.html", ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -11,10 +11,11 @@ import pytest
 from builders import network, planar, select, tensor
 from conftest import loaded
 
-from hwx2py import diff, report
-from hwx2py.diff import FieldChange, Report, TaskDifference, WordChange
+from hwx2py import diff, html
+from hwx2py.diff import Comparison, FieldChange, TaskDifference, WordChange
+from hwx2py.diff.model import MASKS, Class
+from hwx2py.html.view import MOST_TASKS
 from hwx2py.program.model import Program
-from hwx2py.report.view import MOST_TASKS
 
 HOSTILE = '</style><script>alert("1")</script>&"c"'
 VOID = {"meta", "link", "input", "br", "col", "img", "hr"}
@@ -82,12 +83,12 @@ class Page(HTMLParser):
         self._open.children.append(data)
 
 
-def rendered(a: Program, b: Program, found: Report | None = None) -> str:
+def rendered(a: Program, b: Program, found: Comparison | None = None) -> str:
     found = found or diff.compare(a, b)
-    return report.html(found, found.verdict(), (a, b))
+    return html.html(found, found.verdict(), (a, b))
 
 
-def page(a: Program, b: Program, found: Report | None = None) -> Element:
+def page(a: Program, b: Program, found: Comparison | None = None) -> Element:
     return Page(rendered(a, b, found)).root
 
 
@@ -125,6 +126,7 @@ class TestContent:
             table.every("caption")[0].text for table in page(*pair()).every("section", css="task")[0].every("table")
         ]
         assert captions == [
+            "What they do",
             "PE the planar engine",
             "KernelDMASrc DMA that fetches coefficients, a channel for each neural engine",
             "Header task descriptor header",
@@ -140,6 +142,15 @@ class TestContent:
         assert names.count("CoeffDMAConfig[0..15]") == 1
         assert not any(name.startswith("CoeffDMAConfig[0]") for name in names)
 
+    def test_what_the_tasks_do_is_told_by_aspect(self):
+        assert "combine changed Add Mul" in [row.text for row in page(*pair()).every("tr")]
+
+    def test_idle_registers_are_folded(self):
+        (row,) = (row for row in page(*pair()).every("tr") if row.text.startswith("CoeffDMAConfig"))
+        fold = row.inside("details")
+        assert fold.every("summary")[0].text == "Idle, 16 registers: the task does not use it"
+        assert "open" not in fold.attributes
+
     def test_noise_is_folded(self):
         for row in page(*pair()).every("tr"):
             if "noise:" in row.text and "changed" not in row.text:
@@ -148,7 +159,7 @@ class TestContent:
 
     def test_a_task_of_noise_only_is_folded(self):
         a = builders.elementwise("Add")
-        change = WordChange("Header.W2", 8, 1, 2, (FieldChange("LogEvents", 1, 2, "masks"),), "masks")
+        change = WordChange("Header.W2", 8, 1, 2, (FieldChange("LogEvents", 1, 2, MASKS),))
         task = TaskDifference(0, 0, "y = a", "y = a", (change,))
         found = diff.compare(a, a)._replace(tasks=(task,))
         (section,) = page(a, a, found).every("section", css="task")
@@ -172,7 +183,7 @@ class TestContent:
 
     def test_without_noise(self):
         a, b = pair()
-        text = rendered(a, b, diff.compare(a, b).without_noise())
+        text = rendered(a, b, diff.compare(a, b).without(Class.NOISE))
         assert "noise:" not in text
 
     def test_bits_and_registers_without_names(self):
@@ -191,13 +202,21 @@ class TestContent:
         a, b = loaded("mul"), loaded("add16")
         root = page(a, b)
         assert root.every("section", id="notes")
-        assert "compared by field" in root.text
+        assert "tasks are compared by what they do" in root.text
         assert "OpMode changed operation Mul Add" in [row.text for row in root.every("tr")]
+
+    def test_the_same_operation_on_two_architectures(self):
+        root = page(renamed(builders.elementwise("Add", (4, 1, 32)), "a"), renamed(builders.complete_add16(), "b"))
+        assert [title.text for title in root.every("h3")] == ["= Task 0 same operation"]
+        assert [line.text for line in root.every("p", css="reasons")] == ["Same operation."]
+        assert "changed" not in root.every("svg")[0].text
+        moved = [row.text for row in root.every("tr") if " moved " in row.text]
+        assert any(row.startswith("Common.Wout = 32 moved") for row in moved)
 
     def test_many_tasks(self):
         a = builders.elementwise("Add")
         change = WordChange("PE.Cfg", 0, 1, 2, (FieldChange("OpMode", "Add", "Mul"),))
-        noise = change._replace(noise="masks")
+        noise = change._replace(fields=(FieldChange("OpMode", "Add", "Mul", MASKS),))
         tasks = [TaskDifference(n, n, f"y{n}", f"y{n}", (noise if n < 10 else change,)) for n in range(MOST_TASKS + 30)]
         root = page(a, a, diff.compare(a, a)._replace(tasks=tuple(tasks)))
         assert len(root.every("section", css="task")) == MOST_TASKS

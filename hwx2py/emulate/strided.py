@@ -1,6 +1,6 @@
-"""Tensors in memory as the tile DMA and L2 address them: an affine layout over a buffer, read and written whole.
+"""Tensors in memory as tile DMA and L2 address them: an affine layout over a buffer, read and written whole.
 
-    address(g, c, h, w) = base + g * group + (c // I) * plane + h * row + w * size * I + (c % I) * size
+    address(g, c, d, h, w) = base + g * group + (c // I) * channel + d * depth + h * row + w * size * I + (c % I) * size
 
 with I channels stored side by side. Everything is done on strided views; no element is touched by itself.
 """
@@ -10,27 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..operations import Shape, Strides
 
-class Shape(NamedTuple):
-    """Sizes of a tensor in elements."""
-
-    groups: int
-    channels: int
-    height: int
-    width: int
-
-    def swapped(self) -> "Shape":
-        """With channels and width exchanged."""
-        return self._replace(channels=self.width, width=self.channels)
+BITS = {1: np.dtype("u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 
 
 class Layout(NamedTuple):
     """Where the elements of a tensor lie, in bytes; see the module's formula."""
 
     base: int
-    group: int
-    plane: int
-    row: int
+    strides: Strides
     interleave: int = 1
     element: int = 2
 
@@ -40,35 +29,47 @@ class Layout(NamedTuple):
         whole = shape.channels // self.interleave * self.interleave - 1
         end = (
             self.base
-            + (shape.groups - 1) * self.group
+            + (shape.groups - 1) * self.strides.group
             + max(self._channel(channel) for channel in (last, whole) if channel >= 0)
-            + (shape.height - 1) * self.row
+            + (shape.depth - 1) * self.strides.depth
+            + (shape.height - 1) * self.strides.row
             + (shape.width - 1) * self.element * self.interleave
             + self.element
         )
         return self.base, end
 
     def _channel(self, channel: int) -> int:
-        return channel // self.interleave * self.plane + channel % self.interleave * self.element
+        return channel // self.interleave * self.strides.channel + channel % self.interleave * self.element
+
+    def overlaps(self, shape: Shape) -> bool:
+        """Whether a row is longer than the distance to its neighbours, as in a tile of a wider tensor."""
+        row = shape.width * self.element * self.interleave
+        neighbours = (
+            (shape.channels > self.interleave, self.strides.channel),
+            (shape.depth > 1, self.strides.depth),
+            (shape.height > 1, self.strides.row),
+            (shape.groups > 1, self.strides.group),
+        )
+        return any(several and stride < row for several, stride in neighbours)
 
     def lanes(self, data: np.ndarray, shape: Shape) -> Iterator[tuple[slice, np.ndarray]]:
-        """(channels, view of their elements as (groups, channels, height, width)) for each interleaved lane.
+        """(channels, view of their elements as groups, channels, depth, height, width) for each interleaved lane.
 
         Args:
             data: uint8 memory that holds the whole span.
             shape: of the tensor.
         """
-        dtype = np.dtype(f"<u{self.element}")
-        strides = (self.group, self.plane, self.row, self.element * self.interleave)
+        group, channel, depth, row = self.strides
+        strides = (group, channel, depth, row, self.element * self.interleave)
         for lane in range(min(self.interleave, shape.channels)):
-            channels = slice(lane, None, self.interleave)
             count = len(range(lane, shape.channels, self.interleave))
-            size = (shape.groups, count, shape.height, shape.width)
-            yield channels, np.ndarray(size, dtype, data, self.base + lane * self.element, strides)
+            size = (shape.groups, count, shape.depth, shape.height, shape.width)
+            view = np.ndarray(size, BITS[self.element], data, self.base + lane * self.element, strides)
+            yield slice(lane, None, self.interleave), view
 
     def read(self, data: np.ndarray, shape: Shape) -> np.ndarray:
-        """The elements' bits, (groups, channels, height, width) of uint8 or uint16, as a copy."""
-        elements = np.empty(shape, np.dtype(f"<u{self.element}"))
+        """The elements' bits, (groups, channels, depth, height, width) of uint8 or uint16, as a copy."""
+        elements = np.empty(shape, BITS[self.element])
         for channels, view in self.lanes(data, shape):
             elements[:, channels] = view
         return elements
@@ -79,20 +80,18 @@ class Layout(NamedTuple):
             view[...] = elements[:, channels]
 
     def offsets(self, shape: Shape) -> np.ndarray:
-        """Byte offset of every element, (groups, channels, height, width)."""
+        """Byte offset of every byte of every element, (groups, channels, depth, height, width, bytes)."""
         channel = np.arange(shape.channels)
-        channel = (channel // self.interleave) * self.plane + (channel % self.interleave) * self.element
+        channel = channel // self.interleave * self.strides.channel + channel % self.interleave * self.element
         return (
             self.base
-            + np.arange(shape.groups)[:, None, None, None] * self.group
-            + channel[:, None, None]
-            + np.arange(shape.height)[:, None] * self.row
-            + np.arange(shape.width) * self.element * self.interleave
+            + np.arange(shape.groups)[:, None, None, None, None, None] * self.strides.group
+            + channel[:, None, None, None, None]
+            + np.arange(shape.depth)[:, None, None, None] * self.strides.depth
+            + np.arange(shape.height)[:, None, None] * self.strides.row
+            + np.arange(shape.width)[:, None] * self.element * self.interleave
+            + np.arange(self.element)
         )
-
-    def byte_offsets(self, shape: Shape) -> np.ndarray:
-        """Offset of every byte of every element, (groups, channels, height, width, bytes)."""
-        return self.offsets(shape)[..., None] + np.arange(self.element)
 
     def marked(self, marks: np.ndarray, shape: Shape) -> bool:
         """Whether every byte of the tensor is marked.
@@ -105,22 +104,24 @@ class Layout(NamedTuple):
 
     def unmarked(self, marks: np.ndarray, shape: Shape) -> np.ndarray:
         """For each element that has a byte which is not marked, the offset of the first such byte."""
-        offsets = self.byte_offsets(shape).reshape(-1, self.element)
+        offsets = self.offsets(shape).reshape(-1, self.element)
         bare = ~marks[offsets]
         some = bare.any(axis=1)
         return offsets[some, bare[some].argmax(axis=1)]
 
     def first_marked(self, marks: np.ndarray, shape: Shape) -> int | None:
         """Offset of the first byte of the tensor that is marked, or None."""
+        if marks[self.base]:
+            return self.base
         if not any(view.any() for view in self._mark_views(marks, shape)):
             return None
-        offsets = self.byte_offsets(shape)
+        offsets = self.offsets(shape)
         return int(offsets[marks[offsets]].min())
 
-    def mark(self, marks: np.ndarray, shape: Shape) -> None:
-        """Marks every byte of the tensor."""
+    def mark(self, marks: np.ndarray, shape: Shape, value: bool = True) -> None:
+        """Marks every byte of the tensor, or takes the marks away."""
         for view in self._mark_views(marks, shape):
-            view[...] = True
+            view[...] = value
 
     def _mark_views(self, marks: np.ndarray, shape: Shape) -> Iterator[np.ndarray]:
         for channels, elements in self.lanes(marks.view(np.uint8), shape):
