@@ -1,21 +1,24 @@
 """Rules of `check`: each has a program that is edited to break it, and no healthy program breaks one."""
 
+import contextlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import builders
+import make
 import pytest
 from builders import H13, elementwise
 from conftest import EXAMPLE_NAMES, ROOT, SHARED, example, loaded
 
 from hwx2py import check, formats
 from hwx2py.check import Finding
+from hwx2py.errors import HwxError
 from hwx2py.formats.anec import header as anec_header
 from hwx2py.formats.anec.write import arrange, write
 from hwx2py.formats.hwx.create import create
 from hwx2py.program.build import Draft, lay_out
+from hwx2py.program.build import header as header_words
 from hwx2py.program.build import write as register_write
 from hwx2py.program.model import Kernel, Program
 from hwx2py.program.streams import Pending
@@ -105,7 +108,7 @@ class TestStream:
 
     def test_trailing_zeros_of_the_first_task(self, chain, tmp_path):
         findings = of_anec(tmp_path, chain, task_bytes=chain.task_bytes + 8)
-        assert names(findings) == {"trailing-zeros", "td-size-overruns"}
+        assert {"trailing-zeros", "td-size-overruns"} <= names(findings)
         assert f"{chain.task_bytes:#x}" in one(findings, "trailing-zeros").what
 
     def test_trailing_zeros_of_a_later_task(self):
@@ -282,7 +285,10 @@ class TestTasks:
         assert all(finding.tasks == (1,) and "Common.Cfg" in finding.where for finding in inherited)
 
     def test_feature(self):
-        program = with_written(neural16(), "NE.KernelCfg", 0x1082)
+        h14 = by_name("H14")
+        words = header_words(h14, {"W7": {"ENE": 1}})
+        draft = Draft(words, [register_write(h14, "NE.KernelCfg", 0x1082)], frozenset({"TaskSize"}))
+        program = make.program(lay_out(h14, [draft], bytes(16)), (), arch=h14)
         assert "KeepKernel" in one(of_program(program), "feature", "note").where
 
     def test_not_understood(self):
@@ -297,14 +303,6 @@ def with_written(program: Program, name: str, word: int) -> Program:
     writes.append(register_write(H16, name, word))
     header = list(task.words[: task.header_words])
     return program._replace(text=lay_out(H16, [Draft(header, writes, frozenset({"TaskSize"}))], program.text.frame))
-
-
-def neural16() -> Program:
-    """add16 as a pass-through of the neural engines."""
-    program = loaded("add16")
-    place = H16.place("Header.ENE")
-    task = program.tasks[0]
-    return program.with_tasks([task.with_words({place.address // 4: task.words[place.address // 4] | 1 << 16})])
 
 
 class TestBuffers:
@@ -329,14 +327,15 @@ class TestBuffers:
         program = loaded("chain")
         scratch = next(part for part in program.tensors if part.role == "scratch")
         small = tuple(part._replace(size_bytes=0x40) if part is scratch else part for part in program.tensors)
-        assert "needs 0x4000" in one(of_program(program._replace(tensors=small)), "scratch-too-small").what.replace(
-            "need ", "needs "
-        )
+        assert "need 0x4000" in one(of_program(program._replace(tensors=small)), "scratch-too-small").what
 
     def test_scratch_bar(self):
         program = loaded("chain")
         tensors = tuple(part for part in program.tensors if part.role != "scratch")
-        assert one(of_program(program._replace(tensors=tensors)), "scratch-bar").tasks == (0, 1)
+        findings = of_program(program._replace(tensors=tensors))
+        tasks = [finding.tasks for finding in findings if finding.rule == "scratch-bar"]
+        assert tasks == [(0,), (1,)]
+        assert names(findings) == {"scratch-bar"}
 
     def test_scratch_disagrees(self, tmp_path):
         program = loaded("chain")
@@ -430,8 +429,9 @@ class TestBuffers:
     def test_buffer_limit(self):
         program = elementwise()
         a, b, y = program.tensors
-        assert "BAR 4 stands for 2" in one(of_program(program._replace(tensors=(a, b._replace(bar=4), y))), "buffer-limit").what  # fmt: skip
-        assert "BAR 32" in one(of_program(program._replace(tensors=(a, b._replace(bar=32), y))), "buffer-limit").what
+        for bar, what in ((4, "BAR 4 stands for 2"), (32, "BAR 32")):
+            findings = of_program(program._replace(tensors=(a, b._replace(bar=bar), y)))
+            assert what in one(findings, "buffer-limit").what
 
     def test_same_buffer_is_a_note(self):
         assert "same-buffer" in names(of_program(elementwise()._replace(aliases=((9, "a"),))), "note")
@@ -486,12 +486,6 @@ class TestCoefficients:
         assert "Core ML weight file" in one(of_program(program._replace(const=blob)), "blob-constant").what
         record = bytes(program.const[:64]) + 0xDEADBEEF.to_bytes(4, "little") + bytes(program.const[68:])
         assert "blob-constant" in names(of_program(program._replace(const=memoryview(record))))
-
-
-EDITS: dict[str, Callable[[Program], Program]] = {
-    "zero-dimension": lambda program: with_field(program, "Common.Cin", 0),
-    "unbound-bar": lambda program: with_header(program, 0, WBase=9),
-}
 
 
 class TestCommand:
@@ -554,10 +548,8 @@ def test_no_edit_of_a_bit_makes_it_stumble(bit, tmp_path):
     data[bit // 8] ^= 1 << bit % 8
     path = tmp_path / "x.anec"
     path.write_bytes(b"".join(anec_header.write(anec._replace(content=memoryview(data)))))
-    try:
+    with contextlib.suppress(HwxError):
         check.findings(check.open_subject(str(path)))
-    except formats.HwxError:
-        pass
 
 
 def test_every_rule_says_how_it_is_known_and_what_to_do():
