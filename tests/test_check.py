@@ -289,7 +289,7 @@ class TestTasks:
         words = header_words(h14, {"W7": {"ENE": 1}})
         draft = Draft(words, [register_write(h14, "NE.KernelCfg", 0x1082)], frozenset({"TaskSize"}))
         program = make.program(lay_out(h14, [draft], bytes(16)), (), arch=h14)
-        assert "KeepKernel" in one(of_program(program), "feature", "note").where
+        assert "KeepKernel" in one(of_program(program), "feature", "note").what
 
     def test_not_understood(self):
         program = with_field(loaded("conv"), "NE.PalettizedEn", 1)
