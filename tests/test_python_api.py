@@ -1,4 +1,3 @@
-import doctest
 import re
 import subprocess
 import sys
@@ -7,32 +6,18 @@ import time
 import numpy as np
 import pytest
 from builders import elementwise
-from conftest import ROOT, example, loaded
+from conftest import example, loaded
 
 import hwx2py
 from hwx2py.errors import RegisterError, UsageError
 from hwx2py.program.register_file import walk
 
-ABOUT = ROOT / "docs" / "python.md"
 ONES = {"a": 1.0, "b": 1.0}
 
 
 @pytest.fixture
 def program() -> hwx2py.Program:
     return hwx2py.load(example("mul")).program
-
-
-def test_examples_of_the_page_do_what_it_says(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    text = ABOUT.read_text()
-    session = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
-    assert session.count(">>>") == text.count(">>>")
-    parsed = doctest.DocTestParser().get_doctest(session, {}, ABOUT.name, str(ABOUT), 0)
-    failures = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.REPORT_ONLY_FIRST_FAILURE)
-    runner.run(parsed, out=failures.append)
-    assert not failures, "".join(failures)
 
 
 @pytest.mark.parametrize("library", ["numpy", "libcst", "black", "click", "jinja2", "hwx2py.interface"])
