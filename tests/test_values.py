@@ -4,6 +4,8 @@ from builders import elementwise
 from conftest import example, loaded
 
 import hwx2py
+from hwx2py.emulate.elementwise import mixed_elements
+from hwx2py.emulate.inputs import expanded
 from hwx2py.emulate.values import first_divergence, named
 from hwx2py.errors import UsageError
 
@@ -38,15 +40,6 @@ def test_infinite_elements_are_counted_apart():
     assert "2 infinite" in str(value)
 
 
-def test_results_in_l2_are_told():
-    stays = {"L2.ResultCfg": {"ResultType": "L2"}}
-    program = hwx2py.Program(elementwise())
-    task = program.tasks[0]
-    assert "y" in str(hwx2py.emulate(program, {"a": 1.0, "b": 1.0}).values[0])
-    assert stays
-    assert task["L2.ResultCfg"].written
-
-
 def test_a_run_can_end_early():
     program = hwx2py.load(example("chain")).program
     result = hwx2py.emulate(program, {"a": 1.0, "b": 1.0}, stop_after=0)
@@ -78,4 +71,49 @@ def test_values_of_the_registers_as_data_fit_json():
     values = np.full((1, 3, 4, 5), np.inf)
     (value,) = hwx2py.emulate(hwx2py.Program(elementwise()), {"a": values, "b": 1.0}).values
     assert json.loads(json.dumps(value.as_data(), allow_nan=False))["first"] == ["inf"] * 4
-    assert loaded("mul").tasks
+
+
+@pytest.mark.parametrize(
+    "registers",
+    [
+        {"TileDMASrc.Src1PlaneStride": {"Stride": 64}, "TileDMASrc.Src1RowStride": {"Stride": 128}},
+        {"TileDMADst.PlaneStride": {"Stride": 64}, "TileDMADst.RowStride": {"Stride": 128}},
+        {"TileDMASrc.Src2RowStride": {"Stride": 0}},
+    ],
+    ids=["source", "result", "row"],
+)
+def test_wrong_strides_show_in_unlike_elements(registers):
+    program = hwx2py.Program(elementwise(shape=(2, 2, 5)))
+    assert mixed_elements(program.content) == ""
+    task = program.tasks[0]
+    for name, fields in registers.items():
+        task = task.with_(name, **fields)
+    assert "though their inputs are alike" in mixed_elements(program.with_task(0, task).content)
+
+
+@pytest.mark.parametrize("name", ["conv", "chain"])
+def test_programs_that_mix_elements_on_purpose_are_left_alone(name):
+    assert mixed_elements(loaded(name)) == ""
+
+
+def test_an_archive_gives_the_inputs_that_it_names(tmp_path):
+    tensors = loaded("mul").tensors
+    np.savez(tmp_path / "in.npz", a=np.ones((1, 4, 2, 16)), other=np.zeros(3))
+    found = expanded([str(tmp_path / "in.npz"), "b=random:3"], tensors, str(tmp_path))
+    assert found.options[1] == "b=random:3"
+    name, _, path = found.options[0].partition("=")
+    assert name == "a"
+    assert np.load(path).shape == (1, 4, 2, 16)
+    np.savez(tmp_path / "none.npz", c=np.zeros(3))
+    with pytest.raises(UsageError, match=r"holds none of the inputs a, b \(it has: c\)"):
+        expanded([str(tmp_path / "none.npz")], tensors, str(tmp_path))
+
+
+def test_an_array_of_another_shape_is_told(tmp_path):
+    np.save(tmp_path / "flat.npy", np.arange(128.0))
+    found = expanded([f"a={tmp_path / 'flat.npy'}"], loaded("mul").tensors, str(tmp_path))
+    assert found.notes == [f"a: the shape (128,) of {tmp_path / 'flat.npy'} is taken as (1, 4, 2, 16)"]
+    assert np.load(found.options[0].partition("=")[2]).shape == (1, 4, 2, 16)
+    np.save(tmp_path / "small.npy", np.arange(3.0))
+    kept = expanded([f"a={tmp_path / 'small.npy'}"], loaded("mul").tensors, str(tmp_path))
+    assert kept.notes == []
