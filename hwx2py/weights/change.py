@@ -8,7 +8,7 @@ from ..emulate.arrays import fitting
 from ..errors import UnsupportedError, UsageError
 from ..program.model import Program
 from ..program.task import words_of
-from .logical import DTYPE, HALF_BYTES, NOT_STORED, TEXT, LogicalArray, Places, content, gathered
+from .logical import AT_A_TIME, DTYPE, HALF_BYTES, NOT_STORED, TEXT, LogicalArray, Places, content, gathered
 
 
 def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: object) -> Program:
@@ -35,10 +35,14 @@ def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: ob
     data = np.frombuffer(content(program, array), np.uint8).copy()
     _check_stored(array, bits, places)
     _check_alone(arrays, array, places, bits, data)
-    stored = places.offsets != NOT_STORED
-    _scatter(data, places.offsets[stored], bits[stored])
-    _scatter(data, places.copies[:, 1], bits.reshape(-1)[places.copies[:, 0]])
-    return _with_content(program, array, memoryview(data.tobytes()))
+    offsets, flat = places.offsets.reshape(-1), bits.reshape(-1)
+    for start in range(0, len(flat), AT_A_TIME):
+        some = slice(start, start + AT_A_TIME)
+        stored = offsets[some] != NOT_STORED
+        _scatter(data, offsets[some][stored], flat[some][stored])
+    _scatter(data, places.copies[:, 1], flat[places.copies[:, 0]])
+    data.flags.writeable = False
+    return _with_content(program, array, memoryview(data))
 
 
 def _scatter(data: np.ndarray, offsets: np.ndarray, bits: np.ndarray) -> None:
@@ -60,15 +64,16 @@ def _check_alone(
     arrays: Sequence[LogicalArray], array: LogicalArray, places: Places, bits: np.ndarray, data: np.ndarray
 ) -> None:
     """Refuses to change bytes that another array keeps too."""
+    others = [other for other in arrays if other.name != array.name and other.buffer == array.buffer]
+    if not others:
+        return
     mine = np.zeros(len(data), bool)
     changed = (gathered(data, places).view(np.uint16) != bits) & (places.offsets != NOT_STORED)
     for byte in range(HALF_BYTES):
         mine[places.offsets[changed] + byte] = True
     if not mine.any():
         return
-    for other in arrays:
-        if other.name == array.name or other.buffer != array.buffer:
-            continue
+    for other in others:
         theirs = other.places()
         for offsets in (theirs.offsets[theirs.offsets != NOT_STORED], theirs.copies[:, 1]):
             if mine[offsets].any():

@@ -14,7 +14,7 @@ class _Rows(NamedTuple):
     """Bias and weights of every output channel.
 
     Attributes:
-        offsets: int64 (output channels, [bias] and weights), byte offsets in the buffer, or `NOT_STORED`.
+        offsets: int32 or int64 (output channels, [bias] and weights), byte offsets in the buffer, or `NOT_STORED`.
         copies: (output channel, row, byte offset) of places that hold an element once more.
     """
 
@@ -70,7 +70,7 @@ def _weight_places(rows: _Rows, bias_row: bool, shape: tuple[int, ...], is_produ
     offsets = rows.offsets[:, int(bias_row) :]
     count = offsets.shape[1]
     copies = [(channel * count + row - bias_row, offset) for channel, row, offset in rows.copies if row >= bias_row]
-    return Places(offsets.T if is_product else offsets.reshape(shape), _pairs(copies))
+    return Places(np.ascontiguousarray(offsets.T) if is_product else offsets.reshape(shape), _pairs(copies))
 
 
 def _bias_places(rows: _Rows) -> Places:
@@ -88,7 +88,8 @@ def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
             raise kernels.Misfit(plane.engine, operation.kernel.channels[plane.engine].size_bytes, None)
 
     def rows() -> _Rows:
-        offsets = np.empty((operation.source.shape.groups * operation.outputs, packed.rows), np.int64)
+        dtype = np.int32 if size_bytes < 1 << 31 else np.int64
+        offsets = np.empty((operation.source.shape.groups * operation.outputs, packed.rows), dtype)
         copies = []
         for plane in packed.planes:
             offsets[plane.first : plane.first + plane.channels] = packed.offsets(plane)

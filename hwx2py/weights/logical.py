@@ -16,6 +16,8 @@ HALF_BYTES = 2
 SAMPLES_BYTES = 8
 #: What the text, in which registers lie, is called.
 TEXT = "text"
+#: Elements that are looked up at a time.
+AT_A_TIME = 1 << 20
 #: Offset of an element that is not stored: kernels without zeros leave them out.
 NOT_STORED = -1
 
@@ -24,8 +26,8 @@ class Places(NamedTuple):
     """Where the elements of an array lie.
 
     Attributes:
-        offsets: byte offset in the buffer of every element, int64 of the array's shape; `NOT_STORED` for a zero that
-            has no place.
+        offsets: byte offset in the buffer of every element, int32 or int64 of the array's shape; `NOT_STORED` for a
+            zero that has no place.
         copies: further places of elements, int64 (n, 2): index into the flat array, byte offset.
     """
 
@@ -87,7 +89,11 @@ def gathered(data: np.ndarray, places: Places) -> np.ndarray:
         data: the buffer, uint8.
         places: where they lie.
     """
-    stored = places.offsets != NOT_STORED
-    offsets = np.where(stored, places.offsets, 0)
-    bits = data[offsets].astype(np.uint16) | data[offsets + 1].astype(np.uint16) << 8
-    return np.where(stored, bits, 0).astype(np.uint16).view(np.float16)
+    bits = np.empty(places.offsets.shape, np.uint16)
+    flat, offsets = bits.reshape(-1), places.offsets.reshape(-1)
+    for start in range(0, len(flat), AT_A_TIME):
+        some = offsets[start : start + AT_A_TIME]
+        halves = data[some] | data[some + 1].astype(np.uint16) << 8
+        halves[some == NOT_STORED] = 0
+        flat[start : start + AT_A_TIME] = halves
+    return bits.view(np.float16)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .logical import DTYPE, HALF_BYTES, NOT_STORED, LogicalArray, Places
+from .logical import AT_A_TIME, DTYPE, HALF_BYTES, NOT_STORED, LogicalArray, Places
 
 #: Ranges that are listed; of an array with more only their number is told.
 MOST_RANGES = 256
@@ -42,9 +42,12 @@ def _bytes(array: LogicalArray) -> dict[str, object]:
 
 def ranges_of(places: Places) -> list[tuple[int, int]]:
     """The bytes that an array owns, as (start, end) in ascending order."""
-    offsets = np.unique(np.concatenate([places.offsets[places.offsets != NOT_STORED].ravel(), places.copies[:, 1]]))
-    if not len(offsets):
-        return []
-    gaps = np.flatnonzero(np.diff(offsets) != HALF_BYTES) + 1
-    starts, ends = offsets[np.r_[0, gaps]], offsets[np.r_[gaps - 1, len(offsets) - 1]] + HALF_BYTES
-    return list(zip(starts.tolist(), ends.tolist()))
+    last = max(places.offsets.max(initial=0), places.copies[:, 1].max(initial=0))
+    owned = np.zeros(int(last) + HALF_BYTES + 1, np.int8)
+    for offsets in (places.offsets.reshape(-1), places.copies[:, 1]):
+        for start in range(0, len(offsets), AT_A_TIME):
+            some = offsets[start : start + AT_A_TIME]
+            some = some[some != NOT_STORED]
+            owned[some] = owned[some + 1] = 1
+    edges = np.flatnonzero(np.diff(owned, prepend=np.int8(0)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
