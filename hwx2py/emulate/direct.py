@@ -40,6 +40,7 @@ def run(
     numbers: Numbers | None = None,
     fill: float | None = None,
     on_result: Callable[[Step, np.ndarray], None] | None = None,
+    stop_after: int | None = None,
 ) -> Outcome:
     """Runs a program's tasks as its stream has them.
 
@@ -49,6 +50,7 @@ def run(
         numbers: the arithmetic; the machine's own if left out.
         fill: what outputs hold before the run; a pattern if left out.
         on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
 
     Raises:
         UsageError: an input is missing, or does not fit.
@@ -63,15 +65,16 @@ def run(
             _elements(tensor, bars[tensor.bar].buffer)[...] = _fitting(tensor, inputs[tensor.name])
         for tensor in program.outputs:
             _fill(tensor, bars[tensor.bar].buffer, fill)
-        engine = Engine(program.arch, memory, faults, numbers, on_result)
+        engine = Engine(program.arch, memory, faults, numbers, on_result, stop_after)
         hung = False
         try:
             engine.run(program.tasks, bars)
         except Hang:
             hung = True
         faults.task = None
-        known = driver.rows(program.tensors, {}, program.aliases)
-        driver.check_outputs(known.values(), bars, faults)
+        if not engine.ended_early:
+            known = driver.rows(program.tensors, {}, program.aliases)
+            driver.check_outputs(known.values(), bars, faults)
         outputs = {tensor.name: _elements(tensor, bars[tensor.bar].buffer).copy() for tensor in program.outputs}
         return Outcome({} if hung else outputs, faults.found, engine.steps, hung)
     finally:

@@ -55,6 +55,7 @@ class Engine:
         faults: where faults go.
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
     """
 
     def __init__(
@@ -64,11 +65,15 @@ class Engine:
         faults: Faults,
         numbers: Numbers | None = None,
         on_result: Callable[[Step, np.ndarray], None] | None = None,
+        stop_after: int | None = None,
     ):
         self.arch, self.memory, self.faults = arch, memory, faults
         self.machine = arch.machine
         self.numbers = numbers or POLICIES[self.machine.numbers]
         self.on_result = on_result
+        self.stop_after = stop_after
+        #: Whether a run ended with `stop_after`: what later tasks write is then not missing.
+        self.ended_early = False
         self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
         self._reader = Reader(arch)
@@ -94,6 +99,9 @@ class Engine:
         for index, task in enumerate(tasks):
             self.faults.task = index
             self.execute(index, self._read(index, task), bars)
+            if index == self.stop_after:
+                self.ended_early = True
+                break
         self.faults.task = None
 
     def execute(self, index: int, operation: Operation, bars: Mapping[int, Bar]) -> np.ndarray:

@@ -74,17 +74,15 @@ def emulate(
         UnsupportedError: the virtual ANE does not run the architecture.
     """
     from ..emulate import check_runs, direct
-    from ..emulate.faults import OUTPUT_NOT_WRITTEN, OUTPUT_PARTLY_WRITTEN
     from ..emulate.values import Recorder
 
     content = content_of(program)
     check_runs(content.arch)
-    cut = _cut(content, stop_after)
-    recorder = Recorder(keep)
-    outcome = direct.run(cut, _arrays(content, inputs or {}), _policy(numbers), on_result=recorder)
-    ends_early = (OUTPUT_NOT_WRITTEN, OUTPUT_PARTLY_WRITTEN) if cut is not content else ()
-    faults = tuple(fault for fault in outcome.faults if fault.kind not in ends_early)
-    return Result(outcome.outputs, faults, tuple(recorder.values), outcome.hung)
+    if stop_after is not None and not 0 <= stop_after < len(content.tasks):
+        raise UsageError(f"there is no task {stop_after}: the last one is {len(content.tasks) - 1}")
+    recorder, arrays = Recorder(keep), _arrays(content, inputs or {})
+    outcome = direct.run(content, arrays, _policy(numbers), on_result=recorder, stop_after=stop_after)
+    return Result(outcome.outputs, tuple(outcome.faults), tuple(recorder.values), outcome.hung)
 
 
 def _policy(name: str):
@@ -95,15 +93,6 @@ def _policy(name: str):
     if name not in POLICIES:
         raise UsageError(f"unknown numbers {name!r}", hint=f"there are {' and '.join(POLICIES)}")
     return POLICIES[name]
-
-
-def _cut(program: model.Program, stop_after: int | None) -> model.Program:
-    """The program up to a task."""
-    if stop_after is None:
-        return program
-    if not 0 <= stop_after < len(program.tasks):
-        raise UsageError(f"there is no task {stop_after}: the last one is {len(program.tasks) - 1}")
-    return program.with_tasks(program.tasks[: stop_after + 1])
 
 
 def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[str, "np.ndarray"]:
