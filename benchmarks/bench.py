@@ -1,4 +1,4 @@
-"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate]...` (all by default).
+"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|python]...` (all by default).
 
 Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
 """
@@ -166,7 +166,31 @@ def _convolution(make, channels: int, outputs: int, height: int, width: int, win
     return make.program(text, (x, y), weights)
 
 
-PARTS = {"start": start, "large": large, "emulate": emulate}
+def python() -> None:
+    """The Python interface: emulations of an edited field, and a bisection over many registers."""
+    import hwx2py
+    from hwx2py import bisect
+
+    program = hwx2py.load(EXAMPLES / "mul.hwx").program
+    task = program.tasks[0]
+    begin = time.perf_counter()
+    for number in range(1000):
+        edited = program.with_task(0, task.with_("PE.PreScale", PreScale=1.0 + number / 1024))
+        hwx2py.emulate(edited, {"a": 2.0, "b": 1.0})
+    show("1,000 emulations of one edited field", time.perf_counter() - begin, "s", 10.0)
+
+    edited = task.with_("PE.Cfg", OpMode="Max")
+    for word in [word for word in task if word.name.startswith(("NE.", "KernelDMASrc."))][:64]:
+        edited = edited.with_(word.name, int(word) ^ 0x40)
+    bad = program.with_task(0, edited)
+    begin = time.perf_counter()
+    plan = bisect.plan(program.content, bad.content)
+    test = bisect.OnVirtualAne.like(program.content, bisect.random_inputs(program.content))
+    bisect.search(plan, test, bisect.Log("", {}))
+    show(f"bisection over {len(plan.differences)} registers", time.perf_counter() - begin, "s", 10.0)
+
+
+PARTS = {"start": start, "large": large, "emulate": emulate, "python": python}
 
 
 def main() -> None:
