@@ -1,7 +1,6 @@
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -198,12 +197,9 @@ def test_html_of_hostile_names_is_escaped():
     assert "<script>" not in html.table("<script>", ("<b>",), [("<i>", None)])
 
 
-def test_a_thousand_edited_programs_run(program):
-    """Each of them is read, checked and run; the time is printed with -s, and the benchmarks look at it."""
-    started = time.perf_counter()
+def test_a_field_is_swept(program):
     task = program.tasks[0]
-    for number in range(1000):
+    for number in range(50):
         scale = 1.0 + number / 1024
         edited = program.with_task(0, task.with_("PE.PreScale", PreScale=scale))
         assert hwx2py.emulate(edited, {"a": 2.0, "b": 1.0}).outputs["y"].flat[0] == np.float16(2 * scale)
-    print(f"{time.perf_counter() - started:.1f} s")
