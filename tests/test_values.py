@@ -117,3 +117,58 @@ def test_an_array_of_another_shape_is_told(tmp_path):
     np.save(tmp_path / "small.npy", np.arange(3.0))
     kept = expanded([f"a={tmp_path / 'small.npy'}"], loaded("mul").tensors, str(tmp_path))
     assert kept.notes == []
+
+
+def test_command_shows_values_and_ends_early(cli):
+    done = cli("emulate", example("chain"), "--values", "--input", "a=1", "--input", "b=-0.25")
+    assert done.code == 0, done.err
+    assert "task 0: scratch: float16 2 x 1 x 1 x 32, smallest 0.75, largest 0.75, mean 0.75" in done.out
+    assert "task 1: y: " in done.out
+    early = cli("emulate", example("chain"), "--values", "--stop-after", "0")
+    assert early.code == 0
+    assert "task 1: " not in early.out
+    assert "fault" not in early.err
+
+
+def test_command_keeps_every_result_and_compares_with_it(cli, tmp_path):
+    file = tmp_path / "all.npz"
+    assert cli("emulate", example("chain"), "--save-all", file).code == 0
+    assert sorted(np.load(file)) == ["task_0", "task_1"]
+    same = cli("emulate", example("chain"), "--golden", file)
+    assert (same.code, same.out.splitlines()[-1]) == (0, "PASS: 2 tasks")
+    other = cli("emulate", example("chain"), "--golden", file, "--input", "a=1", "--input", "b=1")
+    assert other.code == 1
+    assert other.out.splitlines()[-1].startswith("FAIL: task 0: element (0, 0, 0, 0, 0) is 2, not 5; 64 of its")
+    assert cli("emulate", example("chain"), "--golden", file, "--atol", "50", "--input", "a=1").code == 0
+
+
+def test_command_puts_values_into_the_trace(cli, tmp_path):
+    import json
+
+    cli("emulate", example("chain"), "--trace", tmp_path / "trace.json")
+    rows = json.loads((tmp_path / "trace.json").read_text())
+    assert [row["values"]["places"] for row in rows] == [["scratch"], ["y"]]
+    assert cli("emulate", example("chain"), "--trace").out.splitlines()[-2].startswith("task 0: scratch = a + b")
+
+
+def test_command_warns_of_elements_that_are_mixed_up(cli, tmp_path):
+    program = hwx2py.load(example("mul")).program
+    task = program.tasks[0].with_("TileDMASrc.Src1PlaneStride", Stride=64).with_("TileDMASrc.Src1RowStride", Stride=256)
+    hwx2py.save(program.with_task(0, task), tmp_path / "bad.hwx")
+    done = cli("emulate", tmp_path / "bad.hwx")
+    assert "output[0] = 6.0" in done.out
+    assert "warning: " in done.err
+    assert "though their inputs are alike" in done.err
+    assert "warning: " not in cli("emulate", example("mul")).err
+
+
+def test_command_tells_arrays_of_another_shape_and_takes_archives(cli, tmp_path):
+    np.savez(tmp_path / "in.npz", a=np.full(128, 2.0), b=np.full((1, 4, 2, 16), 4.0))
+    done = cli("emulate", example("mul"), "--input", tmp_path / "in.npz")
+    assert "output[0] = 8.0" in done.out
+    assert "note: a: the shape (128,)" in done.err
+
+
+def test_command_computes_wide(cli):
+    assert cli("emulate", example("conv"), "--numbers", "wide").code == 0
+    assert "there are chip and wide" in cli("emulate", example("conv"), "--numbers", "exact").err

@@ -1,4 +1,4 @@
-"""Inputs as `emulate` takes them beside what a script's own command line knows: archives, and arrays of other shapes."""
+"""Inputs that a script's own command line does not know: archives, and arrays of other shapes."""
 
 import os
 from collections.abc import Iterator, Sequence

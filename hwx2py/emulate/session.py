@@ -35,6 +35,7 @@ from .driver import (
 )
 from .engine import Step
 from .faults import Fault, Hang
+from .settings import USUAL, Settings
 
 #: A script that asks for more than this, or says nothing for longer, is stopped.
 MOST_CALLS = 100_000
@@ -54,15 +55,16 @@ class _Stopped(Exception):
     """The template's `stop`, without printing."""
 
 
-def run_program(program: Program, arguments: Sequence[str]) -> Result:
+def run_program(program: Program, arguments: Sequence[str], settings: Settings = USUAL) -> Result:
     """Runs a program without writing a script: the template's own code, with an engine in its hands.
 
     Args:
         program: what to run.
         arguments: a generated script's command line.
+        settings: what the engine is set to.
     """
     code, error = 2, ""
-    with prepared(program) as (driver, script):
+    with prepared(program, settings) as (driver, script):
         try:
             code = script.main(list(arguments))
         except _Stopped as end:
@@ -84,11 +86,11 @@ def check_runs(arch: Architecture) -> None:
 
 
 @contextlib.contextmanager
-def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
+def prepared(program: Program, settings: Settings = USUAL) -> Iterator[tuple[Driver, ModuleType]]:
     """A driver, and the template with the program in it."""
     check_runs(program.arch)
     known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
-    driver = Driver(known, program.arch)
+    driver = Driver(known, program.arch, *settings)
     with contextlib.closing(driver.memory):
         yield driver, _template(program, driver)
 
@@ -187,21 +189,25 @@ class _Slots(_Device):
             raise TimeoutError("the engine stopped") from hang
         finally:
             driver.faults.task = None
-            check_outputs(driver.rows.values(), bars, driver.faults)
+            if not driver.engine.ended_early:
+                check_outputs(driver.rows.values(), bars, driver.faults)
 
 
-def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[str]) -> Result:
+def run_script(
+    path: str, table: Mapping[int, TensorRow], arguments: Sequence[str], settings: Settings = USUAL
+) -> Result:
     """Runs a script in a process of its own.
 
     Args:
         path: the script.
         table: what its tensors are, by BAR; see `rows`.
         arguments: its command line.
+        settings: what the engine is set to.
 
     Raises:
         ScriptError: the script raises, hangs, or opens another device.
     """
-    driver = Driver(table)
+    driver = Driver(table, None, *settings)
     ours, theirs = socket.socketpair()
     with contextlib.closing(driver.memory), ours, theirs:
         command = [sys.executable, child.__file__, str(theirs.fileno()), str(driver.memory.file), path, *arguments]

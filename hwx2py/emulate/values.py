@@ -1,6 +1,7 @@
 """What every task wrote, as numbers that a person can look at: smallest, largest, mean, first elements, odd ones."""
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,10 @@ import numpy as np
 from ..operations import Shape
 from .engine import Step
 
+#: Elements that are shown.
 FIRST = 4
+#: Names of results in files.
+PREFIX = "task_"
 
 
 class Values(NamedTuple):
@@ -103,6 +107,18 @@ def summary(step: Step, bits: np.ndarray, keep: bool = False) -> Values:
     )
 
 
+def as_npz(values: Sequence[Values]) -> bytes:
+    """Results that were kept, as the content of an `.npz` file: `task_0`, `task_1`, ..."""
+    stream = io.BytesIO()
+    np.savez(stream, **dict(named(values)))
+    return stream.getvalue()
+
+
+def are_of_tasks(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether arrays out of a file are the results of tasks, as `as_npz` writes them."""
+    return any(name.startswith(PREFIX) for name in arrays)
+
+
 class Divergence(NamedTuple):
     """The first place where two runs part.
 
@@ -127,12 +143,14 @@ class Divergence(NamedTuple):
         return f"task {self.task}: element ({place}) is {self.value:g}, not {self.expected:g}{more}"
 
 
-def named(values: list[Values]) -> Iterator[tuple[str, np.ndarray]]:
+def named(values: Sequence[Values]) -> Iterator[tuple[str, np.ndarray]]:
     """(name in a file, array) of every result that was kept."""
-    return ((f"task_{value.task}", value.array) for value in values if value.array is not None)
+    return ((f"{PREFIX}{value.task}", value.array) for value in values if value.array is not None)
 
 
-def first_divergence(values: list[Values], expected: Mapping[str, np.ndarray], tolerance: float) -> Divergence | None:
+def first_divergence(
+    values: Sequence[Values], expected: Mapping[str, np.ndarray], tolerance: float
+) -> Divergence | None:
     """The first task, and in it the first element, that differs from an earlier run's; None where none does.
 
     Args:

@@ -74,6 +74,7 @@ def emulate(
         UnsupportedError: the virtual ANE does not run the architecture.
     """
     from ..emulate import check_runs, direct
+    from ..emulate.settings import numbers_named
     from ..emulate.values import Recorder
 
     content = content_of(program)
@@ -81,18 +82,8 @@ def emulate(
     if stop_after is not None and not 0 <= stop_after < len(content.tasks):
         raise UsageError(f"there is no task {stop_after}: the last one is {len(content.tasks) - 1}")
     recorder, arrays = Recorder(keep), _arrays(content, inputs or {})
-    outcome = direct.run(content, arrays, _policy(numbers), on_result=recorder, stop_after=stop_after)
+    outcome = direct.run(content, arrays, numbers_named(numbers), on_result=recorder, stop_after=stop_after)
     return Result(outcome.outputs, tuple(outcome.faults), tuple(recorder.values), outcome.hung)
-
-
-def _policy(name: str):
-    from ..emulate.numbers import POLICIES
-
-    if not name:
-        return None
-    if name not in POLICIES:
-        raise UsageError(f"unknown numbers {name!r}", hint=f"there are {' and '.join(POLICIES)}")
-    return POLICIES[name]
 
 
 def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[str, "np.ndarray"]:
@@ -118,4 +109,3 @@ def _array(tensor: model.Tensor, values: "ArrayLike") -> "np.ndarray":
         warnings.warn(f"{tensor.name}: the shape {array.shape} is taken as {tensor.shape}", stacklevel=4)
         array = array.reshape(tensor.shape)
     return fitting(tensor.name, rounded(array, tensor.dtype), tensor.dtype, tensor.shape)
-
