@@ -1,7 +1,8 @@
 """Whether a program that works element by element treats all elements alike.
 
 Constant inputs hide where elements come from and go to: a wrong stride or base address shows in unlike ones only. So
-inputs of a few levels, scattered at random, are run a second time: equal inputs have to give equal outputs, wherever they stand.
+inputs of a few levels, scattered at random, are run a second time: equal inputs have to give equal outputs, wherever
+they stand.
 """
 
 from collections.abc import Iterator
