@@ -1,0 +1,74 @@
+"""Register calls: fields by name make a word. One encoder, one message per mistake."""
+
+import struct
+from typing import NamedTuple
+
+BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+
+
+class Write(NamedTuple):
+    """A register's value, and the bits that were given."""
+
+    register: "Register"
+    word: int
+    given: int
+
+
+class Register:
+    """A register: called with values for its fields, it makes a `Write`.
+
+    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES is a number of
+    bytes, a multiple of 1 << lsb; FP16 and FP32 are floats; LINK is filled in from
+    where the tasks lie unless it is given; a dict has the names of values.
+    """
+
+    def __init__(self, address, count=1, **fields):
+        self.address, self.name = address, f"register {address:#x}"
+        self.fields = {
+            name: (bits, bits) if isinstance(bits, int) else bits
+            for name, bits in fields.items()
+        }
+        addresses = range(address, address + 4 * count, 4) if count > 1 else ()
+        self.elements = [Register(place, **fields) for place in addresses]
+
+    def __set_name__(self, block, name):
+        self.name = f"{block.__name__}.{name}"
+        for index, register in enumerate(self.elements):
+            register.name = f"{self.name}[{index}]"
+
+    def __getitem__(self, index):
+        return self.elements[index]
+
+    def __call__(self, word=0, **values):
+        """Takes bits without a name, then fields; what is left out is 0."""
+        given = word = encode(self.name, "word", word, 31, 0)
+        for name, value in values.items():
+            if name not in self.fields:
+                names = ", ".join(self.fields) or "none"
+                raise ValueError(f"{self.name} has no field {name} (fields: {names})")
+            msb, lsb, *_ = field = self.fields[name]
+            mask = (2 << msb) - (1 << lsb)
+            word = word & ~mask | encode(self.name, name, value, *field)
+            given |= mask
+        return Write(self, word, given)
+
+
+def encode(register, name, value, msb, lsb, kind=None):
+    """A field's bits in place; the names are for the message."""
+    bits, hint = value, ""
+    if isinstance(kind, dict):
+        bits, hint = kind.get(value, value), f" ({', '.join(kind)})"
+    elif kind in (FP16, FP32):
+        bits = int.from_bytes(struct.pack(kind, value), "little")
+    elif kind == BYTES:
+        hint = f" (bytes, a multiple of {1 << lsb:#x})"
+    if isinstance(bits, int) and kind != BYTES:
+        bits <<= lsb
+    if not isinstance(bits, int) or not 0 <= bits < 2 << msb or bits % (1 << lsb):
+        raise ValueError(f"{register}: {name}={value!r} does not fit {msb}:{lsb}{hint}")
+    return bits
+
+
+def every(registers, word=0, **values):
+    """The same write to several registers."""
+    return [register(word, **values) for register in registers]
