@@ -15,7 +15,6 @@ PROGRAM = ...
 # fmt: on
 
 
-# ----------------------------------------------------------------------------------------
 # How a register is written, and the registers that the program writes.
 from hwx2py.runtime.register import Register
 
@@ -24,7 +23,6 @@ TABLES = ...
 # fmt: on
 
 
-# ----------------------------------------------------------------------------------------
 # How tasks are laid out and run: the same for every program.
 from hwx2py.runtime.stream import encode_record
 from hwx2py.runtime.text import lay_out

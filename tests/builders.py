@@ -13,6 +13,7 @@ from hwx2py.emulate.faults import Fault
 from hwx2py.program.build import Draft, complete, lay_out
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
+from hwx2py.runtime import ane
 
 Registers = Mapping[str, Any]
 
@@ -112,18 +113,18 @@ def run(program: Program, **inputs: np.ndarray) -> dict[str, np.ndarray]:
 
 def run_with_faults(program: Program, **inputs: np.ndarray):
     """Likewise, with the faults."""
-    with session.prepared(program) as (driver, script):
-        given = script.default_inputs()
-        for name, values in inputs.items():
-            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-        return script.run(given, None, None), driver.faults.found
+    given = session.default_inputs(program)
+    for name, values in inputs.items():
+        given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
+    outputs, driver = session.run(program, given)
+    return outputs, driver.faults.found
 
 
 def faults_of_hang(program: Program) -> list[Fault]:
     """The faults of a program that stops the engine."""
-    with session.prepared(program) as (driver, script):
+    with session.prepared(program) as (driver, build):
         with pytest.raises(TimeoutError):
-            script.run(script.default_inputs(), None, None)
+            ane.run(session.VirtualAne(driver), build(), program.tensors, session.default_inputs(program))
         return driver.faults.found
 
 

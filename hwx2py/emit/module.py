@@ -67,7 +67,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
     own = "\n".join(_program(program, writer, coefficients, beside))
     tables = Tables(program.arch, writer.written()).lines()
     if writer.has_record_words:
-        tables += ["", "", *RECORD_CLASS.splitlines()]
+        tables += ["", *RECORD_CLASS.splitlines()]
     title = "\n".join(docstring("\n".join(header(program, report, writer.sentences))))
     module = skeleton.read("script.py")
     module = skeleton.assigned(
@@ -130,9 +130,8 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
         yield f"    {f'hwx2py emulate {stem}.py':<{width}} run it on a virtual engine"
     yield f"    {f'python {stem}.py --dry-run':<{width}} only build the command buffer; --help: inputs, golden files"
     yield ""
-    yield "Made to be edited. A line writes one register: fields by name, the others are 0; a number without a name"
-    yield "stands for bits without a name. Each list is a record of the task's stream. Links between tasks, their sizes"
-    yield "and ids are filled in unless they are given."
+    yield "Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0."
+    yield "A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given."
     yield ""
     yield f"Chip:     {program.arch.name}, {', '.join(program.arch.chips)}"
     yield f"Source:   {origin.name}, {len(origin.data)} bytes, sha256 {origin.sha256()}"
@@ -181,9 +180,9 @@ def _layout(program: Program, writer: TaskWriter) -> Iterator[str]:
     if text.stray:
         yield "STRAY = ["
         for offset, piece in text.stray:
-            rows = [piece[start : start + 40].hex(" ") for start in range(0, len(piece), 40)]
+            rows = [piece[start : start + 24].hex(" ") for start in range(0, len(piece), 24)]
             for number, row in enumerate(rows):
-                yield f'    ({offset + 40 * number:#x}, bytes.fromhex("{row}")),'
+                yield f'    ({offset + 24 * number:#x}, bytes.fromhex("{row}")),'
         yield "]"
     if len(program.const) and program.const_offset != natural_const_offset(text.size_bytes):
         yield f"CONST_OFFSET = {program.const_offset:#x}"

@@ -1,18 +1,20 @@
 """The registers that a program writes, as the classes of a script."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 
 from ..registers.model import Architecture, Block, Field, Location, Register
-from .text import Hex, Name, Value, docstring, literal, string, wrapped
+from .text import Hex, Name, Value, literal, plain, string, wrapped
 
 #: How the script calls a field's kind; kinds without a name here are plain integers.
 KIND_NAMES = {"bytes": "BYTES", "address": "BYTES", "fp16": "FP16", "fp32": "FP32", "bar": "BARS", "layout": "LINK"}
 
-#: The header word of a record itself (H14 and later), which names a buffer or a form.
-RECORD_CLASS = '''class Stream:
-    """Bits of a record's own header word: the buffer that its addresses are relative to, its form."""
+#: Registers without a field that share a line.
+NAMELESS_ON_A_LINE = 3
 
+#: The header word of a record itself (H14 and later), which names a buffer or a form.
+RECORD_CLASS = '''class Stream:  # bits of a record's own header word: the buffer that its addresses are relative to, its form
     Record = Register(RECORD, Slot=(27, 23, BARS), SlotRelative=29, Scatter=31)'''
 
 
@@ -52,21 +54,38 @@ class Tables:
             pairs = [f"{string(label)}: {number}" for number, label in values]
             lines += wrapped(f"{name} = {{", pairs, "}")
         for block, registers in self.blocks.values():
-            lines += ["", "", *self._class(block, registers)]
+            lines += ["", *self._class(block, registers)]
         return lines
 
     def _class(self, block: Block, registers: Mapping[str, Register]) -> list[str]:
-        meaning = block.meaning[0].upper() + block.meaning[1:]
-        lines = [f"class {block.name}:", *docstring(f"{meaning}.", 4), ""]
-        width = max(map(len, registers))
-        for register in registers.values():
-            digits = 2 if block is self.arch.header else 5
-            arguments = [f"0x{block.base + register.offset:0{digits}x}"]
-            if register.count > 1:
-                arguments.append(str(register.count))
-            arguments += [f"{field.name}={self._field(block, field)}" for field in register.fields]
-            lines += wrapped(f"{register.name:<{width}} = Register(", arguments, ")", 4)
+        lines = [f"class {block.name}:  # {plain(block.meaning)}"]
+        width = max(len(register.name) for register in registers.values())
+        for nameless, group in itertools.groupby(registers.values(), lambda row: not row.fields and row.count == 1):
+            rows = list(group)
+            if nameless:
+                lines += self._nameless(block, rows)
+                continue
+            for register in rows:
+                arguments = [self._address(block, register)]
+                if register.count > 1:
+                    arguments.append(str(register.count))
+                arguments += [f"{field.name}={self._field(block, field)}" for field in register.fields]
+                lines += wrapped(f"{register.name:<{width}} = Register(", arguments, ")", 4)
         return lines
+
+    def _nameless(self, block: Block, rows: list[Register]) -> list[str]:
+        """Registers without a field, some on a line."""
+        lines = []
+        for start in range(0, len(rows), NAMELESS_ON_A_LINE):
+            some = rows[start : start + NAMELESS_ON_A_LINE]
+            names = ", ".join(register.name for register in some)
+            calls = ", ".join(f"Register({self._address(block, register)})" for register in some)
+            lines.append(f"    {names} = {calls}")
+        return lines
+
+    def _address(self, block: Block, register: Register) -> str:
+        digits = 2 if block is self.arch.header else 5
+        return f"0x{block.base + register.offset:0{digits}x}"
 
     def _field(self, block: Block, field: Field) -> str:
         kind = KIND_NAMES.get(field.kind, "")

@@ -12,7 +12,7 @@ from ..runtime import stream_records
 from ..runtime.register import Register, Write
 from .tables import is_link, shown
 from .task_shapes import Parameter, Shapes, TaskShape, has_literal
-from .text import Hex, Value, commented, comments, docstring, literal, wrapped
+from .text import WIDTH, Hex, Value, commented, comments, docstring, literal, wrapped
 
 #: Columns where comments begin: behind the lines of a task, behind those of TASKS.
 TASK_COLUMN = 70
@@ -41,6 +41,19 @@ class _Line(NamedTuple):
     location: Location
     arguments: tuple[str, ...]
     variable: bool
+
+
+class _Call(NamedTuple):
+    """A line as it is written: what is called, with what, what that means, and whether a value is given."""
+
+    name: str
+    arguments: tuple[str, ...]
+    meaning: str
+    says: bool
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}({', '.join(self.arguments)})"
 
 
 class TaskWriter:
@@ -122,22 +135,25 @@ class TaskWriter:
         return [*lines, "    ]"]
 
     def _record(self, record: Sequence[_Line], form: list[str], title: str) -> list[str]:
+        """The lines of a record; what is written with 0 and says nothing shares lines with its neighbours."""
         calls = list(_merged(record))
-        if len(calls) + len(form) <= 2 and title != "header":
-            text = ", ".join([*form, *(f"{name}({', '.join(arguments)})" for name, arguments, _ in calls)])
-            line = commented(f"        [{text}],", calls[0][2], TASK_COLUMN)
-            if len(line) <= 120:
+        short = len(calls) + len(form) <= 2 or not any(call.says for call in calls)
+        if short and title != "header":
+            text = ", ".join([*form, *(call.text for call in calls)])
+            comment = calls[0].meaning if calls[0].says else title
+            line = commented(f"        [{text}],", comment, TASK_COLUMN)
+            if len(line) <= WIDTH:
                 return [line]
         lines = [f"        [  # {title}", *(f"            {text}," for text in form)]
         idle: list[str] = []
-        for name, arguments, meaning in calls:
-            if not arguments and title != "header":
-                idle.append(f"{name}()")
+        for call in calls:
+            if not call.says and title != "header":
+                idle.append(call.text)
                 continue
             lines += wrapped("", idle, ",", 12) if idle else []
             idle = []
-            *more, last = wrapped(f"{name}(", arguments, "),", 12)
-            lines += [*more, commented(last, meaning, TASK_COLUMN)]
+            *more, last = wrapped(f"{call.name}(", call.arguments, "),", 12)
+            lines += [*more, commented(last, call.meaning, TASK_COLUMN)]
         lines += wrapped("", idle, ",", 12) if idle else []
         return [*lines, "        ],"]
 
@@ -200,27 +216,26 @@ class TaskWriter:
         return stream_records.encode_record([*head, *writes])[0]
 
 
-def _merged(record: Sequence[_Line]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """(what is called, arguments, meaning) of each line; neighbours in an array that are written alike are one."""
+def _merged(record: Sequence[_Line]) -> Iterator[_Call]:
+    """The calls of a record; neighbours in an array that are written alike are one."""
     start = 0
     while start < len(record):
         line, end = record[start], start + 1
-        register = line.location.register
+        register, index = line.location.register, line.location.index
         while (
             end < len(record)
             and not line.variable
             and record[end].arguments == line.arguments
             and not record[end].variable
             and record[end].location.register is register
-            and record[end].location.index == line.location.index + end - start
+            and record[end].location.index == index + end - start
         ):
             end += 1
-        name, index = f"{line.location.block.name}.{register.name}", line.location.index
         if end - start == 1:
-            yield line.location.name, line.arguments, register.meaning if index == 0 else ""
+            meaning = register.meaning if index == 0 else ""
+            yield _Call(line.location.name, line.arguments, meaning, bool(line.arguments))
         else:
-            last = index + end - start
-            whole = end - start == register.count
-            part = "[:]" if whole else f"[{index}:{last}]"
-            yield "*every", (f"{name}{part}", *line.arguments), register.meaning
+            part = "[:]" if end - start == register.count else f"[{index}:{index + end - start}]"
+            target = f"{line.location.block.name}.{register.name}{part}"
+            yield _Call("*every", (target, *line.arguments), register.meaning, bool(line.arguments))
         start = end

@@ -5,11 +5,11 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,10 @@ import numpy as np
 from ..errors import ScriptError, UnsupportedError
 from ..program.model import Program, Tensor
 from ..registers import Architecture
+from ..runtime import ane, command_line
+from ..runtime import text as text_module
 from . import child
-from .driver import BO_FREE, BO_FREE_STRUCT, BO_INIT, BO_INIT_STRUCT, SUBMIT, SUBMIT_STRUCT, Driver, TensorRow
+from .driver import Driver, TensorRow
 from .engine import Step
 from .faults import Fault
 from .surface import Layout, Shape
@@ -35,10 +37,6 @@ class Result(NamedTuple):
     faults: Sequence[Fault]
     steps: Sequence[Step]
     error: str = ""
-
-
-class _Stopped(Exception):
-    """The template's `stop`, without printing."""
 
 
 def rows(
@@ -58,25 +56,47 @@ def rows(
 
 
 def run_program(program: Program, arguments: Sequence[str]) -> Result:
-    """Runs a program without writing a script: the template's own code, with an engine in its hands.
+    """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
     Args:
         program: what to run.
         arguments: a generated script's command line.
     """
     code, error = 2, ""
-    with prepared(program) as (driver, script):
+    with prepared(program) as (driver, build):
         try:
-            code = script.main(list(arguments))
-        except _Stopped as end:
+            chosen = command_line.options(program.origin.name, list(arguments))
+            code = command_line.execute(chosen, program.tensors, build, lambda path: VirtualAne(driver))
+        except OSError as end:
             error = str(end)
     return Result(code, driver.faults.found, driver.engine.steps, error)
 
 
+def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Driver]:
+    """Runs a program; nothing is printed.
+
+    Args:
+        program: what to run.
+        inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+
+    Returns:
+        The outputs by name, and the driver, which has the faults.
+
+    Raises:
+        OSError: the driver refuses the program, or the engine hangs.
+    """
+    with prepared(program) as (driver, build):
+        return ane.run(VirtualAne(driver), build(), program.tensors, inputs), driver
+
+
+def default_inputs(program: Program) -> dict[str, np.ndarray]:
+    """The inputs that a script takes where the command line names none."""
+    return command_line.default_inputs(program.tensors)
+
+
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
     """A program's outputs for the default inputs, by name; nothing is printed."""
-    with prepared(program) as (_, script):
-        return script.run(script.default_inputs(), None, None)
+    return run(program, default_inputs(program))[0]
 
 
 def check_runs(arch: Architecture) -> None:
@@ -87,76 +107,50 @@ def check_runs(arch: Architecture) -> None:
 
 
 @contextlib.contextmanager
-def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
-    """A driver, and the template with the program in it."""
+def prepared(program: Program) -> Iterator[tuple[Driver, Callable[[], tuple]]]:
+    """A driver, and what a script's `build` would give."""
     check_runs(program.arch)
     driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases))
     with contextlib.closing(driver.memory):
-        yield driver, _template(program, driver)
+        yield driver, lambda: built(program)
 
 
-def _template(program: Program, driver: Driver) -> ModuleType:
-    """The template as a module of its own, with the program and the virtual device put in place of its own."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("hwx2py.templates.script")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    text = program.text.to_bytes()
-    padding = bytes(program.const_offset - len(text)) if len(program.const) else b""
-    command = script.Command(
-        b"".join([text, padding, program.const]),
-        len(text) + len(padding),
-        program.tasks[0].size_bytes,
-        len(program.tasks),
-        [kernel.data for kernel in program.kernels],
-    )
-    script.TENSORS = [
-        script.Tensor(t.name, t.role, t.bar, t.shape, t.strides, t.dtype, t.size_bytes) for t in program.tensors
-    ]
-    script.ALIASES = dict(program.aliases)
-    script.KERNELS = [script.Kernel(kernel.name, kernel.bar, []) for kernel in program.kernels]
-    script.build = lambda: command
-    script.find_device = lambda: child.NODE
-    script.stop = _stop
-    script.Ane = lambda path: _Device(driver)
-    return script
+def built(program: Program) -> tuple[dict[int, list], list[tuple[int, Sequence[int]]], dict[int, int]]:
+    """What the `build` of a program's script gives: buffers, tasks, further BARs."""
+    text = bytearray(program.text.to_bytes())
+    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
+    buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
+    tasks = [(task.offset, task.words) for task in program.tasks]
+    return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
 
 
-def _stop(message: str) -> None:
-    raise _Stopped(message)
+class VirtualAne(ane.Ane):
+    """The runtime's device, played in the same process.
 
-
-class _Device:
-    """The template's device, played in the same process."""
+    Args:
+        driver: what answers its calls.
+    """
 
     def __init__(self, driver: Driver):
         self.driver = driver
-        self.handles: list[int] = []
 
-    def __enter__(self) -> "_Device":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            self._call("BO_FREE", BO_FREE, BO_FREE_STRUCT.pack(handle, 0))
-
-    def _call(self, name: str, number: int, data: bytes) -> bytes:
-        code, answer = self.driver.ioctl(number, data)
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+        """See the runtime."""
+        code, answer = self.driver.ioctl(number, struct.pack(layout, *values))
         if code:
-            raise OSError(code, f"{name}: {os.strerror(code)}")
-        return answer
+            error = OSError(code, os.strerror(code))
+            raise type(error)(f"{name}: {error.strerror}")
+        return struct.unpack(layout, answer)
 
-    def allocate(self, size: int) -> tuple[int, memoryview]:
-        """See the template."""
-        handle, *_ = BO_INIT_STRUCT.unpack(self._call("BO_INIT", BO_INIT, BO_INIT_STRUCT.pack(0, 0, size, 0)))
-        self.handles.append(handle)
-        return handle, memoryview(self.driver.memory.buffers[handle].data)[:size]
-
-    def submit(self, command, handles: Sequence[int], bootstrap: int) -> None:
-        """See the template."""
-        sizes = command.text_bytes, command.task_count, command.first_task_bytes
-        self._call("SUBMIT", SUBMIT, SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))
+    def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
+        """See the runtime."""
+        handle, *_ = self.call("BO_INIT", ane.BO_INIT, "<2I2Q", 0, 0, size, 0)
+        memory, position = memoryview(self.driver.memory.buffers[handle].data)[:size], 0
+        for piece in pieces:
+            memory[position : position + len(piece)] = bytes(piece)
+            position += len(piece)
+        return handle, memory
 
 
 def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[str]) -> Result:

@@ -137,7 +137,7 @@ def _burst_fits(words: memoryview, index: int, count: int, offset: int, place: s
         )
 
 
-def _stray(text: memoryview, spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, bytes], ...]:
+def stray_bytes(text: memoryview, spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, bytes], ...]:
     """Non-zero bytes of the text outside the spans (which are in ascending order)."""
     found, position = [], 0
     for start, end in [*spans, (len(text), len(text))]:
@@ -185,7 +185,7 @@ class Linked:
             offset = pointer
         if len(tasks) != task_count:
             raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
-        return Text(tuple(tasks), len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+        return Text(tuple(tasks), len(text), b"", stray_bytes(text, ((task.offset, task.end) for task in tasks)))
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
@@ -242,7 +242,7 @@ class Records:
         if len(tasks) != task_count:
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
         spans = [(0, self.frame_bytes), *((task.offset, task.end) for task in tasks)]
-        return Text(tuple(tasks), len(text), bytes(text[: self.frame_bytes]), _stray(text, spans))
+        return Text(tuple(tasks), len(text), bytes(text[: self.frame_bytes]), stray_bytes(text, spans))
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""

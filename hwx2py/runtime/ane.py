@@ -28,7 +28,7 @@ class Ane:
         try:
             fcntl.ioctl(self.file, number, request)
         except OSError as error:
-            raise OSError(f"{name}: {error.strerror}") from error
+            raise type(error)(f"{name}: {error.strerror}") from error
         return struct.unpack(layout, request)
 
     def allocate(self, size, pieces=()):
@@ -61,10 +61,7 @@ def no_driver(path):
 
 
 def run(device, program, tensors, inputs, fill=None):
-    """Runs a program once: {input name: array} in, {output name: array} out.
-
-    `program` is what `build` gives; outputs hold `fill` before the run, or a pattern.
-    """
+    """Runs what `build` gives once: {input: array} in, {output: array} out."""
     buffers, tasks, aliases = program
     handles, arrays = [0] * 32, {}
     text, *coefficients = buffers[0]
@@ -89,6 +86,6 @@ def run(device, program, tensors, inputs, fill=None):
     for bar, tensor_bar in aliases.items():
         handles[bar] = handles[tensor_bar]
     bootstrap, _ = device.allocate(first_bytes, [stamped[tasks[0][0] :][:first_bytes]])
-    sizes = len(text), len(tasks), first_bytes
+    sizes = sum(map(len, buffers[0][:2])), len(tasks), first_bytes
     device.call("SUBMIT", SUBMIT, "<Q2I32I2I", *sizes, *handles, bootstrap, 0)
     return {t.name: arrays[t.name].copy() for t in tensors if t.role == "output"}

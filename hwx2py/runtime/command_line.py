@@ -10,8 +10,6 @@ import numpy as np
 
 from .ane import UNWRITTEN, run
 
-BAD_FILE = OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError
-
 
 def options(about, arguments=None):
     """The command line, parsed."""
@@ -29,21 +27,23 @@ def options(about, arguments=None):
     return parser.parse_args(arguments)
 
 
-def read_inputs(tensors, chosen=()):
-    """The inputs filled with 3, 2, 1, 1 .., or as the command line says."""
+def default_inputs(tensors):
+    """The first input filled with 3, the second with 2, further ones with 1."""
+    inputs = [tensor for tensor in tensors if tensor.role == "input"]
+    values = [3, 2] + [1] * len(inputs)
+    return {t.name: np.full(t.shape, v, t.dtype) for t, v in zip(inputs, values)}
+
+
+def read_inputs(tensors, chosen):
+    """The default inputs, or in their place those of the command line."""
+    inputs = default_inputs(tensors)
     given = dict(option.partition("=")[::2] for option in chosen)
-    inputs, values = {}, [3, 2]
-    for tensor in tensors:
-        if tensor.role != "input":
-            continue
-        value = values.pop(0) if values else 1
-        inputs[tensor.name] = np.full(tensor.shape, value, tensor.dtype)
-        if tensor.name not in given:
-            print(f"{tensor.name}: filled with {value}")
+    for name in [name for name in inputs if name not in given]:
+        print(f"{name}: filled with {inputs[name].flat[0]}")
     for name, value in given.items():
         try:
             inputs[name] = input_array(value, inputs[name])
-        except (KeyError, *BAD_FILE) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise OSError(f"--input {name}={value}: {error}") from error
     return inputs
 
@@ -56,7 +56,7 @@ def input_array(value, like):
     elif kind == "ramp":
         array = np.arange(like.size).reshape(like.shape) % 128
     elif value.endswith(".npy"):
-        array = np.load(value)
+        array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
     with np.errstate(all="ignore"):
@@ -67,6 +67,15 @@ def input_array(value, like):
     if array.shape != like.shape or not kept.all():
         raise ValueError(f"does not fit {like.dtype} {like.shape}")
     return cast
+
+
+def load(path):
+    """The arrays of an .npz by name, or the one of an .npy under no name."""
+    try:
+        arrays = np.load(path)
+        return {"": arrays} if isinstance(arrays, np.ndarray) else dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 def report(outputs, fill):
@@ -85,31 +94,16 @@ def report(outputs, fill):
     return incomplete
 
 
-def compare(outputs, golden, tolerance):
-    """Prints PASS or FAIL for every output; returns how many fail."""
-    failed = 0
-    for name, array in outputs.items():
-        verdict = "FAIL: not in the golden file in this shape"
-        if name in golden and golden[name].shape == array.shape:
-            want, got = golden[name].astype("f8"), array.astype("f8")
-            same = (got == want) | (np.isnan(got) & np.isnan(want))
-            apart = np.where(same, 0, abs(got - want))
-            wrong, worst = np.sum(~(apart <= tolerance)), np.argmax(apart)
-            place = f"{apart.flat[worst]:g} at {np.unravel_index(worst, apart.shape)}"
-            verdict = (
-                f"FAIL: {wrong} of {apart.size}, most by {place}" if wrong else "PASS"
-            )
-        print(f"{name}: {verdict}")
-        failed += verdict != "PASS"
-    return failed
-
-
-def read_golden(path):
-    """The arrays of a file, by name."""
-    try:
-        return dict(np.load(path).items())
-    except BAD_FILE as error:
-        raise OSError(f"--golden {path}: {error}") from error
+def verdict(got, want, tolerance):
+    """PASS, or FAIL with how many elements differ, and which does most."""
+    if want is None or want.shape != got.shape:
+        return "FAIL: not in the golden file in this shape"
+    got, want = got.astype("f8"), want.astype("f8")
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    apart = np.where(same, 0, abs(got - want))
+    wrong, worst = np.sum(~(apart <= tolerance)), np.argmax(apart)
+    most = f"{apart.flat[worst]:g} at {[*map(int, np.unravel_index(worst, got.shape))]}"
+    return f"FAIL: {wrong} of {apart.size}, most by {most}" if wrong else "PASS"
 
 
 def execute(chosen, tensors, build, open_device):
@@ -126,15 +120,17 @@ def execute(chosen, tensors, build, open_device):
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
     device = open_device(chosen.device)
-    golden = read_golden(chosen.golden) if chosen.golden else {}
+    golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
     outputs = run(device, build(), tensors, inputs, chosen.fill)
     failed = report(outputs, chosen.fill is not None)
     if chosen.save:
         with open(chosen.save, "wb") as file:
             np.savez(file, **outputs)
-    if chosen.golden:
-        failed += compare(outputs, golden, chosen.atol)
+    for name in outputs if chosen.golden else []:
+        result = verdict(outputs[name], golden.get(name), chosen.atol)
+        failed += result != "PASS"
+        print(f"{name}: {result}")
     return min(failed, 1)
 
 

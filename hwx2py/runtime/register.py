@@ -1,17 +1,13 @@
 """Register calls: fields by name make a word. One encoder, one message per mistake."""
 
 import struct
-from typing import NamedTuple
+from collections import namedtuple
 
 BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
 
 
-class Write(NamedTuple):
-    """A register's value, and the bits that were given."""
-
-    register: "Register"
-    word: int
-    given: int
+# A register's word, and the bits of it that were given: others may be filled in.
+Write = namedtuple("Write", "register word given")
 
 
 class Register:
@@ -25,11 +21,10 @@ class Register:
     def __init__(self, address, count=1, **fields):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {
-            name: (bits, bits) if isinstance(bits, int) else bits
-            for name, bits in fields.items()
+            k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
         }
-        addresses = range(address, address + 4 * count, 4) if count > 1 else ()
-        self.elements = [Register(place, **fields) for place in addresses]
+        places = range(address, address + 4 * count, 4) if count > 1 else []
+        self.elements = [Register(place, **fields) for place in places]
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"

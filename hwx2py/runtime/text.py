@@ -25,10 +25,9 @@ def words_of(task, encode_record):
 
 
 def lay_out(tasks, encode_record, alignment, end=0, places=None):
-    """The text of tasks, one behind the other from `end` on, and their (offset, words).
+    """The text of tasks, made by functions, and their (offset, words).
 
-    `tasks` are functions that make them; `places` has {number: offset} of those that
-    lie elsewhere.
+    They lie one behind the other from `end` on, or where {number: offset} says.
     """
     made, placed = {}, []
     for number, task in enumerate(tasks):
@@ -39,15 +38,15 @@ def lay_out(tasks, encode_record, alignment, end=0, places=None):
             raise ValueError(f"task {number} cannot begin at {offset:#x}")
         placed.append((offset, list(words), links))
         end = offset + 4 * len(words)
-    text, following = bytearray(end), (0, [0])
+    text, following, last = bytearray(end), 0, 0
     for number, (offset, words, links) in reversed([*enumerate(placed)]):
-        values = {"TID": number, "TaskSize": len(words)}
-        values |= {"NextPointer": following[0], "NextSize": len(following[1]) - 1}
+        values = {"TID": number, "NextPointer": following, "NextSize": last}
+        values["TaskSize"] = len(words)
         for index, register, name in links:
             field = register.fields[name]
             words[index] |= encode(register.name, name, values[name], *field)
         struct.pack_into(f"<{len(words)}I", text, offset, *words)
-        following = offset, words
+        following, last = offset, len(words) - 1
     return text, [(offset, words) for offset, words, _ in placed]
 
 
