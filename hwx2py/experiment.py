@@ -7,11 +7,9 @@ scripts, alike but for one thing each, tell them apart.
 
 from typing import NamedTuple
 
-import libcst as cst
-
 from . import emit, passes
-from .emit import template
-from .emit.nodes import Item, assign, listing, literal, sequence, string
+from .emit import skeleton
+from .emit.text import literal, wrapped
 from .errors import UnsupportedError
 from .program.bars import bound_order, renumber, with_bindings
 from .program.describe import is_planar, two_sources
@@ -81,15 +79,12 @@ def scripts(found: list[Variant]) -> dict[str, str]:
 
 def _runner(found: list[Variant]) -> str:
     program = found[-1].program
-    rows = [sequence([variant.script, variant.what, _predictions(variant.predictions)]) for variant in found]
-    parts = {
-        "PROGRAM": [assign("PROGRAM", literal(program.origin.name))],
-        "OUTPUT": [assign("OUTPUT", literal(program.outputs[0].name))],
-        "VARIANTS": [assign("VARIANTS", listing([Item(row, 0) for row in rows], "", 0))],
-    }
-    module = template.read(RUNNER)
-    return module.with_changes(body=template.replaced(module.body, parts)).code
+    rows = [row for variant in found for row in wrapped("(", _row(variant), "),", 4)]
+    values = {"PROGRAM": literal(program.origin.name), "OUTPUT": literal(program.outputs[0].name)}
+    values["VARIANTS"] = "\n".join(["[", *rows, "]"])
+    return skeleton.assigned(skeleton.read(RUNNER), values).code
 
 
-def _predictions(values: dict[str, float]) -> cst.Dict:
-    return cst.Dict([cst.DictElement(cst.SimpleString(string(name)), literal(value)) for name, value in values.items()])
+def _row(variant: Variant) -> list[str]:
+    predictions = ", ".join(f"{literal(name)}: {value!r}" for name, value in variant.predictions.items())
+    return [literal(variant.script), literal(variant.what), f"{{{predictions}}}"]

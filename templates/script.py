@@ -40,6 +40,5 @@ def command_buffer():
     return b"".join(build()[0][0])
 
 
-
 if __name__ == "__main__":
     sys.exit(main(__doc__.splitlines()[0], TENSORS, build, DEVICE))

@@ -3,7 +3,7 @@
 import click
 
 from .files import check_output, load_program, write_output
-from .options import apply_passes, pass_options, show
+from .options import apply_passes, pass_options, run_option, show
 
 
 @click.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
@@ -17,7 +17,8 @@ from .options import apply_passes, pass_options, show
     help="Where the content begins: 0x1000 as anecc writes it, 0x800 as libane reads it since June 2023.",
 )
 @pass_options
-def command(path: str, output: str, content_offset: str, **options: object) -> None:
+@run_option
+def command(path: str, output: str, content_offset: str, run: bool, **options: object) -> None:
     """Writes INPUT as a file that libane runs (H13 only).
 
     libane binds outputs to BARs from 4 on, then inputs; where the file has another order, the BARs are renumbered in
@@ -28,7 +29,7 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..program import bars
 
     check_output(output, [path])
-    program, report = apply_passes(load_program(path), **options)
+    program, report = apply_passes(load_program(path, run=run), **options)
     try:
         numbers = bars.bound_order(program)
         pieces = anec.write(bars.renumber(program, numbers), int(content_offset, 16))

@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import apply_passes, arch_option, pass_options, show
+from .options import apply_passes, arch_option, pass_options, run_option, show
 from .progress import Progress
 
 
@@ -15,7 +15,8 @@ from .progress import Progress
 @click.option("-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs; - for stdout.")
 @pass_options
 @arch_option
-def command(inputs: tuple[str, ...], output: str | None, arch: str | None, **options: object) -> None:
+@run_option
+def command(inputs: tuple[str, ...], output: str | None, arch: str | None, run: bool, **options: object) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.
@@ -24,7 +25,7 @@ def command(inputs: tuple[str, ...], output: str | None, arch: str | None, **opt
     if doubled := next((target for target in targets if targets.count(target) > 1 and target != "-"), None):
         raise UsageError("two inputs would be written to it", file=doubled, hint="convert them one by one")
     for path, target in zip(inputs, targets):
-        _convert(path, target, arch, options)
+        _convert(path, target, arch, run, options)
 
 
 def _target(path: str, output: str | None, count: int) -> str:
@@ -36,10 +37,10 @@ def _target(path: str, output: str | None, count: int) -> str:
     return output
 
 
-def _convert(path: str, target: str, arch: str | None, options: dict[str, object]) -> None:
+def _convert(path: str, target: str, arch: str | None, run: bool, options: dict[str, object]) -> None:
     with Progress() as progress:
         progress.stage(f"reading {path}")
-        program = load_program(path, arch)
+        program = load_program(path, arch, run=run)
         program, report = apply_passes(program, **options)
         _prepare(target, path)
         progress.stage(f"writing {target}")

@@ -6,6 +6,7 @@ import click
 
 from ..names import legible
 from .files import check_output, load_program, write_output
+from .options import run_option
 
 if TYPE_CHECKING:
     from ..program.model import Program
@@ -26,14 +27,15 @@ FORMATS = ("text", "json", "markdown", "html")
     type=click.Choice(["noise"]),
     help="Disregard what does not compute: masks, cycle counts, BAR numbers, absent writes of held values ...",
 )
-def command(first: str, second: str, form: str, output: str | None, ignore: str | None) -> int:
+@run_option
+def command(first: str, second: str, form: str, output: str | None, ignore: str | None, run: bool) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """
     from .. import diff
 
-    programs = load_program(first), load_program(second)
+    programs = load_program(first, run=run), load_program(second, run=run)
     if output:
         check_output(output, [first, second])
     found = diff.compare(*programs)

@@ -22,12 +22,25 @@ def check_input(path: str) -> None:
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
 
 
-def load_program(path: str, arch: str | None = None) -> "Program":
-    """The program in a file."""
+def load_program(path: str, arch: str | None = None, *, run: bool = False) -> "Program":
+    """The program in a file.
+
+    Args:
+        path: the file.
+        arch: read an `.hwx` as this architecture.
+        run: execute a script, confined, in place of parsing it.
+    """
     from .. import formats
     from ..registers import by_name
 
     check_input(path)
+    if run and path.endswith(formats.SCRIPT_SUFFIX):
+        from .. import emulate
+
+        try:
+            return emulate.program_of_script(path, bytes(formats.map_file(path)))
+        except HwxError as error:
+            raise error.in_file(path) from error.__cause__
     return formats.load(path, by_name(arch) if arch else None)
 
 

@@ -4,7 +4,7 @@ import click
 
 from ..names import legible
 from .files import load_program
-from .options import arch_option
+from .options import arch_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
 WHOLE_FLAGS = {
@@ -19,11 +19,12 @@ WHOLE_FLAGS = {
 @click.argument("path", metavar="INPUT")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @arch_option
-def command(path: str, as_json: bool, arch: str | None) -> None:
+@run_option
+def command(path: str, as_json: bool, arch: str | None, run: bool) -> None:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
     from ..listing import info
 
-    program = load_program(path, arch)
+    program = load_program(path, arch, run=run)
     found = info.summary(program)
     if as_json:
         import json

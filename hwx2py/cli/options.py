@@ -15,6 +15,8 @@ arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
 
+run_option = click.option("--run", is_flag=True, help="Execute a script, confined, instead of parsing it.")
+
 
 def pass_options(function: Callable) -> Callable:
     """--clean, --pass and --skip."""

@@ -8,9 +8,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import libcst as cst
-
-from .. import __version__
 from ..errors import EmitError
 from ..program.model import Program, natural_const_offset
 from . import skeleton
@@ -18,7 +15,7 @@ from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
 from .tables import RECORD_CLASS, Tables
 from .tasks import TaskWriter
-from .text import Hex, docstring, literal, string, wrapped
+from .text import docstring, literal, string, wrapped
 
 #: The runtime's modules in the order in which a script has them; the stream is the architecture's.
 MODULES = ("tensor", "register", "stream", "text", "ane", "command_line")
@@ -70,9 +67,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
         tables += ["", *RECORD_CLASS.splitlines()]
     title = "\n".join(docstring("\n".join(header(program, report, writer.sentences))))
     module = skeleton.read("script.py")
-    module = skeleton.assigned(
-        module, {"": cst.SimpleString(title), "ARCH": cst.SimpleString(string(program.arch.name))}
-    )
+    module = skeleton.assigned(module, {"": title, "ARCH": string(program.arch.name)})
     module = skeleton.with_body(module, "build", list(_build(program, writer, coefficients, beside)))
     module = skeleton.renamed(module, {"DEVICE": "Ane" if program.arch.runs else "no_driver"})
     laid_out = _laid_out(_pasted(skeleton.marked(module).code, program, own + "\n".join(["", *tables])))

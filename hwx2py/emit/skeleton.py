@@ -17,36 +17,27 @@ def read(name: str) -> cst.Module:
     return cst.parse_module(source)
 
 
-def assigned(module: cst.Module, values: Mapping[str, cst.BaseExpression]) -> cst.Module:
+def assigned(module: cst.Module, values: Mapping[str, str]) -> cst.Module:
     """The module with other values for some of its names; "" is its docstring.
 
     Args:
         module: a skeleton.
-        values: name -> its value.
+        values: name -> its value, as Python.
     """
-    return module.visit(_Assigned(values))
 
+    def filled(statement: cst.CSTNode) -> cst.CSTNode:
+        match statement:
+            case cst.SimpleStatementLine(body=[cst.Assign(targets=[target]) as assign]):
+                name = target.target.value if isinstance(target.target, cst.Name) else None
+            case cst.SimpleStatementLine(body=[cst.Expr(value=cst.SimpleString()) as assign]):
+                name = ""
+            case _:
+                return statement
+        if name not in values:
+            return statement
+        return statement.with_changes(body=[assign.with_changes(value=cst.parse_expression(values[name]))])
 
-class _Assigned(cst.CSTTransformer):
-    def __init__(self, values: Mapping[str, cst.BaseExpression]):
-        super().__init__()
-        self.values = dict(values)
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> bool:  # noqa: N802 - libcst's name
-        return False
-
-    def visit_ClassDef(self, node: cst.ClassDef) -> bool:  # noqa: N802 - libcst's name
-        return False
-
-    def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:  # noqa: N802
-        name = updated_node.targets[0].target
-        value = self.values.get(name.value) if isinstance(name, cst.Name) else None
-        return updated_node if value is None else updated_node.with_changes(value=value)
-
-    def leave_Expr(self, original_node: cst.Expr, updated_node: cst.Expr) -> cst.Expr:  # noqa: N802
-        if isinstance(updated_node.value, cst.SimpleString) and "" in self.values:
-            return updated_node.with_changes(value=self.values.pop(""))
-        return updated_node
+    return module.with_changes(body=[filled(statement) for statement in module.body])
 
 
 def with_body(module: cst.Module, function: str, lines: Sequence[str]) -> cst.Module:

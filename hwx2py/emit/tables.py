@@ -14,8 +14,8 @@ KIND_NAMES = {"bytes": "BYTES", "address": "BYTES", "fp16": "FP16", "fp32": "FP3
 NAMELESS_ON_A_LINE = 3
 
 #: The header word of a record itself (H14 and later), which names a buffer or a form.
-RECORD_CLASS = '''class Stream:  # bits of a record's own header word: the buffer that its addresses are relative to, its form
-    Record = Register(RECORD, Slot=(27, 23, BARS), SlotRelative=29, Scatter=31)'''
+RECORD_CLASS = """class Stream:  # bits of a record's own header word: the buffer of its addresses, its form
+    Record = Register(RECORD, Slot=(27, 23, BARS), SlotRelative=29, Scatter=31)"""
 
 
 def is_link(arch: Architecture, block: Block, field: Field) -> bool:

@@ -124,9 +124,9 @@ class TaskWriter:
     def _function(self, shape: TaskShape, parameters: list[Parameter]) -> list[str]:
         task = self.program.tasks[shape.first]
         defaults = [f"{parameter.name}={literal(self._value(parameter, task))}" for parameter in parameters]
-        lines = wrapped(f"def task_{shape.first}(", ["*", *defaults], "):") if defaults else [f"def task_{shape.first}():"]
+        lines = wrapped(f"def task_{shape.first}(", ["*", *defaults] if defaults else [], "):")
         lines += [*docstring(f"{self.sentences[shape.first]}.", 4), "    return ["]
-        taken = {(parameter.index, parameter.field and parameter.field.name): parameter.name for parameter in parameters}
+        taken = {(one.index, one.field and one.field.name): one.name for one in parameters}
         header = [self._line(shape, task, index, taken) for index in range(task.header_words)]
         lines += self._record(header, [], "header")
         for burst in task.bursts:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import NamedTuple
 
 WIDTH = 120
 
@@ -60,7 +61,7 @@ def wrapped(head: str, parts: Sequence[str], tail: str, indent: int = 0) -> list
     pieces = [piece for part in parts for piece in _pieces(part)]
     for number, piece in enumerate(pieces):
         end = tail if number + 1 == len(pieces) else "," if piece.complete else ""
-        gap = "" if line.endswith("(") or not line.strip() or line.endswith(("{", "[")) else " "
+        gap = "" if line.endswith(("(", "{", "[")) or not line.strip() else " "
         if len(line) + len(gap) + len(piece.text) + len(end) > WIDTH and line != margin:
             lines.append(line)
             line, gap = margin, ""
@@ -68,9 +69,11 @@ def wrapped(head: str, parts: Sequence[str], tail: str, indent: int = 0) -> list
     return [*lines, line + tail]
 
 
-class _Piece:
-    def __init__(self, text: str, complete: bool = True):
-        self.text, self.complete = text, complete
+class _Piece(NamedTuple):
+    """A part, or some of a long literal: `complete` where a comma may follow."""
+
+    text: str
+    complete: bool = True
 
 
 def _pieces(part: str) -> list[_Piece]:

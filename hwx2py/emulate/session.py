@@ -1,6 +1,7 @@
 """Running programs on the virtual ANE: a program straight from its file, or a script in a process of its own."""
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -15,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ScriptError, UnsupportedError
+from ..formats import script
 from ..program.model import Program, Tensor
-from ..registers import Architecture
+from ..registers import Architecture, by_name
 from ..runtime import ane, command_line
 from ..runtime import text as text_module
 from . import child
@@ -165,18 +167,75 @@ def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[st
         ScriptError: the script raises, hangs, or opens another device.
     """
     driver = Driver(table)
+    with _started(driver, path, arguments) as (link, process):
+        code = _serve(link, process, driver)
+    return Result(code, driver.faults.found, driver.engine.steps)
+
+
+def program_of_script(path: str, source: bytes) -> Program:
+    """Executes a script in a process of its own, confined, and takes over the program that it builds.
+
+    Args:
+        path: the script.
+        source: its bytes.
+
+    Raises:
+        ScriptError: the script raises, hangs, or does not build a program.
+    """
+    with _started(Driver({}), path, [child.BUILD]) as (link, process):
+        told = json.loads(_message(link, process, b"p"))
+        data = memoryview(_message(link, process, b"d"))
+    try:
+        return _taken_over(told, data, source, os.path.basename(path))
+    except (TypeError, ValueError, LookupError) as error:
+        raise ScriptError(f"what its build() gives is not a program: {error}") from error
+
+
+def _taken_over(told: dict, data: memoryview, source: bytes, name: str) -> Program:
+    rows = [Tensor(*(tuple(part) if isinstance(part, list) else part for part in row)) for row in told["tensors"]]
+    tables = script.outline_of(by_name(str(told["arch"])), rows, told["bars"], dict(told["aliases"]))
+    tasks, buffers, position = [], {}, 0
+    for offset, words in told["tasks"]:
+        tasks.append((offset, struct.unpack_from(f"<{words}I", data, position)))
+        position += 4 * words
+    for bar, sizes in told["buffers"]:
+        pieces = buffers.setdefault(bar, [])
+        for size in sizes:
+            pieces.append(data[position : position + size])
+            position += size
+    return script.program_of(tables, script.Built(buffers, tasks), source, name)
+
+
+def _message(link: socket.socket, process: subprocess.Popen, wanted: bytes) -> bytes:
+    """The bytes of the next message, which must be of a kind."""
+    link.settimeout(PATIENCE_SECONDS)
+    try:
+        request = _receive(link, child.REQUEST.size)
+        kind, _, size = child.REQUEST.unpack(request) if request else (b"", 0, 0)
+        data = _receive(link, size) or b""
+    except TimeoutError as error:
+        raise ScriptError(f"it did nothing for {PATIENCE_SECONDS:.0f} seconds and was stopped") from error
+    if kind == b"e":
+        raise ScriptError(data.decode(errors="replace"))
+    if kind != wanted:
+        raise ScriptError("it ended, or used the device, before it built its program")
+    return data
+
+
+@contextlib.contextmanager
+def _started(driver: Driver, path: str, arguments: Sequence[str]) -> Iterator[tuple[socket.socket, subprocess.Popen]]:
+    """A process that runs a script, and the socket to it; it ends with the context."""
     ours, theirs = socket.socketpair()
     with contextlib.closing(driver.memory), ours, theirs:
         command = [sys.executable, child.__file__, str(theirs.fileno()), str(driver.memory.file), path, *arguments]
         process = subprocess.Popen(command, pass_fds=(theirs.fileno(), driver.memory.file), stdin=subprocess.DEVNULL)
         theirs.close()
         try:
-            code = _serve(ours, process, driver)
+            yield ours, process
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
-    return Result(code, driver.faults.found, driver.engine.steps)
 
 
 def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> int:

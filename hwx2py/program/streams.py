@@ -9,12 +9,12 @@ writes consecutive registers (dense) or those that a mask picks (scatter), and m
 An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 """
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
 from ..registers.model import Architecture
+from ..runtime.stream_records import SCATTER
 from ..units import round_up
 from .task import Burst, Task, bytes_of, words_of
 
@@ -59,8 +59,6 @@ class Stream(Protocol):
 
     #: Tasks begin on multiples of this many bytes.
     alignment: int
-    #: The registers that a record's header has room for lie below this byte address.
-    address_end: int
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
         """Takes a text section apart. Raises StreamError with task and offset where it does not parse."""
@@ -70,46 +68,6 @@ class Stream(Protocol):
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """(header word, number of writes) of the records that Apple's compiler would group the writes into."""
-
-    def header_count(self, header: int) -> int:
-        """How many values follow a record's header word."""
-
-
-class Explicit(NamedTuple):
-    """The header word of a record that is grouped unlike the compiler's habit: the writes behind it belong to it."""
-
-    header: int
-
-
-def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
-    """The stream words of register writes: grouped as Apple's compiler groups them, or as `Explicit` items say.
-
-    Raises:
-        StreamError: an explicit record has too few writes behind it.
-    """
-    words = array("I")
-    start = 0
-    while start < len(items):
-        if isinstance(items[start], Explicit):
-            header = items[start].header
-            start += 1
-            end = start + stream.header_count(header)
-            if end > len(items) or any(isinstance(item, Explicit) for item in items[start:end]):
-                raise StreamError(f"record {header:#x} needs {end - start} writes behind it")
-            groups = [(header, end - start)]
-        else:
-            end = start + 1
-            while end < len(items) and not isinstance(items[end], Explicit):
-                end += 1
-            groups = stream.records(items[start:end])
-        for header, count in groups:
-            for item in items[start : start + count]:
-                if item.address >= stream.address_end or (item.slot or 0) > 31:
-                    raise StreamError(f"register {item.address:#x} (slot {item.slot}) does not fit a record")
-            words.append(header)
-            words.extend(item.value for item in items[start : start + count])
-            start += count
-    return words
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:
@@ -159,7 +117,6 @@ class Linked:
     """The chain of descriptors of H11 to H13."""
 
     alignment = 0x100
-    address_end = 1 << 26
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
         """See `Stream.decode`; `first_task_words` comes from the program command or the `.anec` header."""
@@ -209,19 +166,14 @@ class Linked:
                 yield (end - start - 1) << 26 | writes[start].address, end - start
                 start = end
 
-    def header_count(self, header: int) -> int:
-        """See `Stream.header_count`."""
-        return (header >> 26) + 1
 
-
-SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
+SLOT_RELATIVE = 1 << 29
 
 
 class Records:
     """The self-sized descriptors of H14 and later."""
 
     alignment = 16
-    address_end = 1 << 17
     frame_bytes = 16
 
     def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
@@ -261,13 +213,7 @@ class Records:
             mask = record >> 15 & 0xFFFF
             return Burst(index, address, mask.bit_count() + 1, mask)
         slot = record >> 23 & 0x1F if record & SLOT_RELATIVE else None
-        return Burst(index, address, self.header_count(record), None, slot)
-
-    def header_count(self, header: int) -> int:
-        """See `Stream.header_count`."""
-        if header & SCATTER:
-            return (header >> 15 & 0xFFFF).bit_count() + 1
-        return (header >> 15 & 0x3F) + 1
+        return Burst(index, address, (record >> 15 & 0x3F) + 1, None, slot)
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`.

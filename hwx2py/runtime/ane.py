@@ -50,14 +50,14 @@ def find_device():
         os.close(node)
         if name.value == b"ane":
             return path
-    script = os.path.basename(sys.argv[0])
-    raise OSError(f"no ANE here; `hwx2py emulate {script}` runs it without one")
+    raise OSError(f"no ANE here; `hwx2py emulate {sys.argv[0]}` runs it without one")
 
 
 def no_driver(path):
     """Stands in for the device where no driver is known for the chip."""
-    script = os.path.basename(sys.argv[0])
-    raise OSError(f"no Linux driver is known for it; try `hwx2py emulate {script}`")
+    raise OSError(
+        f"no driver is known for its chip; try `hwx2py emulate {sys.argv[0]}`"
+    )
 
 
 def run(device, program, tensors, inputs, fill=None):
@@ -81,7 +81,8 @@ def run(device, program, tensors, inputs, fill=None):
             array[...] = inputs[tensor.name]
         elif fill is not None:
             array[...] = fill
-    for bar, pieces in (buffers | {0: [stamped, *coefficients, b"\0"]}).items():
+    command = [stamped, *(coefficients or [b"\0"])]  # the driver wants more than text
+    for bar, pieces in (buffers | {0: command}).items():
         handles[bar], _ = device.allocate(sum(map(len, pieces)), pieces)
     for bar, tensor_bar in aliases.items():
         handles[bar] = handles[tensor_bar]

@@ -41,6 +41,8 @@ def read_inputs(tensors, chosen):
     for name in [name for name in inputs if name not in given]:
         print(f"{name}: filled with {inputs[name].flat[0]}")
     for name, value in given.items():
+        if name not in inputs:
+            raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
         try:
             inputs[name] = input_array(value, inputs[name])
         except (KeyError, ValueError, OSError) as error:
@@ -61,19 +63,18 @@ def input_array(value, like):
         array = np.full(like.shape, float(value))
     with np.errstate(all="ignore"):
         cast = array.astype(like.dtype)
-    kept = (
-        np.isinf(cast) == np.isinf(array) if cast.dtype.kind == "f" else cast == array
-    )
+    rounded = cast.dtype.kind == "f"
+    kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
     if array.shape != like.shape or not kept.all():
         raise ValueError(f"does not fit {like.dtype} {like.shape}")
     return cast
 
 
 def load(path):
-    """The arrays of an .npz by name, or the one of an .npy under no name."""
+    """The arrays of an .npz by name, or that of an .npy as ""."""
     try:
-        arrays = np.load(path)
-        return {"": arrays} if isinstance(arrays, np.ndarray) else dict(arrays)
+        content = np.load(path)
+        return {"": content} if isinstance(content, np.ndarray) else dict(content)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise OSError(f"{path}: {error}") from error
 

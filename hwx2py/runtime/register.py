@@ -13,9 +13,8 @@ Write = namedtuple("Write", "register word given")
 class Register:
     """A register: called with values for its fields, it makes a `Write`.
 
-    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES is a number of
-    bytes, a multiple of 1 << lsb; FP16 and FP32 are floats; LINK is filled in from
-    where the tasks lie unless it is given; a dict has the names of values.
+    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
+    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
     """
 
     def __init__(self, address, count=1, **fields):

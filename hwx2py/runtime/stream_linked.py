@@ -9,6 +9,5 @@ def encode_record(record):
     first, count = addresses[0], len(addresses)
     consecutive = addresses == list(range(first, first + 4 * count, 4))
     if not consecutive or count > 64 or not 0 <= first < 1 << 26:
-        name = record[0].register.name
-        raise ValueError(f"from {name} on: a record writes up to 64 registers in a row")
+        raise ValueError(f"{record[0].register.name}: not up to 64 registers in a row")
     return [(count - 1) << 26 | first, *(write.word for write in record)]

@@ -43,7 +43,11 @@ _OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.BitAnd: operator.and_,
     ast.BitXor: operator.xor,
 }
-_SIGNS: Mapping[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}
+_SIGNS: Mapping[type, Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+}
 
 #: What goes wrong in a call with values that do not fit.
 _MISTAKES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, struct.error)

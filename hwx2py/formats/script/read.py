@@ -57,8 +57,7 @@ def outline(source: bytes) -> Outline:
     Raises:
         ScriptError: it is not a script that hwx2py made.
     """
-    tree = parse(source)
-    return _outline(_evaluator(tree, source, ""))
+    return _outline(_evaluator(parse(source), source, ""))
 
 
 def load(source: bytes, name: str, path: str) -> Program:
@@ -180,51 +179,70 @@ def _arch(evaluator: Evaluator) -> Architecture:
 
 
 def _outline(evaluator: Evaluator) -> Outline:
-    """What a script says of its buffers."""
-    arch, node = _arch(evaluator), evaluator.nodes["TENSORS"]
-    rows = evaluator.value("TENSORS")
-    if not isinstance(rows, list):
-        raise fail(node, "TENSORS is not a list")
-    tensors = tuple(_tensor(node, row) for row in rows)
-    bars = evaluator.value("BARS")
+    """What a script says of its buffers; errors are told with the line of its TENSORS."""
+    arch = _arch(evaluator)
+    rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
     aliases = evaluator.value("ALIASES") if "ALIASES" in evaluator.nodes else {}
-    if not isinstance(bars, dict) or not all(isinstance(bar, int) and bar >= 0 for bar in bars.values()):
-        raise fail(evaluator.nodes["BARS"], "BARS is not a table of names and BARs")
+    try:
+        return outline_of(arch, rows, bars, aliases)
+    except ScriptError as error:
+        raise fail(evaluator.nodes["TENSORS"], error.what) from error
+
+
+def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outline:
+    """What a script's tables say of its buffers.
+
+    Args:
+        arch: its architecture.
+        rows: its TENSORS.
+        bars: its BARS.
+        aliases: its ALIASES, if it has any.
+
+    Raises:
+        ScriptError: the tables are not what a script has, or a BAR stands for two buffers.
+    """
+    if not isinstance(rows, list):
+        raise ScriptError("TENSORS is not a list")
+    tensors = tuple(_tensor(row) for row in rows)
+    if not isinstance(bars, dict) or not all(_is_bar(bar) and isinstance(name, str) for name, bar in bars.items()):
+        raise ScriptError("BARS is not a table of names and BARs")
     names = {tensor.bar: tensor.name for tensor in tensors}
     if not isinstance(aliases, dict) or not all(
-        isinstance(bar, int) and bar >= 0 and own in names for bar, own in aliases.items()
+        _is_bar(bar) and _is_bar(own) and own in names for bar, own in aliases.items()
     ):
-        raise fail(evaluator.nodes["ALIASES"], "ALIASES has more than BARs and BARs of tensors")
-    fixed = {name for name in arch.fixed_bars.values()}
-    own = {tensor.name for tensor in tensors}
-    kernels = {bar: name for name, bar in bars.items() if name not in fixed and name not in own}
+        raise ScriptError("ALIASES has more than BARs and BARs of tensors")
+    others = {*arch.fixed_bars.values(), *names.values()}
+    kernels = {bar: name for name, bar in bars.items() if name not in others}
     taken: dict[int, str] = dict(arch.fixed_bars)
-    further = [(bar, f"a further {names[tensor_bar]}") for bar, tensor_bar in aliases.items()]
-    for bar, name in [*((tensor.bar, tensor.name) for tensor in tensors), *kernels.items(), *further]:
+    further = [(bar, f"a further {names[own]}") for bar, own in aliases.items()]
+    own_bars = [(tensor.bar, tensor.name) for tensor in tensors]
+    for bar, name in [*own_bars, *((bars[name], name) for name in bars if name not in others), *further]:
         if bar in taken:
-            raise fail(node, f"BAR {bar} is both {taken[bar]} and {name}")
+            raise ScriptError(f"BAR {bar} is both {taken[bar]} and {name}")
         taken[bar] = name
-    return Outline(arch, tensors, kernels, tuple((bar, names[tensor_bar]) for bar, tensor_bar in aliases.items()))
+    return Outline(arch, tensors, kernels, tuple((bar, names[own]) for bar, own in aliases.items()))
 
 
-def _tensor(node: ast.AST, row: Any) -> Tensor:
+def _is_bar(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _tensor(row: Any) -> Tensor:
     fields = tuple(row) if isinstance(row, tuple) else ()
     if len(fields) != len(Tensor._fields):
-        raise fail(node, "TENSORS has a row that is not a Tensor(...)")
+        raise ScriptError("TENSORS has a row that is not a Tensor(...)")
     name, role, bar, shape, strides, dtype, size = fields
     good = (
         isinstance(name, str)
         and role in ("input", "output", "scratch")
-        and isinstance(bar, int)
-        and isinstance(size, int)
+        and _is_bar(bar)
+        and _is_bar(size)
         and (dtype is None or dtype in DTYPES.values())
-        and size >= 0
-        and bar >= 0
         and all(part is None or _is_sizes(part) for part in (shape, strides))
         and (shape is None) == (strides is None) == (dtype is None)
     )
     if not good:
-        raise fail(node, f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
+        raise ScriptError(f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
     return Tensor(*fields)
 
 
