@@ -9,7 +9,7 @@ from ..program.state import walk
 from ..program.task import Burst, Task
 from ..registers.model import Field, Location
 from ..runtime import stream_records
-from ..runtime.register import Register, Write
+from ..runtime.register import RECORD, Register, Write
 from .tables import is_link, shown
 from .task_shapes import Parameter, Shapes, TaskShape, has_literal
 from .text import WIDTH, Hex, Value, commented, comments, docstring, literal, wrapped
@@ -211,7 +211,7 @@ class TaskWriter:
 
     @staticmethod
     def _natural(burst: Burst, form: int) -> int:
-        head = [Write(Register(stream_records.RECORD), form, 0)] if form else []
+        head = [Write(Register(RECORD), form, 0)] if form else []
         writes = [Write(Register(address), 0, 0) for address in burst.addresses()]
         return stream_records.encode_record([*head, *writes])[0]
 

@@ -65,7 +65,7 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
         arguments: a generated script's command line.
     """
     code, error = 2, ""
-    with prepared(program) as (driver, build):
+    with prepared(program) as (driver, build), np.errstate(all="ignore"):
         try:
             chosen = command_line.options(program.origin.name, list(arguments))
             code = command_line.execute(chosen, program.tensors, build, lambda path: VirtualAne(driver))

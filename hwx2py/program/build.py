@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 from ..errors import RegisterError, StreamError
 from ..registers.model import Architecture, compose
 from ..runtime import stream_linked, stream_records, text
-from ..runtime.register import LINK, Write
+from ..runtime.register import LINK, RECORD, Write
 from ..runtime.register import Register as Call
-from ..runtime.stream_records import RECORD
 from .streams import SLOT_RELATIVE, STREAMS, Pending, Text
 
 #: What encodes a record of each stream.

@@ -61,8 +61,7 @@ def input_array(value, like):
         array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
-    with np.errstate(all="ignore"):
-        cast = array.astype(like.dtype)
+    cast = array.astype(like.dtype)
     rounded = cast.dtype.kind == "f"
     kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
     if array.shape != like.shape or not kept.all():
@@ -137,6 +136,7 @@ def execute(chosen, tensors, build, open_device):
 
 def main(about, tensors, build, open_device):
     """The script's command line; `build` and `open_device` are called when needed."""
+    np.seterr(all="ignore")
     try:
         return execute(options(about), tensors, build, open_device)
     except OSError as error:

@@ -4,6 +4,7 @@ import struct
 from collections import namedtuple
 
 BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+RECORD = -4  # in place of an address: a record's own header word
 
 
 # A register's word, and the bits of it that were given: others may be filled in.
@@ -47,19 +48,19 @@ class Register:
         return Write(self, word, given)
 
 
-def encode(register, name, value, msb, lsb, kind=None):
+def encode(owner, name, value, msb, lsb, kind=None):
     """A field's bits in place; the names are for the message."""
-    bits, hint = value, ""
+    bits, place = value, f"bits {msb}:{lsb}"
     if isinstance(kind, dict):
-        bits, hint = kind.get(value, value), f" ({', '.join(kind)})"
+        bits, place = kind.get(value, value), f"{place} ({', '.join(kind)})"
     elif kind in (FP16, FP32):
         bits = int.from_bytes(struct.pack(kind, value), "little")
     elif kind == BYTES:
-        hint = f" (bytes, a multiple of {1 << lsb:#x})"
+        place += f" (bytes, a multiple of {1 << lsb:#x})"
     if isinstance(bits, int) and kind != BYTES:
         bits <<= lsb
     if not isinstance(bits, int) or not 0 <= bits < 2 << msb or bits % (1 << lsb):
-        raise ValueError(f"{register}: {name}={value!r} does not fit {msb}:{lsb}{hint}")
+        raise ValueError(f"{owner}: {name}={value!r} does not fit {place}")
     return bits
 
 

@@ -1,7 +1,8 @@
 """The task stream of H14 and later: descriptors of records that name their own size."""
 
+from .register import RECORD
+
 TASK_ALIGNMENT = 16  # bytes
-RECORD = -4  # in place of an address: a record's own header word
 SCATTER = 1 << 31
 
 

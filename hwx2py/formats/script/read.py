@@ -143,8 +143,8 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
         "beside": text.beside,
         "encode_record": stream.encode_record,
     }
-    evaluator.names |= {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK")}
-    evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT, "RECORD": stream_records.RECORD}
+    evaluator.names |= {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK", "RECORD")}
+    evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
     return evaluator
 
 
