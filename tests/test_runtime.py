@@ -11,7 +11,14 @@ from hwx2py.runtime import command_line, stream_linked, stream_records, text
 from hwx2py.runtime.register import BYTES, FP16, LINK, RECORD, Register, Write, every
 from hwx2py.runtime.tensor import Tensor
 
-REGISTER = Register(0x40, 2, Low=(5, 0), Stride=(31, 6, BYTES))
+
+class Block:
+    """Registers get their names from where they stand."""
+
+    Some = Register(0x40, 2, Low=(5, 0), Stride=(31, 6, BYTES))
+
+
+REGISTER = Block.Some
 ENUM = Register(0x44, Mode=(3, 2, {"Add": 0, "Max": 2}), Scale=(31, 16, FP16))
 X = Tensor("x", "input", 4, (1, 2, 1, 4), (16, 8, 8, 2), "float16", 16)
 
@@ -31,6 +38,9 @@ def test_fields_take_the_place_of_the_words_bits():
     assert ENUM(Scale=0.0).word == 0
     assert REGISTER[1](7).register.address == 0x44
     assert [write.register.address for write in every(REGISTER[:], Low=1)] == [0x40, 0x44]
+    assert REGISTER[1].name == "Block.Some[1]"
+    with pytest.raises(ValueError, match=r"Block.Some\[0\] and others: not all of one array"):
+        every([REGISTER[0], ENUM], Low=1)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Building a text from tasks that have no place yet: the inverse of decoding, for programs that are written by hand."""
 
+import functools
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -160,3 +161,9 @@ class _Drafted:
         given = sum(field.mask for field in links if field.name not in self.draft.follows)
         register = Call(row.offset, **{field.name: (field.msb, field.lsb, LINK) for field in links})
         return Write(register, word & ~sum(field.mask for field in links if not field.mask & given), given)
+
+
+@functools.cache
+def _call(address: int) -> Call:
+    """A register of which only the address counts."""
+    return Call(address)

@@ -64,7 +64,7 @@ def run(device, program, tensors, inputs, fill=None):
     """Runs what `build` gives once: {input: array} in, {output: array} out."""
     buffers, tasks, aliases = program
     handles, arrays = [0] * 32, {}
-    text, *coefficients = buffers[0]
+    text, *rest = buffers[0]
     stamped, first_bytes = bytearray(text), 4 * len(tasks[0][1])
     for number, (offset, words) in enumerate(tasks):
         if words[0] & 0xFFFF != number:
@@ -81,8 +81,7 @@ def run(device, program, tensors, inputs, fill=None):
             array[...] = inputs[tensor.name]
         elif fill is not None:
             array[...] = fill
-    command = [stamped, *(coefficients or [b"\0"])]  # the driver wants more than text
-    for bar, pieces in (buffers | {0: command}).items():
+    for bar, pieces in (buffers | {0: [stamped, *(rest or [b"\0"])]}).items():
         handles[bar], _ = device.allocate(sum(map(len, pieces)), pieces)
     for bar, tensor_bar in aliases.items():
         handles[bar] = handles[tensor_bar]

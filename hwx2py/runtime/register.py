@@ -1,5 +1,6 @@
 """Register calls: fields by name make a word. One encoder, one message per mistake."""
 
+import copy
 import struct
 from collections import namedtuple
 
@@ -23,12 +24,12 @@ class Register:
         self.fields = {
             k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
         }
-        places = range(address, address + 4 * count, 4) if count > 1 else []
-        self.elements = [Register(place, **fields) for place in places]
+        self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"
         for index, register in enumerate(self.elements):
+            register.address = self.address + 4 * index
             register.name = f"{self.name}[{index}]"
 
     def __getitem__(self, index):
@@ -36,7 +37,7 @@ class Register:
 
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
-        given = word = encode(self.name, "word", word, 31, 0)
+        given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
                 names = ", ".join(self.fields) or "none"
@@ -50,20 +51,23 @@ class Register:
 
 def encode(owner, name, value, msb, lsb, kind=None):
     """A field's bits in place; the names are for the message."""
-    bits, place = value, f"bits {msb}:{lsb}"
+    bits = value
     if isinstance(kind, dict):
-        bits, place = kind.get(value, value), f"{place} ({', '.join(kind)})"
+        bits = kind.get(value, value)
     elif kind in (FP16, FP32):
         bits = int.from_bytes(struct.pack(kind, value), "little")
-    elif kind == BYTES:
-        place += f" (bytes, a multiple of {1 << lsb:#x})"
-    if isinstance(bits, int) and kind != BYTES:
-        bits <<= lsb
-    if not isinstance(bits, int) or not 0 <= bits < 2 << msb or bits % (1 << lsb):
-        raise ValueError(f"{owner}: {name}={value!r} does not fit {place}")
-    return bits
+    if isinstance(bits, int):
+        bits = bits if kind == BYTES else bits << lsb
+        if 0 <= bits < 2 << msb and not bits % (1 << lsb):
+            return bits
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
 def every(registers, word=0, **values):
-    """The same write to several registers."""
-    return [register(word, **values) for register in registers]
+    """The same write to several registers of an array."""
+    first = registers[0](word, **values)
+    if any(register.fields is not first.register.fields for register in registers):
+        raise ValueError(f"{first.register.name} and others: not all of one array")
+    return [Write(register, first.word, first.given) for register in registers]

@@ -25,10 +25,7 @@ def words_of(task, encode_record):
 
 
 def lay_out(tasks, encode_record, alignment, end=0, places=None):
-    """The text of tasks, made by functions, and their (offset, words).
-
-    They lie one behind the other from `end` on, or where {number: offset} says.
-    """
+    """The text of tasks in a row from `end` on, or in places, and (offset, words)."""
     made, placed = {}, []
     for number, task in enumerate(tasks):
         key = repr(task)
