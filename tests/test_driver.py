@@ -147,13 +147,13 @@ def test_script_that_raises(run):
 def test_script_that_is_no_python(tmp_path, cli):
     path = tmp_path / "odd.py"
     path.write_text(emit.emit(loaded("mul")).text + "\n(")
-    assert one_line(cli("emulate", path), "odd.py: line ", "no Python")
+    assert one_line(cli("emulate", path), "odd.py: line ", "not Python")
 
 
 def test_script_that_is_none_of_ours(tmp_path, cli):
     path = tmp_path / "odd.py"
     path.write_text("print('hello')\n")
-    assert one_line(cli("emulate", path), "no script that hwx2py made")
+    assert one_line(cli("emulate", path), "not a script that hwx2py made")
 
 
 def test_script_that_opens_another_device(run):
@@ -235,8 +235,7 @@ def test_trace_adds_up_what_one_task_reads_twice():
     program = builders.elementwise()
     task = program.tasks[0]
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
-    with session.prepared(program) as (driver, script):
-        script.run(script.default_inputs(), None, None)
+    _, driver = session.run(program, session.default_inputs(program))
     (line,) = as_lines(driver.engine.steps)
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 

@@ -97,11 +97,9 @@ def test_only_h13_runs(arch, path, tmp_path, cli, script):
     cli(path, "-o", tmp_path / "s.py")
     on_device = script(tmp_path / "s.py")
     assert (on_device.code, len(on_device.err.splitlines())) == (2, 1)
-    if arch.runs:
-        assert "hwx2py emulate s.py" in on_device.err
-    else:
-        assert arch.name in on_device.err
-        assert "H13" in on_device.err
+    assert "hwx2py emulate " in on_device.err
+    assert ("no driver is known" in on_device.err) is not arch.runs
+    if not arch.runs:
         for file in (path, tmp_path / "s.py"):
             done = cli("emulate", file)
             assert (done.code, one_line(done.err)) == (2, True)

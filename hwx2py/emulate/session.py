@@ -74,12 +74,15 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
     return Result(code, driver.faults.found, driver.engine.steps, error)
 
 
-def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Driver]:
+def run(
+    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
+) -> tuple[dict[str, np.ndarray], Driver]:
     """Runs a program; nothing is printed.
 
     Args:
         program: what to run.
         inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+        fill: what outputs hold before the run; None for a pattern.
 
     Returns:
         The outputs by name, and the driver, which has the faults.
@@ -88,7 +91,7 @@ def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, n
         OSError: the driver refuses the program, or the engine hangs.
     """
     with prepared(program) as (driver, build):
-        return ane.run(VirtualAne(driver), build(), program.tensors, inputs), driver
+        return ane.run(VirtualAne(driver), build(), program.tensors, inputs, fill), driver
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:
