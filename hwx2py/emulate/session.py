@@ -63,12 +63,15 @@ def run_program(
     return Result(code, device.driver.faults.found, device.driver.engine.steps, error)
 
 
-def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Driver]:
+def run(
+    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
+) -> tuple[dict[str, np.ndarray], Driver]:
     """Runs a program; nothing is printed.
 
     Args:
         program: what to run.
         inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+        fill: what outputs hold before the run; None for a pattern.
 
     Returns:
         The outputs by name, and the driver, which has the faults.
@@ -77,7 +80,7 @@ def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, n
         OSError: the driver refuses the program, or the engine hangs.
     """
     with prepared(program) as (device, build):
-        return ane.run(device, build(), program.tensors, inputs), device.driver
+        return ane.run(device, build(), program.tensors, inputs, fill), device.driver
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:
