@@ -88,7 +88,7 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     assert done.out.splitlines()[-2:] == [
         "task 0: scratch = a + b; planar engine, 2 x 1 x 32; read a 128 bytes, read b 128 bytes, "
         "write scratch 128 bytes",
-        "task 1: y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const; read scratch 128 bytes, "
+        "task 1: y = table of mode 0x1 of scratch; 1 neural engine, 2 x 1 x 32; read scratch 128 bytes, "
         "read const 128 bytes, write y 128 bytes",
     ]
     cli("emulate", example("chain"), "--trace", tmp_path / "t.json")
@@ -118,13 +118,14 @@ def test_trace_adds_up_what_one_task_reads_twice():
     import builders
 
     from hwx2py.emulate import as_lines
+    from hwx2py.operations import Names
 
     program = builders.elementwise()
     task = program.tasks[0]
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
     with session.prepared(program) as (driver, script):
         script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps)
+    (line,) = as_lines(driver.engine.steps, Names.of(program))
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ScriptError, UnsupportedError
+from ..operations import Names
 from ..program.model import Program
 from ..program.task import Task
 from ..registers import Architecture
@@ -42,11 +43,20 @@ PATIENCE_SECONDS = 60.0
 
 
 class Result(NamedTuple):
-    """How a run ended: the exit code, the faults, the tasks that ran, and an error that nobody has told yet."""
+    """How a run ended.
+
+    Attributes:
+        code: the script's exit code.
+        faults: what was found on the way.
+        steps: the tasks that ran.
+        names: how buffers are called.
+        error: an error that nobody has told yet.
+    """
 
     code: int
     faults: Sequence[Fault]
     steps: Sequence[Step]
+    names: Names
     error: str = ""
 
 
@@ -67,7 +77,7 @@ def run_program(program: Program, arguments: Sequence[str]) -> Result:
             code = script.main(list(arguments))
         except _Stopped as end:
             error = str(end)
-    return Result(code, driver.faults.found, driver.engine.steps, error)
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
@@ -118,7 +128,8 @@ def _template(program: Program, driver: Driver) -> ModuleType:
     script.build = lambda: command
     script.find_device = lambda: child.NODE
     script.stop = _stop
-    script.Ane = lambda path: _Device(driver) if program.arch.machine.driver == "ABI 1" else _Slots(driver, program)
+    device = _Device(driver) if program.arch.machine.driver == "ABI 1" else _Slots(driver, program)
+    script.Ane = lambda path: device
     return script
 
 
@@ -213,7 +224,9 @@ def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[st
             if process.poll() is None:
                 process.kill()
             process.wait()
-    return Result(code, driver.faults.found, driver.engine.steps)
+    fixed = dict(driver.arch.fixed_bars)
+    names = Names(fixed | {bar: row.name for bar, row in table.items()}, {}, {})
+    return Result(code, driver.faults.found, driver.engine.steps, names)
 
 
 def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> int:
