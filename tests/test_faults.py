@@ -5,6 +5,7 @@ from typing import Any
 import builders
 import pytest
 from builders import elementwise, faults_of_hang, run_with_faults, tensor
+from conftest import ROOT
 from test_neural import convolution
 
 from hwx2py.emulate import faults
@@ -214,3 +215,9 @@ def test_write_to_an_address_that_no_register_has():
     assert str(error.value).startswith(
         "task 0: the register at 0x30000 = 7 is not implemented: no register is known there"
     )
+
+
+def test_document_has_a_row_for_every_kind():
+    text = (ROOT / "docs" / "emulator.md").read_text()
+    rows = [f"| `{k.name}` | {k.sentence} | {'yes' if k.stops else 'no'} |" for k in faults.KINDS]
+    assert "\n".join(rows) in text
