@@ -8,7 +8,7 @@ whose neighbours are 2^-16 apart, so adding the exact product rounds the product
 import numpy as np
 
 from . import accelerator
-from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, TIE_BREAKER, Numbers, exponents
+from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_BREAKER, Numbers, exponents
 
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
 BLOCK = 1 << 14
@@ -159,7 +159,9 @@ def _rounded_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     steps = left * TIE_BREAKER * right + OFFSET - OFFSET
     # A large one is a multiple of a step already, and the tie-breaker would show.
     products = np.where(np.abs(exact) < LARGEST_PRODUCT, steps, exact)
-    left_exponents, right_exponents = exponents(left), exponents(right)
-    if _least(left_exponents) + _least(right_exponents) <= DROPPED_EXPONENT:
-        products = np.where(_dropped(left_exponents, right_exponents), 0.0, products)
+    # Exponents are looked at where one that is dropped may be: factors below 2^(e + 1) make a product below 2^-15.
+    small = np.nonzero((np.abs(products) <= 2 * STEP) & (products != 0))
+    factors = (np.broadcast_to(factor, products.shape)[small] for factor in (left, right))
+    dropped = _dropped(*map(exponents, factors))
+    products[tuple(axis[dropped] for axis in small)] = 0.0
     return products
