@@ -10,6 +10,7 @@ from hwx2py.emulate import session
 from hwx2py.emulate.script_process import Limits, run_script
 from hwx2py.errors import ScriptError
 from hwx2py.formats import script
+from hwx2py.operations import Names
 
 
 @pytest.fixture
@@ -70,11 +71,11 @@ def test_script_that_opens_another_device(run):
 
 def test_script_that_calls_for_ever(run_within):
     loop = "ane = Ane(find_device())\nwhile True:\n    ane.allocate(64)"
-    assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(calls=50))
+    assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(50, 60.0))
 
 
 def test_script_that_does_nothing_for_ever(run_within):
-    error = run_within("while True:\n    pass", Limits(patience_seconds=1.0))
+    error = run_within("while True:\n    pass", Limits(100, 1.0))
     assert "did nothing for 1 seconds and was stopped" in error
 
 
@@ -94,7 +95,7 @@ def test_script_that_crashes(run):
 
 
 def test_script_that_hangs_up_and_goes_on(run_within):
-    error = run_within("os.closerange(3, 99)\nwhile True:\n    pass", Limits(patience_seconds=4.0))
+    error = run_within("os.closerange(3, 99)\nwhile True:\n    pass", Limits(100, 4.0))
     assert "did not end for 4 seconds and was stopped" in error
 
 
@@ -107,7 +108,7 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     assert done.out.splitlines()[-2:] == [
         "task 0: scratch = a + b; planar engine, 2 x 1 x 32; read a 128 bytes, read b 128 bytes, "
         "write scratch 128 bytes",
-        "task 1: y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const; read scratch 128 bytes, "
+        "task 1: y = table of mode 0x1 of scratch; 1 neural engine, 2 x 1 x 32; read scratch 128 bytes, "
         "read const 128 bytes, write y 128 bytes",
     ]
     cli("emulate", example("chain"), "--trace", tmp_path / "t.json")
@@ -143,7 +144,7 @@ def test_trace_adds_up_what_one_task_reads_twice():
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
     with session.prepared(program) as (driver, script):
         script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps)
+    (line,) = as_lines(driver.engine.steps, Names.of(program))
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

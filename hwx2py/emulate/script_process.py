@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..errors import ScriptError
 from ..formats import script
+from ..operations import Names
 from ..program.model import Program, Tensor
 from ..registers import by_name
 from . import child
@@ -26,8 +27,11 @@ from .session import SUBMITS, OnResult, Result, run_program
 class Limits(NamedTuple):
     """When a script is stopped: after so many calls to the device, or when it says nothing for so long."""
 
-    calls: int = 100_000
-    patience_seconds: float = 60.0
+    calls: int
+    patience_seconds: float
+
+
+PATIENT = Limits(calls=100_000, patience_seconds=60.0)
 
 
 def run_script(
@@ -37,7 +41,7 @@ def run_script(
     arguments: Sequence[str],
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = PATIENT,
 ) -> Result:
     """Runs a script in a process of its own.
 
@@ -62,10 +66,11 @@ def run_script(
     driver = Driver(table, outline.arch, numbers, on_result)
     with _started(driver, path, arguments) as (link, process):
         code = _serve(link, process, driver, limits)
-    return Result(code, driver.faults.found, driver.engine.steps)
+    names = Names({**outline.arch.fixed_bars, **{bar: row.name for bar, row in table.items()}}, {}, {})
+    return Result(code, driver.faults.found, driver.engine.steps, names)
 
 
-def program_of_script(path: str, source: bytes, limits: Limits = Limits()) -> Program:
+def program_of_script(path: str, source: bytes, limits: Limits = PATIENT) -> Program:
     """Executes a script in a process of its own, confined, and takes over the program that it builds.
 
     Args:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..operations import Names
 from ..program.model import Program
 from ..registers import Architecture
 from ..runtime import ane, command_line
@@ -33,12 +34,14 @@ class Result(NamedTuple):
         code: the exit code that a script would have.
         faults: what was found on the way.
         steps: the tasks that ran.
+        names: how buffers are called.
         error: an error that nobody has told yet; empty where there is none.
     """
 
     code: int
     faults: Sequence[Fault]
     steps: Sequence[Step]
+    names: Names
     error: str = ""
 
 
@@ -60,7 +63,8 @@ def run_program(
             code = command_line.execute(chosen, program.tensors, build, lambda path: device)
         except OSError as end:
             error = str(end)
-    return Result(code, device.driver.faults.found, device.driver.engine.steps, error)
+    driver = device.driver
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
 
 
 def run(
