@@ -554,6 +554,14 @@ class TestCommand:
         assert one(of_program(program), "zero-dimension").where == "tasks 0 to 4, Common.TileCfg.TileHeight"
 
 
+def test_many_findings_of_a_rule_are_cut():
+    program = builders.complete_again(loaded("mul"), 30)
+    findings = [finding for finding in of_program(program) if finding.rule == "task-ids"]
+    assert len(findings) == 21
+    assert "9 more findings" in findings[-1].what
+    assert findings[-1].tasks == tuple(range(21, 30))
+
+
 @pytest.mark.parametrize("bit", range(0, 0x274 * 8, 37))
 def test_no_edit_of_a_bit_makes_it_stumble(bit, tmp_path):
     anec = anec_of(loaded("conv"))
