@@ -11,7 +11,7 @@ from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
 
 if TYPE_CHECKING:
-    from ..emulate import Result, Settings, Subject
+    from ..emulate import Result, Subject
     from ..emulate.values import Values
 
 FAILED, FAULTY = 1, 3
@@ -66,8 +66,9 @@ def command(
     follow the results, and the exit code is 3.
     """
     from .. import emulate
+    from ..emulate.numbers import named
     from ..emulate.values import Recorder, as_npz
-    from ..errors import HwxError, UsageError
+    from ..errors import HwxError
 
     check_input(path)
     read = [path, golden or "", *(option.rpartition("=")[2] for option in inputs)]
@@ -76,33 +77,28 @@ def command(
             check_output(target, read)
     recorder = Recorder(keep=bool(save_all or golden)) if save_all or golden or values or trace else None
     try:
-        settings = emulate.Settings(emulate.numbers_named(numbers), recorder, stop_after)
+        chosen = named(numbers)
         expected = _expected_of_tasks(golden)
         subject = _subject(path)
         options = {"save": save, "fill": fill}
         if golden and not expected:
             options |= {"golden": golden, "atol": atol}
-        result = _run(subject, inputs, options, settings)
+        with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
+            arguments = _arguments(subject, inputs, options, folder)
+            result = subject.run(arguments, chosen, recorder, stop_after)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     recorded = recorder.values if recorder else []
-    code = 0 if stop_after is not None and result.code == FAILED else result.code
     if values:
         click.echo("\n".join(legible(str(value)) for value in recorded))
-    _trace(trace, subject, result, recorded, path)
+    _trace(trace, result, recorded, path)
     if save_all:
         write_output(save_all, [as_npz(recorded)], [path])
+    code = 0 if stop_after is not None and result.code == FAILED else result.code
     if expected:
         code = _compare(recorded, expected, atol) or code
-    for fault in result.faults:
-        click.echo(legible(str(fault)), err=True)
-    if result.error:
-        error = UsageError(result.error, file=path)
-        if not result.faults:
-            raise error
-        click.echo(legible(f"hwx2py: {error}"), err=True)
-    if subject.file:
-        tell_errors(subject.file, path)
+    _tell_faults(result, path)
+    _tell_doubts(subject, path)
     if not inputs and not result.faults and stop_after is None:
         _tell_mixed_elements(subject, path)
     return FAULTY if result.faults else code
@@ -120,35 +116,33 @@ def _expected_of_tasks(golden: str | None) -> dict:
 
 
 def _subject(path: str) -> "Subject":
-    from ..emulate import Subject
+    from ..emulate import ProgramSubject, ScriptSubject
     from ..formats import SCRIPT_SUFFIX
 
-    return Subject.of_script(path) if path.endswith(SCRIPT_SUFFIX) else Subject.of_file(load_file(path))
+    return ScriptSubject.of(path) if path.endswith(SCRIPT_SUFFIX) else ProgramSubject(load_file(path))
 
 
-def _run(subject: "Subject", inputs: tuple[str, ...], options: dict[str, object], settings: "Settings") -> "Result":
-    """Runs the subject; arrays that need another shape wait in a folder that goes when it has run."""
+def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, object], folder: str) -> list[str]:
+    """The options as a script's command line; arrays that need another shape are put into the folder."""
     from ..emulate.inputs import expanded
 
-    with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
-        given = expanded(inputs, subject.tensors, folder)
-        for note in given.notes:
-            click.echo(legible(f"note: {note}"), err=True)
-        arguments = [f"--input={option}" for option in given.options]
-        arguments += [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return subject.run(arguments, settings)
+    given = expanded(inputs, subject.tensors, folder)
+    for note in given.notes:
+        click.echo(legible(f"note: {note}"), err=True)
+    arguments = [f"--input={option}" for option in given.options]
+    return [*arguments, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
 
 
-def _trace(target: str | None, subject: "Subject", result: "Result", recorded: "Sequence[Values]", path: str) -> None:
+def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", path: str) -> None:
     """What ran, as lines or as JSON in a file."""
     from .. import emulate
 
     if target == "-":
-        click.echo("\n".join(map(legible, emulate.as_lines(result.steps, subject.names))))
+        click.echo("\n".join(map(legible, emulate.as_lines(result.steps, result.names))))
     elif target:
         import json
 
-        rows = emulate.as_data(result.steps, subject.names)
+        rows = emulate.as_data(result.steps, result.names)
         data = [row | {"values": value.as_data()} for row, value in zip(rows, recorded)]
         write_output(target, [json.dumps(data, indent=2).encode()], [path])
 
@@ -162,16 +156,37 @@ def _compare(recorded: "Sequence[Values]", expected: dict, atol: float) -> int:
     return FAILED if divergence else 0
 
 
+def _tell_faults(result: "Result", path: str) -> None:
+    """The faults of a run, and an error that ended it."""
+    from ..errors import UsageError
+
+    for fault in result.faults:
+        click.echo(legible(str(fault)), err=True)
+    if result.error:
+        error = UsageError(result.error, file=path)
+        if not result.faults:
+            raise error
+        click.echo(legible(f"hwx2py: {error}"), err=True)
+
+
+def _tell_doubts(subject: "Subject", path: str) -> None:
+    """What speaks against a result: findings of `check`, and that no hardware run has confirmed such results."""
+    from ..emulate import ProgramSubject
+
+    if not subject.arch.machine.confirmed:
+        click.echo(f"note: no hardware run has confirmed results of {subject.arch.name}", err=True)
+    if isinstance(subject, ProgramSubject):
+        tell_errors(subject.file, path)
+
+
 def _tell_mixed_elements(subject: "Subject", path: str) -> None:
     """Warns where constant inputs hide that elements are mixed up."""
-    from .. import formats
     from ..emulate.elementwise import mixed_elements
     from ..errors import ScriptError
 
     try:
-        program = (subject.file or formats.load(path)).program
+        mixed = mixed_elements(subject.program())
     except ScriptError:  # it is Python that only runs
         return
-    mixed = mixed_elements(program)
     if mixed:
         click.echo(legible(f"warning: {path}: with inputs that are not constant, {mixed}"), err=True)

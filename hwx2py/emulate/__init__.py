@@ -1,20 +1,21 @@
-"""The virtual ANE: the Linux driver's contract with an engine behind it, in NumPy."""
+"""The virtual ANE: engines of every generation, and the Linux driver's contract in front of H13's, in NumPy."""
 
 from .driver import rows
-from .session import Result, check_runs, outputs_of, run_program, run_script
-from .settings import Settings, numbers_named
-from .subject import Subject
+from .script_process import program_of_script, run_script
+from .session import Result, check_runs, outputs_of, run_program
+from .subject import ProgramSubject, ScriptSubject, Subject
 from .trace import as_data, as_lines
 
 __all__ = [
+    "ProgramSubject",
     "Result",
-    "Settings",
+    "ScriptSubject",
     "Subject",
     "as_data",
     "as_lines",
     "check_runs",
-    "numbers_named",
     "outputs_of",
+    "program_of_script",
     "rows",
     "run_program",
     "run_script",

@@ -1,65 +1,99 @@
 """What can be run on the virtual ANE, whichever kind of file it is: a program out of its container, or a script."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ..formats import File, map_file, script
-from ..operations import Names
-from ..program.model import Tensor
-from . import session
+from ..formats import File, load, map_file, script
+from ..program.model import Program, Tensor
+from ..registers import Architecture
 from .driver import rows
-from .settings import Settings
+from .numbers import Numbers
+from .script_process import run_script
+from .session import OnResult, Result, check_runs, run_program
 
 
-class Subject(NamedTuple):
-    """Something to run.
+@dataclass(frozen=True, slots=True)
+class ProgramSubject:
+    """A program out of an `.hwx` or `.anec`.
 
     Attributes:
-        tensors: its buffers.
-        names: how they are called.
-        run: runs it, with a script's command line.
-        file: its program and container; None for a script, which is run as it is and not read.
+        file: as `formats.load` gives it.
     """
 
-    tensors: Sequence[Tensor]
-    names: Names
-    run: Callable[[Sequence[str], Settings], session.Result]
-    file: File | None
+    file: File
+
+    @property
+    def arch(self) -> Architecture:
+        """The chip's generation."""
+        return self.file.program.arch
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """Its buffers."""
+        return self.file.program.tensors
+
+    def program(self) -> Program:
+        """The program."""
+        return self.file.program
+
+    def run(
+        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
+    ) -> Result:
+        """See `session.run_program`."""
+        return run_program(self.file.program, arguments, numbers, on_result, stop_after)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSubject:
+    """A script, which runs unchanged in a process of its own.
+
+    Attributes:
+        path: the script.
+        outline: what its tables say.
+    """
+
+    path: str
+    outline: script.Outline
 
     @classmethod
-    def of_file(cls, file: File) -> "Subject":
-        """A program out of an `.hwx` or `.anec`.
+    def of(cls, path: str) -> "ScriptSubject":
+        """A script whose tables are parsed, to know what its buffers are.
 
         Args:
-            file: as `formats.load` gives it.
-        """
-        program = file.program
-        names = Names.of(program)
-        return cls(
-            program.tensors, names, lambda arguments, settings: session.run_program(program, arguments, settings), file
-        )
-
-    @classmethod
-    def of_script(cls, path: str) -> "Subject":
-        """A script, which runs in a process of its own.
-
-        Args:
-            path: the script; its tables are parsed, to know what its buffers are.
+            path: the script.
 
         Raises:
             HwxError: the tables cannot be read, or the virtual ANE does not run the architecture.
         """
         outline = script.outline(bytes(map_file(path)))
-        session.check_runs(outline.arch)
+        check_runs(outline.arch)
+        return cls(path, outline)
+
+    @property
+    def arch(self) -> Architecture:
+        """The chip's generation."""
+        return self.outline.arch
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """Its buffers."""
+        return self.outline.tensors
+
+    def program(self) -> Program:
+        """What it builds, as far as that can be read without running it.
+
+        Raises:
+            ScriptError: it has to be run.
+        """
+        return load(self.path).program
+
+    def run(
+        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
+    ) -> Result:
+        """See `script_process.run_script`."""
+        outline = self.outline
         table = rows(outline.tensors, outline.kernels, outline.aliases)
-        tensors = {tensor.bar: tensor for tensor in outline.tensors}
-        named = {tensor.name: tensor for tensor in outline.tensors}
-        tensors |= {bar: named[name] for bar, name in outline.aliases if name in named}
-        buffers = dict(outline.arch.fixed_bars) | dict(outline.kernels)
-        buffers |= {bar: tensor.name for bar, tensor in tensors.items()}
-        return cls(
-            outline.tensors,
-            Names(buffers, tensors, {}),
-            lambda arguments, settings: session.run_script(path, table, arguments, settings),
-            None,
-        )
+        return run_script(self.path, outline, table, arguments, numbers, on_result, stop_after)
+
+
+Subject = ProgramSubject | ScriptSubject

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations import Names
-from ..operations.sentence import action, engine, operand_name, result_name, sentence, shapes
+from ..operations.sentence import Names, action, engine, operand_name, result_name, sentence, shapes
 from .engine import Step
 
 

@@ -74,7 +74,7 @@ def emulate(
         UnsupportedError: the virtual ANE does not run the architecture.
     """
     from ..emulate import check_runs, direct
-    from ..emulate.settings import numbers_named
+    from ..emulate.numbers import named
     from ..emulate.values import Recorder
 
     content = content_of(program)
@@ -82,7 +82,7 @@ def emulate(
     if stop_after is not None and not 0 <= stop_after < len(content.tasks):
         raise UsageError(f"there is no task {stop_after}: the last one is {len(content.tasks) - 1}")
     recorder, arrays = Recorder(keep), _arrays(content, inputs or {})
-    outcome = direct.run(content, arrays, numbers_named(numbers), on_result=recorder, stop_after=stop_after)
+    outcome = direct.run(content, arrays, named(numbers), on_result=recorder, stop_after=stop_after)
     return Result(outcome.outputs, tuple(outcome.faults), tuple(recorder.values), outcome.hung)
 
 
