@@ -9,6 +9,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, load_file
+from .options import run_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input, else random.")
 @click.option("--log", "log_path", metavar="FILE", help="A line for each test; an interrupted bisection goes on there.")
 @click.option("--json", "as_json", is_flag=True, help="The differences as JSON.")
+@run_option
 def command(
     good: str,
     bad: str,
@@ -35,6 +37,7 @@ def command(
     inputs: tuple[str, ...],
     log_path: str | None,
     as_json: bool,
+    run: bool,
 ) -> None:
     """Finds the fewest register differences between GOOD and BAD that still fail.
 
@@ -47,7 +50,7 @@ def command(
         raise UsageError("--test is a test of its own", hint="leave out --golden, --atol and --input")
     for path in (good, bad):
         check_input(path)
-    one, two = load_file(good), load_file(bad)
+    one, two = load_file(good, run=run), load_file(bad, run=run)
     subject = {
         "good": one.program.origin.sha256(),
         "bad": two.program.origin.sha256(),

@@ -65,7 +65,6 @@ def command(
     It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
     follow the results, and the exit code is 3.
     """
-    from .. import emulate
     from ..emulate.numbers import named
     from ..emulate.values import Recorder, as_npz
     from ..errors import HwxError

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import HwxError, UsageError
 from ..output import STANDARD, check_output, write_output
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import arch_option
+from .options import arch_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import File
@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 @click.option("--into", metavar="OUT", help="The changed program: an .hwx, .anec or script, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on standard output.")
 @arch_option
+@run_option
 def command(
     path: str,
     output: str | None,
@@ -34,6 +35,7 @@ def command(
     into: str | None,
     as_json: bool,
     arch: str | None,
+    run: bool,
 ) -> None:
     """Takes the weights out of a program as arrays of the network's own shapes, or puts others in.
 
@@ -47,7 +49,7 @@ def command(
     if svg and not output:
         raise UsageError("--svg draws into the folder that -o names", hint="add -o DIR")
     check_input(path)
-    file = load_file(path, arch)
+    file = load_file(path, arch, run=run)
     try:
         found = weights.find(file.program)
         if output:
