@@ -63,9 +63,7 @@ class Context:
         faults: where faults go.
     """
 
-    def __init__(
-        self, index: int, registers: RegisterFile, bars: dict[int, Bar], memory: Memory, l2: L2, faults: Faults
-    ):
+    def __init__(self, index: int, registers: RegisterFile, bars: dict[int, Bar], memory: Memory, l2: L2, faults: Faults):
         self.index, self.registers, self.bars = index, registers, bars
         self.memory, self.l2, self.faults = memory, l2, faults
         self.moves: list[Move] = []
