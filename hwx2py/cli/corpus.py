@@ -44,8 +44,8 @@ def command(
         f"{sum(part.programs for part in parts):,} programs",
         f"{sum(part.tasks for part in parts):,} tasks",
         f"{sum(part.fields for part in parts):,} fields",
+        *([f"{plan.standing:,} programs stood already"] if plan.standing else []),
+        *([f"{len(unreadable):,} files are no programs"] if unreadable else []),
     ]
-    tail = f"; {plan.standing:,} programs stood already" if plan.standing else ""
-    tail += f"; {len(unreadable):,} files are no programs" if unreadable else ""
-    click.echo(f"wrote {legible(output)}: {', '.join(counts)}{tail}", err=True)
+    click.echo(f"wrote {legible(output)}: {', '.join(counts)}", err=True)
     return 2 if unreadable else 0

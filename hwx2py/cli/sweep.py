@@ -43,6 +43,6 @@ def command(
         f"{plan.points:,} points",
         f"{sum(part.faulty for part in parts):,} with faults",
         f"{sum(part.refused for part in parts):,} refused",
+        *([f"{plan.standing:,} points stood already"] if plan.standing else []),
     ]
-    tail = f"; {plan.standing:,} points stood already" if plan.standing else ""
-    click.echo(f"wrote {legible(output)}: {', '.join(counts)}{tail}", err=True)
+    click.echo(f"wrote {legible(output)}: {', '.join(counts)}", err=True)

@@ -45,12 +45,14 @@ class Plan(NamedTuple):
     """What is to be done for a table.
 
     Attributes:
+        store: the tables.
         jobs: the parts to be made.
         files: how many files they have together.
         standing: how many programs stand already.
         unreadable: the files that stand as unreadable already.
     """
 
+    store: Store
     jobs: tuple[PartJob, ...]
     files: int
     standing: int
@@ -88,7 +90,7 @@ def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts:
     done = standing | {row.file for row in unreadable}
     missing = [file for file in found if legible(file.path) not in done]
     jobs = tuple(PartJob(store, _part_name(files), files, __version__) for files in _chunks(missing))
-    return Plan(jobs, len(missing), len(standing), tuple(unreadable))
+    return Plan(store, jobs, len(missing), len(standing), tuple(unreadable))
 
 
 def run(plan: Plan, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PartDone]:
@@ -106,6 +108,7 @@ def run(plan: Plan, *, processes: int = 1, scheduler: str | None = None) -> Iter
         HwxError: a part cannot be written, or the workers failed.
     """
     yield from each(make_part, plan.jobs, processes=processes, scheduler=scheduler)
+    plan.store.remove_unfinished()
 
 
 def make_part(job: PartJob) -> PartDone:
@@ -158,11 +161,19 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_Found]:
         if not os.path.exists(path):
             raise UsageError("no such file or folder", file=path)
         for name in _walk(path) if os.path.isdir(path) else [path]:
-            if path == name or name.lower().endswith(suffixes):
-                status = os.stat(name, follow_symlinks=True) if os.path.exists(name) else None
-                if status and stat.S_ISREG(status.st_mode):
-                    sizes[os.path.normpath(name)] = status.st_size
+            size = _size_of(name) if path == name or name.lower().endswith(suffixes) else None
+            if size is not None:
+                sizes[os.path.normpath(name)] = size
     return [_Found(path, sizes[path]) for path in sorted(sizes)]
+
+
+def _size_of(path: str) -> int | None:
+    """The size of a file; None of what is no file, such as a pipe or a link to nowhere."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _walk(folder: str) -> Iterator[str]:

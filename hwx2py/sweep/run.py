@@ -1,5 +1,6 @@
 """The points of a sweep: emulated, and written as rows part by part."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,11 +42,13 @@ class Sweep(NamedTuple):
     """What is to be done.
 
     Attributes:
+        store: the table.
         jobs: the parts to be made.
         points: how many points they have together.
         standing: how many points stand already.
     """
 
+    store: Store
     jobs: tuple[PartJob, ...]
     points: int
     standing: int
@@ -56,7 +59,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         outputs: arrays by name; none where the engine stopped, or the program was refused.
-        faults: what real hardware would turn into a hang or garbage, in words.
+        faults: what real hardware would turn into a hang or garbage, in words; none where it was refused.
         refusal: why the virtual ANE does not run it; None where it did.
     """
 
@@ -97,7 +100,7 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -
         raise UsageError("holds another sweep", file=folder, hint="give another -o")
     missing = tuple(job for job in jobs if job.part not in standing)
     points = sum(len(job.points) for job in missing)
-    return Sweep(missing, points, count - points)
+    return Sweep(store, missing, points, count - points)
 
 
 def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PointsDone]:
@@ -115,6 +118,7 @@ def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> It
         HwxError: a part cannot be written, or the workers failed.
     """
     yield from each(make_part, sweep.jobs, processes=processes, scheduler=scheduler)
+    sweep.store.remove_unfinished()
 
 
 def make_part(job: PartJob) -> PointsDone:
@@ -157,17 +161,16 @@ def emulate(program: Program) -> Outcome:
     """
     from ..emulate import session
 
+    outputs: Mapping[str, np.ndarray] = {}
     try:
         with session.prepared(program) as (driver, script):
-            try:
+            # The engine stopped: the faults say why.
+            with contextlib.suppress(TimeoutError):
                 outputs = script.run(script.default_inputs(), None, None)
-            except (TimeoutError, HwxError) as error:
-                outputs, refusal = {}, str(error) if isinstance(error, HwxError) else None
-            else:
-                refusal = None
-            return Outcome(outputs, tuple(legible(str(fault)) for fault in driver.faults.found), refusal)
+            faults = tuple(legible(str(fault)) for fault in driver.faults.found)
     except HwxError as error:
         return Outcome({}, (), str(error))
+    return Outcome(outputs, faults, None)
 
 
 def _load(path: str) -> Program:

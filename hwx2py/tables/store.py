@@ -50,7 +50,7 @@ class Store(NamedTuple):
             self._refuse_others()
             for table in self.tables:
                 (Path(self.folder) / table.name).mkdir(parents=True, exist_ok=True)
-            self._remove_unfinished()
+            self.remove_unfinished()
         except OSError as error:
             raise self.unwritable(error) from error
 
@@ -71,7 +71,8 @@ class Store(NamedTuple):
                     f"holds tables in another format, {name}", file=self.folder, hint=f"give --format {name}"
                 )
 
-    def _remove_unfinished(self) -> None:
+    def remove_unfinished(self) -> None:
+        """Removes the files of parts that are not whole: what killed runs and dead workers left."""
         whole = set(self.parts())
         for table in self.tables:
             for path in (Path(self.folder) / table.name).iterdir():

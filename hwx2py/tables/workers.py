@@ -13,7 +13,8 @@ Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 #: How long to wait for a scheduler to answer, and for its first worker.
-PATIENCE_SECONDS = 10
+SCHEDULER_SECONDS = 5
+WORKER_SECONDS = 30
 
 #: How often a job is tried again after its worker failed.
 RETRIES = 3
@@ -70,7 +71,7 @@ def _on_cluster(function: Callable[[Job], Done], jobs: Sequence[Job], address: s
     with client:
         futures = client.map(function, jobs, pure=False, retries=RETRIES)
         try:
-            for future in distributed.as_completed(futures):
+            for future in distributed.as_completed(futures, loop=client.loop):
                 yield future.result()
         except distributed.KilledWorker as error:
             raise UsageError(f"workers of the cluster died again and again: {error}", hint=RUN_AGAIN) from error
@@ -91,11 +92,11 @@ def _connected(address: str) -> "distributed.Client":
             "--scheduler needs dask.distributed, which is not installed", hint="`pip install 'hwx2py[cluster]'`"
         ) from error
     try:
-        client = distributed.Client(address, timeout=PATIENCE_SECONDS, set_as_default=False)
+        client = distributed.Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise UsageError(f"no Dask scheduler answers at {address}", hint="`dask scheduler` starts one") from error
     try:
-        client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
     except TimeoutError as error:
         client.close()
         raise UsageError(
