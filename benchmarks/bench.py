@@ -84,7 +84,7 @@ def write_large(path: str) -> int:
     """Writes the large program; returns its size in bytes."""
     import make
 
-    from hwx2py.formats import new_hwx
+    from hwx2py.formats.hwx.create import create
     from hwx2py.program.build import complete, lay_out
 
     tensors = tuple(make.tensor(f"t{n}", "output" if n == 0 else "input", 4 + n, 64, 8, 8) for n in range(3))
@@ -109,7 +109,7 @@ def write_large(path: str) -> int:
         ]
         drafts.append(draft._replace(header=header, items=items))
     coefficients = np.random.default_rng(1).bytes(COEFFICIENT_BYTES)
-    pieces = new_hwx.write(make.program(lay_out(make.H13, drafts), tensors, coefficients), "benchmark")
+    pieces = create(make.program(lay_out(make.H13, drafts), tensors, coefficients), "benchmark")
     with open(path, "wb") as file:
         file.writelines(pieces)
     return os.path.getsize(path)

@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 
 from hwx2py import __version__
-from hwx2py.formats import new_hwx
+from hwx2py.formats.hwx.create import create
 from hwx2py.program.build import Draft, complete, header, lay_out, write
 from hwx2py.program.model import Program, Tensor
 from hwx2py.registers import by_name
@@ -237,7 +237,7 @@ EXAMPLES = {"mul": mul, "conv": conv, "chain": chain, "add16": add16}
 def main() -> None:
     """Writes every example beside this file."""
     for name, build in EXAMPLES.items():
-        pieces = new_hwx.write(build(), f"hwx2py v{__version__}, examples/make.py")
+        pieces = create(build(), f"hwx2py v{__version__}, examples/make.py")
         (FOLDER / f"{name}.hwx").write_bytes(b"".join(pieces))
 
 

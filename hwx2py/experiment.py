@@ -37,7 +37,7 @@ def check(program: Program) -> None:
         UnsupportedError: with the reason.
     """
     registers = list(walk(program.arch, program.tasks))
-    if not program.arch.runs:
+    if program.arch.machine.driver != "ABI 1":
         raise UnsupportedError(f"the driver runs H13 programs, this one is for {program.arch.name}")
     if len(registers) != 1 or not is_planar(registers[0]) or not two_sources(registers[0]):
         raise UnsupportedError("the experiment is about one elementwise task with two sources")
@@ -45,7 +45,7 @@ def check(program: Program) -> None:
     if all(old == new for old, new in bound_order(program).items()):
         raise UnsupportedError("its BARs are in the old order already, so binding in that order is right", hint=hint)
     _, outcomes = passes.run(program, passes.chosen(clean=True))
-    if not any(outcome.changes for outcome in outcomes):
+    if not any(outcome.edits for outcome in outcomes):
         raise UnsupportedError("no state that the passes remove is in it", hint=hint)
 
 

@@ -10,7 +10,7 @@ from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
 from hwx2py.emulate import session
 from hwx2py.emulate.faults import Fault
-from hwx2py.program.build import Draft, complete, lay_out
+from hwx2py.program.build import Draft, complete, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
 
@@ -20,6 +20,7 @@ __all__ = [
     "H13",
     "LOCATIONS",
     "by_dma",
+    "complete_add16",
     "complete_again",
     "elementwise",
     "faults_of_hang",
@@ -80,6 +81,21 @@ def complete_again(program: Program, times: int) -> Program:
     ]
     text = lay_out(program.arch, drafts)
     return program._replace(text=text, const_offset=natural_const_offset(text.size_bytes))
+
+
+def complete_add16() -> Program:
+    """The example for H16 with every register written whose start value is not that of float16 tensors."""
+    program = make.add16()
+    arch, task = program.arch, program.tasks[0]
+    formats = {name: {"MemFmt": "16b", "Truncate": 3} for name in FORMATS}
+    more = [write(arch, name, **fields) for name, fields in formats.items()]
+    more.append(write(arch, "Common.TileCfg", TileHeight=1))
+    items = [Pending(w.address, w.value, w.slot) for w in task.writes()]
+    draft = Draft(list(task.words[: task.header_words]), items + more, frozenset({"TaskSize"}))
+    return program._replace(text=lay_out(arch, [draft], program.text.frame))
+
+
+FORMATS = ("TileDMASrc.Src1Fmt", "TileDMASrc.Src2Fmt", "TileDMADst.Fmt")
 
 
 def named(registers: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def example(name: str) -> Path:
 
 def loaded(name: str) -> Program:
     """An example as a program."""
-    return formats.load(str(example(name)))
+    return formats.load(str(example(name))).program
 
 
 EXAMPLE_NAMES = ("mul", "conv", "chain", "add16")

@@ -5,13 +5,17 @@ import struct
 import pytest
 from conftest import EXAMPLE_NAMES, example, loaded
 
-from hwx2py.container import anec, image, layout
 from hwx2py.errors import ContainerError, HwxError
-from hwx2py.formats import hwx, new_hwx
+from hwx2py.formats.anec import header as anec
+from hwx2py.formats.hwx import image
+from hwx2py.formats.hwx import read as hwx
+from hwx2py.formats.hwx import structs as layout
+from hwx2py.formats.hwx.create import create
+from hwx2py.formats.hwx.parse import parse
 
 
 def read(data: bytes) -> image.Image:
-    return image.read(memoryview(data))
+    return parse(memoryview(data))
 
 
 def joined(pieces) -> bytes:
@@ -55,7 +59,7 @@ def test_unknown_command_gap_and_second_magic_are_kept():
     unknown = next(command for command in found.commands if command.number == 0x77)
     assert unknown.value is None
     assert bytes(unknown.raw[8:]) == b"whatever"
-    assert found.spans[-1].what == ""
+    assert found.ranges[-1].what == ""
 
 
 def test_symbols_are_read():
@@ -76,8 +80,8 @@ def test_old_region_command_names_the_tensor():
     regions = {region.name for region in read(bytes(data)).values(image.Region)}
     assert regions == {"a", "b", "y"}
     assert (
-        hwx.load(memoryview(bytes(data)), "x.hwx").tensors
-        == hwx.load(memoryview(example("mul").read_bytes()), "x.hwx").tensors
+        hwx.load(memoryview(bytes(data)), "x.hwx").program.tensors
+        == hwx.load(memoryview(example("mul").read_bytes()), "x.hwx").program.tensors
     )
 
 
@@ -95,7 +99,7 @@ BROKEN = {
     "other magic": (lambda d: b"\0\0\0\0" + d[4:], "no HWX file"),
     "cut in the header": (lambda d: d[:20], "outside the file"),
     "cut in the text": (lambda d: d[:0x4010], "outside the file"),
-    "other cputype": (lambda d: patched(d, 4, "<I", 7), "cputype"),
+    "other cputype": (lambda d: patched(d, 4, "<I", 7), "macOS binary for x86|cputype"),
     "too many commands": (lambda d: patched(d, 16, "<I", 9999), "load command"),
     "command without end": (lambda d: patched(d, 36, "<I", 0xFFFFFFFF), "does not fit"),
     "command of no size": (lambda d: patched(d, 36, "<I", 0), "does not fit"),
@@ -169,7 +173,7 @@ def test_tensors_of_another_kind_are_refused(field, value, words):
     [
         ({"height": 0}, "has no elements"),
         ({"height": 1 << 31}, "its elements reach 0x"),
-        ({"batch": 2}, "its elements reach 0x3e0 bytes, but it has 0x200"),
+        ({"batch": 1 << 31}, "more than the engine can address"),
         ({"row_stride": 0x1000}, "its elements reach"),
         ({"total_bytes": 0}, "but it has 0x0"),
         ({"element_code": 6, "element_stride": 18}, "its elements reach 0x2d2"),
@@ -217,7 +221,7 @@ def test_lowest_of_two_bars_of_one_address_is_the_tensors():
     data = example("mul").read_bytes()
     table = place_of(data, layout.LC_THREAD) + layout.THREAD_STATE
     address = struct.unpack_from("<Q", data, table + 8 * 4)[0]
-    program = hwx.load(memoryview(patched(data, table + 8 * 11, "<Q", address)), "x.hwx")
+    program = hwx.load(memoryview(patched(data, table + 8 * 11, "<Q", address)), "x.hwx").program
     assert {tensor.name: tensor.bar for tensor in program.tensors} == {"a": 4, "b": 5, "y": 6}
 
 
@@ -254,16 +258,16 @@ def renamed(name: str, **names: str) -> bytes:
     """An example with other names for its tensors, in a new container."""
     program = loaded(name)
     tensors = tuple(tensor._replace(name=names.get(tensor.name, tensor.name)) for tensor in program.tensors)
-    return joined(new_hwx.write(program._replace(tensors=tensors), "test"))
+    return joined(create(program._replace(tensors=tensors), "test"))
 
 
 def test_output_suffix_is_no_part_of_the_name():
-    program = hwx.load(memoryview(renamed("mul", y="probs@output")), "x.hwx")
+    program = hwx.load(memoryview(renamed("mul", y="probs@output")), "x.hwx").program
     assert [tensor.name for tensor in program.outputs] == ["probs"]
 
 
 def test_output_suffix_stays_where_the_name_is_taken():
-    program = hwx.load(memoryview(renamed("mul", y="a@output")), "x.hwx")
+    program = hwx.load(memoryview(renamed("mul", y="a@output")), "x.hwx").program
     assert [tensor.name for tensor in program.tensors] == ["a", "b", "a@output"]
 
 
@@ -274,7 +278,7 @@ def test_two_tensors_of_one_name_are_refused():
 
 def test_name_that_is_no_text_is_refused():
     data = renamed("mul", a="qqq").replace(b"qqq\0", b"q\xff\xfe\0")
-    with pytest.raises(ContainerError, match="no UTF-8"):
+    with pytest.raises(ContainerError, match="not UTF-8"):
         read(data)
 
 
@@ -295,7 +299,7 @@ class TestAnec:
 
     def test_other_lengths_are_no_anec(self):
         data = joined(anec.write(self.sample(0x1000)))
-        assert not anec.looks_like(memoryview(data + b"\0"))
+        assert not anec.looks_like_anec(memoryview(data + b"\0"))
         with pytest.raises(ContainerError, match=r"no \.anec file"):
             anec.read(memoryview(data[:-1]))
 
@@ -312,12 +316,12 @@ class TestAnec:
             anec.read(memoryview(joined(anec.write(many._replace(inputs=21)))))
 
     def test_buffer_that_its_tiles_do_not_hold_is_refused(self):
-        from hwx2py.formats import anec as form
+        from hwx2py.formats.anec import read as form
 
         large = list(self.sample(0x1000).shapes)
         large[5] = anec.TensorShape(1, 2, 128, 32, 0x2001, 64)
         with pytest.raises(ContainerError, match="buffer 5 needs 0x4002 bytes, its 1 tiles have 0x4000"):
-            form._tensors(self.sample(0x1000)._replace(shapes=tuple(large)))
+            form._tensors_in_order(self.sample(0x1000)._replace(shapes=tuple(large)))
 
     def test_sizes_that_contradict_are_refused(self):
         sample = self.sample(0x1000)._replace(text_bytes=0x10000)

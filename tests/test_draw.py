@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from hwx2py import draw
 from hwx2py.draw.layout import BOX_WIDTH, LABELS, arrange
-from hwx2py.draw.places import Span, Writers
 from hwx2py.draw.svg import COLUMN, SMALL_COLUMN
 from hwx2py.draw.text import columns, shorten, wrapped
 from hwx2py.names import legible
+from hwx2py.operations.places import Span, Writers
 from hwx2py.program.build import Draft, header, lay_out, write
 from hwx2py.program.model import Origin, Program, Tensor
 
@@ -81,6 +81,7 @@ def task(source, result, second=None, *, neural=False, **changed) -> Draft:
     w9 = {}
     if kernel is not None:
         registers["KernelDMASrc.MasterConfig"] = {"MasterEnable": 1}
+        registers["KernelDMASrc.CoeffDMAConfig"] = {"En": 1}
         registers["KernelDMASrc.CoeffBaseAddr"] = {"Addr": 0}
         registers["KernelDMASrc.CoeffBfrSize"] = {"MemBfrSize": 64}
         w9 = {"KBase0": kernel, "KBE0": 1}

@@ -9,7 +9,7 @@ from builders import elementwise, one_source
 from conftest import loaded
 
 from hwx2py import formats
-from hwx2py.formats import new_hwx
+from hwx2py.formats.hwx.create import create
 from hwx2py.program.bars import bound_order, renumber
 
 IDLE = {f"KernelDMASrc_CoeffDMAConfig[{engine}]": 0x80 for engine in range(16)}
@@ -24,7 +24,7 @@ PREDICTIONS = {
 
 def written(tmp_path, program):
     path = tmp_path / "in.hwx"
-    path.write_bytes(b"".join(new_hwx.write(program, "test")))
+    path.write_bytes(b"".join(create(program, "test")))
     return path
 
 
@@ -36,7 +36,7 @@ def folder(cli, tmp_path):
 
 
 def test_scripts_differ_in_binding_and_state_only(folder):
-    programs = {name: formats.load(str(folder / name)) for name in PREDICTIONS}
+    programs = {name: formats.load(str(folder / name)).program for name in PREDICTIONS}
     bars = {name: {t.name: t.bar for t in program.tensors} for name, program in programs.items()}
     old, own = {"y": 4, "a": 5, "b": 6}, {"a": 4, "b": 5, "y": 6}
     assert [bars[name] == old for name in PREDICTIONS] == [True, True, True, True, False]

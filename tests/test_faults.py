@@ -253,13 +253,13 @@ def test_write_to_an_address_that_no_register_has(edited):
 
 
 def test_faults_are_told_for_an_hwx_too(cli, tmp_path):
-    from hwx2py.formats import new_hwx
+    from hwx2py.formats.hwx.create import create
 
     program = loaded("mul")
     task = program.tasks[0]
     swapped = program.with_tasks([task.with_words({8: task.words[8] ^ (4 ^ 6)})])
     path = tmp_path / "swapped.hwx"
-    path.write_bytes(b"".join(new_hwx.write(swapped, "test")))
+    path.write_bytes(b"".join(create(swapped, "test")))
     done = cli("emulate", path)
     assert done.code == 3
     assert "fault wrong-direction: task 0: TileDMASrc.Src1BaseAddr: y: output y is read" in done.err

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwx2py import emit
-from hwx2py.formats import anec
+from hwx2py.formats.anec.write import write
 from hwx2py.program.bars import bound_order, renumber
 
 fuzz = settings(
@@ -81,7 +81,7 @@ def test_cut_files(cli, command, cut, name):
 @given(command=commands, changes=flips, cut=cuts | st.just(1.0))
 def test_anec_files(cli, command, changes, cut):
     program = loaded("conv")
-    data = b"".join(bytes(piece) for piece in anec.write(renumber(program, bound_order(program)), 0x1000))
+    data = b"".join(bytes(piece) for piece in write(renumber(program, bound_order(program)), 0x1000))
     check(cli, command, damaged(data, changes, cut), ".anec")
 
 

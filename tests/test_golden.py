@@ -83,7 +83,7 @@ def test_script_reads_back_as_the_same_program(name, tmp_path):
     program = loaded(name)
     path = tmp_path / "script.py"
     path.write_text(emit.emit(program).text)
-    again = formats.load(str(path))
+    again = formats.load(str(path)).program
     assert again.text.to_bytes() == program.text.to_bytes()
     assert again.tensors == program.tensors
     assert bytes(again.const) == bytes(program.const)

@@ -9,7 +9,7 @@ import make
 import pytest
 from conftest import EXAMPLE_NAMES, ROOT, example
 
-from hwx2py.formats import new_hwx
+from hwx2py.formats.hwx.create import create
 
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
@@ -62,5 +62,5 @@ def test_importing_the_command_line_loads_no_library_but_click(name):
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_examples_are_what_make_writes(name):
-    pieces = new_hwx.write(make.EXAMPLES[name](), "hwx2py v0.1.0, examples/make.py")
+    pieces = create(make.EXAMPLES[name](), "hwx2py v0.1.0, examples/make.py")
     assert b"".join(pieces) == example(name).read_bytes()

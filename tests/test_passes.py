@@ -20,7 +20,7 @@ def idle(**more) -> Program:
 
 def changes(program: Program, name: str) -> set[tuple[str, int, int]]:
     _, (outcome,) = passes.run(program, [known for known in PASSES if known.name == name])
-    return {(change.register, change.old, change.new) for change in outcome.changes}
+    return {(edit.register, edit.old, edit.new) for edit in outcome.edits}
 
 
 def kept(program: Program, name: str) -> set[str]:
@@ -80,7 +80,7 @@ def test_tasks_of_the_neural_engines_are_never_touched(name):
     neural = [number for number, task in enumerate(program.tasks) if task.words[8] >> 24 & 7]
     for known in chosen(clean=True):
         _, (outcome,) = passes.run(program, [known])
-        assert not {change.task for change in outcome.changes} & set(neural)
+        assert not {change.task for change in outcome.edits} & set(neural)
 
 
 def two_tasks(second: dict) -> Program:
@@ -122,7 +122,7 @@ def test_noise_clears_masks_cycles_and_priorities_only():
 def test_passes_move_nothing_and_change_only_what_they_report(name):
     program = loaded(name)
     after, outcomes = passes.run(program, chosen(clean=True, only=["noise"]))
-    reported = {(change.task, change.index) for outcome in outcomes for change in outcome.changes}
+    reported = {(change.task, change.index) for outcome in outcomes for change in outcome.edits}
     for number, (old, new) in enumerate(zip(program.tasks, after.tasks)):
         assert (old.offset, old.bursts) == (new.offset, new.bursts)
         assert {(number, i) for i, (x, y) in enumerate(zip(old.words, new.words)) if x != y} == {
@@ -134,7 +134,7 @@ def test_a_second_run_changes_nothing():
     once, _ = passes.run(idle(), chosen(clean=True))
     twice, outcomes = passes.run(once, chosen(clean=True))
     assert once.text.to_bytes() == twice.text.to_bytes()
-    assert not any(outcome.changes for outcome in outcomes)
+    assert not any(outcome.edits for outcome in outcomes)
 
 
 def test_every_word_is_in_the_report():
@@ -185,4 +185,4 @@ def test_a_relocation_binds_the_task_that_it_points_into_and_no_other():
     for place, bound in ((second, 1), (second + 0x74, 1), (second - 4, 0), (0, 0)):
         _, (outcome,) = passes.run(program._replace(relocated=[place]), [PASSES[0]])
         assert {entry.task for entry in outcome.kept} >= {bound}, place
-        assert {change.task for change in outcome.changes} <= {1 - bound}, place
+        assert {change.task for change in outcome.edits} <= {1 - bound}, place

@@ -17,7 +17,7 @@ def edited(tmp_path, name: str, *changes: tuple[str, str]) -> Program:
         text = text.replace(old, new, 1)
     path = tmp_path / "edited.py"
     path.write_text(text)
-    return formats.load(str(path))
+    return formats.load(str(path)).program
 
 
 def value(program: Program, name: str, task: int = 0) -> int | None:
@@ -85,7 +85,7 @@ def test_parameters_of_a_form_are_understood(tmp_path):
     assert "task_0(TID=3, EON=1, Scale=3.0)" in text
     path = tmp_path / "forms.py"
     path.write_text(text.replace("Scale=3.0)", "Scale=0.5)"))
-    again = formats.load(str(path))
+    again = formats.load(str(path)).program
     assert value(again, "PE.BiasScale", 2) == value(program, "PE.BiasScale", 2)
     assert value(again, "PE.BiasScale", 3) == 0x38000000
 
@@ -100,7 +100,7 @@ def test_sidecar_is_found_beside_the_script(tmp_path):
     with pytest.raises(UsageError, match=r"big\.coeff\.bin"):
         formats.load(str(path))
     (tmp_path / "big.coeff.bin").write_bytes(noise)
-    assert bytes(formats.load(str(path)).const) == noise
+    assert bytes(formats.load(str(path)).program.const) == noise
     (tmp_path / "big.coeff.bin").write_bytes(noise[:-1] + b"x")
     with pytest.raises(ScriptError, match="not those that the script was made with"):
         formats.load(str(path))
@@ -211,13 +211,13 @@ def test_reading_runs_nothing(tmp_path):
     text = emit.emit(loaded("mul")).text + "\nraise SystemExit('it was run')\n"
     path = tmp_path / "loud.py"
     path.write_text(text)
-    assert formats.load(str(path)).tensors == loaded("mul").tensors
+    assert formats.load(str(path)).program.tensors == loaded("mul").tensors
 
 
 def read_back(tmp_path, program: Program) -> Program:
     path = tmp_path / "again.py"
     path.write_text(emit.emit(program).text)
-    return formats.load(str(path))
+    return formats.load(str(path)).program
 
 
 @pytest.mark.parametrize("word", [0x7E003C00, 0x3C00FE01, 0x7C007C00, 0xFC00FFFF])

@@ -51,10 +51,10 @@ def sections(data: bytes) -> dict[tuple[str, str], tuple[int, int]]:
 @each(FILES)
 def test_container_and_stream_come_back(path):
     data = path.read_bytes()
-    from hwx2py.container import image
+    from hwx2py.formats.hwx import image, parse
 
-    assert b"".join(image.write(image.read(memoryview(data)))) == data
-    program = formats.load(str(path))
+    assert b"".join(image.write(parse.parse(memoryview(data)))) == data
+    program = formats.load(str(path)).program
     offset, size = sections(data)["__TEXT", "__text"]
     assert program.text.to_bytes() == data[offset : offset + size]
     again = STREAMS[program.arch.stream].decode(
@@ -65,7 +65,7 @@ def test_container_and_stream_come_back(path):
 
 @each(FILES)
 def test_script_builds_the_files_bytes_and_reads_back(path, tmp_path):
-    program = formats.load(str(path))
+    program = formats.load(str(path)).program
     made = emit.emit(program, inline=True)
     (tmp_path / "s.py").write_text(made.text)
     data, found = path.read_bytes(), sections(path.read_bytes())
@@ -75,7 +75,7 @@ def test_script_builds_the_files_bytes_and_reads_back(path, tmp_path):
     assert done.stderr == b""
     command = data[start : offset + size]
     assert done.stdout.rstrip(b"\0") == command.rstrip(b"\0")
-    again = formats.load(str(tmp_path / "s.py"))
+    again = formats.load(str(tmp_path / "s.py")).program
     assert (again.text.to_bytes(), again.tensors) == (program.text.to_bytes(), program.tensors)
     assert bytes(again.const) == bytes(program.const)
 
@@ -120,7 +120,7 @@ HARDWARE = [
     ("name", "inputs", "expected"), HARDWARE, ids=[f"{row[0]}-{i}" for i, row in enumerate(HARDWARE)]
 )
 def test_results_recorded_on_an_m1(name, inputs, expected):
-    program = formats.load(str(REAL / f"{name}.hwx"))
+    program = formats.load(str(REAL / f"{name}.hwx")).program
     shapes = {tensor.name: tensor.shape for tensor in program.tensors}
     given = {key: ramp(shapes[key], *v) if isinstance(v, list) else v for key, v in inputs.items()}
     outputs, faults = builders.run_with_faults(program, **given)
@@ -258,7 +258,7 @@ def test_decoded_programs_compute_their_operations(path):
         pytest.skip("not float16: moved, see the test of the bool transpose")
     packed = path.with_name(f"{path.stem}.weights.npy")
     weights = np.load(packed).astype(np.float64) if packed.exists() else None
-    program = formats.load(str(path))
+    program = formats.load(str(path)).program
     random = np.random.default_rng(len(path.stem))
     kinds = {operation[1] for operation in record["operations"]}
     inputs = {t.name: random.standard_normal(t.shape).astype(np.float16) for t in program.inputs}
@@ -280,7 +280,7 @@ def test_decoded_programs_compute_their_operations(path):
 
 def test_bool_transpose_moves_its_bytes():
     (path,) = [path for path in RECORDS if "transpose" in path.stem and "bool" in path.stem]
-    program = formats.load(str(path))
+    program = formats.load(str(path)).program
     (source,) = program.inputs
     x = np.random.default_rng(1).integers(0, 2, source.shape).astype(source.dtype)
     outputs, faults = builders.run_with_faults(program, **{source.name: x})
@@ -294,7 +294,7 @@ def test_bool_transpose_moves_its_bytes():
 @each(H13_FILES)
 def test_passes_touch_only_tasks_that_use_no_coefficients(path):
     """Whatever a task of the neural engines holds, and every coefficient channel that is on, stays as it is."""
-    program = formats.load(str(path))
+    program = formats.load(str(path)).program
     cleaned, _ = passes.run(program, passes.chosen(clean=True))
     for old, new, registers in zip(program.tasks, cleaned.tasks, walk(program.arch, program.tasks)):
         if registers.header("ENE") or registers.number("KernelDMASrc.MasterEnable"):
@@ -303,7 +303,7 @@ def test_passes_touch_only_tasks_that_use_no_coefficients(path):
 
 @each(H13_FILES)
 def test_cleaned_programs_compute_the_same(path):
-    program = formats.load(str(path))
+    program = formats.load(str(path)).program
     random = np.random.default_rng(2)
     inputs = {t.name: np.abs(random.standard_normal(t.shape)).astype(t.dtype) for t in program.inputs}
     cleaned, _ = passes.run(program, passes.chosen(clean=True))
@@ -362,7 +362,7 @@ def test_renumbered_anec_files_compute_where_anecc_fails(name, cli, tmp_path):
 
 
 def test_fixed_handles_are_what_gives_zero():
-    program = formats.load(str(REAL / "mul_macos14.hwx"))
+    program = formats.load(str(REAL / "mul_macos14.hwx")).program
     wrong = with_bindings(program, {"probs": 4, "image": 5, "image2": 6})
     with session.prepared(wrong) as (driver, script):
         (result,) = script.run(script.default_inputs(), 0.0, None).values()

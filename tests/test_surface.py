@@ -4,10 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from hwx2py.emulate.surface import Layout, Shape
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from hwx2py.emulate.surface import Layout, Shape
 
 shapes = st.builds(Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4))
 layouts = st.builds(

@@ -2,7 +2,8 @@
 
 import click
 
-from .files import check_output, load_program, write_output
+from .check import tell_errors
+from .files import check_output, load_file, tell_written, write_output
 from .options import apply_passes, pass_options, show
 
 
@@ -18,25 +19,23 @@ from .options import apply_passes, pass_options, show
 )
 @pass_options
 def command(path: str, output: str, content_offset: str, **options: object) -> None:
-    """Writes INPUT as a file that libane runs (H13 only).
+    """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
-    libane binds outputs to BARs from 4 on, then inputs; where the file has another order, the BARs are renumbered in
-    every task, and that is said.
+    libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another
+    order, the BARs are renumbered in every task. The order of the BARs is always told.
     """
     from ..errors import HwxError
-    from ..formats import anec
-    from ..program import bars
+    from ..formats.anec.write import arrange, write
 
     check_output(output, [path])
-    program, report = apply_passes(load_program(path), **options)
+    file = load_file(path)
+    program, _, report = apply_passes(file.program, **options)
     try:
-        numbers = bars.bound_order(program)
-        pieces = anec.write(bars.renumber(program, numbers), int(content_offset, 16))
+        arranged = arrange(program)
+        pieces = write(arranged.program, int(content_offset, 16))
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     write_output(output, pieces, [path])
-    show(report)
-    names = {tensor.bar: tensor.name for tensor in program.tensors}
-    for old, new in sorted(numbers.items(), key=lambda pair: pair[1]):
-        if old != new:
-            click.echo(f"{names[old]}: BAR {old} is now {new}", err=True)
+    show([*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes])
+    tell_written(output, arranged.program)
+    tell_errors(file, path)

@@ -3,31 +3,60 @@
 import click
 
 from ..errors import HwxError, UsageError
-from .files import check_output, load_program, write_output
+from .files import check_output, load_file, load_program, tell_written, write_output
+from .options import show
 
 
 @click.command(
-    short_help="An edited script, back into an .hwx",
+    short_help="A script as an .hwx or .anec",
     epilog="Example: hwx2py assemble mul.py --onto mul_macos14.hwx -o edited.hwx",
 )
 @click.argument("script", metavar="SCRIPT.py")
-@click.option("--onto", metavar="IN.hwx", required=True, help="The container that the program goes into.")
-@click.option("-o", "--output", metavar="OUT.hwx", required=True, help="File to write.")
-def command(script: str, onto: str, output: str) -> None:
-    """Writes the program of a generated, perhaps edited script into the container IN.hwx.
+@click.option("--onto", metavar="FILE", help="The .hwx or .anec that the program goes into; without it, a fresh one.")
+@click.option("-o", "--output", metavar="OUT", required=True, help="File to write: .anec, .ane, or else an .hwx.")
+def command(script: str, onto: str | None, output: str) -> None:
+    """Writes the program of a generated, perhaps edited script as an .hwx or .anec (by the name of OUT).
 
-    An unedited script gives back IN.hwx byte for byte. The script is parsed, not run.
+    With --onto FILE the program goes into that container, and an unedited script gives back FILE byte for byte.
+    Without it the container is fresh and takes any shape and any buffers. The script is parsed, not run.
     """
     from .. import formats
-    from ..formats.rewrite import rewrite
 
-    check_output(output, [script, onto])
-    new, old = load_program(script), load_program(onto)
-    for path, program, wanted in ((script, new, "script"), (onto, old, "hwx")):
-        if program.origin.form != wanted:
-            raise UsageError(f"is no {'generated script' if wanted == 'script' else '.hwx file'}", file=path)
+    check_output(output, [script, *([onto] if onto else [])])
+    program = load_program(script)
+    if program.origin.form != "script":
+        raise UsageError("is not a script that hwx2py made", file=script)
+    notes: tuple[str, ...] = ()
     try:
-        pieces = rewrite(old, new)
+        if onto:
+            pieces = _onto(onto, program)
+        elif output.endswith(formats.ANEC_SUFFIXES):
+            from ..formats.anec.header import CONTENT_OFFSETS
+            from ..formats.anec.write import arrange, write
+
+            arranged = arrange(program)
+            notes, pieces = arranged.notes, write(arranged.program, CONTENT_OFFSETS[0])
+        else:
+            from .. import __version__
+            from ..formats.hwx.create import create
+
+            pieces = create(program, f"hwx2py v{__version__}, assemble")
     except HwxError as error:
-        raise error.in_file(onto) from error.__cause__
-    write_output(output, pieces, [script, onto], verify=formats.load)
+        raise error.in_file(script) from error.__cause__
+    write_output(output, pieces, [script, *([onto] if onto else [])], verify=formats.load)
+    show(list(notes))
+    tell_written(output, program)
+
+
+def _onto(path: str, program) -> list[bytes | memoryview]:
+    from ..formats.replace import replace
+
+    file = load_file(path)
+    if file.container is None:
+        raise UsageError(
+            "has no container for the program", file=path, hint="give an .hwx or .anec, or leave out --onto"
+        )
+    try:
+        return replace(file, program)
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__

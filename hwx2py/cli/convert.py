@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import apply_passes, arch_option, pass_options, show
+from .options import apply_passes, arch_option, pass_options, raw_option, show
 from .progress import Progress
 
 
@@ -15,7 +15,8 @@ from .progress import Progress
 @click.option("-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs; - for stdout.")
 @pass_options
 @arch_option
-def command(inputs: tuple[str, ...], output: str | None, arch: str | None, **options: object) -> None:
+@raw_option
+def command(inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.
@@ -24,11 +25,12 @@ def command(inputs: tuple[str, ...], output: str | None, arch: str | None, **opt
     if doubled := next((target for target in targets if targets.count(target) > 1 and target != "-"), None):
         raise UsageError("two inputs would be written to it", file=doubled, hint="convert them one by one")
     for path, target in zip(inputs, targets):
-        _convert(path, target, arch, options)
+        _convert(path, target, arch, raw, options)
 
 
 def _target(path: str, output: str | None, count: int) -> str:
-    script = os.path.splitext(os.path.basename(path))[0] + ".py"
+    stem = "stdin" if path == "-" else os.path.splitext(os.path.basename(path))[0]
+    script = stem + ".py"
     if output is None:
         return os.path.join("out", script)
     if output != "-" and (count > 1 or os.path.isdir(output) or output.endswith(os.sep)):
@@ -36,18 +38,18 @@ def _target(path: str, output: str | None, count: int) -> str:
     return output
 
 
-def _convert(path: str, target: str, arch: str | None, options: dict[str, object]) -> None:
+def _convert(path: str, target: str, arch: str | None, raw: str | None, options: dict[str, object]) -> None:
     with Progress() as progress:
         progress.stage(f"reading {path}")
-        program = load_program(path, arch)
-        program, report = apply_passes(program, **options)
+        program = load_program(path, arch, raw)
+        program, summary, report = apply_passes(program, **options)
         _prepare(target, path)
         progress.stage(f"writing {target}")
 
         from .. import emit
         from ..formats import SIDECAR_SUFFIX
 
-        script = emit.emit(program, report, inline=target == "-")
+        script = emit.emit(program, summary, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
             show(report)

@@ -6,8 +6,10 @@ import click
 
 from ..names import legible
 from .files import check_output, load_program, write_output
+from .options import raw_option
 
 if TYPE_CHECKING:
+    from ..diff import Comparison
     from ..program.model import Program
 
 FORMATS = ("text", "json", "markdown", "html")
@@ -23,23 +25,27 @@ FORMATS = ("text", "json", "markdown", "html")
 @click.option("-o", "--output", metavar="FILE", help="Write it there instead of to stdout.")
 @click.option(
     "--ignore",
-    type=click.Choice(["noise"]),
-    help="Disregard what does not compute: masks, cycle counts, BAR numbers, absent writes of held values ...",
+    type=click.Choice(["noise", "idle"]),
+    multiple=True,
+    help="Disregard noise (masks, cycle counts, BAR numbers, absent writes of held values ...), or idle state, which "
+    "--clean removes. May be given twice.",
 )
-def command(first: str, second: str, form: str, output: str | None, ignore: str | None) -> int:
+@raw_option
+def command(first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
+
+    Programs for two architectures are compared by what their tasks do; the registers are told apart from that.
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """
     from .. import diff
 
-    programs = load_program(first), load_program(second)
+    programs = load_program(first, raw=raw), load_program(second, raw=raw)
     if output:
         check_output(output, [first, second])
-    found = diff.compare(*programs)
-    verdict = _verdict(found, programs)
-    shown = found.without_noise() if ignore else found
-    text = _rendered(form, shown, verdict, programs)
+    comparison = diff.compare(*programs)
+    shown = comparison.without(*map(diff.Class, ignore))
+    text = _rendered(form, shown, comparison.verdict(), programs)
     if output:
         write_output(output, [text.encode()], [first, second])
     else:
@@ -47,50 +53,23 @@ def command(first: str, second: str, form: str, output: str | None, ignore: str 
     return 0 if shown.is_empty else 1
 
 
-def _verdict(found, programs: tuple["Program", "Program"]) -> str:
-    """Whether the two compute the same; also whether what is left is what the cleaning passes remove."""
-    from .. import diff, passes
-
-    if found.computes_same:
-        return found.verdict()
-    chosen = passes.chosen(clean=True)
-    cleaned = [passes.run(program, chosen)[0] for program in programs]
-    if not diff.compare(*cleaned).computes_same:
-        return found.verdict()
-    names = ", ".join(known.name for known in chosen)
-    return (
-        "The two compute the same if state that their tasks do not use is disregarded: apart from noise they differ "
-        f"only in what --clean removes ({names})."
-    )
-
-
-def _rendered(form: str, shown, verdict: str, programs: tuple["Program", "Program"]) -> str:
+def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Program", "Program"]) -> str:
     if form == "json":
         import json
 
-        return json.dumps(_data(shown) | {"verdict": verdict}, indent=2) + "\n"
+        from ..diff.data import as_data
+
+        return json.dumps(as_data(shown, verdict), indent=2) + "\n"
     if form == "html":
-        from .. import report
+        from .. import html
 
-        return report.html(shown, verdict, programs)
-    from ..diff import text
+        return html.html(shown, verdict, programs)
+    if form == "markdown":
+        from ..diff.markdown import as_markdown
 
-    lines = text.as_markdown(shown, verdict) if form == "markdown" else text.as_text(shown, verdict)
+        lines = as_markdown(shown, verdict)
+    else:
+        from ..diff.text import as_text
+
+        lines = as_text(shown, verdict)
     return "\n".join(map(legible, lines)) + "\n"
-
-
-def _data(shown) -> dict:
-    levels = {name: [change._asdict() for change in changes] for name, changes in shown.levels.items()}
-    tasks = [
-        task._asdict() | {"changes": [c._asdict() | {"fields": [f._asdict() for f in c.fields]} for c in task.changes]}
-        for task in shown.tasks
-    ]
-    return {
-        "a": shown.a,
-        "b": shown.b,
-        **levels,
-        "tasks": tasks,
-        "notes": list(shown.notes),
-        "computes_same": shown.computes_same,
-        "same": shown.is_empty,
-    }

@@ -3,7 +3,8 @@
 import click
 
 from ..names import legible
-from .files import check_input, check_output, load_program, write_output
+from .check import tell_errors
+from .files import check_input, check_output, load_file, write_output
 
 FAULTY = 3
 
@@ -42,6 +43,7 @@ def command(path: str, trace: str | None, **options: object) -> int:
     for target in (options["save"], trace):
         if target and target != "-":
             check_output(target, read)
+    file = None
     try:
         if path.endswith(SCRIPT_SUFFIX):
             from ..formats import map_file, script
@@ -52,7 +54,8 @@ def command(path: str, trace: str | None, **options: object) -> int:
                 path, emulate.rows(outline.tensors, outline.kernels, outline.aliases), arguments
             )
         else:
-            result = emulate.run_program(load_program(path), arguments)
+            file = load_file(path)
+            result = emulate.run_program(file.program, arguments)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     if trace == "-":
@@ -68,6 +71,8 @@ def command(path: str, trace: str | None, **options: object) -> int:
         if not result.faults:
             raise error
         click.echo(legible(f"hwx2py: {error}"), err=True)
+    if file:
+        tell_errors(file, path)
     return FAULTY if result.faults else result.code
 
 

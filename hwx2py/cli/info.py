@@ -3,8 +3,9 @@
 import click
 
 from ..names import legible
-from .files import load_program
-from .options import arch_option
+from .check import tell_errors
+from .files import load_file
+from .options import arch_option, raw_option
 
 #: How the compiler's flags are wrapped: never inside one.
 WHOLE_FLAGS = {
@@ -19,45 +20,51 @@ WHOLE_FLAGS = {
 @click.argument("path", metavar="INPUT")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @arch_option
-def command(path: str, as_json: bool, arch: str | None) -> None:
+@raw_option
+def command(path: str, as_json: bool, arch: str | None, raw: str | None) -> None:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
     from ..listing import info
 
-    program = load_program(path, arch)
-    found = info.summary(program)
+    file = load_file(path, arch, raw)
+    summary = info.summary(file.program)
     if as_json:
         import json
 
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(summary, indent=2))
     else:
-        click.echo("\n".join(map(legible, _text(found))))
+        click.echo("\n".join(map(legible, _text(summary))))
+    tell_errors(file, path)
 
 
-def _text(found: dict) -> list[str]:
+def _text(summary: dict) -> list[str]:
     import textwrap
 
     lines = [
-        f"{found['file']}: {found['format']}, {found['size_bytes']} bytes",
-        f"architecture  {found['arch']} ({', '.join(found['chips'])})",
-        f"              register table: {found['confidence']} confidence; {found['evidence']}",
-        f"compiler      {found['compiler'] or 'not named in the file'}",
-        *textwrap.wrap(" ".join(found["flags"]), 100, **WHOLE_FLAGS),
-        *(f"note          {note}" for note in found["notes"]),
+        f"{summary['file']}: {summary['format']}, {summary['size_bytes']} bytes",
+        f"architecture  {summary['arch']} ({', '.join(summary['chips'])})",
+        f"              register table: {summary['confidence']} confidence; {summary['evidence']}",
+        *(f"              also called {name}" for name in summary["also_called"]),
+        f"compiler      {summary['compiler'] or 'not named in the file'}",
+        *textwrap.wrap(" ".join(summary["flags"]), 100, **WHOLE_FLAGS),
+        *(f"note          {note}" for note in summary["notes"]),
     ]
-    if found["sections"]:
+    if summary["sections"]:
         lines.append("sections")
-    for section in found["sections"]:
+    for section in summary["sections"]:
         place = f"at {section['file_offset']:#x} of the file" if section["file_offset"] else "no bytes in the file"
         lines.append(f"  {section['name']:<24} {section['address']:#011x}  {section['size_bytes']:#9x} bytes, {place}")
-    lines.append(f"text          {found['text_bytes']:#x} bytes")
-    if found["const_bytes"]:
-        place = f"{found['const_offset']:#x} behind the start of the text"
-        lines.append(f"coefficients  {found['const_bytes']:#x} bytes, {place}")
-    lines += [f"kernels       {k['name']}: BAR {k['bar']}, {k['size_bytes']:#x} bytes" for k in found["kernels"]]
-    lines += ["tensors", *_table([_tensor(tensor) for tensor in found["tensors"]])]
+    lines.append(f"text          {summary['text_bytes']:#x} bytes")
+    for stream in summary["streams"]:
+        tasks = f"{stream['task_count']} task{'s' if stream['task_count'] > 1 else ''} from {stream['first_task']} on"
+        lines.append(f"stream        {stream['name']}: at {stream['offset']:#x}, {tasks}")
+    if summary["const_bytes"]:
+        place = f"{summary['const_offset']:#x} behind the start of the text"
+        lines.append(f"coefficients  {summary['const_bytes']:#x} bytes, {place}")
+    lines += [f"kernels       {k['name']}: BAR {k['bar']}, {k['size_bytes']:#x} bytes" for k in summary["kernels"]]
+    lines += ["tensors", *_table([_tensor(tensor) for tensor in summary["tensors"]])]
     lines.append("tasks")
-    width = len(str(len(found["tasks"])))
-    for task in found["tasks"]:
+    width = len(str(len(summary["tasks"])))
+    for task in summary["tasks"]:
         lines.append(f"  {task['index']:>{width}}  {task['offset']:#07x} +{task['size_bytes']:<4} {task['does']}")
     return lines
 

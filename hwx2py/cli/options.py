@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -15,6 +15,10 @@ arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
 
+raw_option = click.option(
+    "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
+)
+
 
 def pass_options(function: Callable) -> Callable:
     """--clean, --pass and --skip."""
@@ -23,23 +27,41 @@ def pass_options(function: Callable) -> Callable:
     return click.option("--clean", is_flag=True, help="Run the default passes (see `hwx2py passes`).")(function)
 
 
-def apply_passes(
-    program: "Program", *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]
-) -> tuple["Program", list[str]]:
+class Cleaned(NamedTuple):
+    """A program after the passes.
+
+    Attributes:
+        program: what they made of it.
+        summary: a line for each pass that changed or left something, for a script's header.
+        report: every word that they changed or left, for `show`.
+    """
+
+    program: "Program"
+    summary: list[str]
+    report: list[str]
+
+
+def apply_passes(program: "Program", *, clean: bool, only: tuple[str, ...], skip: tuple[str, ...]) -> Cleaned:
     """Runs the passes that the options ask for.
 
-    Returns:
-        The program, and the lines of the report: for a script's header, and for `show`.
+    Args:
+        program: the program; it is not changed.
+        clean: run the default passes.
+        only: names of further ones.
+        skip: names of those to leave out.
+
+    Raises:
+        UsageError: a name is unknown, or a pass is left out of none.
     """
     if not (clean or only or skip):
-        return program, []
+        return Cleaned(program, [], [])
     from .. import passes
 
     if not (clean or only):
         passes.chosen(clean, only, skip)
         raise UsageError("--skip leaves a pass out of --clean", hint="add --clean")
     program, outcomes = passes.run(program, passes.chosen(clean, only, skip))
-    return program, passes.report(outcomes, program)
+    return Cleaned(program, passes.summary(outcomes), passes.report(outcomes, program))
 
 
 def show(report: list[str]) -> None:

@@ -10,9 +10,9 @@ def command() -> None:
     """Lists the cleaning passes: what each changes, and why that is right."""
     from ..passes import PASSES
 
-    for known in PASSES:
-        default = "in --clean" if known.default else "asked for with --pass"
-        scope = f", {', '.join(known.architectures)} only" if known.architectures else ""
-        click.echo(f"{known.name}  ({default}{scope})")
-        click.echo(textwrap.fill(known.changes, 100, initial_indent="    ", subsequent_indent="    "))
-        click.echo(textwrap.fill(f"Why: {known.reason}", 100, initial_indent="    ", subsequent_indent="    "))
+    for cleaning in PASSES:
+        default = "in --clean" if cleaning.default else "asked for with --pass"
+        scope = f", {', '.join(cleaning.architectures)} only" if cleaning.architectures else ""
+        click.echo(f"{cleaning.name}  ({default}{scope})")
+        click.echo(textwrap.fill(cleaning.changes, 100, initial_indent="    ", subsequent_indent="    "))
+        click.echo(textwrap.fill(f"Why: {cleaning.reason}", 100, initial_indent="    ", subsequent_indent="    "))

@@ -183,7 +183,7 @@ def rows_of(path: str) -> Extract:
     Raises:
         HwxError: it cannot be read.
     """
-    program = formats.load(path)
+    program = formats.load(path).program
     origin = program.origin
     source = Source(legible(path), origin.sha256(), program.arch.name, origin.compiler or None)
     names = Names.of(program)

@@ -1,6 +1,16 @@
-"""Two programs compared: what differs, whether it is noise, and whether they compute the same."""
+"""Two programs compared: what differs, of which class, and whether they do and compute the same."""
 
 from .compare import compare
-from .model import Change, FieldChange, Report, TaskDifference, WordChange
+from .model import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
 
-__all__ = ["Change", "FieldChange", "Report", "TaskDifference", "WordChange", "compare"]
+__all__ = [
+    "Change",
+    "Class",
+    "Comparison",
+    "FieldChange",
+    "FieldMove",
+    "Reason",
+    "TaskDifference",
+    "WordChange",
+    "compare",
+]

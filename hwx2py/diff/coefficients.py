@@ -1,24 +1,30 @@
-"""Where the coefficients of two programs differ: by kernel channel where tasks say what lies there."""
+"""Where the coefficients of two programs differ: by engine where tasks say what lies there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from ..operations import Operation
+from ..operations.coefficients import fetches
 from ..program.model import Program
-from ..program.register_file import RegisterFile, buffer_of, walk
 from .model import Change
 
-#: RegisterFile of a kernel channel, as far as an architecture has them.
-CHANNEL = ("KernelDMASrc.CoeffDMAConfig", "KernelDMASrc.CoeffBaseAddr", "KernelDMASrc.CoeffBfrSize")
+
+class Side(NamedTuple):
+    """One of the two programs, and what its tasks do."""
+
+    program: Program
+    operations: Sequence[Operation]
 
 
-def compare(a: Program, b: Program) -> tuple[Change, ...]:
-    """The differences, none of them noise."""
-    one, two = _buffers(a), _buffers(b)
+def compare(a: Side, b: Side) -> tuple[Change, ...]:
+    """The differences, all of which compute."""
+    one, two = _buffers(a.program), _buffers(b.program)
     found = []
     for name in dict.fromkeys([*one, *two]):
         if name not in one or name not in two:
             sizes = (len(side[name]) if name in side else None for side in (one, two))
             found.append(Change(name, *(size and f"{size} bytes" for size in sizes)))
-        elif one[name] != two[name]:
+        elif not _are_equal(one[name], two[name]):
             found += _contents(name, one[name], two[name], a, b)
     return tuple(found)
 
@@ -29,7 +35,19 @@ def _buffers(program: Program) -> dict[str, memoryview]:
     return {name: data for name, data in buffers.items() if len(data)}
 
 
-def _contents(name: str, one: memoryview, two: memoryview, a: Program, b: Program) -> Iterator[Change]:
+#: Bytes that are compared at a time.
+PIECE_BYTES = 1 << 20
+
+
+def _are_equal(one: memoryview, two: memoryview) -> bool:
+    """Whether two buffers hold the same; views are compared element by element, bytes at once."""
+    if len(one) != len(two):
+        return False
+    places = range(0, len(one), PIECE_BYTES)
+    return all(bytes(one[place : place + PIECE_BYTES]) == bytes(two[place : place + PIECE_BYTES]) for place in places)
+
+
+def _contents(name: str, one: memoryview, two: memoryview, a: Side, b: Side) -> Iterator[Change]:
     import numpy as np
 
     if len(one) != len(two):
@@ -37,8 +55,8 @@ def _contents(name: str, one: memoryview, two: memoryview, a: Program, b: Progra
     size = min(len(one), len(two))
     different = np.frombuffer(one[:size], np.uint8) != np.frombuffer(two[:size], np.uint8)
     told = np.zeros(size, bool)
-    for program, whose in ((a, ""), (b, f" of {b.origin.name}")):
-        for what, start, end in _channels(name, program):
+    for side, whose in ((a, ""), (b, f" of {b.program.origin.name}")):
+        for what, start, end in _fetched(name, side):
             count = int(np.count_nonzero(different[start:end]))
             if count and not (whose and told[start:end].all()):
                 told[start:end] = True
@@ -50,23 +68,10 @@ def _contents(name: str, one: memoryview, two: memoryview, a: Program, b: Progra
         yield Change(f"{name}, in no channel", f"from {first:#x}", f"{rest} bytes differ")
 
 
-def _channels(name: str, program: Program) -> Iterator[tuple[str, int, int]]:
+def _fetched(name: str, side: Side) -> Iterator[tuple[str, int, int]]:
     """What lies where in a buffer: (task and engine, start, end)."""
-    names = program.buffer_names()
-    for index, registers in enumerate(walk(program.arch, program.tasks)):
-        number = buffer_of(registers, "kernel")
-        if number is None or names.get(number) != name:
-            continue
-        for engine, start, size in _fetched(registers):
-            yield f"task {index} engine {engine}", start, start + size
-
-
-def _fetched(registers: RegisterFile) -> Iterator[tuple[int, int, int]]:
-    """(engine, start, size) of each enabled channel."""
-    config, base, size = CHANNEL
-    enable = registers.arch.field(f"{config}.En")
-    if enable is None or registers.arch.address(base) is None:
-        return
-    for engine in range(registers.arch.register(config).count):
-        if enable[1].number(registers.word(config, engine) or 0):
-            yield engine, registers.word(base, engine) or 0, registers.word(size, engine) or 0
+    names = side.program.buffer_names()
+    for index, operation in enumerate(side.operations):
+        for fetch in fetches(operation):
+            if names.get(fetch.bar) == name:
+                yield f"task {index} {fetch.what}", fetch.start_bytes, fetch.start_bytes + fetch.size_bytes

@@ -1,31 +1,172 @@
 """The whole comparison, level by level."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from ..program.describe import Operation, operation
-from ..program.model import Program, Tensor
-from ..program.register_file import walk
-from . import coefficients
+from ..operations import Names, Operation, aspects, operations, sentence
+from ..operations.idle import unread
+from ..operations.places import L2_MEMORY, Writers, reads, writes
+from ..program.model import SCRATCH, Program, Tensor
+from ..program.register_file import RegisterFile, walk
+from . import coefficients, facts
+from .across import Across, Fields, compare_places, compare_values
 from .align import Pair, align
-from .model import BARS, IDENTITY, LAYOUT, Change, Report, TaskDifference
-from .registers import Side, compare_across, compare_tasks
+from .model import Change, Comparison, OperationCount, TaskDifference
+from .registers import Side, compare_tasks
 
 
-def compare(a: Program, b: Program) -> Report:
-    """Compares two programs."""
+class _Read(NamedTuple):
+    """A program, read: what its tasks do, by aspect, and which tasks made what they read from L2 and scratch."""
+
+    program: Program
+    names: Names
+    operations: Sequence[Operation]
+    aspects: Sequence[dict[str, Any]]
+    producers: Sequence[Sequence[frozenset[int]]]
+
+    @classmethod
+    def of(cls, program: Program) -> "_Read":
+        names = Names.of(program)
+        found = list(operations(program))
+        return cls(program, names, found, [aspects(task, names) for task in found], _producers(program, found))
+
+    def sentence(self, index: int | None) -> str:
+        """What a task does; empty for none."""
+        return "" if index is None else sentence(self.operations[index], self.names)
+
+
+def compare(a: Program, b: Program) -> Comparison:
+    """Compares two programs.
+
+    Args:
+        a: the first program.
+        b: the second one, for the same architecture or for another.
+    """
     a, b, renamed = _named_alike(a, b)
-    operations = [_operations(program) for program in (a, b)]
-    pairs = align(*operations)
-    return Report(
+    one, two = _Read.of(a), _Read.of(b)
+    pairs = align(one.aspects, two.aspects)
+    differing = _operation_differences(one, two, pairs)
+    tensors = tuple(facts.tensors(a, b))
+    return Comparison(
         a=a.origin.name,
         b=b.origin.name,
-        identity=tuple(_identity(a, b)),
-        container=tuple(_container(a, b)),
-        tensors=tuple(_tensors(a, b)),
-        tasks=tuple(_tasks(a, b, pairs, operations)),
-        coefficients=coefficients.compare(a, b),
-        notes=(*renamed, *_notes(a, b)),
+        architectures=(a.arch.name, b.arch.name),
+        identity=tuple(facts.identity(a, b)),
+        container=tuple(facts.container(a, b)),
+        tensors=tensors,
+        tasks=tuple(_tasks(one, two, pairs, differing)),
+        coefficients=coefficients.compare(coefficients.Side(a, one.operations), coefficients.Side(b, two.operations)),
+        notes=(*renamed, *facts.notes(a, b)),
+        operations=_counted(one, two, pairs, differing),
+        same_tensors=_essentials(a) == _essentials(b),
     )
+
+
+def _essentials(program: Program) -> set[tuple]:
+    """What tensors are, whatever their layout; scratch memory is the compiler's choice."""
+    tensors = (tensor for tensor in program.tensors if tensor.role != SCRATCH)
+    return {(tensor.name, tensor.role, tensor.shape, tensor.dtype) for tensor in tensors}
+
+
+def _producers(program: Program, tasks: Sequence[Operation]) -> list[list[frozenset[int]]]:
+    """For each source of each task, the tasks that made it, where it lies in L2 or scratch.
+
+    The places there are the compiler's choice; who made what lies there is not.
+    """
+    scratch = {tensor.bar for tensor in program.tensors if tensor.role == SCRATCH} | {L2_MEMORY}
+    writers, found = Writers(), []
+    for index, task in enumerate(tasks):
+        found.append([frozenset(writers.of(span)) if span.memory in scratch else frozenset() for span in reads(task)])
+        for span in writes(task):
+            if span.memory in scratch:
+                writers.put(span, index)
+    return found
+
+
+def _operation_differences(one: _Read, two: _Read, pairs: Sequence[Pair]) -> dict[Pair, tuple[Change, ...]]:
+    """The aspects in which the tasks of a pair differ; pairs that do the same are left out."""
+    partner = {pair.a: pair.b for pair in pairs if pair.a is not None}
+    found = {}
+    for pair in pairs:
+        if None in pair:
+            continue
+        left, right = one.aspects[pair.a], two.aspects[pair.b]
+        changes = []
+        if left != right:
+            names = dict.fromkeys([*left, *right])
+            changes = [Change(name, left.get(name), right.get(name)) for name in names
+                       if left.get(name) != right.get(name)]  # fmt: skip
+        for number, (made_a, made_b) in enumerate(zip(one.producers[pair.a], two.producers[pair.b]), 1):
+            if {partner[index] for index in made_a} != made_b:
+                changes.append(Change(f"source {number} made by", _listed(made_a), _listed(made_b)))
+        if changes:
+            found[pair] = tuple(changes)
+    return found
+
+
+def _listed(tasks: frozenset[int]) -> str:
+    return ", ".join(f"task {index}" for index in sorted(tasks)) or "no task"
+
+
+def _counted(one: _Read, two: _Read, pairs: Sequence[Pair], differing: dict[Pair, Any]) -> OperationCount:
+    paired = [pair for pair in pairs if None not in pair]
+    unknown = sum(pair not in differing and bool(_unknown(one, two, pair)) for pair in paired)
+    equal = len(paired) - len(differing) - unknown
+    return OperationCount(equal, len(differing), unknown, len(pairs) - len(paired))
+
+
+def _unknown(one: _Read, two: _Read, pair: Pair) -> str:
+    """The first thing that was not understood of either task."""
+    unknowns = (*one.operations[pair.a].unknowns, *two.operations[pair.b].unknowns)
+    return f"{unknowns[0].register} = {unknowns[0].value}: {unknowns[0].why}" if unknowns else ""
+
+
+def _tasks(
+    one: _Read, two: _Read, pairs: Sequence[Pair], differing: dict[Pair, tuple[Change, ...]]
+) -> Iterator[TaskDifference]:
+    across = one.program.arch.name != two.program.arch.name
+    compared = _across(one, two, pairs) if across else _within(one, two, pairs)
+    for pair, task in compared:
+        if None in pair:
+            yield TaskDifference(*pair, one.sentence(pair.a), two.sentence(pair.b), ())
+        elif task.changes or task.moved or pair in differing:
+            yield task._replace(
+                does_a=one.sentence(pair.a),
+                does_b=two.sentence(pair.b),
+                operation=differing.get(pair, ()),
+                unknown=_unknown(one, two, pair),
+            )
+
+
+def _views(
+    one: _Read, two: _Read, pairs: Sequence[Pair]
+) -> Iterator[tuple[Pair, RegisterFile | None, RegisterFile | None]]:
+    """The register files of each pair, which are valid until the next one."""
+    walks = [walk(side.program.arch, side.program.tasks) for side in (one, two)]
+    for pair in pairs:
+        yield pair, *(None if index is None else next(registers) for index, registers in zip(pair, walks))
+
+
+def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, TaskDifference]]:
+    idle = [[task.idle for task in unread(side.program)] for side in (one, two)]
+    for pair, left, right in _views(one, two, pairs):
+        changes = ()
+        if left is not None and right is not None:
+            changes = compare_tasks(
+                Side(left, pair.a, one.names.buffers, idle[0][pair.a]),
+                Side(right, pair.b, two.names.buffers, idle[1][pair.b]),
+            )
+        yield pair, TaskDifference(*pair, "", "", changes)
+
+
+def _across(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, TaskDifference]]:
+    fields = Fields.of(one.program.arch, two.program.arch)
+    for pair, left, right in _views(one, two, pairs):
+        task = TaskDifference(*pair, "", "", ())
+        if left is not None and right is not None:
+            sides = Across(left, one.operations[pair.a]), Across(right, two.operations[pair.b])
+            task = task._replace(changes=compare_values(*sides, fields), moved=compare_places(*sides, fields))
+        yield pair, task
 
 
 def _named_alike(a: Program, b: Program) -> tuple[Program, Program, tuple[str, ...]]:
@@ -51,107 +192,3 @@ def _bar(tensor: Tensor) -> int:
 
 def _is_nameless(program: Program) -> bool:
     return all(tensor.name == f"bar{tensor.bar}" for tensor in program.tensors if tensor.shape)
-
-
-def _operations(program: Program) -> list[Operation]:
-    names = program.buffer_names()
-    return [operation(registers, names) for registers in walk(program.arch, program.tasks)]
-
-
-def _identity(a: Program, b: Program) -> list[Change]:
-    found = []
-    if a.arch.name != b.arch.name:
-        found.append(Change("architecture", a.arch.name, b.arch.name))
-    compilers = a.origin.compiler, b.origin.compiler
-    if all(compilers) and compilers[0] != compilers[1]:
-        found.append(Change("compiler", *compilers, IDENTITY))
-    one, two = (dict.fromkeys(program.origin.flags) for program in (a, b))
-    lone = [" ".join(flag for flag in side if flag not in other) for side, other in ((one, two), (two, one))]
-    if one and two and any(lone):
-        found.append(Change("flags", lone[0] or None, lone[1] or None, IDENTITY))
-    return found
-
-
-def _container(a: Program, b: Program) -> list[Change]:
-    facts = [_facts(program) for program in (a, b)]
-    names = dict.fromkeys([*facts[0], *facts[1]])
-    return [
-        Change(name, facts[0].get(name), facts[1].get(name), LAYOUT)
-        for name in names
-        if facts[0].get(name) != facts[1].get(name)
-        and all(name in side or program.origin.image for side, program in zip(facts, (a, b)))
-    ]
-
-
-def _facts(program: Program) -> dict[str, str]:
-    """What is known of a container, by name."""
-    facts = {"text size": f"{program.text.size_bytes:#x}", "coefficients at": f"{program.const_offset:#x}"}
-    if program.origin.image:
-        for section in program.origin.image.sections():
-            name, count = "section " + ",".join(section.name), 2
-            while name in facts:
-                name, count = f"section {','.join(section.name)} ({count})", count + 1
-            facts[name] = f"{section.fields.size_bytes:#x} bytes at {section.fields.address:#x}"
-    return facts
-
-
-def _tensors(a: Program, b: Program) -> list[Change]:
-    one, two = ({tensor.name: tensor for tensor in program.tensors} for program in (a, b))
-    found = []
-    for name in dict.fromkeys([*one, *two]):
-        if name not in one or name not in two:
-            found.append(Change(f"tensor {name}", *(_brief(side.get(name)) for side in (one, two))))
-            continue
-        for fact in ("role", "shape", "strides", "dtype", "size_bytes"):
-            values = getattr(one[name], fact), getattr(two[name], fact)
-            if values[0] != values[1]:
-                found.append(Change(f"tensor {name}: {fact}", *values))
-    moved = [name for name in one if name in two and one[name].bar != two[name].bar]
-    if moved:
-        texts = (", ".join(f"{name} {side[name].bar}" for name in moved) for side in (one, two))
-        found.append(Change("BARs", *texts, BARS))
-    return found
-
-
-def _brief(tensor: Tensor | None) -> str | None:
-    if tensor is None:
-        return None
-    size = " x ".join(map(str, tensor.shape)) if tensor.shape else f"{tensor.size_bytes} bytes"
-    return f"{tensor.role} {size}, BAR {tensor.bar}"
-
-
-def _tasks(
-    a: Program, b: Program, pairs: Sequence[Pair], operations: Sequence[Sequence[Operation]]
-) -> list[TaskDifference]:
-    compare_two = compare_tasks if a.arch.name == b.arch.name else compare_across
-    names = a.buffer_names(), b.buffer_names()
-    walks = walk(a.arch, a.tasks), walk(b.arch, b.tasks)
-    found = []
-    for one, two in pairs:
-        sides = [
-            None if index is None else Side(next(registers), index, known)
-            for index, registers, known in zip((one, two), walks, names)
-        ]
-        does = ["" if index is None else side[index].sentence for index, side in zip((one, two), operations)]
-        changes = compare_two(*sides) if None not in sides else ()
-        if changes or None in sides:
-            found.append(TaskDifference(one, two, *does, changes))
-    return found
-
-
-def _notes(a: Program, b: Program) -> list[str]:
-    notes = [f"{program.origin.name}: {note}" for program in (a, b) for note in program.origin.notes]
-    for fact in ("compiler", "flags"):
-        known = [bool(getattr(program.origin, fact)) for program in (a, b)]
-        if known[0] != known[1]:
-            notes.append(f"{(a, b)[known[0]].origin.name} does not say the {fact}: not compared")
-    if (a.origin.image is None) != (b.origin.image is None):
-        lacking = a if a.origin.image is None else b
-        notes.append(f"{lacking.origin.name} has no container: sections and addresses are not compared")
-    if a.arch.name != b.arch.name:
-        both = len([name for name in a.arch.short_fields() if b.arch.field(name)])
-        notes.append(
-            f"{a.arch.name} and {b.arch.name} differ: compared by field name, as far as both have one and wrote it "
-            f"({both} of {len(a.arch.short_fields())} fields); headers, BARs and absent writes are not compared"
-        )
-    return notes

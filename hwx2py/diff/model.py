@@ -1,13 +1,42 @@
-"""A comparison as data. Every difference carries why it is noise, or nothing where it is not."""
+"""A comparison as data: every difference is of a class, and says why.
 
+Classes: `computes` takes part in computing; `idle` is state that the task does not use, which `--clean` removes or
+hardware ignores; `noise` does not compute whatever it holds.
+"""
+
+from collections.abc import Collection, Iterable
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-#: Reasons why a difference does not take part in computing.
-LAYOUT = "layout"
-IDENTITY = "compiler identification"
-BARS = "BAR numbers"
-MASKS = "masks, cycle counts and priorities"
-ABSENT = "absent where the register holds the value already"
+
+class Class(StrEnum):
+    """What a difference is worth; the first that applies to a part of a row is the row's."""
+
+    COMPUTES = "computes"
+    IDLE = "idle"
+    NOISE = "noise"
+
+
+class Reason(NamedTuple):
+    """Why a difference does not compute: its class, and the words."""
+
+    kind: Class
+    words: str
+
+
+LAYOUT = Reason(Class.NOISE, "layout")
+IDENTITY = Reason(Class.NOISE, "compiler identification")
+BARS = Reason(Class.NOISE, "BAR numbers")
+MASKS = Reason(Class.NOISE, "masks, cycle counts and priorities")
+ABSENT = Reason(Class.NOISE, "absent where the register holds the value already")
+UNREAD = Reason(Class.IDLE, "the task does not use it")
+NOT_USED = Reason(Class.IDLE, "no operation depends on it")
+IGNORED = Reason(Class.IDLE, "bits that hardware ignores")
+
+
+def class_of(reason: Reason | None) -> Class:
+    """The class of a difference; without a reason it computes."""
+    return Class.COMPUTES if reason is None else reason.kind
 
 
 class Change(NamedTuple):
@@ -16,7 +45,12 @@ class Change(NamedTuple):
     what: str
     a: Any
     b: Any
-    noise: str = ""
+    reason: Reason | None = None
+
+    @property
+    def kind(self) -> Class:
+        """Its class."""
+        return class_of(self.reason)
 
 
 class FieldChange(NamedTuple):
@@ -25,59 +59,132 @@ class FieldChange(NamedTuple):
     field: str
     a: Any
     b: Any
-    noise: str = ""
+    reason: Reason | None = None
+
+    @property
+    def kind(self) -> Class:
+        """Its class."""
+        return class_of(self.reason)
 
 
 class WordChange(NamedTuple):
-    """A register that differs: its name, address, both words (None: not written), and its differing fields.
-
-    `noise` is empty as soon as one difference in the word is none.
-    """
+    """A register that differs: its name, address, both words (None: not written), and its differing fields."""
 
     register: str
     address: int
     a: int | None
     b: int | None
     fields: tuple[FieldChange, ...]
-    noise: str = ""
+
+    @property
+    def kind(self) -> Class:
+        """That of the field which matters most."""
+        kinds = {field.kind for field in self.fields}
+        return next((kind for kind in Class if kind in kinds), Class.COMPUTES)
+
+    @property
+    def why(self) -> str:
+        """Why it does not compute, each reason once; empty where it does."""
+        if self.kind is Class.COMPUTES:
+            return ""
+        return ", ".join(dict.fromkeys(field.reason.words for field in self.fields if field.reason))
+
+    def without(self, kinds: Collection[Class]) -> "WordChange":
+        """The change without the fields of some classes."""
+        return self._replace(fields=tuple(field for field in self.fields if field.kind not in kinds))
+
+
+class FieldMove(NamedTuple):
+    """A field that two architectures keep in different places, with its value.
+
+    Attributes:
+        field: `Block.Field`.
+        a, b: where it lies, "Common.InDim[14:0]"; None where an architecture has no such field.
+        value: what it holds in both tasks, or in the one that has it.
+    """
+
+    field: str
+    a: str | None
+    b: str | None
+    value: Any
 
 
 class TaskDifference(NamedTuple):
-    """Two tasks that belong together, or one that the other program does not have (its index is None there)."""
+    """Two tasks that belong together, or one that the other program does not have (its index is None there).
+
+    Attributes:
+        a, b: indexes of the tasks.
+        does_a, does_b: what they do, in a sentence.
+        operation: aspects in which what they do differs.
+        changes: registers that differ.
+        moved: fields of other places, where the architectures differ.
+        unknown: what the readers did not understand of either; empty where all is.
+    """
 
     a: int | None
     b: int | None
     does_a: str
     does_b: str
     changes: tuple[WordChange, ...]
+    operation: tuple[Change, ...] = ()
+    moved: tuple[FieldMove, ...] = ()
+    unknown: str = ""
 
     @property
-    def is_noise(self) -> bool:
-        """Whether both are there and every change is noise."""
-        return self.a is not None and self.b is not None and all(change.noise for change in self.changes)
+    def is_paired(self) -> bool:
+        """Whether both programs have it."""
+        return self.a is not None and self.b is not None
+
+    @property
+    def kind(self) -> Class:
+        """That of what matters most in it."""
+        if not self.is_paired or self.operation:
+            return Class.COMPUTES
+        kinds = {change.kind for change in self.changes}
+        return next((kind for kind in Class if kind in kinds), Class.NOISE)
 
 
-class Report(NamedTuple):
+class OperationCount(NamedTuple):
+    """How many pairs of tasks do the same, do something else, or are not understood; and tasks without a partner."""
+
+    equal: int
+    different: int
+    unknown: int
+    alone: int
+
+    @property
+    def all_equal(self) -> bool:
+        """Whether every task does what its partner does."""
+        return not (self.different or self.unknown or self.alone)
+
+
+class Comparison(NamedTuple):
     """All differences between two programs, level by level; each level is empty where nothing differs.
 
     Attributes:
         a, b: names of the two files.
+        architectures: of both programs.
         identity: architecture, compiler, flags.
         container: sections, text address, sizes.
         tensors: what differs of tensors matched by name; a mere renumbering of BARs is one change.
         tasks: tasks that differ, or that only one side has.
         coefficients: where the coefficients differ.
         notes: what could not be compared, and why.
+        operations: how many tasks do the same.
+        same_tensors: whether names, roles, shapes and element types agree.
     """
 
     a: str
     b: str
+    architectures: tuple[str, str]
     identity: tuple[Change, ...]
     container: tuple[Change, ...]
     tensors: tuple[Change, ...]
     tasks: tuple[TaskDifference, ...]
     coefficients: tuple[Change, ...]
     notes: tuple[str, ...]
+    operations: OperationCount
+    same_tensors: bool
 
     @property
     def levels(self) -> dict[str, tuple[Change, ...]]:
@@ -90,53 +197,106 @@ class Report(NamedTuple):
         }
 
     @property
+    def is_across(self) -> bool:
+        """Whether the programs are for different architectures."""
+        return self.architectures[0] != self.architectures[1]
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing differs at all."""
         return not self.tasks and not any(self.levels.values())
 
     @property
+    def kinds(self) -> set[Class]:
+        """The classes of all differences."""
+        found = {change.kind for level in self.levels.values() for change in level}
+        return found | {task.kind for task in self.tasks} | {word.kind for task in self.tasks for word in task.changes}
+
+    @property
     def computes_same(self) -> bool:
         """Whether every difference is noise."""
-        changes = (change for level in self.levels.values() for change in level)
-        return all(change.noise for change in changes) and all(task.is_noise for task in self.tasks)
+        return self.kinds <= {Class.NOISE}
 
-    def without_noise(self) -> "Report":
-        """The report with noise left out."""
-        kept = {name: tuple(change for change in level if not change.noise) for name, level in self.levels.items()}
-        tasks = tuple(
-            task._replace(changes=tuple(_plain(change) for change in task.changes if not change.noise))
+    @property
+    def operations_are_equal(self) -> bool:
+        """Whether the operations, the tensors and, within an architecture, the coefficients are the same."""
+        same_coefficients = self.is_across or not self.coefficients
+        return self.operations.all_equal and self.same_tensors and same_coefficients
+
+    def without(self, *kinds: Class) -> "Comparison":
+        """The comparison with differences of some classes left out."""
+        levels = {
+            name: tuple(change for change in level if change.kind not in kinds) for name, level in self.levels.items()
+        }
+        tasks = (
+            task._replace(changes=tuple(word.without(kinds) for word in task.changes if not _is_only(word, kinds)))
             for task in self.tasks
-            if not task.is_noise
         )
-        return self._replace(tasks=tasks, **kept)
+        kept = tuple(task for task in tasks if task.changes or task.operation or task.moved or not task.is_paired)
+        return self._replace(tasks=kept, **levels)
 
-    def noise_reasons(self) -> list[str]:
-        """Why what is noise is noise, each reason once."""
-        reasons = [change.noise for level in self.levels.values() for change in level]
-        for task in self.tasks:
-            reasons += [field.noise for change in task.changes for field in change.fields]
-            reasons += [change.noise for change in task.changes]
-        return sorted({reason for reason in reasons if reason})
+    def reasons(self) -> list[str]:
+        """Why what does not compute does not, each reason once."""
+        reasons = [change.reason for level in self.levels.values() for change in level]
+        reasons += [field.reason for task in self.tasks for change in task.changes for field in change.fields]
+        return sorted({reason.words for reason in reasons if reason})
 
     def verdict(self) -> str:
-        """Whether the two compute the same, in a sentence."""
+        """Whether the two compute the same, in a sentence; idle differences and noise are not counted."""
         if self.is_empty:
             return "The two are the same program."
         if self.computes_same:
-            return f"The two compute the same: every difference is noise ({', '.join(self.noise_reasons())})."
-        words = sum(not change.noise for task in self.tasks for change in task.changes)
-        lone = sum(None in (task.a, task.b) for task in self.tasks)
-        tasks = sum(not task.is_noise for task in self.tasks) - lone
-        others = sum(not change.noise for level in self.levels.values() for change in level)
-        parts = [f"{_count(words, 'register')} in {_count(tasks, 'task')}"] if words else []
-        parts += [f"{_count(lone, 'task')} that only one of them has"] if lone else []
-        parts += [f"{_count(others, 'fact')} outside the tasks"] if others else []
-        return f"The two do not compute the same as far as their registers tell: they differ in {' and '.join(parts)}."
+            return f"The two compute the same: every difference is noise ({', '.join(self.reasons())})."
+        if Class.COMPUTES not in self.kinds:
+            return (
+                "The two compute the same if state that their tasks do not use is disregarded: apart from noise they "
+                "differ only in what is idle, as --clean removes it."
+            )
+        if self.operations_are_equal:
+            names = f" ({', '.join(self.architectures)})" if self.is_across else f": they differ in {self._counts()}"
+            rest = "; coefficients are laid out for each architecture, and their values are not compared"
+            return f"The operations are equal; the registers are not{names}{rest * self._has_coefficients()}."
+        if self.is_across:
+            return f"The operations are not equal ({', '.join(self.architectures)}): {self._operation_counts()}."
+        return f"The two do not compute the same as far as their registers tell: they differ in {self._counts()}."
+
+    def _has_coefficients(self) -> bool:
+        return self.is_across and bool(self.coefficients)
+
+    def _counts(self) -> str:
+        words = sum(change.kind is Class.COMPUTES for task in self.tasks for change in task.changes)
+        pairs = [task for task in self.tasks if task.is_paired]
+        lone = len(self.tasks) - len(pairs)
+        tasks = sum(task.kind is Class.COMPUTES for task in pairs)
+        others = sum(change.kind is Class.COMPUTES for level in self.levels.values() for change in level)
+        parts = [f"{counted(words, 'register')} in {counted(tasks, 'task')}"] if words else []
+        parts += [f"{counted(lone, 'task')} that only one of them has"] if lone else []
+        parts += [f"{counted(others, 'fact')} outside the tasks"] if others else []
+        return _joined(parts)
+
+    def _operation_counts(self) -> str:
+        equal, different, unknown, alone = self.operations
+        parts = [f"{counted(different, 'task')} {_plural(different, 'does', 'do')} something else"] if different else []
+        parts += [f"{counted(unknown, 'task')} {_plural(unknown, 'is', 'are')} not understood"] if unknown else []
+        parts += [f"only one of them has {counted(alone, 'task')}"] if alone else []
+        parts += [f"{counted(equal, 'task')} {_plural(equal, 'does', 'do')} the same"] if equal else []
+        parts += [] if self.same_tensors else ["the tensors differ"]
+        return _joined(parts)
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """`1 task`, `2 tasks`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _plain(change: WordChange) -> WordChange:
-    return change._replace(fields=tuple(field for field in change.fields if not field.noise))
+def _plural(number: int, one: str, many: str) -> str:
+    return one if number == 1 else many
+
+
+def _joined(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _is_only(word: WordChange, kinds: Collection[Class]) -> bool:
+    return all(field.kind in kinds for field in word.fields)

@@ -1,19 +1,30 @@
-"""Two tasks compared register by register, and field by field where a register differs."""
+"""Two tasks of one architecture compared register by register, and field by field where a register differs."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..program.register_file import RegisterFile
-from ..registers.model import Architecture, Field, Location
-from .model import ABSENT, BARS, LAYOUT, MASKS, FieldChange, WordChange
+from ..program.task import Write
+from ..registers.model import BYTE_KINDS, Architecture, Field, Location
+from .model import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
+
+WrittenPair = tuple[Write | None, Write | None]
 
 
 class Side(NamedTuple):
-    """One of the two tasks: its registers while it runs, its index, and what its BARs stand for."""
+    """One of the two tasks.
+
+    Attributes:
+        registers: the register file while it runs.
+        index: of the task.
+        names: BAR (slot) -> what it stands for.
+        idle: byte addresses of the registers that neither it nor a later task reads.
+    """
 
     registers: RegisterFile
     index: int
     names: Mapping[int, str]
+    idle: frozenset[int]
 
     @property
     def arch(self) -> Architecture:
@@ -23,6 +34,9 @@ class Side(NamedTuple):
 
 def compare_tasks(a: Side, b: Side) -> tuple[WordChange, ...]:
     """The registers in which two tasks of one architecture differ, the header first."""
+    one, two = a.registers.task, b.registers.task
+    if a.index == b.index and a.names == b.names and one.bursts == two.bursts and one.words == two.words:
+        return ()
     return (*_headers(a, b), *_writes(a, b))
 
 
@@ -35,103 +49,122 @@ def _headers(a: Side, b: Side) -> Iterator[WordChange]:
 
 
 def _writes(a: Side, b: Side) -> Iterator[WordChange]:
-    written = [{write.address: write for write in side.registers.task.writes()} for side in (a, b)]
-    for address in sorted(written[0].keys() | written[1].keys()):
-        one, two = (writes.get(address) for writes in written)
+    written = _same_records(a, b)
+    if written is None:
+        written = _any_records(a, b)
+    for address in sorted(written):
+        one, two = written[address]
         values, numbers = (one and one.value, two and two.value), (one and one.slot, two and two.slot)
         slots = a.names.get(numbers[0], numbers[0]), b.names.get(numbers[1], numbers[1])
         if values[0] == values[1] and numbers[0] == numbers[1] and slots[0] == slots[1]:
             continue
         change = _word(a.arch.locate(address), address, *values, a, b)
         if slots != (None, None):
-            change = _with_slot(change, slots, values)
+            reason = BARS if slots[0] == slots[1] else None
+            fields = change.fields if values[0] != values[1] else ()
+            change = change._replace(fields=(*fields, FieldChange("slot", *slots, reason)))
         yield change
 
 
-def _with_slot(change: WordChange, slots: tuple, values: tuple) -> WordChange:
-    """The change with the buffers that the base address is relative to."""
-    fields = change.fields if values[0] != values[1] else ()
-    noise = BARS if slots[0] == slots[1] else ""
-    fields = (*fields, FieldChange("slot", *slots, noise))
-    return change._replace(fields=fields, noise=_summed(fields))
+def _same_records(a: Side, b: Side) -> dict[int, WrittenPair] | None:
+    """What differs, by address, in tasks with the same records; None where they have others or name other buffers.
+
+    Most pairs of a long program are such, and only a few of their words differ.
+    """
+    one, two = a.registers.task, b.registers.task
+    if one.bursts != two.bursts or a.names != b.names:
+        return None
+    found = {}
+    for burst in one.bursts:
+        indexes = range(burst.index + 1, burst.index + 1 + burst.count)
+        values = [task.words[indexes.start : indexes.stop] for task in (one, two)]
+        if values[0] != values[1]:
+            for index, address, old, new in zip(indexes, burst.addresses(), *values):
+                if old != new:
+                    found[address] = tuple(Write(index, address, value, burst.slot) for value in (old, new))
+    return found
+
+
+def _any_records(a: Side, b: Side) -> dict[int, WrittenPair]:
+    """Everything that either task writes, by address."""
+    one, two = ({write.address: write for write in side.registers.task.writes()} for side in (a, b))
+    return {address: (one.get(address), two.get(address)) for address in one.keys() | two.keys()}
 
 
 def _word(location: Location, address: int, one: int | None, two: int | None, a: Side, b: Side) -> WordChange:
     """A register's change. A value that one side did not write counts as what its register holds."""
     held = _held(a, location, address, one), _held(b, location, address, two)
+    unread = UNREAD if _is_unread(location, held, a, b) else None
     if held[0] is None or held[1] is None or (held[0] == held[1] and None in (one, two)):
-        noise = ABSENT if held[0] == held[1] else ""
+        reason = ABSENT if held[0] == held[1] is not None else unread
         shown = tuple(_shown_word(location, word) for word in (one, two))
-        return WordChange(location.name, address, one, two, (FieldChange("", *shown, noise),), noise)
+        return WordChange(location.name, address, one, two, (FieldChange("", *shown, reason),))
     fields = tuple(_fields(location, held[0], held[1], a, b))
-    return WordChange(location.name, address, one, two, fields, _summed(fields))
+    if unread:
+        fields = tuple(field if field.reason else field._replace(reason=unread) for field in fields)
+    return WordChange(location.name, address, one, two, fields)
 
 
-def _summed(fields: tuple[FieldChange, ...]) -> str:
-    """Why the whole word is noise: the reasons of its fields, or nothing."""
-    reasons = [field.noise for field in fields]
-    return ", ".join(dict.fromkeys(reasons)) if reasons and all(reasons) else ""
+def _is_unread(location: Location, held: tuple[int | None, int | None], a: Side, b: Side) -> bool:
+    """Whether neither side reads the register.
+
+    Of the registers in which compilers leave a word that is known to be idle, any other value is open: it may tell
+    a later task to keep something.
+    """
+    address = location.address
+    if location.block is a.arch.header or address not in a.idle or address not in b.idle:
+        return False
+    name = f"{location.block.name}.{location.register.name}"
+    word = next((idle.word for idle in a.arch.machine.idle if idle.register == name), None)
+    return word is None or all(value in (None, 0, word) for value in held)
 
 
 def _held(side: Side, location: Location, address: int, written: int | None) -> int | None:
     """The word that a register holds while the task runs; None where that is not known."""
     if written is not None or location.block is side.arch.header:
         return written
-    if side.arch.carries_state:
-        return side.registers.word_at(address) or 0
-    rows = location.register.fields
-    if not rows or any(row.start is None for row in rows):
-        return None
-    return sum(row.start << row.lsb for row in rows)
+    word = side.registers.word_at(address)
+    return 0 if word is None and side.arch.carries_state else word
 
 
 def _shown_word(location: Location, word: int | None) -> str | None:
     if word is None:
         return None
-    fields = [f"{row.name}={row.decode(word)}" for row in location.register.fields if word & row.mask]
+    fields = [f"{field.name}={field.decode(word)}" for field in location.register.fields if word & field.mask]
     return " ".join(fields) or hex(word)
 
 
 def _fields(location: Location, one: int, two: int, a: Side, b: Side) -> Iterator[FieldChange]:
-    rows = location.register.fields
-    for number, row in enumerate(rows):
-        if (one ^ two) & row.mask:
-            yield _field(row, rows[number + 1] if row.kind == "bar" else None, one, two, a, b)
-    unnamed = ~location.register.named_mask
-    if (one ^ two) & unnamed:
-        yield FieldChange("", hex(one & unnamed), hex(two & unnamed))
+    fields = location.register.fields
+    ignored = a.arch.ignored_bits.get(f"{location.block.name}.{location.register.name}", 0)
+    for number, field in enumerate(fields):
+        differing = (one ^ two) & field.mask
+        if differing:
+            change = _field(field, fields[number + 1] if field.kind == "bar" else None, one, two, a, b)
+            is_ignored = change.reason is None and not differing & ~ignored
+            yield change._replace(reason=IGNORED) if is_ignored else change
+    unnamed = (one ^ two) & ~location.register.named_mask
+    for mask, reason in ((~ignored, None), (ignored, IGNORED)):
+        if unnamed & mask:
+            rest = ~location.register.named_mask & mask
+            yield FieldChange("", hex(one & rest), hex(two & rest), reason)
 
 
-def _field(row: Field, enable: Field | None, one: int, two: int, a: Side, b: Side) -> FieldChange:
-    values = row.decode(one), row.decode(two)
-    if row.kind in ("bytes", "address", "hex", "layout"):
+def _field(field: Field, enable: Field | None, one: int, two: int, a: Side, b: Side) -> FieldChange:
+    values = field.decode(one), field.decode(two)
+    if field.kind in (*BYTE_KINDS, "layout"):
         values = tuple(hex(value) for value in values)
     if enable and enable.number(one) and enable.number(two):
-        buffers = a.names.get(row.number(one), values[0]), b.names.get(row.number(two), values[1])
+        buffers = a.names.get(field.number(one), values[0]), b.names.get(field.number(two), values[1])
         if buffers[0] == buffers[1]:
-            return FieldChange(row.name, f"{values[0]} ({buffers[0]})", f"{values[1]} ({buffers[1]})", BARS)
-        return FieldChange(row.name, *buffers)
-    noise = MASKS if row.noise else LAYOUT if row.kind == "layout" else ""
-    if row.name == "TID" and row.number(one) == a.index and row.number(two) == b.index:
-        noise = LAYOUT
-    return FieldChange(row.name, *values, noise)
+            return FieldChange(field.name, f"{values[0]} ({buffers[0]})", f"{values[1]} ({buffers[1]})", BARS)
+        return FieldChange(field.name, *buffers)
+    return FieldChange(field.name, *values, _reason(field, one, two, a, b))
 
 
-def compare_across(a: Side, b: Side) -> tuple[WordChange, ...]:
-    """The fields in which two tasks of different architectures differ, as far as both have one of that name."""
-    found: dict[str, list[FieldChange]] = {}
-    for name in a.arch.short_fields():
-        if b.arch.field(name) is None:
-            continue
-        address, row = a.arch.field(name)
-        values = a.registers.label(name), b.registers.label(name)
-        # Where only one side has names for its values, the numbers are what can be compared.
-        named = all(isinstance(label, str) for label in values)
-        alike = not named and a.registers.number(name) == b.registers.number(name)
-        if None not in values and values[0] != values[1] and not alike:
-            noise = MASKS if row.noise else ""
-            found.setdefault(a.arch.locate(address).name, []).append(FieldChange(row.name, *values, noise))
-    return tuple(
-        WordChange(register, a.arch.address(register) or 0, None, None, tuple(fields), _summed(tuple(fields)))
-        for register, fields in found.items()
-    )
+def _reason(field: Field, one: int, two: int, a: Side, b: Side) -> Reason | None:
+    if field.noise:
+        return MASKS
+    # A task's id is layout only where it is the task's index on both sides.
+    is_index = field.name == "TID" and (field.number(one), field.number(two)) == (a.index, b.index)
+    return LAYOUT if field.kind == "layout" or is_index else None

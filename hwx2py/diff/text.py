@@ -1,48 +1,103 @@
-"""A comparison as text, and as Markdown."""
+"""A comparison as text for a terminal."""
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
-from .model import Change, FieldChange, Report, TaskDifference, WordChange
+from .model import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
 
 TITLES = {"identity": "compiler", "container": "container", "tensors": "tensors", "coefficients": "coefficients"}
+COLUMNS = 110
+#: Moved fields that text lists; the rest is counted.
+MOST_MOVED = 12
 
 
-def as_text(report: Report, verdict: str) -> Iterator[str]:
-    """Lines for a terminal; the verdict comes last."""
-    yield f"--- {report.a}"
-    yield f"+++ {report.b}"
-    for name, changes in report.levels.items():
+def as_text(comparison: Comparison, verdict: str) -> Iterator[str]:
+    """Lines for a terminal; the verdict comes last.
+
+    Args:
+        comparison: what differs.
+        verdict: whether the two compute the same, in a sentence.
+    """
+    yield f"--- {comparison.a}"
+    yield f"+++ {comparison.b}"
+    for name, changes in comparison.levels.items():
         if changes and name != "coefficients":
             yield from _level(TITLES[name], changes)
-    for task in report.tasks:
-        yield from _task(task)
-    if report.coefficients:
-        yield from _level("coefficients", report.coefficients)
-    yield from (f"note: {note}" for note in report.notes)
+    for task in comparison.tasks:
+        yield from _task(task, comparison)
+    if comparison.coefficients:
+        yield from _level("coefficients", comparison.coefficients)
+    yield from (f"note: {note}" for note in comparison.notes)
     yield verdict
 
 
 def _level(title: str, changes: tuple[Change, ...]) -> Iterator[str]:
     yield title
     for change in changes:
-        yield f"  {change.what}: {_pair(change.a, change.b)}{_noise(change.noise)}"
+        line = f"  {change.what}: {pair(change.a, change.b)}{_reason(change.reason)}"
+        if len(line) <= COLUMNS:
+            yield line
+            continue
+        yield f"  {change.what}:{_reason(change.reason)}"
+        for sign, text in (("-", change.a), ("+", change.b)):
+            yield from _wrapped(value(text), f"    {sign} ", "      ")
 
 
-def _task(task: TaskDifference) -> Iterator[str]:
-    if task.a is None or task.b is None:
-        side, index, does = ("-", task.a, task.does_a) if task.b is None else ("+", task.b, task.does_b)
-        yield f"{side} task {index}: {does}"
+def _wrapped(text: str, first: str, further: str) -> list[str]:
+    """The text broken at spaces only."""
+    return textwrap.wrap(
+        text,
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _task(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
+    if not task.is_paired:
+        sign, index, does = ("-", task.a, task.does_a) if task.b is None else ("+", task.b, task.does_b)
+        yield f"{sign} task {index}: {does}"
         return
-    same = task.does_a == task.does_b
     yield f"task {task.a}" + (f" and {task.b}" if task.b != task.a else "") + f": {task.does_a}"
-    if not same:
+    if task.does_a != task.does_b:
         yield f"  now: {task.does_b}"
-    for register, change in merged(task.changes):
+    yield from _operation(task, comparison)
+    for register, change in merged(change for change in task.changes if change.kind is not Class.IDLE):
         fields = ", ".join(field_text(field) for field in change.fields)
-        yield f"  {register:<40} {word(change.a)} {word(change.b)}  {fields}{_noise(change.noise)}".rstrip()
+        why = f"  (noise: {change.why})" if change.kind is Class.NOISE else ""
+        yield f"  {register:<40} {word(change.a)} {word(change.b)}  {fields}{why}".rstrip()
+    idle = merged(change for change in task.changes if change.kind is Class.IDLE)
+    if idle:
+        count = sum(change.kind is Class.IDLE for change in task.changes)
+        names = ", ".join(register for register, _ in idle)
+        yield from _wrapped(f"{counted(count, 'idle register')}: {names}", "  ", "      ")
+    yield from _moved(task, comparison)
 
 
-def merged(changes: tuple[WordChange, ...]) -> list[tuple[str, WordChange]]:
+def _operation(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
+    """Where the architectures differ, whether the task does the same; where not, in what it does something else."""
+    for change in task.operation:
+        yield f"  {change.what}: {pair(change.a, change.b)}"
+    if comparison.is_across and not task.operation:
+        yield f"  not understood: {task.unknown}" if task.unknown else "  same operation"
+
+
+def _moved(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
+    moved = [move for move in task.moved if move.a and move.b]
+    gone, new = (
+        [move.field for move in task.moved if getattr(move, side) is None and move not in moved] for side in "ba"
+    )
+    if moved:
+        yield f"  {counted(len(moved), 'field')} moved"
+    for name, fields in zip(comparison.architectures, (gone, new)):
+        if fields:
+            shown = ", ".join(fields[:MOST_MOVED]) + (", ..." if len(fields) > MOST_MOVED else "")
+            yield from _wrapped(f"{counted(len(fields), 'field')} of {name} only: {shown}", "  ", "      ")
+
+
+def merged(changes: Iterable[WordChange]) -> list[tuple[str, WordChange]]:
     """Register names and changes; equal changes of neighbours in an array as one, `Block.Register[0..15]`."""
     found: list[tuple[str, WordChange]] = []
     runs: list[tuple[str, int, int]] = []
@@ -60,65 +115,25 @@ def merged(changes: tuple[WordChange, ...]) -> list[tuple[str, WordChange]]:
     return found
 
 
-def word(value: int | None) -> str:
+def word(number: int | None) -> str:
     """A word in hex, or dashes where none was written."""
-    return "--------" if value is None else f"{value:08x}"
+    return "--------" if number is None else f"{number:08x}"
 
 
 def field_text(field: FieldChange) -> str:
     """A field's change, such as `CacheHint 0 -> 2`."""
-    return f"{field.field} {_pair(field.a, field.b)}".strip()
+    return f"{field.field} {pair(field.a, field.b)}".strip()
 
 
-def _pair(a: object, b: object) -> str:
-    return f"{_value(a)} -> {_value(b)}"
+def pair(a: object, b: object) -> str:
+    """Both values."""
+    return f"{value(a)} -> {value(b)}"
 
 
-def _value(value: object) -> str:
-    return "none" if value is None else str(value)
+def value(something: object) -> str:
+    """A value; "none" for one that a side lacks."""
+    return "none" if something is None else str(something)
 
 
-def _noise(reason: str) -> str:
-    return f"  (noise: {reason})" if reason else ""
-
-
-def as_markdown(report: Report, verdict: str) -> Iterator[str]:
-    """Markdown with a table for each level."""
-    yield f"# {_cell(report.a)} and {_cell(report.b)}"
-    yield ""
-    yield verdict
-    for name, changes in report.levels.items():
-        if changes:
-            yield from ["", f"## {TITLES[name].capitalize()}", "", *_table("what", ((c.what, c.a, c.b, c.noise)
-                        for c in changes))]  # fmt: skip
-    for task in report.tasks:
-        yield from ["", f"## {_cell(task_title(task))}"]
-        if task.changes:
-            rows = (
-                (register, word(c.a), word(c.b), c.noise or "; ".join(field_text(field) for field in c.fields))
-                for register, c in merged(task.changes)
-            )
-            yield from ["", *_table("register", rows, "fields, or why it is noise")]
-    if report.notes:
-        yield from ["", *(f"Note: {_cell(note)}." for note in report.notes)]
-
-
-def task_title(task: TaskDifference) -> str:
-    """A line about two tasks."""
-    if task.b is None:
-        return f"Only in the first: task {task.a}, {task.does_a}"
-    if task.a is None:
-        return f"Only in the second: task {task.b}, {task.does_b}"
-    both = f"Task {task.a}" if task.a == task.b else f"Tasks {task.a} and {task.b}"
-    return f"{both}: {task.does_a}"
-
-
-def _table(first: str, rows, last: str = "noise") -> Iterator[str]:
-    yield f"| {first} | first | second | {last} |"
-    yield "| --- | --- | --- | --- |"
-    for row in rows:
-        yield "| " + " | ".join(_cell(_value(cell) if cell != "" else "") for cell in row) + " |"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("_", "\\_").replace("*", "\\*")
+def _reason(reason: Reason | None) -> str:
+    return f"  ({reason.kind}: {reason.words})" if reason else ""

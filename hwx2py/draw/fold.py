@@ -1,6 +1,6 @@
 """Long programs made short: runs of consecutive tasks as one box."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from .model import L2, TASK, Box, Edge, End, Graph
 
@@ -11,7 +11,12 @@ MOST_BOXES, EDGE_TASKS, LEAST_RUN = 60, 10, 8
 FEW = 2
 
 
-def folded(graph: Graph, kinds: Sequence[str]) -> Graph:
+def stands_alone(index: int, count: int) -> bool:
+    """Whether a task of a program of so many has a box of its own for certain."""
+    return count <= MOST_BOXES or index < EDGE_TASKS or index >= count - EDGE_TASKS - LEAST_RUN
+
+
+def folded(graph: Graph, kinds: Sequence[Hashable]) -> Graph:
     """The graph with at most `MOST_BOXES` boxes: first and last tasks one by one, runs of equal length between them.
 
     Args:
@@ -37,7 +42,7 @@ def _moved(end: End, home: dict[int, int]) -> End:
     return end._replace(index=home[end.index]) if end.kind == TASK else end
 
 
-def _run(boxes: Sequence[Box], kinds: Sequence[str]) -> Box:
+def _run(boxes: Sequence[Box], kinds: Sequence[Hashable]) -> Box:
     if len(boxes) == 1:
         return boxes[0]
     engines = {box.planar for box in boxes}

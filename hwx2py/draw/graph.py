@@ -1,13 +1,15 @@
 """From a program to its picture's data: every task a box, every way that data takes an edge."""
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
-from ..program.describe import Operation, is_planar, operation
+from ..operations import InL2, Names, Operand, Operation, Planar, aspects, operations
+from ..operations.aspects import kind
+from ..operations.places import L2_MEMORY, Span, Writers, coefficient_span, reads, writes
+from ..operations.sentence import action, buffer_name, engine, shapes
 from ..program.model import Program, Tensor
-from ..program.register_file import walk
-from .fold import folded
+from .fold import folded, stands_alone
 from .model import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, End, Graph, Terminal
-from .places import L2_MEMORY, Span, Writers, coefficients, reads, writes
 
 #: As many bytes as any buffer has.
 EVERYTHING = 1 << 64
@@ -23,22 +25,23 @@ def graph(program: Program) -> Graph:
         program: any program; nothing of it is run.
     """
     tracing = _Tracing(program)
-    names = program.buffer_names()
+    names = Names.of(program)
     boxes, kinds = [], []
-    for index, registers in enumerate(walk(program.arch, program.tasks)):
-        described = operation(registers, names)
-        boxes.append(_box(index, described, is_planar(registers)))
-        kinds.append(_kind(described))
-        # Names may be any text, even that of another buffer; numbers tell buffers apart.
-        numbered = operation(registers, {})
-        for span, label in zip(reads(registers, numbered), described.sources):
-            tracing.take(span, End(TASK, index), label)
-        if numbered.coefficients and numbered.coefficients not in tracing.constants:
-            tracing.take(coefficients(registers, numbered), End(TASK, index), described.coefficients, COEFFICIENTS)
-        for span in writes(registers, numbered):
-            tracing.writers.put(span, End(TASK, index))
+    for index, operation in enumerate(operations(program)):
+        span = coefficient_span(operation)
+        box = _box(index, operation, buffer_name(span.memory, names) if span else "")
+        if stands_alone(index, len(program.tasks)):
+            box = box._replace(action=action(operation, names), shapes=shapes(operation))
+        boxes.append(box)
+        kinds.append(kind(aspects(operation, names)))
+        for source, operand in zip(reads(operation), operation.inputs):
+            tracing.take(source, End(TASK, index), _label(operand, names))
+        if span and span.memory not in tracing.constants:
+            tracing.take(span, End(TASK, index), box.coefficients, COEFFICIENTS)
+        for written in writes(operation):
+            tracing.writers.put(written, End(TASK, index))
     for index, tensor in enumerate(program.outputs):
-        tracing.take(Span(_key(tensor.bar), 0, EVERYTHING), End(OUTPUT, index), tensor.name)
+        tracing.take(Span(tensor.bar, 0, EVERYTHING), End(OUTPUT, index), tensor.name)
     whole = Graph(
         name=program.origin.name,
         arch=program.arch.name,
@@ -51,25 +54,20 @@ def graph(program: Program) -> Graph:
     return folded(whole, kinds)
 
 
-def _key(bar: int) -> str:
-    """A buffer as `operation` calls it when it knows no names."""
-    return f"BAR {bar}"
-
-
 def _terminal(tensor: Tensor) -> Terminal:
     return Terminal(tensor.name, tensor.role, tensor.shape)
 
 
-def _box(index: int, described: Operation, planar: bool) -> Box:
-    return Box(index, index, described.engine, planar, described.action, described.shapes, described.coefficients)
+def _box(index: int, operation: Operation, coefficients: str) -> Box:
+    """A task without words for what it does: those of a folded one are never shown."""
+    return Box(index, index, engine(operation), isinstance(operation, Planar), "", "", coefficients)
 
 
-def _kind(described: Operation) -> str:
-    """What the task does, whatever it reads: the same for all tasks of a kind."""
-    action = described.action
-    for source in sorted(described.sources, key=len, reverse=True):
-        action = action.replace(source, "_") if source else action
-    return action
+def _label(operand: Operand, names: Names) -> str:
+    """The buffer or the place in L2 that a source comes from."""
+    if isinstance(operand.where, InL2):
+        return f"L2[{operand.where.base_bytes:#x}]"
+    return buffer_name(operand.where.bar if operand.where.enabled else None, names)
 
 
 class _Constants(NamedTuple):
@@ -85,23 +83,30 @@ class _Tracing:
         self.writers = Writers()
         self.edges: list[Edge] = []
         self.inputs = [_terminal(tensor) for tensor in program.inputs]
-        self._kinds = {L2_MEMORY: L2}
+        self._kinds: dict[Hashable, str] = {L2_MEMORY: L2}
         constants = {**program.arch.fixed_bars, **{kernel.bar: kernel.name for kernel in program.kernels}}
         tensors = {tensor.bar for tensor in program.tensors}
-        self.constants = {_key(bar) for bar in constants if bar not in tensors}
+        self.constants = constants.keys() - tensors
         for bar, name in constants.items():
             self._begin(bar, _Constants(name))
         for index, tensor in enumerate(program.inputs):
             self._begin(tensor.bar, End(INPUT, index))
         for tensor in program.outputs:
-            self._kinds[_key(tensor.bar)] = TENSOR
+            self._kinds[tensor.bar] = TENSOR
 
     def _begin(self, bar: int, producer: object) -> None:
-        self._kinds[_key(bar)] = TENSOR
-        self.writers.put(Span(_key(bar), 0, EVERYTHING), producer)
+        self._kinds[bar] = TENSOR
+        self.writers.put(Span(bar, 0, EVERYTHING), producer)
 
     def take(self, span: Span, target: End, label: str, kind: str = "") -> None:
-        """Edges from whoever wrote the span to who reads it."""
+        """Edges from whoever wrote the span to who reads it.
+
+        Args:
+            span: what is read.
+            target: who reads it.
+            label: what the edge carries, in words.
+            kind: of the edge; that of the memory where left out.
+        """
         kind = kind or self._kinds.get(span.memory, SCRATCH)
         producers = self.writers.of(span) or [End(UNKNOWN)]
         self.edges += [Edge(self._end(producer), target, label, kind) for producer in producers]

@@ -65,7 +65,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
         "ALIASES": [assign("ALIASES", _bars(program.aliases))],
         "SINGLE_SLOTS": [assign("SINGLE_SLOTS", sequence(program.arch.single_slots, cst.List))],
     }
-    module = template.module(program.arch.stream, program.arch.runs)
+    module = template.module(program.arch.stream, program.arch.machine.driver == "ABI 1")
     text = module.with_changes(body=template.replaced(module.body, parts)).code
     return Script(text, split.data() if beside else None)
 
@@ -85,7 +85,7 @@ def header(program: Program, report: Sequence[str]) -> str:
         "",
         f"Chips: {', '.join(program.arch.chips)}.",
         "",
-        *(RUN_LINES if program.arch.runs else ()),
+        *(RUN_LINES if program.arch.machine.driver == "ABI 1" else ()),
         "    python SCRIPT --dry-run     build the command buffer, touch no device",
         "    python SCRIPT --help        inputs, golden files, saving",
         "",

@@ -1,182 +1,184 @@
-"""The engine: runs the tasks that a SUBMIT names, one after another, as their registers say."""
+"""The engine: runs tasks, one after another, as their registers say.
 
-import math
-from collections.abc import Mapping
+A door below the driver: whoever has tasks and buffers needs no ioctl.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import StreamError
-from ..program.describe import Operation, is_planar, operation
+from ..operations import InL2, Neural, Operation, Planar, Shape
+from ..operations.read import Reader
 from ..program.register_file import RegisterFile
-from ..program.streams import STREAMS
-from ..program.task import Task, words_of
-from ..registers import by_name
-from . import neural, planar, support, transfer
-from .context import L2, Bar, Context, Move
+from ..program.streams import work_of
+from ..program.task import Burst, Task
+from ..registers import Architecture
+from . import faults as kinds
+from . import neural, planar
+from .access import L2, Access, Bar, Move
 from .faults import Faults, NotImplementedTask
 from .memory import Memory
-from .surface import Layout, Shape
+from .numbers import POLICIES, Numbers
 
-#: Fields of Common that cannot be 0: sizes, and the window of the neural engines.
-SIZES = ("Win", "Hin", "Din", "Cin", "Wout", "Hout", "Dout", "Cout", "NumGroups")
-WINDOW = ("Kw", "Kh", "Sx", "Sy")
 #: 2 GiB while they are computed with; chosen.
 MOST_ELEMENTS = 1 << 28
-#: The network id that the driver's queue expects in the bootstrap copy of the first task.
-BOOTSTRAP_NID = 0x40
 
 
 class Step(NamedTuple):
-    """A task that ran: what it does in words, and the bytes it moved."""
+    """A task that ran.
+
+    Attributes:
+        task: its index.
+        operation: what it did.
+        moves: the bytes that it moved.
+    """
 
     task: int
     operation: Operation
     moves: tuple[Move, ...]
 
 
-class Job(NamedTuple):
-    """What the driver is told to run.
+class _Decoded(NamedTuple):
+    """A task read in a state of the register file: what it does, and the state that it leaves."""
 
-    Attributes:
-        bars: BAR number -> what stands behind it.
-        bootstrap: the buffer with the copy of the first task.
-        task_bytes: td_size.
-        task_count: td_count.
-    """
-
-    bars: Mapping[int, Bar]
-    bootstrap: Bar
-    task_bytes: int
-    task_count: int
+    operation: Operation
+    state: int
 
 
 class Engine:
-    """An H13 engine with its L2 and register file, which keep what they hold from job to job.
+    """An engine with its L2 and register file, which keep what they hold from job to job.
 
     Args:
+        arch: the chip's generation.
         memory: device memory.
         faults: where faults go.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
     """
 
-    def __init__(self, memory: Memory, faults: Faults):
-        self.memory, self.faults = memory, faults
-        self.arch = by_name("H13")
-        self.stream = STREAMS[self.arch.stream]
-        self.l2 = L2()
-        self.values: dict[int, int] = {}
+    def __init__(
+        self,
+        arch: Architecture,
+        memory: Memory,
+        faults: Faults,
+        numbers: Numbers | None = None,
+        on_result: Callable[[Step, np.ndarray], None] | None = None,
+    ):
+        self.arch, self.memory, self.faults = arch, memory, faults
+        self.machine = arch.machine
+        self.numbers = numbers or POLICIES[self.machine.numbers]
+        self.on_result = on_result
+        self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
+        self._reader = Reader(arch)
+        # States of the register file that occurred; a task is read once in each of them.
+        self._states: list[dict[int, int]] = [dict(arch.start_image)]
+        self._numbers_of_states: dict[tuple[int, ...], int] = {}
+        self._decoded: dict[tuple[int, bytes], _Decoded] = {}
+        self._state = 0
+        self._known_runs: set[tuple[int, int, int | None]] = set()
 
-    def run(self, job: Job) -> None:
-        """Runs a job.
+    def run(self, tasks: Iterable[Task], bars: Mapping[int, Bar]) -> None:
+        """Runs tasks.
+
+        Args:
+            tasks: in order; each is asked for when the one before it has ended.
+            bars: BAR (slot) number -> what stands behind it.
 
         Raises:
             Hang: the engine stopped; the fault says why.
             NotImplementedTask: a task asks for something that is not implemented.
         """
         self.memory.note_host_writes()
-        names = {number: bar.name for number, bar in job.bars.items()}
-        words = self._fetch(job.bootstrap, 0, job.task_bytes, "td_size")
-        offset = 0
-        for index in range(job.task_count):
+        for index, task in enumerate(tasks):
             self.faults.task = index
-            task = self._decode(words, offset, index, job)
-            self._step(index, task, job, names)
-            offset, size = self._next(task)
-            if index + 1 < job.task_count:
-                if not offset:
-                    raise self.faults.hang(
-                        "missing-tasks", f"td_count is {job.task_count}, but the chain ends here", "Header.NextPointer"
-                    )
-                words = self._fetch(job.bars[0], offset, size, "Header.NextSize")
+            self.execute(index, self._read(index, task), bars)
         self.faults.task = None
-        if offset:
-            self.faults.add(
-                "dropped-tasks", f"td_count is {job.task_count}, but the chain goes on", "Header.NextPointer"
-            )
 
-    def _fetch(self, bar: Bar, offset: int, size: int, register: str) -> memoryview:
-        if bar.start + offset + size > bar.buffer.room or size % 4:
-            raise self.faults.hang(
-                "outside-tensor", f"a task of {size} bytes is fetched from there", register, bar.name, offset
-            )
-        start = bar.start + offset
-        return words_of(bar.buffer.data[start : start + size].tobytes())
-
-    def _decode(self, words: memoryview, offset: int, index: int, job: Job) -> Task:
-        try:
-            task = self.stream.task(words, offset, self.arch, f"task {index}")
-        except StreamError as error:
-            what = f"{error.what} (td_size {job.task_bytes})" if index == 0 else error.what
-            raise self.faults.hang("cut-stream", what) from error
-        nid = self.arch.field("Header.W0.NID")[1].number(task.words[0])
-        if index == 0 and nid != BOOTSTRAP_NID:
-            raise self.faults.hang(
-                "bootstrap", f"NID is {nid:#x}, the queue waits for {BOOTSTRAP_NID:#x}", "Header.NID"
-            )
-        return task
-
-    def _next(self, task: Task) -> tuple[int, int]:
-        """Offset and bytes of the task that follows."""
-        (pointer_at, pointer), (size_at, size) = (self.arch.field(f"Header.{n}") for n in ("NextPointer", "NextSize"))
-        words = size.number(task.words[size_at // 4]) + 1
-        return pointer.number(task.words[pointer_at // 4]), 4 * words
-
-    def _step(self, index: int, task: Task, job: Job, names: Mapping[int, str]) -> None:
-        for write in task.writes():
-            if not self.arch.has_row(write.address):
-                what = f"the register at {write.address:#x}"
-                raise NotImplementedTask(index, what, write.value, "no register is known there")
-            self.values[write.address] = write.value
-        registers = RegisterFile(self.arch, task, self.values)
-        context = Context(index, registers, dict(job.bars), self.memory, self.l2, self.faults)
-        self._check(context)
-        runner = planar if is_planar(registers) else neural
-        transfer.put(context, runner.run(context))
-        self.steps.append(Step(index, operation(registers, names), tuple(context.moves)))
-
-    def _check(self, context: Context) -> None:
-        """What every task must have right."""
-        engines = context.registers.header("ENE")
-        for name in (*SIZES, *(WINDOW if engines else ())):
-            if context.get(f"Common.{name}") == 0:
-                raise self.faults.hang("zero-dimension", f"{name} is 0", self._register_of(name))
-        for end in ("in", "out"):
-            sizes = [context.get(f"Common.{name}") for name in ("NumGroups", f"C{end}", f"H{end}", f"W{end}")]
-            if math.prod(sizes) > MOST_ELEMENTS:
-                what, shown = f"Common.{end.title()}Dim", " x ".join(map(str, sizes))
-                raise context.refuse_value(what, shown, f"the virtual ANE holds {MOST_ELEMENTS} elements at most")
-        support.check(context, support.ALWAYS)
-        support.check_unnamed(context, support.BLOCKS)
-        kind = context.get("Common.TaskType")
-        if bool(engines) != (kind == 0):
-            raise context.refuse("Common.TaskType", f"it does not go with Header.ENE = {engines}")
-        most = self.arch.register("KernelDMASrc.CoeffDMAConfig").count
-        if engines and 1 << engines - 1 > most:
-            raise context.refuse("Header.ENE", f"the engine has {most}")
-        if engines and context.get("Common.ActiveNE") != engines - 1:
-            raise context.refuse("Common.ActiveNE", f"Header.ENE = {engines} stands for one less")
-
-    def _register_of(self, name: str) -> str:
-        return self.arch.locate(self.arch.field(f"Common.{name}")[0]).name
-
-    def check_outputs(self, bars: Mapping[int, Bar], shapes: Mapping[str, tuple[Layout, Shape]]) -> None:
-        """Notes outputs that are not, or only partly, written.
+    def execute(self, index: int, operation: Operation, bars: Mapping[int, Bar]) -> np.ndarray:
+        """Runs one operation.
 
         Args:
-            bars: BAR number -> what stands behind it.
-            shapes: output name -> where its elements lie.
+            index: the task's index, for faults.
+            operation: what to do.
+            bars: BAR (slot) number -> what stands behind it.
+
+        Returns:
+            The bits of the result, uint8 or uint16, (groups, channels, depth, height, width), before they are stored.
+
+        Raises:
+            Hang: the engine stopped; the fault says why.
+            NotImplementedTask: the operation is not implemented.
         """
-        self.faults.task = None
-        for bar in bars.values():
-            if bar.role != "output" or bar.name not in shapes:
-                continue
-            layout, shape = shapes[bar.name]
-            if layout.span(shape)[1] > bar.buffer.room:
-                continue
-            if bar.buffer.written is None:
-                self.faults.add("output-not-written", "no task wrote it", tensor=bar.name)
-            elif not layout.marked(bar.buffer.written, shape):
-                missing = layout.unmarked(bar.buffer.written, shape)
-                count = f"{len(missing)} of {int(np.prod(shape))} elements were not written"
-                self.faults.add("output-partly-written", count, tensor=bar.name, offset=int(missing.min()))
+        self._check(index, operation)
+        access = Access(index, bars, self.memory, self.l2, self.faults)
+        runner = planar if isinstance(operation, Planar) else neural
+        bits = runner.run(operation, access, self.numbers)
+        access.put(operation.result, bits)
+        step = Step(index, operation, tuple(access.moves))
+        self.steps.append(step)
+        if self.on_result is not None:
+            self.on_result(step, bits)
+        return bits
+
+    def _read(self, index: int, task: Task) -> Operation:
+        """What a task does, after the tasks that ran before it."""
+        key = self._state, work_of(task, self.arch)
+        decoded = self._decoded.get(key)
+        if decoded is None:
+            decoded = self._decoded[key] = self._decode(index, task)
+        self._state = decoded.state if self.arch.carries_state else 0
+        return decoded.operation
+
+    def _decode(self, index: int, task: Task) -> _Decoded:
+        values = dict(self._states[self._state])
+        for burst in task.bursts:
+            first = burst.index + 1
+            words = task.words[first : first + burst.count]
+            self._check_rows(index, burst, words)
+            values.update(zip(burst.addresses(), words))
+        state = 0
+        if self.arch.carries_state:
+            content = (*values, *values.values())
+            state = self._numbers_of_states.setdefault(content, len(self._states))
+            if state == len(self._states):
+                self._states.append(values)
+        return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
+
+    def _check_rows(self, index: int, burst: Burst, words: memoryview) -> None:
+        """Refuses writes to addresses at which no register is known."""
+        run = burst.address, burst.count, burst.mask
+        if run in self._known_runs:
+            return
+        for address, word in zip(burst.addresses(), words):
+            if not self.arch.has_row(address):
+                raise NotImplementedTask(index, f"the register at {address:#x}", word, "no register is known there")
+        self._known_runs.add(run)
+
+    def _check(self, index: int, operation: Operation) -> None:
+        """What makes hardware hang, then what is not understood, then what is too large."""
+        if operation.tile_rows == 0 and _passes_in_tiles(operation):
+            raise self.faults.hang(kinds.ZERO_DIMENSION, "the height of a tile is 0")
+        shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
+        for shape in shapes:
+            for axis, size in zip(Shape._fields, shape):
+                if size == 0:
+                    raise self.faults.hang(kinds.ZERO_DIMENSION, f"the number of {axis} is 0")
+        if isinstance(operation, Neural):
+            for name, size in zip(operation.window._fields[:4], operation.window):
+                if size == 0:
+                    raise self.faults.hang(kinds.ZERO_DIMENSION, f"{name} of the window is 0")
+        if operation.unknowns:
+            raise NotImplementedTask(index, *operation.unknowns[0])
+        largest = max(shapes, key=lambda shape: shape.count)
+        if largest.count > MOST_ELEMENTS:
+            size = " x ".join(map(str, largest))
+            raise NotImplementedTask(index, "the shape", size, f"at most {MOST_ELEMENTS} elements can be held")
+
+
+def _passes_in_tiles(operation: Operation) -> bool:
+    """Whether a task says how its first source passes through L2; one that does not, a compiler never made."""
+    where = operation.inputs[0].where
+    stage = where if isinstance(where, InL2) else operation.inputs[0].stage
+    return any(stage.strides)

@@ -1,115 +1,118 @@
-"""Lookup tables of the neural engines: 128 bytes that describe a curve piece by piece.
+"""Evaluates lookup tables of the neural engines; `operations.tables` says what their 64 halfwords are.
 
-Layout (64 halfwords): [0] and [1] lower and upper limit of the argument, [2] and [3] the values at or beyond them,
-[4..36] 33 samples, [37] and [38] slope and offset left of the samples, [39] and [40] right of them, [41] log2 of the
-samples per unit (64: no samples, two straight lines that meet at 0), [42] the mode. Between samples the curve is
-straight; the hardware's precision there is not known, float64 is used.
+The curve is straight between samples; the hardware's precision there is not known, float64 is used, and one rounding.
+Read off real tables, and confirmed by what their programs compute.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
-from .numbers import float16_of
+from ..operations import Element
+from ..operations import tables as kinds
+from ..operations.tables import SAMPLES, TABLE_BYTES, Curve, Line
+from . import numbers
 
-TABLE_BYTES = 128
-SAMPLES = 33
-NO_SAMPLES = 64
+__all__ = ["HALF", "TABLE_BYTES", "evaluate", "every_value"]
 
-#: Low nibble of the mode: how the argument finds its place among the samples.
-DIRECT, CENTRED, SQUARE_ROOT, INVERSE_SQUARE_ROOT, RECIPROCAL, LOG2, EXP2 = 0x0, 0x1, 0x5, 0x6, 0x7, 0x9, 0xA
-#: High nibble: symmetry.
-PLAIN, ODD, NEGATIVE_IS_ZERO = 0x0, 0x6, 0xC
+HALF = Element("Float16", 2, "float16")
 
 
-class Table(NamedTuple):
-    """A lookup table, taken apart."""
-
-    low: float
-    high: float
-    at_low: float
-    at_high: float
-    samples: np.ndarray
-    left: tuple[float, float]
-    right: tuple[float, float]
-    shift: int
-    mode: int
-
-    @property
-    def known(self) -> bool:
-        """Whether its mode is one of those that are known."""
-        return (self.mode & 0xF) in (
-            DIRECT,
-            CENTRED,
-            SQUARE_ROOT,
-            INVERSE_SQUARE_ROOT,
-            RECIPROCAL,
-            LOG2,
-            EXP2,
-        ) and self.mode >> 4 in (PLAIN, ODD, NEGATIVE_IS_ZERO)
-
-
-def parse(data: bytes) -> Table:
-    """Takes the 128 bytes of a table apart."""
-    raw = np.frombuffer(data, "<u2", 64)
-    number = [float16_of(int(bits)) for bits in raw[:41]]
-    return Table(
-        low=number[0],
-        high=number[1],
-        at_low=number[2],
-        at_high=number[3],
-        samples=np.array(number[4 : 4 + SAMPLES]),
-        left=(number[37], number[38]),
-        right=(number[39], number[40]),
-        shift=int(raw[41]),
-        mode=int(raw[42]),
-    )
-
-
-def evaluate(table: Table, x: np.ndarray) -> np.ndarray:
-    """The curve at float64 arguments of any shape."""
-    symmetry = table.mode >> 4
-    argument = np.abs(x) if symmetry == ODD else x
-    with np.errstate(all="ignore"):
-        y = _curve(table, argument)
-        y = np.where(argument <= table.low, table.at_low, y)
-        y = np.where(argument >= table.high, table.at_high, y)
-    if symmetry == ODD:
-        return np.where(x < 0, -y, y)
-    return np.where(x < 0, 0.0, y) if symmetry == NEGATIVE_IS_ZERO else y
-
-
-def _curve(table: Table, x: np.ndarray) -> np.ndarray:
-    low = table.mode & 0xF
-    if table.shift == NO_SAMPLES:
-        return np.where(x < 0, _line(table.left, x), _line(table.right, x))
-    scale = 2.0**table.shift
-    if low in (DIRECT, CENTRED):
-        t = x * scale + (16.0 if low == CENTRED else 0.0)
-        y = np.where(t < 0, _line(table.left, x), _sample(table, t))
-        return np.where(t > SAMPLES - 1, _line(table.right, x), y)
-    if low == EXP2:
-        whole = np.floor(x)
-        return np.exp2(whole) * _sample(table, (x - whole) * 32.0)
-    mantissa, exponent = np.frexp(x)
-    if low == LOG2:
-        return exponent + _sample(table, (mantissa - 0.5) * scale)
-    if low == RECIPROCAL:
-        return np.ldexp(_sample(table, (mantissa - 0.5) * scale), -exponent)
-    # m * 4**k with m in [0.5, 2): an odd exponent leaves a factor of 2 in m.
-    k = exponent >> 1
-    m = np.ldexp(mantissa, exponent - 2 * k)
-    return np.ldexp(_sample(table, m * scale), k if low == SQUARE_ROOT else -k)
-
-
-def _line(line: tuple[float, float], x: np.ndarray) -> np.ndarray:
-    slope, offset = line
-    return slope * x + offset
-
-
-def _sample(table: Table, t: np.ndarray) -> np.ndarray:
-    """Straight between the samples; `t` counts samples."""
-    place = np.clip(np.where(np.isfinite(t), t, 0.0), 0.0, SAMPLES - 1.0)
+def _sample(table: Curve, place: np.ndarray) -> np.ndarray:
+    """Straight between the samples; `place` counts samples."""
+    place = np.clip(np.where(np.isfinite(place), place, 0.0), 0.0, SAMPLES - 1.0)
     index = np.minimum(place.astype(np.int64), SAMPLES - 2)
     part = place - index
-    return table.samples[index] * (1.0 - part) + table.samples[index + 1] * part
+    samples = np.array(table.samples)
+    return samples[index] * (1.0 - part) + samples[index + 1] * part
+
+
+def _scale(table: Curve) -> float:
+    """Samples per unit.
+
+    With 2**64 of them every argument but 0 lies beside the samples: two straight lines, and one sample for 0
+    (logical_not has ones there, a step of ceil a zero).
+    """
+    return 2.0**table.shift
+
+
+def _line(line: Line, x: np.ndarray) -> np.ndarray:
+    return line.slope * x + line.offset if line.slope else np.full_like(x, line.offset)
+
+
+def _placed(first: float) -> Callable[[Curve, np.ndarray], np.ndarray]:
+    """Samples side by side over the argument; `first` is the place of the argument 0."""
+
+    def curve(table: Curve, x: np.ndarray) -> np.ndarray:
+        place = x * _scale(table) + first
+        y = np.where(place < 0, _line(table.left, x), _sample(table, place))
+        return np.where(place > SAMPLES - 1, _line(table.right, x), y)
+
+    return curve
+
+
+def _fraction(table: Curve, x: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(x), x - np.trunc(x), 0.0)
+
+
+def _whole(table: Curve, x: np.ndarray) -> np.ndarray:
+    return np.trunc(x)
+
+
+def _root(sign: int) -> Callable[[Curve, np.ndarray], np.ndarray]:
+    """The root, or its reciprocal, of x = m * 4**k with m in [0.5, 2): an odd exponent leaves a factor of 2 in m."""
+
+    def curve(table: Curve, x: np.ndarray) -> np.ndarray:
+        mantissa, exponent = np.frexp(x)
+        k = exponent >> 1
+        return np.ldexp(_sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table)), sign * k)
+
+    return curve
+
+
+def _reciprocal(table: Curve, x: np.ndarray) -> np.ndarray:
+    mantissa, exponent = np.frexp(x)
+    return np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table)), -exponent)
+
+
+def _logarithm(table: Curve, x: np.ndarray) -> np.ndarray:
+    mantissa, exponent = np.frexp(x)
+    return exponent + _sample(table, (mantissa - 0.5) * _scale(table))
+
+
+def _power(table: Curve, x: np.ndarray) -> np.ndarray:
+    whole = np.floor(x)
+    return np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1))
+
+
+#: How the argument finds its place -> the curve.
+CURVES: dict[int, Callable[[Curve, np.ndarray], np.ndarray]] = {
+    kinds.DIRECT: _placed(0.0),
+    kinds.CENTRED: _placed(16.0),
+    kinds.ENDS_AT_ZERO: _placed(32.0),
+    kinds.FRACTION: _fraction,
+    kinds.TRUNCATION: _whole,
+    kinds.SQUARE_ROOT: _root(+1),
+    kinds.INVERSE_SQUARE_ROOT: _root(-1),
+    kinds.RECIPROCAL: _reciprocal,
+    kinds.LOG2: _logarithm,
+    kinds.EXP2: _power,
+}
+
+
+def evaluate(table: Curve, x: np.ndarray) -> np.ndarray:
+    """The curve at float64 arguments of any shape, not rounded."""
+    symmetry = table.symmetry
+    argument = np.abs(x) if symmetry == kinds.ODD else x
+    with np.errstate(all="ignore"):
+        y = CURVES[table.place](table, argument)
+        y = np.where(argument <= table.low, table.at_low, y)
+        y = np.where(argument >= table.high, table.at_high, y)
+    if symmetry == kinds.ODD:
+        return np.where(x < 0, -y, y)
+    return np.where(x < 0, 0.0, y) if symmetry == kinds.NEGATIVE_IS_ZERO else y
+
+
+def every_value(table: Curve) -> np.ndarray:
+    """The curve at every float16 pattern: (65536,) float64, for tensors with more elements than that."""
+    return evaluate(table, numbers.load(np.arange(1 << 16, dtype=np.uint16), HALF))

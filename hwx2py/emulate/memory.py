@@ -58,6 +58,8 @@ class Memory:
         self.buffers: dict[int, Buffer] = {}
         self._end = FIRST_ADDRESS
         self._next = 1
+        #: Whether the address space has run out once: from then on the driver begins anew at an address in use.
+        self.exhausted = False
 
     def close(self) -> None:
         """Gives the file back; buffers that are mapped stay."""
@@ -66,7 +68,7 @@ class Memory:
     def allocate(self, size: int) -> Buffer | None:
         """A buffer of this many bytes; None where the address space is full."""
         room = round_up(size, PAGE)
-        if self._end + room > END_ADDRESS:
+        if self.exhausted or self._end + room > END_ADDRESS:
             return None
         os.ftruncate(self.file, self._end + room)
         mapping = mmap.mmap(self.file, room, mmap.MAP_SHARED, offset=self._end)

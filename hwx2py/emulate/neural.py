@@ -1,172 +1,161 @@
-"""The neural engines: convolution, products and maxima over channels, pass-through; then scale and last step.
+"""Runs tasks of the neural engines.
 
-sum    = convolution (+ bias row), or input + AccBias, or product or maximum over channels, or the input itself
-result = last step (sum * PostScale), where the last step is nothing, ReLU or a lookup table
+The result is last step ((sum + bias) * PostScale), where the sum comes out of a convolution, of sums, products or maxima
+over channels, or is the input as it is, and the last step is nothing, ReLU or a lookup table.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
-from . import coefficients, lut, numbers, support, transfer
-from .context import Context
-from .surface import Shape
+from ..operations import Neural, Table
+from ..operations.tables import Curve, parse
+from . import convolution, lut
+from . import faults as kinds
+from . import numbers as arithmetic_of
+from .access import Access
+from .arithmetic import multiply
+from .blocks import pieces
+from .numbers import Numbers
+from .products import Lanes
 
-#: NE.MACCfg.OpMode.
-CONVOLUTION, PRODUCT, MAXIMUM, BYPASS = 0, 2, 3, 4
-#: NE.MACCfg.NonlinearMode.
-RELU = 1
-
-
-def run(context: Context) -> np.ndarray:
-    """Computes the task's result as element bits, (groups, channels, height, width), ready to be put away."""
-    support.check(context, support.NEURAL)
-    support.check_unnamed(context, support.BLOCKS_NEURAL)
-    shape = Shape(*(context.get(f"Common.{name}") for name in ("NumGroups", "Cin", "Hin", "Win")))
-    operation = _operation(context)
-    if operation is not _convolved:
-        _check_window(context, shape)
-    bits = transfer.fetch_first(context, shape)
-    if context.get("Common.InFmt") == transfer.FLOAT16:
-        elements = _computed(context, operation, np.ascontiguousarray(bits).view(np.float16))
-    else:
-        elements = _moved(context, operation, bits)
-    return elements.swapaxes(1, 3) if context.get("Common.OutTrans") else elements
+#: Elements from which on a lookup table is evaluated once for every float16 number.
+MANY = 1 << 16
 
 
-def _operation(context: Context):
-    mode, unity = context.get("NE.OpMode"), context.get("NE.KernelMode")
-    if mode == CONVOLUTION:
-        return _biased if unity else _convolved
-    if unity and mode == PRODUCT:
-        return _product
-    if unity and mode == MAXIMUM:
-        return _maximum
-    if unity and mode == BYPASS:
-        return _passed
-    raise context.refuse("NE.OpMode", f"with KernelMode {context.registers.label('NE.KernelMode')} it was never seen")
-
-
-def _check_window(context: Context, shape: Shape) -> None:
-    """A task that does not convolve keeps height and width, one element at a time."""
-    for name in ("Kw", "Kh", "Sx", "Sy"):
-        if context.get(f"Common.{name}") != 1:
-            raise context.refuse(f"Common.{name}", "the task does not convolve")
-    for name in ("Px", "Py"):
-        if context.get(f"Common.{name}"):
-            raise context.refuse(f"Common.{name}", "the task does not convolve")
-    for name, size in (("Wout", shape.width), ("Hout", shape.height)):
-        if context.get(f"Common.{name}") != size:
-            raise context.refuse(f"Common.{name}", f"the input has {size}, and the task does not convolve")
-
-
-def _moved(context: Context, operation, bits: np.ndarray) -> np.ndarray:
-    """8-bit elements can be moved; what computing with them means is not known."""
-    name = "Common.InFmt"
-    if operation is not _passed or context.get("Common.OutFmt") != context.get(name):
-        raise context.refuse(name, "8-bit elements are only moved, never computed with or converted")
-    if context.get("NE.NonlinearMode") or numbers.float16_of(context.get("NE.PostScale.PostScale")) != 1.0:
-        raise context.refuse(name, "8-bit elements with a scale or a last step are not understood")
-    if context.get("L2.InputReLU"):
-        raise context.refuse("L2.InputReLU", "8-bit elements are only moved")
-    _passed(context, bits)
-    return bits
-
-
-def _computed(context: Context, operation, elements: np.ndarray) -> np.ndarray:
-    if context.get("Common.OutFmt") != transfer.FLOAT16:
-        raise context.refuse("Common.OutFmt", "conversion between formats is not understood")
-    values = numbers.load(elements)
-    if context.get("L2.InputReLU"):
-        values = np.maximum(values, 0.0)
-    if operation not in (_biased,) and context.get("NE.AccBias.AccBias"):
-        raise context.refuse("NE.AccBias.AccBias", "it was seen with input plus bias only")
-    with np.errstate(all="ignore"):
-        result = operation(context, values) * numbers.float16_of(context.get("NE.PostScale.PostScale"))
-        mode = context.get("NE.NonlinearMode")
-        if mode == RELU:
-            result = np.maximum(result, 0.0)
-        elif mode == coefficients.TABLE:
-            result = lut.evaluate(coefficients.table(context), result)
-    return numbers.store(result).view(np.uint16)
-
-
-def _passed(context: Context, values: np.ndarray) -> np.ndarray:
-    channels = context.get("Common.Cin")
-    if context.get("Common.Cout") != channels:
-        raise context.refuse("Common.Cout", f"{channels} channels are passed through")
-    return values
-
-
-def _biased(context: Context, values: np.ndarray) -> np.ndarray:
-    _passed(context, values)
-    return numbers.limit_sums(values + numbers.float16_of(context.get("NE.AccBias.AccBias")))
-
-
-def _unicast(context: Context, values: np.ndarray) -> np.ndarray:
-    """The input as (groups, output channels, channels of each, height, width)."""
-    each, out = context.get("Common.UnicastCin"), context.get("Common.Cout")
-    if not context.get("Common.UnicastEn"):
-        raise context.refuse("Common.UnicastEn", "the operation works on unicast channels")
-    if each * out != values.shape[1]:
-        raise context.refuse("Common.UnicastCin", f"{out} outputs of so many channels do not make {values.shape[1]}")
-    return values.reshape(values.shape[0], out, each, *values.shape[2:])
-
-
-def _one_lane(context: Context) -> None:
-    if coefficients.lanes(context) != 1:
-        raise context.refuse("Common.OCGSize", "over channels it was seen with planes of one channel only")
-
-
-def _product(context: Context, values: np.ndarray) -> np.ndarray:
-    _one_lane(context)
-    return numbers.limit_sums(_unicast(context, values).prod(axis=2))
-
-
-def _maximum(context: Context, values: np.ndarray) -> np.ndarray:
-    _one_lane(context)
-    return _unicast(context, values).max(axis=2)
-
-
-def _convolved(context: Context, values: np.ndarray) -> np.ndarray:
-    """Cross-correlation; outside the input there are zeros."""
-    support.check(context, support.KERNEL)
-    if context.get("L2.PaddingMode") and (context.get("Common.Px") or context.get("Common.Py")):
-        raise context.refuse("L2.PaddingMode", "padding was seen with mode 0, which is zeros")
-    groups, channels = values.shape[:2]
-    unicast = bool(context.get("Common.UnicastEn"))
-    if unicast:
-        values = _unicast(context, values)
-        channels = values.shape[2]
-    kernel = coefficients.kernel(context, groups, channels)
-    out = np.empty((groups, *kernel.weights.shape[1:2], context.get("Common.Hout"), context.get("Common.Wout")))
-    for group in range(groups):
-        out[group] = _correlate(context, values[group], kernel.weights[group])
-    return numbers.limit_sums(out + kernel.bias[:, :, None, None])
-
-
-def _correlate(context: Context, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """One group.
+def run(task: Neural, access: Access, numbers: Numbers) -> np.ndarray:
+    """Computes a task's result.
 
     Args:
-        context: the task.
-        values: (channels, height, width), or (outputs, channels of each, height, width) for unicast.
-        weights: (outputs, channels, Kh, Kw).
+        task: what to compute.
+        access: its way to its operands.
+        numbers: the arithmetic.
 
     Returns:
-        (outputs, height, width)
+        Bits, uint8 or uint16, (groups, channels, depth, height, width).
+
+    Raises:
+        Hang: an operand cannot be fetched.
+        NotImplementedTask: the kernel, or a value, is not understood.
     """
-    rows, columns = context.get("Common.Hout"), context.get("Common.Wout")
-    (sy, sx), (py, px) = ([context.get(f"Common.{letter}{axis}") for axis in "yx"] for letter in "SP")
-    high, wide = weights.shape[2:]
-    below = max(0, (rows - 1) * sy + high - py - values.shape[-2])
-    right = max(0, (columns - 1) * sx + wide - px - values.shape[-1])
-    around = [(0, 0)] * (values.ndim - 2) + [(py, below), (px, right)]
-    padded = np.pad(values, around)
-    out = np.zeros((len(weights), rows, columns))
-    for y in range(high):
-        for x in range(wide):
-            part = padded[..., y : y + (rows - 1) * sy + 1 : sy, x : x + (columns - 1) * sx + 1 : sx]
-            if values.ndim == 4:
-                out += (weights[:, :, y, x, None, None] * part).sum(axis=1)
-            else:
-                out += np.tensordot(weights[:, :, y, x], part, 1)
-    return out
+    bits = access.fetch(task.source)
+    if _only_moves(task):
+        return bits
+    last = _LastStep(task, access, numbers)
+    with np.errstate(all="ignore"):
+        if task.mode.function != "identity":
+            return last(MODES[task.mode.function](task, bits, access, numbers))
+        result = np.empty(bits.shape, np.dtype(f"u{task.result.element.size_bytes}"))
+        for place in pieces(bits.shape):
+            result[place] = last(load(task, bits[place]))
+        return result
+
+
+def _only_moves(task: Neural) -> bool:
+    """Whether 8-bit elements pass as they are."""
+    return (
+        task.mode.function == "identity"
+        and task.source.element.size_bytes == 1
+        and task.source.element == task.result.element
+        and task.last is None
+        and task.post_scale == 1.0
+        and not task.source.relu
+    )
+
+
+def load(task: Neural, bits: np.ndarray) -> np.ndarray:
+    """The source's elements as float64."""
+    values = arithmetic_of.load(bits, task.source.element)
+    return np.maximum(values, 0.0) if task.source.relu else values
+
+
+class _LastStep:
+    """PostScale, last step and rounding of a task's sums."""
+
+    def __init__(self, task: Neural, access: Access, numbers: Numbers):
+        self.task, self.access, self.numbers = task, access, numbers
+        self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
+        self.table = fetch_table(task.table, access) if task.table is not None else None
+        many = task.result.shape.count >= MANY and numbers.rounds_before_table
+        self.curve = numbers.rounded(lut.every_value(self.table)) if self.table is not None and many else None
+
+    def __call__(self, sums: np.ndarray) -> np.ndarray:
+        """Element bits of sums, float64 of any shape."""
+        values = multiply(sums, self.post_scale) if self.post_scale != 1.0 else sums
+        if self.task.last is None:
+            return self._stored(values)
+        if self.task.last.function == "relu":
+            return self._stored(np.maximum(values, 0.0))
+        if self.curve is not None:
+            return self._stored(self.curve[self.numbers.store(values)])
+        argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
+        return self._stored(lut.evaluate(self.table, argument))
+
+    def _stored(self, values: np.ndarray) -> np.ndarray:
+        element = self.task.result.element
+        if element.dtype == "float16":
+            return self.numbers.store(values)
+        whole = values.astype(element.dtype)
+        lost = np.flatnonzero(whole != values)
+        if lost.size:
+            value = float(values.ravel()[lost[0]])
+            raise self.access.refuse("the result", value, f"how it becomes {element.name} is not known")
+        return whole.view(np.uint8)
+
+
+def fetch_table(table: Table, access: Access) -> Curve:
+    """The lookup table of a task.
+
+    Raises:
+        Hang: it is not fetched.
+        NotImplementedTask: its mode is not known.
+    """
+    if not table.enabled:
+        what = "the task waits for a lookup table, but its fetch is off"
+        raise access.faults.hang(kinds.DMA_DISABLED, what, table.register)
+    if table.size_bytes < lut.TABLE_BYTES:
+        what = f"{table.size_bytes} bytes are fetched, a lookup table has {lut.TABLE_BYTES}"
+        raise access.faults.hang(kinds.SHORT_COEFFICIENTS, what, table.register)
+    bar = access.bar(table.bar, table.enabled, table.register, "the lookup table")
+    found = parse(access.read_bytes(bar, table.base_bytes, lut.TABLE_BYTES, table.register).tobytes())
+    if not found.is_known:
+        raise access.refuse(f"{table.register}: mode of the lookup table", found.mode, "it was never seen")
+    return found
+
+
+def _channel_sum(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+    values = numbers.on_grid(load(task, bits))
+    sums = _by_output(task, values).sum(axis=2) + task.acc_bias
+    return np.broadcast_to(numbers.limited(sums), (sums.shape[0], task.outputs, *sums.shape[2:]))
+
+
+def _channel_product(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+    values = _by_output(task, load(task, bits))
+    lanes = Lanes((*values.shape[:2], *values.shape[3:]), numbers)
+    lanes.add(values[:, :, 0], values[:, :, 1])
+    return numbers.limited(lanes.sums)
+
+
+def _channel_maximum(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+    return _by_output(task, load(task, bits)).max(axis=2)
+
+
+def _by_output(task: Neural, values: np.ndarray) -> np.ndarray:
+    """The input as (groups, output channels, channels of each, depth, height, width)."""
+    if task.unicast is None:
+        return values[:, None]
+    return values.reshape(values.shape[0], task.outputs, task.unicast, *values.shape[2:])
+
+
+def _convolution(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+    weights = convolution.fetch_weights(task, access)
+    return convolution.run(task, load(task, bits)[:, :, 0], weights, numbers)
+
+
+#: What the engines compute, by the function of the mode's row; pass-through is `run`'s own.
+MODES: dict[str, Callable[[Neural, np.ndarray, Access, Numbers], np.ndarray]] = {
+    "convolution": _convolution,
+    "channel_sum": _channel_sum,
+    "channel_product": _channel_product,
+    "channel_maximum": _channel_maximum,
+}

@@ -15,13 +15,26 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ScriptError, UnsupportedError
-from ..program.model import Program, Tensor
+from ..program.model import Program
+from ..program.task import Task
 from ..registers import Architecture
 from . import child
-from .driver import BO_FREE, BO_FREE_STRUCT, BO_INIT, BO_INIT_STRUCT, SUBMIT, SUBMIT_STRUCT, Driver, TensorRow
+from .access import Bar
+from .driver import (
+    BO_FREE,
+    BO_FREE_STRUCT,
+    BO_INIT,
+    BO_INIT_STRUCT,
+    NETWORK_ID,
+    SUBMIT,
+    SUBMIT_STRUCT,
+    Driver,
+    TensorRow,
+    check_outputs,
+    rows,
+)
 from .engine import Step
-from .faults import Fault
-from .surface import Layout, Shape
+from .faults import Fault, Hang
 
 #: A script that asks for more than this, or says nothing for longer, is stopped.
 MOST_CALLS = 100_000
@@ -39,22 +52,6 @@ class Result(NamedTuple):
 
 class _Stopped(Exception):
     """The template's `stop`, without printing."""
-
-
-def rows(
-    tensors: Sequence[Tensor], kernels: Mapping[int, str], aliases: Sequence[tuple[int, str]] = ()
-) -> dict[int, TensorRow]:
-    """What a driver should know of the buffers behind the BARs."""
-    found = {bar: TensorRow(name, "coefficients") for bar, name in kernels.items()}
-    for tensor in tensors:
-        layout, shape = None, None
-        if tensor.shape and tensor.strides and tensor.dtype and min(tensor.shape) > 0:
-            size = np.dtype(tensor.dtype).itemsize
-            if tensor.strides[3] == size:
-                layout, shape = Layout(0, *tensor.strides[:3], element=size), Shape(*tensor.shape)
-        found[tensor.bar] = TensorRow(tensor.name, tensor.role, layout, shape)
-        found.update((bar, found[tensor.bar]) for bar, name in aliases if name == tensor.name)
-    return found
 
 
 def run_program(program: Program, arguments: Sequence[str]) -> Result:
@@ -81,16 +78,17 @@ def outputs_of(program: Program) -> dict[str, np.ndarray]:
 
 def check_runs(arch: Architecture) -> None:
     """Refuses what the engine does not run."""
-    if not arch.runs:
+    if not arch.machine.executes:
         hint = "`hwx2py archs` lists what works"
-        raise UnsupportedError(f"the virtual ANE runs H13, not {arch.name}", hint=hint)
+        raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
 
 
 @contextlib.contextmanager
 def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
     """A driver, and the template with the program in it."""
     check_runs(program.arch)
-    driver = Driver(rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases))
+    known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
+    driver = Driver(known, program.arch)
     with contextlib.closing(driver.memory):
         yield driver, _template(program, driver)
 
@@ -102,7 +100,8 @@ def _template(program: Program, driver: Driver) -> ModuleType:
     spec = importlib.util.find_spec("hwx2py.templates.script")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    text = program.text.to_bytes()
+    stamped = program.with_tasks(map(_stamped, program.tasks)) if program.arch.machine.driver == "ABI 1" else program
+    text = stamped.text.to_bytes()
     padding = bytes(program.const_offset - len(text)) if len(program.const) else b""
     command = script.Command(
         b"".join([text, padding, program.const]),
@@ -119,8 +118,13 @@ def _template(program: Program, driver: Driver) -> ModuleType:
     script.build = lambda: command
     script.find_device = lambda: child.NODE
     script.stop = _stop
-    script.Ane = lambda path: _Device(driver)
+    script.Ane = lambda path: _Device(driver) if program.arch.machine.driver == "ABI 1" else _Slots(driver, program)
     return script
+
+
+def _stamped(task: Task) -> Task:
+    """A task with the network id that completion asks for."""
+    return task.with_words({0: task.words[0] & ~0xFF0000 | NETWORK_ID << 16})
 
 
 def _stop(message: str) -> None:
@@ -157,6 +161,33 @@ class _Device:
         """See the template."""
         sizes = command.text_bytes, command.task_count, command.first_task_bytes
         self._call("SUBMIT", SUBMIT, SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))
+
+
+class _Slots(_Device):
+    """The template's device for chips without SUBMIT: the engine without its driver."""
+
+    def __init__(self, driver: Driver, program: Program):
+        super().__init__(driver)
+        self.program = program
+
+    def submit(self, command, handles: Sequence[int], bootstrap: int) -> None:
+        """See the template."""
+        driver, program = self.driver, self.program
+        buffers = driver.memory.buffers
+        const = program.const_offset
+        bars = {1: Bar("const", "coefficients", buffers[handles[0]], const, len(program.const))}
+        for slot, handle in enumerate(handles[2:], 2):
+            if handle:
+                row = driver.rows.get(slot, TensorRow(f"slot {slot}", ""))
+                element = row.layout.element if row.layout else 0
+                bars[slot] = Bar(row.name, row.role, buffers[handle], 0, buffers[handle].size, element)
+        try:
+            driver.engine.run(program.tasks, bars)
+        except Hang as hang:
+            raise TimeoutError("the engine stopped") from hang
+        finally:
+            driver.faults.task = None
+            check_outputs(driver.rows.values(), bars, driver.faults)
 
 
 def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[str]) -> Result:

@@ -3,20 +3,26 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..operations import sentence
+from ..operations.sentence import Names
 from .engine import Step
 
 
-def as_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The steps, ready for JSON."""
+def as_data(steps: Sequence[Step], names: Names) -> list[dict[str, Any]]:
+    """The steps, ready for JSON.
+
+    Args:
+        steps: what ran.
+        names: how buffers are called.
+    """
     return [
         {
             "task": step.task,
-            "engine": step.operation.engine,
-            "does": step.operation.action,
-            "sources": list(step.operation.sources),
-            "result": step.operation.result,
-            "coefficients": step.operation.coefficients or None,
-            "shapes": step.operation.shapes,
+            "engine": sentence.engine(step.operation),
+            "does": sentence.action(step.operation, names),
+            "sources": [sentence.operand_name(operand, names) for operand in step.operation.inputs],
+            "result": sentence.result_name(step.operation.result, names),
+            "shapes": sentence.shapes(step.operation),
             "read": [{"name": move.name, "bytes": move.bytes} for move in step.moves if move.direction == "read"],
             "written": [{"name": move.name, "bytes": move.bytes} for move in step.moves if move.direction == "write"],
         }
@@ -24,9 +30,9 @@ def as_data(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
-def as_lines(steps: Sequence[Step]) -> list[str]:
+def as_lines(steps: Sequence[Step], names: Names) -> list[str]:
     """One line for each step."""
-    return [f"task {step.task}: {step.operation.sentence}; {_moved(step)}" for step in steps]
+    return [f"task {step.task}: {sentence.sentence(step.operation, names)}; {_moved(step)}" for step in steps]
 
 
 def _moved(step: Step) -> str:

@@ -1,69 +1,76 @@
-"""Files in and out: `.hwx`, `.anec` and generated scripts as programs."""
+"""Files in and out: `.hwx`, `.anec`, generated scripts and bare task streams as programs."""
 
-import mmap
 import os
 from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UsageError
+from .file import STANDARD, File, map_file
 
 if TYPE_CHECKING:
-    from ..program.model import Program
     from ..registers import Architecture
+
+__all__ = ["ANEC_SUFFIXES", "SCRIPT_SUFFIX", "SIDECAR_SUFFIX", "STANDARD", "File", "load", "map_file"]
 
 SCRIPT_SUFFIX = ".py"
 SIDECAR_SUFFIX = ".coeff.bin"
 ANEC_SUFFIXES = (".anec", ".ane")
 
 
-def map_file(path: str) -> memoryview:
-    """A file's bytes without reading them: the pages come as they are looked at.
-
-    Raises:
-        UsageError: there is no such file, or it cannot be read.
-    """
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except IsADirectoryError as error:
-        raise UsageError("is a directory, not a file", file=path) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"cannot be read: {reason}", file=path) from error
-
-
-def load(path: str, arch: "Architecture | None" = None) -> "Program":
-    """The program in a file: an `.hwx`, an `.anec` (`.ane`), or a generated script.
+def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None) -> File:
+    """Reads the program in a file: an `.hwx`, an `.anec` (`.ane`), a generated script, or a bare task stream.
 
     Args:
-        path: the file; what it is is told by its content, a script by its suffix.
-        arch: read an `.hwx` as this architecture.
+        path: the file, or "-" for standard input; what it is is told by its content, a script by its suffix too.
+        arch: read an `.hwx` as this architecture instead of the one that its header names.
+        raw: the file is a bare task stream of this architecture, in binary or as hex text.
+
+    Returns:
+        The program, and the container that it lies in.
 
     Raises:
         HwxError: with the file's name, whatever is wrong with it.
     """
     data = map_file(path)
-    name = os.path.basename(path)
+    name = "stdin" if path == STANDARD else os.path.basename(path)
     try:
-        if path.endswith(SCRIPT_SUFFIX):
-            from . import script
-
-            _only_hwx(arch)
-            return script.load(bytes(data), name, path)
-        from . import hwx
-
-        if not hwx.looks_like(data):
-            from . import anec
-
-            _only_hwx(arch)
-            if anec.looks_like(data) or path.endswith(ANEC_SUFFIXES):
-                return anec.load(data, name)
-        return hwx.load(data, name, arch)
+        return _load(data, name, path, arch, raw)
     except HwxError as error:
-        raise error.in_file(path) from error.__cause__
+        raise error.in_file("standard input" if path == STANDARD else path) from error.__cause__
 
 
-def _only_hwx(arch: "Architecture | None") -> None:
+def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", raw: "Architecture | None") -> File:
+    if raw:
+        from .raw import load_raw
+
+        if arch:
+            raise UsageError("--raw names the architecture already", hint="leave --arch out")
+        return load_raw(data, name, raw)
+
+    from .hwx import looks_like_hwx
+
+    if looks_like_hwx(data):
+        from .hwx import read as hwx
+
+        return hwx.load(data, name, arch)
     if arch:
         raise UsageError("its architecture is given: --arch reads .hwx files as another one", hint="leave --arch out")
+    if path.endswith(SCRIPT_SUFFIX) or (path == STANDARD and _looks_like_script(data)):
+        from . import script
+
+        return File(script.load(bytes(data), name, path))
+
+    from .anec.header import looks_like_anec
+
+    if looks_like_anec(data) or path.endswith(ANEC_SUFFIXES):
+        from .anec import read as anec
+
+        return anec.load(data, name)
+
+    from .foreign import refuse
+
+    raise refuse(data, path)
+
+
+def _looks_like_script(data: memoryview) -> bool:
+    """Whether bytes begin like the scripts that hwx2py writes."""
+    return bytes(data[:22]).startswith((b"#!/usr/bin/env python", b'"""'))

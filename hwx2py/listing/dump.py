@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from ..program.describe import operation
+from ..operations.read import Reader
+from ..operations.sentence import Names, sentence
 from ..program.model import Program
 from ..program.register_file import walk
 from ..registers.model import Location
@@ -17,7 +18,7 @@ def tasks(program: Program, only: int | None = None) -> Iterator[dict[str, Any]]
         program: the program.
         only: index of the one task to list, or None for all.
     """
-    names = program.buffer_names()
+    names, reader, sentence_names = program.buffer_names(), Reader(program.arch), Names.of(program)
     for index, registers in enumerate(walk(program.arch, program.tasks)):
         if only not in (None, index):
             continue
@@ -26,7 +27,7 @@ def tasks(program: Program, only: int | None = None) -> Iterator[dict[str, Any]]
             "index": index,
             "offset": task.offset,
             "size_bytes": task.size_bytes,
-            "does": operation(registers, names).sentence,
+            "does": sentence(reader.read(registers), sentence_names),
             "header": [
                 _header_word(program.arch.header_location(word), task.words[word], names)
                 for word in range(task.header_words)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ..program.describe import operation
+from ..operations import Neural, operations
+from ..operations.sentence import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
 from ..program.model import Program
-from ..program.register_file import walk
+from ..registers import other_names
 
 
 def summary(program: Program) -> dict[str, Any]:
@@ -15,14 +16,16 @@ def summary(program: Program) -> dict[str, Any]:
         "format": origin.form,
         "size_bytes": len(origin.data),
         "arch": arch.name,
+        "also_called": list(other_names(arch)),
         "chips": list(arch.chips),
         "confidence": arch.confidence,
         "evidence": arch.evidence,
         "compiler": origin.compiler or None,
         "flags": list(origin.flags),
         "notes": list(origin.notes),
-        "sections": _sections(program),
+        "sections": [section._asdict() for section in origin.sections],
         "text_bytes": program.text.size_bytes,
+        "streams": [stream._asdict() for stream in program.text.streams],
         "const_offset": program.const_offset,
         "const_bytes": len(program.const),
         "kernels": [{"name": k.name, "bar": k.bar, "size_bytes": len(k.data)} for k in program.kernels],
@@ -43,38 +46,22 @@ def summary(program: Program) -> dict[str, Any]:
     }
 
 
-def _sections(program: Program) -> list[dict[str, Any]]:
-    image = program.origin.image
-    return (
-        []
-        if image is None
-        else [
-            {
-                "name": ",".join(section.name),
-                "address": section.fields.address,
-                "size_bytes": section.fields.size_bytes,
-                "file_offset": section.fields.file_offset,
-            }
-            for section in image.sections()
-        ]
-    )
-
-
 def _tasks(program: Program) -> list[dict[str, Any]]:
-    names, tasks = program.buffer_names(), []
-    for index, registers in enumerate(walk(program.arch, program.tasks)):
-        found = operation(registers, names)
-        tasks.append(
+    names, entries = Names.of(program), []
+    for index, (task, operation) in enumerate(zip(program.tasks, operations(program))):
+        kernel = operation.kernel if isinstance(operation, Neural) else None
+        entries.append(
             {
                 "index": index,
-                "offset": registers.task.offset,
-                "size_bytes": registers.task.size_bytes,
-                "does": found.sentence,
-                "engine": found.engine,
-                "sources": list(found.sources),
-                "result": found.result,
-                "coefficients": found.coefficients or None,
-                "shapes": found.shapes,
+                "offset": task.offset,
+                "size_bytes": task.size_bytes,
+                "does": sentence(operation, names),
+                "engine": engine(operation),
+                "sources": [operand_name(operand, names) for operand in operation.inputs],
+                "result": result_name(operation.result, names),
+                "coefficients": buffer_name(kernel.bar, names) if kernel else None,
+                "shapes": shapes(operation),
+                "not_understood": [unknown._asdict() for unknown in operation.unknowns],
             }
         )
-    return tasks
+    return entries

@@ -4,7 +4,8 @@
 the virtual ANE work on those.
 """
 
-from .neural import Channel, Kernel, Neural, Table, Window
+from .aspects import aspects
+from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .read import operations, read
@@ -14,6 +15,7 @@ Operation = Planar | Neural
 
 __all__ = [
     "Channel",
+    "ChannelRegisters",
     "Dma",
     "Element",
     "InL2",
@@ -29,6 +31,7 @@ __all__ = [
     "Table",
     "Unknown",
     "Window",
+    "aspects",
     "operations",
     "read",
     "sentence",

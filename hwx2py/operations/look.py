@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ..program.register_file import RegisterFile
 from ..registers.model import RegisterPlace
 from .operand import Unknown
-from .understood import HARMLESS, Understood
+from .understood import HARMLESS, HARMLESS_FIELDS, Understood
 
 NOT_WRITTEN = "no task wrote it, and its start value is not known"
 
@@ -22,6 +22,7 @@ class Look:
         self.unknowns: list[Unknown] = []
         self.fields: set[str] = set()
         self._seen: set[str] = set()
+        self._checked: set[str] = set()
 
     def has(self, name: str) -> bool:
         """Whether the architecture has the field."""
@@ -59,6 +60,7 @@ class Look:
     def words(self, register: str, count: int) -> list[int]:
         """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
         self._seen.add(register)
+        self._checked.update(f"{register}.{field.name}" for field in self.arch.register(register).fields)
         words = [self.registers.word(register, index) for index in range(count)]
         if None in words:
             self.refuse(f"{register}[{words.index(None)}]", NOT_WRITTEN, "nothing")
@@ -75,6 +77,8 @@ class Look:
         place = self.arch.place(name)
         if value is None:
             value = self.registers.label(name) if place else self.registers.word(name)
+            if value is None:
+                return  # that nobody wrote it is noted already
         unknown = Unknown(place.name if place else name, value, why)
         if unknown not in self.unknowns:
             self.unknowns.append(unknown)
@@ -87,6 +91,7 @@ class Look:
             if place is None:
                 continue
             self._seen.add(place.register)
+            self._checked.add(place.name)
             word = self.registers.word_of(place)
             if word is not None and place.number(word) not in row.values:
                 self.refuse(name, row.why)
@@ -105,10 +110,15 @@ class Look:
                         self._check_word(place, index, word)
 
     def _check_word(self, place: RegisterPlace, index: int, word: int) -> None:
-        rest, why = word, "its meaning is not known"
+        name = f"{place.name}[{index}]" if place.register.count > 1 else place.name
+        ignored = self.arch.ignored_bits.get(place.name, 0)
         if place.name in self._seen:
-            rest, why = word & ~place.named_mask if place.named_mask else 0, "a bit without a name is set"
-        elif place.name in HARMLESS or word == self.arch.start_image.get(place.address):
-            return
-        if rest & ~self.arch.ignored_bits.get(place.name, 0):
-            self.refuse(f"{place.name}[{index}]" if place.register.count > 1 else place.name, why, word)
+            if place.named_mask and word & ~place.named_mask & ~ignored:
+                self.refuse(name, "a bit without a name is set", word)
+            for field in place.register.fields:
+                if field.name not in HARMLESS_FIELDS and word & field.mask & ~ignored:
+                    full = f"{place.name}.{field.name}"
+                    if full not in self.fields and full not in self._checked:
+                        self.refuse(full, "what it does in such a task is not known")
+        elif place.name not in HARMLESS and word != self.arch.start_image.get(place.address) and word & ~ignored:
+            self.refuse(name, "its meaning is not known", word)

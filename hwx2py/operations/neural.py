@@ -34,6 +34,14 @@ class Window(NamedTuple):
     columns: int
 
 
+class ChannelRegisters(NamedTuple):
+    """Names of a coefficient channel's registers: configuration, base and size."""
+
+    config: str
+    base: str
+    size: str
+
+
 class Channel(NamedTuple):
     """A neural engine's share of the coefficients.
 
@@ -42,12 +50,14 @@ class Channel(NamedTuple):
         enabled: whether its DMA channel fetches.
         base_bytes: from the start of the coefficients' BAR (H14 and later: from the kernel's base).
         size_bytes: what is fetched.
+        registers: names of the registers that hold enable bit, base and size, for faults and links.
     """
 
     engine: int
     enabled: bool
     base_bytes: int
     size_bytes: int
+    registers: ChannelRegisters
 
 
 class Kernel(NamedTuple):
@@ -66,6 +76,7 @@ class Kernel(NamedTuple):
         round_stride_bytes: from one round of planes to the next, for kernels that a task made; 0 elsewhere.
         group_stride_bytes: from the kernel of a group to that of the next; 0 where they follow each other.
         table_in_front: a lookup table precedes the planes of every chunk (H13).
+        register: the register that selects the BAR.
     """
 
     bar: int | None
@@ -80,6 +91,7 @@ class Kernel(NamedTuple):
     round_stride_bytes: int
     group_stride_bytes: int
     table_in_front: bool
+    register: str
 
 
 class Table(NamedTuple):

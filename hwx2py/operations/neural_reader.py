@@ -3,7 +3,7 @@
 from ..registers.enums import NE_LAST, NE_OPERATION, Value
 from . import operand_reader
 from .look import Look
-from .neural import Channel, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Shape
 from .understood import ALWAYS, BLOCKS, CHANNELS, KERNEL, NEURAL, NEURAL_BLOCKS
 
@@ -40,6 +40,8 @@ def neural(look: Look) -> Neural:
     if number == CONVOLUTION or (last and last.name == LOOKUP):
         look.check(CHANNELS)
     kernel = _kernel(look, engines, last) if number == CONVOLUTION else None
+    if kernel is not None:
+        _check_packing(look, kernel, window, shape, unicast)
     table = _table(look, engines) if last and last.name == LOOKUP else None
     _check_formats(look, number, source.element.size_bytes, result.element.size_bytes)
     acc_bias = float(look.value("NE.AccBias.AccBias"))
@@ -111,6 +113,12 @@ def _window(look: Look, convolves: bool) -> Window:
 def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast: int | None) -> None:
     if mode == BYPASS and channels != outputs:
         look.refuse("Common.Cout", f"{channels} channels are passed through")
+    if mode == CHANNEL_SUM and unicast is not None and unicast * outputs != channels:
+        look.refuse("Common.UnicastCin", f"{outputs} outputs of so many channels do not make {channels}")
+    if mode == PRODUCT and unicast is not None and unicast != 2:
+        look.refuse("Common.UnicastCin", "products of two channels were seen only")
+    if mode == MAXIMUM and unicast == 1:
+        look.refuse("Common.UnicastCin", "the largest of one channel came out as 0 on an M1, which is not understood")
     if mode in (PRODUCT, MAXIMUM):
         if unicast is None:
             look.refuse("Common.UnicastEn", "the operation works on unicast channels")
@@ -118,6 +126,7 @@ def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast:
             look.refuse("Common.UnicastCin", f"{outputs} outputs of so many channels do not make {channels}")
         if look.number("Common.OCGSize"):
             look.refuse("Common.OCGSize", "over channels it was seen with planes of one channel only")
+        look.number("Common.ElemMultMode")
 
 
 def _check_shapes(look: Look, mode: int, shape: Shape, stored: Shape) -> None:
@@ -135,7 +144,8 @@ def _check_formats(look: Look, mode: int, source_bytes: int, result_bytes: int) 
     """8-bit elements are moved, or go through a table; their arithmetic is not understood."""
     point = look.number("NE.BinaryPoint")
     if source_bytes == 2 and result_bytes == 2:
-        if mode == CONVOLUTION and point != look.arch.machine.binary_point:
+        # An M1 gave 0 for a maximum over channels whose binary point was 0.
+        if mode != BYPASS and point != look.arch.machine.binary_point:
             look.refuse("NE.BinaryPoint", f"{look.arch.machine.binary_point} stands for float16")
     elif mode != BYPASS:
         look.refuse("Common.ChCfg", "arithmetic of the neural engines on 8-bit elements is not understood")
@@ -156,7 +166,13 @@ def _channels(look: Look, engines: int) -> tuple[Channel, ...]:
     base = look.arch.place(f"{name}BaseAddr.Addr").field
     size = look.arch.place(f"{name}BfrSize.MemBfrSize").field
     return tuple(
-        Channel(engine, bool(enable.number(configs[engine])), base.number(bases[engine]), size.number(sizes[engine]))
+        Channel(
+            engine,
+            bool(enable.number(configs[engine])),
+            base.number(bases[engine]),
+            size.number(sizes[engine]),
+            ChannelRegisters(*(f"{name}{part}[{engine}]" for part in ("DMAConfig", "BaseAddr", "BfrSize"))),
+        )
         for engine in range(engines)
     )
 
@@ -185,7 +201,21 @@ def _kernel(look: Look, engines: int, last: Value | None) -> Kernel:
         round_stride_bytes=look.number("KernelDMASrc.KernelOCGStride.Stride"),
         group_stride_bytes=look.number("KernelDMASrc.KernelGroupStride.Stride"),
         table_in_front=not own_base and last is not None and last.name == LOOKUP,
+        register="KernelDMASrc.CoeffBase" if own_base else "Header.KBase0",
     )
+
+
+def _check_packing(look: Look, kernel: Kernel, window: Window, shape: Shape, unicast: int | None) -> None:
+    """The forms of a kernel whose bytes are known."""
+    one_row = window.height == 1 and unicast == 1
+    if window.columns > 1 and not kernel.zero_skipping and not one_row:
+        look.refuse("Common.Ox", "the order of weights is known for depthwise kernels of one row only")
+    if not kernel.zero_skipping:
+        return
+    if look.has("KernelDMASrc.CoeffBase.Addr"):
+        look.refuse("NE.SparseFmt", "the order of the bytes of kernels without zeros is known for H13 only")
+    if (window.height, window.width) != (1, 1) or shape.groups > 1 or unicast is not None:
+        look.refuse("NE.SparseFmt", "without zeros only kernels of 1 x 1 that read every channel are understood")
 
 
 def _table(look: Look, engines: int) -> Table:

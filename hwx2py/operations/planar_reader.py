@@ -64,16 +64,17 @@ def planar(look: Look) -> Planar:
     tile_rows = look.number("Common.TileHeight", 1)
     if isinstance(first.where, operand_reader.Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
+    negate_first, relu = bool(look.number("PE.FirstSrc")), bool(look.number("PE.ReluEn"))
     look.check_rest((*BLOCKS, *PLANAR_BLOCKS))
     return Planar(
         kind=kind,
         first=first,
         second=second,
         combine=combine,
-        negate_first=bool(look.number("PE.FirstSrc")),
+        negate_first=negate_first,
         negate_second=signs == MINUS,
         **numbers,
-        relu=bool(look.number("PE.ReluEn")),
+        relu=relu,
         magnitude=condition == "Abs",
         reduce=reduce,
         final_scale=final_scale,

@@ -134,7 +134,7 @@ def _planar(operation: Planar, names: Names) -> str:
     if operation.final_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.final_scale)}"
     if operation.function is None:
-        return f"copy of {text}" if text == operand_name(operation.first, names) else text
+        return f"copy of {text}" if text == _bare_name(operation.first, names) else text
     epsilon = f" + {_number(operation.epsilon)}" if operation.epsilon else ""
     argument = text if "(" in operation.function.sentence else _wrapped(text)
     return operation.function.sentence.format(argument, epsilon=epsilon)
@@ -194,7 +194,7 @@ def _neural(operation: Neural, names: Names) -> str:
     if operation.post_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.post_scale)}"
     if operation.last is None:
-        return f"copy of {text}" if text == source else text
+        return f"copy of {text}" if text == _bare_name(operation.source, names) else text
     if operation.table is None:
         return operation.last.sentence.format(text)
     table = describe_table(operation.table, names.coefficients)
@@ -245,8 +245,13 @@ def _window(window: Window) -> str:
 def operand_name(operand: Operand, names: Names) -> str:
     """A source by name, with the part of its tensor that is read: "x", "x[channels 16 to 31]", "L2[0x40]"."""
     stored = operand.shape.exchanged() if operand.exchanged else operand.shape
-    text = _place(operand.where, stored, operand.element, names)
+    text = place_name(operand.where, stored, operand.element, names)
     return f"relu({text})" if operand.relu else text
+
+
+def _bare_name(operand: Operand, names: Names) -> str:
+    """A source by name, without the clamp at 0 on its way in."""
+    return operand_name(operand._replace(relu=False), names)
 
 
 def result_name(result: Result, names: Names) -> str:
@@ -255,10 +260,18 @@ def result_name(result: Result, names: Names) -> str:
     if where is None:
         return "nothing"
     stored = result.shape.exchanged() if result.exchanged else result.shape
-    return _place(where, stored, result.element, names)
+    return place_name(where, stored, result.element, names)
 
 
-def _place(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:
+def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:
+    """A place by name, with the part of the tensor that is meant: "x", "x[channels 16 to 31]", "L2[0x40]".
+
+    Args:
+        where: the place.
+        stored: sizes of what is read or written, as they lie there.
+        element: its format.
+        names: of the program's buffers.
+    """
     if isinstance(where, InL2):
         return f"L2[{where.base_bytes:#x}]"
     name = buffer_name(where.bar, names) if where.enabled else "a buffer that is not enabled"

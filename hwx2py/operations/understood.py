@@ -146,3 +146,31 @@ HARMLESS = frozenset(
         *(f"KernelDMASrc.{channel}Base{half}" for channel in _CHANNELS for half in ("", "Hi")),
     }
 )
+
+#: Fields that change no value in any program that was executed, or that only the source, kernel or engine reads that is
+#: in use: what a reader did not look at may hold anything there.
+HARMLESS_FIELDS = frozenset(
+    {
+        # Caching, tagging, prefetch, buffering, synchronisation, tracing.
+        *("CacheHint", "CacheHintReuse", "CacheHintNoReuse", "CrH", "DataSetId", "UserTag", "PrefetchParticipateEn"),
+        *("DependencyMode", "DependencyInterval", "Dependent", "L2BfrMode", "BypassEOW", "AccDoubleBufEn", "TraceEn"),
+        *("ShPref", "ShMin", "ShMax", "FillLowerNE", "SmallSourceMode", "LastTask", "Unk9"),
+        # Aliasing in L2, padding of rows in memory; the format mode was edited on an M1 without effect.
+        *(
+            "AliasConvSrc",
+            "AliasConvRslt",
+            "AliasPlanarSrc",
+            "AliasPlanarRslt",
+            "ZeroPadFirst",
+            "ZeroPadLast",
+            "FmtMode",
+        ),
+        # 8 in every task of the newer compilers; set with tables, constant kernels, or kernels made at run time.
+        *("PalettizedBits", "AlignmentFmt", "DetectZeros", "KeepKernel", "UsePrevKernel"),
+        # 1 in every program; bits that follow from where the sources lie; bits of the result's DMA, set in norm and atan2.
+        *("Oz", "Unk0", "Unk18", "Unk22", "Unk23"),
+        # Only some kinds of task look at these.
+        *("Src2InFmt", "UnicastEn", "UnicastCin", "OCGSize", "PaddingMode", "Src2ReLU", "DMAFmt", "DMAInterleave"),
+        *("Source2Dma", "BinaryPoint", "KernelFmt", "SparseFmt", "KernelSparseFmt", "MasterEnable"),
+    }
+)

@@ -3,8 +3,8 @@
 Any of them can be left out, and the program still computes the same.
 """
 
-from .model import Change, Kept, Outcome, Pass
-from .report import report
+from .model import Kept, Outcome, Pass, WordEdit
+from .report import report, summary
 from .table import PASSES, chosen, run
 
-__all__ = ["PASSES", "Change", "Kept", "Outcome", "Pass", "chosen", "report", "run"]
+__all__ = ["PASSES", "Kept", "Outcome", "Pass", "WordEdit", "chosen", "report", "run", "summary"]

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from ..program.model import Program
 
 
-class Change(NamedTuple):
-    """A word that a pass changed: index of the task and of the word in it, register, old and new value."""
+class WordEdit(NamedTuple):
+    """A word that a pass changes: index of the task and of the word in it, register, old and new value."""
 
     task: int
     index: int
@@ -42,7 +42,7 @@ class Pass(NamedTuple):
     changes: str
     reason: str
     architectures: tuple[str, ...]
-    find: Callable[[Program], Iterator[Change | Kept]]
+    find: Callable[[Program], Iterator[WordEdit | Kept]]
 
     def applies_to(self, program: Program) -> bool:
         """Whether the pass's facts hold for the program's architecture."""
@@ -52,17 +52,22 @@ class Pass(NamedTuple):
 class Outcome(NamedTuple):
     """What a pass did to a program."""
 
-    done: Pass
+    cleaning: Pass
     applied: bool
-    changes: tuple[Change, ...]
+    edits: tuple[WordEdit, ...]
     kept: tuple[Kept, ...]
 
 
-def apply(program: Program, changes: Iterable[Change]) -> Program:
-    """The program with some words replaced; nothing else moves."""
+def apply(program: Program, edits: Iterable[WordEdit]) -> Program:
+    """The program with some words replaced; nothing else moves.
+
+    Args:
+        program: the program.
+        edits: the words, each at most once.
+    """
     by_task: dict[int, dict[int, int]] = {}
-    for change in changes:
-        by_task.setdefault(change.task, {})[change.index] = change.new
+    for edit in edits:
+        by_task.setdefault(edit.task, {})[edit.index] = edit.new
     tasks = [
         task.with_words(by_task[number]) if number in by_task else task for number, task in enumerate(program.tasks)
     ]

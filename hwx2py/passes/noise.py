@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from ..program.model import Program
-from .model import Change, Kept
+from .model import Kept, WordEdit
 
 
-def noise(program: Program) -> Iterator[Change | Kept]:
+def noise(program: Program) -> Iterator[WordEdit | Kept]:
     """Header fields whose rows are marked as noise."""
     masks = [
         (register.offset // 4, register.name, sum(field.mask for field in register.fields if field.noise))
@@ -16,4 +16,4 @@ def noise(program: Program) -> Iterator[Change | Kept]:
         for index, name, mask in masks:
             if index < task.header_words and task.words[index] & mask:
                 old = task.words[index]
-                yield Change(number, index, f"{program.arch.header.name}.{name}", old, old & ~mask)
+                yield WordEdit(number, index, f"{program.arch.header.name}.{name}", old, old & ~mask)

@@ -10,19 +10,45 @@ def report(outcomes: Sequence[Outcome], program: Program) -> list[str]:
     """The lines, without a trailing newline each."""
     lines = []
     for outcome in outcomes:
-        name = outcome.done.name
+        name = outcome.cleaning.name
         if not outcome.applied:
-            known = ", ".join(outcome.done.architectures)
+            known = ", ".join(outcome.cleaning.architectures)
             lines.append(f"Pass {name}: not for {program.arch.name} (it rests on what is known of {known})")
             continue
-        tasks = {change.task for change in outcome.changes}
-        count = len(outcome.changes)
+        tasks = {edit.task for edit in outcome.edits}
+        count = len(outcome.edits)
         lines.append(f"Pass {name}: {_count(count, 'word')} of {_count(len(tasks), 'task')} changed")
-        changes = ((change.task, change.register, (change.old, change.new)) for change in outcome.changes)
-        lines += [f"    {place} {old:#x} -> {new:#x}" for place, (old, new) in _merged(changes)]
+        edits = ((edit.task, edit.register, (edit.old, edit.new)) for edit in outcome.edits)
+        lines += [f"    {place} {old:#x} -> {new:#x}" for place, (old, new) in _merged(edits)]
         kept = ((entry.task, entry.register, (entry.value, entry.why)) for entry in outcome.kept)
         lines += [f"    {place} {value:#x} left alone: {why}" for place, (value, why) in _merged(kept)]
     return lines
+
+
+def summary(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each pass that changed or left something: how many words, of which tasks."""
+    lines = []
+    for outcome in outcomes:
+        parts = [
+            f"{_count(len(entries), 'word')} {what} in {_tasks({entry.task for entry in entries})}"
+            for entries, what in ((outcome.edits, "changed"), (outcome.kept, "left alone"))
+            if entries
+        ]
+        if parts:
+            lines.append(f"Pass {outcome.cleaning.name}: {', '.join(parts)}")
+    return lines
+
+
+#: Ranges of tasks that a summary lists.
+MOST_RANGES = 8
+
+
+def _tasks(numbers: set[int]) -> str:
+    """Tasks by number; how many of which where there are many ranges."""
+    ranges = _ranges(list(numbers))
+    if ranges.count(",") >= MOST_RANGES:
+        return f"{len(numbers)} tasks ({min(numbers)} to {max(numbers)})"
+    return f"task{'s' if len(numbers) > 1 else ''} {ranges}"
 
 
 def _count(number: int, what: str) -> str:

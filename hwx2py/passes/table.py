@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ..errors import UsageError
 from ..program.model import Program
-from .model import Change, Kept, Outcome, Pass, apply
+from .idle import kernel_dma, neural_engine, source_residue
+from .model import Kept, Outcome, Pass, WordEdit, apply
 from .noise import noise
-from .spurious import kernel_dma, neural_engine, source_residue
 
 PASSES = (
     Pass(
@@ -55,23 +55,29 @@ def chosen(clean: bool, only: Sequence[str] = (), skip: Sequence[str] = ()) -> l
     Raises:
         UsageError: a name is unknown.
     """
-    names = [known.name for known in PASSES]
+    names = [cleaning.name for cleaning in PASSES]
     if unknown := next((name for name in (*only, *skip) if name not in names), None):
         raise UsageError(f"no pass is called {unknown}", hint=f"there are: {', '.join(names)}")
-    return [known for known in PASSES if ((clean and known.default) or known.name in only) and known.name not in skip]
+    wanted = {cleaning.name for cleaning in PASSES if clean and cleaning.default} | {*only}
+    return [cleaning for cleaning in PASSES if cleaning.name in wanted - {*skip}]
 
 
 def run(program: Program, passes: Sequence[Pass]) -> tuple[Program, list[Outcome]]:
     """Runs passes one after another.
 
+    Args:
+        program: the program; it is not changed.
+        passes: the passes in order.
+
     Returns:
         The program after the last one, and what each did.
     """
     outcomes = []
-    for known in passes:
-        applies = known.applies_to(program)
-        found = list(known.find(program)) if applies else []
-        changes = tuple(entry for entry in found if isinstance(entry, Change))
-        program = apply(program, changes)
-        outcomes.append(Outcome(known, applies, changes, tuple(entry for entry in found if isinstance(entry, Kept))))
+    for cleaning in passes:
+        applies = cleaning.applies_to(program)
+        found = list(cleaning.find(program)) if applies else []
+        edits = tuple(entry for entry in found if isinstance(entry, WordEdit))
+        kept = tuple(entry for entry in found if isinstance(entry, Kept))
+        program = apply(program, edits)
+        outcomes.append(Outcome(cleaning, applies, edits, kept))
     return program, outcomes

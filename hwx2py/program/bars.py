@@ -9,13 +9,16 @@ from .task import Task
 
 #: The order in which tools and libane bind buffers: from BAR 4 on the outputs, then the inputs.
 FIRST_BOUND = 4
+#: The BAR of the scratch memory: libane binds it there.
+SCRATCH_BAR = 3
 
 
 def bound_order(program: Program) -> dict[int, int]:
-    """Old BAR -> new BAR for the order outputs, then inputs; each kind keeps the order of its BARs."""
+    """Old BAR -> new BAR for the order outputs, then inputs, each in the order of its BARs; scratch goes to BAR 3."""
     tensors = [*program.outputs, *program.inputs]
     ordered = sorted(tensors, key=lambda tensor: (tensor.role != "output", tensor.bar))
-    return {tensor.bar: FIRST_BOUND + position for position, tensor in enumerate(ordered)}
+    numbers = {tensor.bar: FIRST_BOUND + position for position, tensor in enumerate(ordered)}
+    return numbers | {tensor.bar: SCRATCH_BAR for tensor in program.tensors if tensor.role == "scratch"}
 
 
 def renumber(program: Program, numbers: Mapping[int, int]) -> Program:

@@ -1,15 +1,12 @@
 """A program: its tasks, tensors and coefficients, as immutable values over views of the input."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..registers.model import Architecture
 from ..units import round_up
 from .streams import STREAMS, Stream, Text
 from .task import Task
-
-if TYPE_CHECKING:
-    from ..container.image import Image
 
 #: Element types by the container's element code (read off the type stabs of real files).
 DTYPES = {2: "int8", 3: "uint8", 4: "int16", 5: "float16", 6: "float32"}
@@ -30,7 +27,7 @@ class Tensor(NamedTuple):
         shape: N, C, H, W in elements; None for scratch.
         strides: of N, C, H, W in bytes; None for scratch.
         dtype: NumPy's name of the element type; None for scratch.
-        size_bytes: its declared size.
+        size_bytes: what all its N elements take up.
     """
 
     name: str
@@ -50,6 +47,22 @@ class Kernel(NamedTuple):
     data: memoryview
 
 
+class SectionPlace(NamedTuple):
+    """Where a section of the container lies.
+
+    Attributes:
+        name: segment and section, such as "__TEXT,__text".
+        address: its VM address.
+        size_bytes: its size in memory.
+        file_offset: its place in the file; 0 where it has no bytes there.
+    """
+
+    name: str
+    address: int
+    size_bytes: int
+    file_offset: int
+
+
 class Origin(NamedTuple):
     """Where a program came from.
 
@@ -60,7 +73,7 @@ class Origin(NamedTuple):
         compiler: who made it; empty where the file does not say.
         flags: the compiler's flags.
         notes: what the file lacks, or what was overridden.
-        image: the container that the program lies in; None where it lies in none.
+        sections: the sections of the container; empty where the file has none.
     """
 
     name: str
@@ -69,7 +82,7 @@ class Origin(NamedTuple):
     compiler: str = ""
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    image: "Image | None" = None
+    sections: tuple[SectionPlace, ...] = ()
 
     def sha256(self) -> str:
         """Digest of the file."""

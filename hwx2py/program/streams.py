@@ -9,6 +9,7 @@ writes consecutive registers (dense) or those that a mask picks (scatter), and m
 An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 """
 
+import itertools
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -19,6 +20,22 @@ from ..units import round_up
 from .task import Burst, Task, bytes_of, words_of
 
 
+class StreamRange(NamedTuple):
+    """One of several task streams that share a text.
+
+    Attributes:
+        name: what runs it, such as "bonded engine 1".
+        offset: where it begins, bytes from the start of the text.
+        first_task: index of its first task.
+        task_count: its tasks.
+    """
+
+    name: str
+    offset: int
+    first_task: int
+    task_count: int
+
+
 class Text(NamedTuple):
     """The text section, taken apart.
 
@@ -26,13 +43,16 @@ class Text(NamedTuple):
         tasks: the descriptors in the order in which the engine runs them.
         size_bytes: bytes of the section.
         frame: the words before the first task (the opening frame of `records`).
-        stray: bytes outside every task that are not zero: (offset, bytes) pairs.
+        stray: bytes outside every task that are not zero: (offset, bytes) pairs; the opening frames of further
+            streams are among them.
+        streams: the streams of a text that holds several; empty where it holds one.
     """
 
     tasks: tuple[Task, ...]
     size_bytes: int
     frame: bytes = b""
     stray: tuple[tuple[int, bytes], ...] = ()
+    streams: tuple[StreamRange, ...] = ()
 
     def to_bytes(self) -> bytes:
         """The section's bytes."""
@@ -54,6 +74,13 @@ class Pending(NamedTuple):
     alone: bool = False
 
 
+class Following(NamedTuple):
+    """Where a task lies: bytes from the start of the text, and its size."""
+
+    offset: int
+    size_bytes: int
+
+
 class Stream(Protocol):
     """An encoding of task streams."""
 
@@ -62,8 +89,23 @@ class Stream(Protocol):
     #: The registers that a record's header has room for lie below this byte address.
     address_end: int
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
-        """Takes a text section apart. Raises StreamError with task and offset where it does not parse."""
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
+        """Takes a text section apart.
+
+        Args:
+            text: the section's bytes.
+            arch: the architecture.
+            first_task_words: size of the first task, where the stream does not say it.
+            task_count: how many tasks there should be; None where nobody says.
+
+        Raises:
+            StreamError: it does not parse; with task and offset.
+        """
+
+    def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
+        """Takes a text apart whose tasks nobody counted: bare streams, and containers without a program command."""
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """Takes one descriptor apart."""
@@ -73,6 +115,15 @@ class Stream(Protocol):
 
     def header_count(self, header: int) -> int:
         """How many values follow a record's header word."""
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """Where the task that runs after this one lies; None after the last one.
+
+        Args:
+            task: the task.
+            text: the text that it lies in, as words.
+            arch: the architecture.
+        """
 
 
 class Explicit(NamedTuple):
@@ -110,6 +161,14 @@ def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
             words.extend(item.value for item in items[start : start + count])
             start += count
     return words
+
+
+def work_of(task: Task, arch: Architecture) -> bytes:
+    """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
+    words = array("I", task.words)
+    for index, mask in enumerate(arch.work_masks[: task.header_words]):
+        words[index] &= mask
+    return words.tobytes()
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:
@@ -155,18 +214,61 @@ def _text_words(text: memoryview) -> memoryview:
     return words_of(text)
 
 
+def _linked_record(words: memoryview, index: int, offset: int, place: str) -> tuple[int, int]:
+    """Byte address and number of values of the record at an index of a task's words."""
+    address = words[index] & 0x3FFFFFF
+    if address % 4:
+        raise _bad(place, index, offset, f"write to {address:#x}, which is no register address")
+    return address, (words[index] >> 26) + 1
+
+
 class Linked:
     """The chain of descriptors of H11 to H13."""
 
     alignment = 0x100
     address_end = 1 << 26
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; `first_task_words` comes from the program command or the `.anec` header."""
+        tasks = self._chain(text, arch, first_task_words or 0)
+        if task_count not in (None, len(tasks)):
+            raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
+        return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+
+    def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
+        """See `Stream.decode_bare`."""
+        tasks = self._chain(text, arch, self.first_task_words(text, arch))
+        return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+
+    def first_task_words(self, text: memoryview, arch: Architecture) -> int:
+        """How long the first task is, in words, going by its records: they end at zeros, the next task or the text.
+
+        Args:
+            text: the text.
+            arch: the architecture.
+
+        Raises:
+            StreamError: the records do not parse.
+        """
+        words = _text_words(text)
+        index = _header_words(words, 0, arch, "task 0")
+        place, field = arch.field("Header.NextPointer")
+        end = min(field.number(words[place // 4]) // 4 or len(words), len(words))
+        while index < end and words[index]:
+            address, count = _linked_record(words, index, 0, "task 0")
+            _burst_fits(words[:end], index, count, 0, "task 0", address)
+            index += count + 1
+        if index == _header_words(words, 0, arch, "task 0"):
+            raise _bad("task 0", index, 0, "the task writes no register")
+        return index
+
+    def _chain(self, text: memoryview, arch: Architecture, first_task_words: int) -> tuple[Task, ...]:
         words = _text_words(text)
         next_at, next_size = arch.field("Header.NextPointer"), arch.field("Header.NextSize")
         tasks: list[Task] = []
-        offset, size = 0, first_task_words or 0
+        offset, size = 0, first_task_words
         while True:
             place = f"task {len(tasks)}"
             start = offset // 4
@@ -183,18 +285,14 @@ class Linked:
                 )
             size = next_size[1].number(task.words[next_size[0] // 4]) + 1
             offset = pointer
-        if len(tasks) != task_count:
-            raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
-        return Text(tuple(tasks), len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+        return tuple(tasks)
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
         bursts = []
         while index < len(words):
-            count, address = (words[index] >> 26) + 1, words[index] & 0x3FFFFFF
-            if address % 4:
-                raise _bad(place, index, offset, f"write to {address:#x}, which is no register address")
+            address, count = _linked_record(words, index, offset, place)
             _burst_fits(words, index, count, offset, place, address)
             bursts.append(Burst(index, address, count))
             index += count + 1
@@ -213,8 +311,27 @@ class Linked:
         """See `Stream.header_count`."""
         return (header >> 26) + 1
 
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the task itself says both."""
+        pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
+        offset = pointer.field.number(task.words[pointer.address // 4])
+        if not offset:
+            return None
+        return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
+
 
 SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
+
+#: Streams that share a text begin at multiples of a page, each with this frame (M6 containers of two public projects).
+STREAM_PAGE_BYTES = 0x4000
+FRAME_WORDS = (1, 0, 0, 0)
+
+#: What runs the streams of a text that holds three (the same containers).
+STREAM_NAMES = ("non-bonded engine 0", "bonded engine 0", "bonded engine 1")
+
+
+def _stream_name(number: int) -> str:
+    return STREAM_NAMES[number] if number < len(STREAM_NAMES) else f"{number + 1}"
 
 
 class Records:
@@ -224,25 +341,91 @@ class Records:
     address_end = 1 << 17
     frame_bytes = 16
 
-    def decode(self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int) -> Text:
+    def decode(
+        self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
+    ) -> Text:
         """See `Stream.decode`; the stream says its sizes itself, so `first_task_words` is not used."""
         words = _text_words(text)
-        size_field = arch.field("Header.TaskSize")[1]
-        if len(text) < self.frame_bytes or size_field.number(words[0]):
+        if len(text) < self.frame_bytes or self._size(arch, words[0]):
             raise StreamError("the text does not begin with the opening frame", where="text offset 0x0")
         tasks: list[Task] = []
         offset = self.frame_bytes
         while offset < len(text):
-            place, start = f"task {len(tasks)}", offset // 4
-            size = size_field.number(words[start])
-            if size == 0 or start + size > len(words):
-                raise _bad(place, 0, offset, f"task size {size} words does not fit the text ({len(text):#x} bytes)")
-            tasks.append(self.task(words[start : start + size], offset, arch, place))
+            tasks.append(self._next(words, offset, arch, f"task {len(tasks)}"))
             offset = round_up(tasks[-1].end, self.alignment)
-        if len(tasks) != task_count:
+        if task_count not in (None, len(tasks)):
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
-        spans = [(0, self.frame_bytes), *((task.offset, task.end) for task in tasks)]
-        return Text(tuple(tasks), len(text), bytes(text[: self.frame_bytes]), _stray(text, spans))
+        return self._text(text, tasks, self.frame_bytes)
+
+    def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
+        """See `Stream.decode_bare`; a frame opens each stream, zeros fill up what lies before the next.
+
+        A stream may lack its frame if it is the only one.
+        """
+        words = _text_words(text)
+        frame_bytes = 0 if len(words) and self._size(arch, words[0]) else self.frame_bytes
+        starts, end = self._starts(words, arch) if frame_bytes else ([0], len(text))
+        several = len(starts) > 1 or any(words[end // 4 :])
+        tasks: list[Task] = []
+        streams: list[StreamRange] = []
+        for number, (start, stop) in enumerate(itertools.pairwise([*starts, len(text)])):
+            name = _stream_name(number) if several else ""
+            stream_tasks = self._stream(words[: stop // 4], start + frame_bytes, arch, name)
+            streams.append(StreamRange(name, start, len(tasks), len(stream_tasks)))
+            tasks += stream_tasks
+        if len(streams) not in (1, len(STREAM_NAMES)):
+            raise StreamError(
+                f"the text holds {len(streams)} streams, not {len(STREAM_NAMES)} ({', '.join(STREAM_NAMES)})",
+                where=f"stream {streams[-1].name}, text offset {streams[-1].offset:#x}",
+                hint="the two halves of a bonded program belong together",
+            )
+        return self._text(text, tasks, frame_bytes)._replace(streams=tuple(streams) if several else ())
+
+    def _size(self, arch: Architecture, word: int) -> int:
+        """Words of the task that a first header word announces; 0 for a frame and for padding."""
+        return arch.field("Header.TaskSize")[1].number(word)
+
+    def _text(self, text: memoryview, tasks: Sequence[Task], frame_bytes: int) -> Text:
+        spans = [(0, frame_bytes), *((task.offset, task.end) for task in tasks)]
+        return Text(tuple(tasks), len(text), bytes(text[:frame_bytes]), _stray(text, spans))
+
+    def _next(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
+        start = offset // 4
+        size = self._size(arch, words[start])
+        if size == 0 or start + size > len(words):
+            raise _bad(place, 0, offset, f"task size {size} words does not fit the text ({4 * len(words):#x} bytes)")
+        return self.task(words[start : start + size], offset, arch, place)
+
+    def _starts(self, words: memoryview, arch: Architecture) -> tuple[list[int], int]:
+        """Byte offsets of the streams, and where the last task ends; only the tasks' sizes are looked at."""
+        starts, offset = [0], self.frame_bytes
+        while offset < 4 * len(words):
+            if size := self._size(arch, words[offset // 4]):
+                offset = round_up(offset + 4 * size, self.alignment)
+                continue
+            page = round_up(offset, STREAM_PAGE_BYTES)
+            if any(words[offset // 4 : page // 4]) or tuple(words[page // 4 : page // 4 + 4]) != FRAME_WORDS:
+                break
+            starts.append(page)
+            offset = page + self.frame_bytes
+        return starts, offset
+
+    def _stream(self, words: memoryview, offset: int, arch: Architecture, name: str) -> list[Task]:
+        """The tasks of one stream, from an offset to the end of the words."""
+        prefix = f"stream {name}, " if name else ""
+        tasks: list[Task] = []
+        while offset < 4 * len(words) and any(words[offset // 4 : offset // 4 + self.alignment // 4]):
+            tasks.append(self._next(words, offset, arch, f"{prefix}task {len(tasks)}"))
+            offset = round_up(tasks[-1].end, self.alignment)
+        if not tasks:
+            raise StreamError("the stream holds no task", where=f"{prefix}text offset {offset:#x}")
+        rest = next((index for index in range(offset // 4, len(words)) if words[index]), None)
+        if rest is not None:
+            raise _bad(
+                f"{prefix}behind task {len(tasks) - 1}", 0, 4 * rest,
+                "what follows the zeros begins with no opening frame",
+            )  # fmt: skip
+        return tasks
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
@@ -318,6 +501,14 @@ class Records:
                 header = SCATTER | mask << 15 | words[start]
             yield header, end - start
             start = end
+
+    def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
+        """See `Stream.follow`; the next task begins behind this one and says its size itself."""
+        offset = round_up(task.end, self.alignment)
+        if offset // 4 >= len(text):
+            return None
+        size = arch.place("Header.TaskSize").field.number(text[offset // 4])
+        return Following(offset, 4 * size) if size else None
 
 
 STREAMS: dict[str, Stream] = {"linked": Linked(), "records": Records()}

@@ -4,54 +4,112 @@
 """
 
 import importlib
+from typing import NamedTuple
 
 from ..errors import ArchitectureError
 from .model import Architecture, Block, Field, Location, Register, compose
 
-__all__ = ["Architecture", "Block", "Field", "Location", "Register", "by_name", "by_subtype", "compose", "every"]
+__all__ = [
+    "SUBTYPES", "Architecture", "Block", "Field", "Location", "Register", "Subtype", "by_name", "by_subtype", "compose",
+    "every",
+]  # fmt: skip
 
-#: Architecture of each cpusubtype of the container; its register table is the module of the same name.
-SUBTYPES = {1: "H11", 3: "H12", 4: "H13", 5: "H14", 6: "H15", 7: "H16", 9: "H17", 10: "H18", 11: "H19"}
+HINT = "`hwx2py archs` lists what works"
 
-#: Architectures of which only the name is known.
-NAME_ONLY = ("H12",)
+
+class Subtype(NamedTuple):
+    """A cpusubtype of the container.
+
+    Attributes:
+        number: the cpusubtype.
+        names: what it is called; the last name is that of its register table. Empty for unreleased chips.
+        descriptor_version: version of its task descriptors, as public parsers have it.
+        has_table: whether its registers are known here.
+    """
+
+    number: int
+    names: tuple[str, ...]
+    descriptor_version: int
+    has_table: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its names as a person reads them, such as "H18g, H19"."""
+        return ", ".join(self.names) or "an unreleased chip"
+
+
+#: Every cpusubtype that public parsers of the container know (source: their tables of descriptor versions).
+SUBTYPES = (
+    Subtype(1,  ("H11",),        5,  True),
+    Subtype(2,  ("T0",),         4),
+    Subtype(3,  ("H12",),        6),
+    Subtype(4,  ("T1", "H13"),   7,  True),
+    Subtype(5,  ("H14",),        11, True),
+    Subtype(6,  ("H15",),        8,  True),
+    Subtype(7,  ("H16",),        17, True),
+    Subtype(8,  ("M11",),        10),
+    Subtype(9,  ("H17",),        19, True),
+    Subtype(10, ("H18",),        20, True),
+    Subtype(11, ("H18g", "H19"), 24, True),
+    Subtype(12, (),              31),
+    Subtype(14, (),              36),
+    Subtype(16, (),              28),
+    Subtype(17, ("M12",),        26),
+)  # fmt: skip
 
 
 def by_subtype(cpusubtype: int) -> Architecture:
     """The architecture that a container's cpusubtype names.
 
+    Args:
+        cpusubtype: the number in the container's header.
+
     Raises:
         ArchitectureError: the number is unknown, or no register table is known for it.
     """
-    if cpusubtype not in SUBTYPES:
-        known = ", ".join(f"{number} {name}" for number, name in SUBTYPES.items())
+    subtype = next((subtype for subtype in SUBTYPES if subtype.number == cpusubtype), None)
+    if subtype is None:
+        known = ", ".join(str(subtype.number) for subtype in SUBTYPES)
+        raise ArchitectureError(f"unknown cpusubtype {cpusubtype} (known: {known})", where="header", hint=HINT)
+    if not subtype.has_table:
         raise ArchitectureError(
-            f"cpusubtype {cpusubtype} is no architecture that is known ({known})",
+            f"cpusubtype {cpusubtype} is {subtype.name} (descriptor version {subtype.descriptor_version}): "
+            "no register table",
             where="header",
-            hint="`hwx2py archs` lists what works",
+            hint=HINT,
         )
-    return by_name(SUBTYPES[cpusubtype])
+    return _table(subtype)
 
 
 def by_name(name: str) -> Architecture:
-    """The architecture of this name, in any case.
+    """The architecture of this name, in any case; a compiler target such as "h18g" is a name too.
+
+    Args:
+        name: such as "H13".
 
     Raises:
         ArchitectureError: the name is unknown, or no register table is known for it.
     """
-    name = name.upper()
-    if name in NAME_ONLY:
-        raise ArchitectureError(
-            f"{name} is known by name only: no register table", hint="`hwx2py archs` lists what works"
-        )
-    if name not in SUBTYPES.values():
-        raise ArchitectureError(
-            f"{name} is no architecture that is known (known: {', '.join(SUBTYPES.values())})",
-            hint="`hwx2py archs` lists what works",
-        )
-    return importlib.import_module(f".{name.lower()}", __package__).ARCHITECTURE
+    for subtype in SUBTYPES:
+        if name.upper() not in (known.upper() for known in subtype.names):
+            continue
+        if not subtype.has_table:
+            raise ArchitectureError(f"{name.upper()} is known by name only: no register table", hint=HINT)
+        return _table(subtype)
+    known = ", ".join(subtype.name for subtype in SUBTYPES if subtype.names)
+    raise ArchitectureError(f"unknown architecture {name} (known: {known})", hint=HINT)
+
+
+def other_names(arch: Architecture) -> tuple[str, ...]:
+    """What an architecture's cpusubtype is called besides, such as ("H18g",) for H19."""
+    names = next(subtype.names for subtype in SUBTYPES if subtype.number == arch.cpusubtype)
+    return tuple(name for name in names if name != arch.name)
 
 
 def every() -> list[Architecture]:
     """All architectures with a register table, oldest first."""
-    return [by_name(name) for name in SUBTYPES.values() if name not in NAME_ONLY]
+    return [_table(subtype) for subtype in SUBTYPES if subtype.has_table]
+
+
+def _table(subtype: Subtype) -> Architecture:
+    return importlib.import_module(f".{subtype.names[-1].lower()}", __package__).ARCHITECTURE

@@ -18,6 +18,7 @@ from .enums import (
     PE_COMBINE,
     PE_FUNCTION,
     PE_REDUCE,
+    RESULT_TYPE,
     SECOND_SRC,
     SOURCE_TYPE,
     TASK_TYPE,
@@ -27,6 +28,7 @@ from .model import Architecture, Block, Field, Register
 
 AR = "Apple's register printer, as tinygrad walked it"
 HWX = "read off real H13 files"
+ORDER = "holds in all 138 tasks of real H13 files and decoded programs"
 REC = "decoded compiler 9.509 programs, executed"
 M1 = "measured on an M1"
 H14 = "named as on H14, where the compiler uses it"
@@ -61,12 +63,12 @@ HEADER = Block("Header", 0x00, 11, "task descriptor header", (
     R("W6", 0x18, "synchronisation and placement", (
         F("DisallowAbort",    8,  8, "the task may not be aborted", AR),
         F("TDSkip",           9,  9, "skip this task descriptor", AR),
-        F("KPC",             10, 10, "synchronisation of kernel prefetch; exact use open", AR),
-        F("SPL",             11, 11, "synchronisation; exact use open", AR),
-        F("TSR",             12, 12, "synchronisation; exact use open", AR),
-        F("SPC",             13, 13, "synchronisation; exact use open", AR),
-        F("DPC",             14, 14, "synchronisation; exact use open", AR),
-        F("TSE",             15, 15, "synchronisation; exact use open", AR),
+        F("KPC",             10, 10, "synchronisation of kernel prefetch by its name; 0 in every file", AR),
+        F("SPL",             11, 11, "a run of tasks begins: set in the first, and behind a task with TSE", ORDER),
+        F("TSR",             12, 12, "a run of tasks ends: equal to TSE", ORDER),
+        F("SPC",             13, 13, "follows a task with DPC, whose result lies in L2: set nowhere else", ORDER),
+        F("DPC",             14, 14, "the result stays in L2, and the next task has SPC", ORDER),
+        F("TSE",             15, 15, "a run of tasks ends: set in the last, and where the next task has SPL", ORDER),
         F("NextPriority",    21, 16, "priority of the next task", AR, noise=True),
         F("TDE",             24, 24, "the DTID word follows the header", HWX),
         F("SrcLoc",          28, 28, "the source lies in DRAM", HWX),
@@ -79,7 +81,7 @@ HEADER = Block("Header", 0x00, 11, "task descriptor header", (
         *_bar("RBase1", "RBE1",  6, "source 2"),
         *_bar("WBase",  "WBE",  12, "the result"),
         *_bar("TBase",  "TBE",  18, "an unresolved use", AR),
-        F("ENE",             26, 24, "0 planar engine, else 1 + log2 of the neural engines", HWX))),
+        F("ENE",             26, 24, "engines: 0 is the planar engine, n are 2^(n - 1) neural engines", HWX))),
     R("W9", 0x24, "buffers that hold coefficients", (
         *_bar("KBase0", "KBE0",  0, "the coefficients"),
         *_bar("KBase1", "KBE1",  6, "a second coefficient stream", AR),
@@ -111,12 +113,12 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
     R("ConvCfg", 0x1c, "kernel window", (
         F("Kw",               4,  0, "kernel width, elements", AR),
         F("Kh",               9,  5, "kernel height, elements", AR),
-        F("OCGSize",         12, 10, "log2 of the output channels that a kernel plane holds", REC),
+        F("OCGSize",         12, 10, "log2 of the lanes: output channels side by side in a kernel plane", REC),
         F("Sx",              14, 13, "horizontal stride, elements", AR),
         F("Sy",              16, 15, "vertical stride, elements", AR),
         F("Px",              21, 17, "padding left, elements", AR),
         F("Py",              26, 22, "padding above, elements", AR),
-        F("Ox",              29, 28, "1 in every file; meaning open", AR),
+        F("Ox",              29, 28, "outputs side by side in a slot; 2 halves Wout, with kernels wider than 5", REC),
         F("Oy",              31, 30, "1 in every file; meaning open", AR))),
     R("ConvCfg3d", 0x20, "kernel window, third dimension", (
         F("Kd",               4,  0, "kernel depth, elements", HWX),
@@ -131,8 +133,8 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
     R("TileCfg", 0x28, "tiling", (
         F("TileHeight",      14,  0, "rows of a tile", AR),)),
     R("PatchCfg", 0x2c, "planar engine patch", (
-        F("PatchWidth",       3,  0, "log2 of the patch width, elements", HWX),
-        F("PatchHeight",      8,  4, "log2 of the patch height, elements", HWX)), confidence="medium"),
+        F("PatchWidth",       3,  0, "log2 of the width of the patch that the planar engine works on, elements", HWX),
+        F("PatchHeight",      8,  4, "log2 of the height of that patch, elements", HWX)), confidence="medium"),
     R("PECfg", 0x30, "broadcast and transposition of the planar engine", (
         F("Src1BroadcastW",   0,  0, "source 1 has one column, used for all", REC),
         F("Src1BroadcastH",   1,  1, "source 1 has one row, used for all", REC),
@@ -146,6 +148,8 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
         F("Src2Transpose",    9,  9, "source 2 is stored with C and W swapped", REC),
         F("OutputTranspose", 10, 10, "the result is stored with C and W swapped", REC)), confidence="medium"),
     R("Cfg", 0x34, "kind of task and engines", (
+        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", ORDER),
+        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as L2.SourceCfg says", ORDER),
         F("SmallSourceMode",  2,  2, "small source", AR),
         F("TaskType",         7,  4, "kind of task", REC, enum=TASK_TYPE, confidence="medium"),
         F("ShPref",          10,  8, "preferred sharing", AR),
@@ -211,7 +215,8 @@ L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
     _l2_base("Source2Base", 0x1c, "source 2", HWX, "medium"),
     *_l2_strides("Source2", 0x20, "source 2", HWX, "medium"),
     R("ResultCfg", 0x30, "where the result goes", (
-        F("ResultType",       1,  0, "0 stays in L2, 1 stays and is stored, 2 is stored", REC, confidence="medium"),
+        F("ResultType",       1,  0, "where the result goes; a chain hands it on tile by tile", REC,
+          enum=RESULT_TYPE, confidence="medium"),
         F("L2BfrMode",        3,  3, "buffer mode", AR),
         *_L2_FORMAT_FIELDS)),
     _l2_base("ResultBase", 0x34, "the result"),
@@ -234,7 +239,7 @@ PE = Block("PE", 0x08800, 4, "the planar engine", (
         F("Scale",           31, 16, "factor", REC, kind="fp16"))),
     R("PreScale", 0x08, "before the operation", (
         F("Epsilon",         15,  0, "added under the reciprocal square root", REC, kind="fp16", confidence="medium"),
-        F("PreScale",        31, 16, "factor; 1.0 in every file", REC, kind="fp16"))),
+        F("PreScale",        31, 16, "factor on source 1; -1.0 makes b - a of an Add", REC, kind="fp16"))),
     R("FinalScale", 0x0c, "last factor (1/N of a mean)", (
         F("FinalScale",      31,  0, "factor", REC, kind="fp32"),)),
 ))
@@ -258,7 +263,7 @@ NE = Block("NE", 0x0c800, 5, "the neural engines", (
         F("BinaryPoint",     12,  8, "28 for fp16", AR),
         F("PostScaleMode",   14, 14, "post-scale mode; meaning open", AR),
         F("NonlinearMode",   17, 16, "last step", REC, enum=names(NE_LAST)),
-        F("ArgOutputSelect", 23, 20, "1 in every NE task; needed on the chip (measured on an M1)", H16,
+        F("ArgOutputSelect", 23, 20, "1 in every NE task; 0 and 1 give the same (edited on an M1)", H16,
           confidence="low"))),
     R("MatrixVectorBias", 0x08, "matrix bias", (
         F("MatrixVectorBias", 15, 0, "bias; use open", AR, kind="hex"),)),
@@ -343,6 +348,9 @@ TILE_DMA_DST = Block("TileDMADst", 0x17800, 7, "DMA that stores the result", (
         F("En",               0,  0, "store the result", AR),
         F("CrH",              5,  4, "use open", AR),
         F("CacheHint",        9,  6, "cache hint", AR),
+        F("Unk18",           18, 18, "set with bit 22 in norm and atan2; no effect on values seen", HWX),
+        F("Unk22",           22, 22, "set with bit 18; no effect on values seen", HWX),
+        F("Unk23",           23, 23, "set in norm with bits 18 and 22; no effect on values seen", HWX),
         F("L2BfrMode",       26, 26, "buffer mode", AR),
         F("BypassEOW",       27, 27, "use open", AR))),
     _base("BaseAddr", 0x04, "the result"),

@@ -18,6 +18,7 @@ from .enums import (
     PE_COMBINE,
     PE_FUNCTION,
     PE_REDUCE,
+    RESULT_TYPE,
     SECOND_SRC,
     SOURCE_TYPE,
     TASK_TYPE,
@@ -54,7 +55,7 @@ HEADER = Block("Header", 0x00, 9, "task descriptor header", (
     R("W7", 0x1c, "synchronisation and engines", (
         F("TSR",  0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
         F("TDE",  1,  1, "the DTID word follows the header", SEEN),
-        F("ENE", 18, 16, "0 planar engine, else 1 + log2 of the neural engines", SEEN))),
+        F("ENE", 18, 16, "engines: 0 is the planar engine, n are 2^(n - 1) neural engines", SEEN))),
     R("DTID", 0x20, "the task whose result is this task's kernel", (
         F("DTID", 15,  0, "task id", SEEN),)),
 ))
@@ -79,7 +80,7 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
     R("OutDepth", 0x18, "output depth", (
         F("Dout", 14,  0, "output depth, elements", H13),)),
     R("OCGSize", 0x1c, "output channel groups", (
-        F("OCGSize",  2,  0, "log2 of the output channels that a kernel plane holds", TWIN),)),
+        F("OCGSize",  2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN),)),
     R("ConvCfg", 0x20, "kernel window", (
         F("Kw",  5,  0, "kernel width, elements", SEEN),
         F("Kh", 11,  6, "kernel height, elements", SEEN),
@@ -87,7 +88,7 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
         F("Sy", 16, 15, "vertical stride, elements", SEEN),
         F("Px", 21, 17, "padding left, elements", SEEN),
         F("Py", 26, 22, "padding above, elements", SEEN),
-        F("Ox", 29, 28, "1 in every file; meaning open", SEEN),
+        F("Ox", 29, 28, "outputs side by side in a slot, as on H13; 1 in every file", SEEN),
         F("Oy", 31, 30, "1 in every file; meaning open", SEEN))),
     R("ConvCfg3d", 0x24, "kernel window, third dimension", (
         F("Kd",  4,  0, "kernel depth, elements", H13),
@@ -102,8 +103,8 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
     R("TileCfg", 0x2c, "tiling", (
         F("TileHeight", 14,  0, "rows of a tile", TWIN),)),
     R("PatchCfg", 0x30, "planar engine patch", (
-        F("PatchWidth",   3,  0, "log2 of the patch width, elements", TWIN),
-        F("PatchHeight",  8,  4, "log2 of the patch height, elements", TWIN)), confidence="medium"),
+        F("PatchWidth",   3,  0, "log2 of the width of the patch that the planar engine works on, elements", TWIN),
+        F("PatchHeight",  8,  4, "log2 of the height of that patch, elements", TWIN)), confidence="medium"),
     R("PECfg", 0x34, "broadcast and transposition of the planar engine", (
         F("Src1BroadcastW",   0,  0, "source 1 has one column, used for all", TWIN),
         F("Src1BroadcastH",   1,  1, "source 1 has one row, used for all", TWIN),
@@ -117,6 +118,8 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
         F("Src2Transpose",    9,  9, "source 2 is stored with C and W swapped", TWIN),
         F("OutputTranspose", 10, 10, "the result is stored with C and W swapped", TWIN)), confidence="medium"),
     R("Cfg", 0x38, "kind of task and engines", (
+        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN),
+        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN),
         F("SmallSourceMode",  3,  2, "small source", NOTES),
         F("TaskType",         7,  4, "kind of task", TWIN, enum=TASK_TYPE, confidence="medium"),
         F("ShPref",          10,  8, "preferred sharing", TWIN),
@@ -176,7 +179,8 @@ L2 = Block("L2", 0x0500, 25, "the buffer memory between DMA and the engines", (
     _l2_base("Source2Base", 0x1c, "source 2", "medium"),
     *_l2_strides("Source2", 0x20, "source 2", "medium"),
     R("ResultCfg", 0x30, "where the result goes", (
-        F("ResultType",  1,  0, "0 stays in L2, 1 stays and is stored, 2 is stored", TWIN, confidence="medium"),
+        F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
+          enum=RESULT_TYPE, confidence="medium"),
         F("L2BfrMode",   3,  3, "buffer mode", TWIN),
         *_L2_FORMAT_FIELDS)),
     _l2_base("ResultBase", 0x34, "the result"),
@@ -205,7 +209,7 @@ PE = Block("PE", 0x0900, 5, "the planar engine", (
         F("Scale", 31, 16, "factor", TWIN, kind="fp16"))),
     R("PreScale", 0x08, "before the operation", (
         F("Epsilon",  15,  0, "added under the reciprocal square root", H13, kind="fp16", confidence="medium"),
-        F("PreScale", 31, 16, "factor", H13, kind="fp16"))),
+        F("PreScale", 31, 16, "factor on source 1", H13, kind="fp16"))),
     R("FinalScale", 0x0c, "last factor (1/N of a mean)", (
         F("FinalScale", 31,  0, "factor", TWIN, kind="fp32"),)),
     R("Quant", 0x10, "offsets of quantised elements", (
@@ -232,7 +236,8 @@ NE = Block("NE", 0x0d00, 5, "the neural engines", (
         F("BinaryPoint",     13,  8, "28 for fp16", TWIN, confidence="medium"),
         F("PostScaleMode",   14, 14, "post-scale mode; meaning open", H13),
         F("NonlinearMode",   17, 16, "last step", TWIN, enum=names(NE_LAST)),
-        F("ArgOutputSelect", 23, 20, "1 in every NE task", H16, confidence="low")), also="MacCfg"),
+        F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", H16,
+          confidence="low")), also="MacCfg"),
     R("MatrixVectorBias", 0x08, "matrix bias", (
         F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind="hex", also="BiasVal"),)),
     R("AccBias", 0x0c, "start value of the accumulators", (

@@ -16,6 +16,7 @@ from .enums import (
     MEMORY_FORMAT,
     PE_COMBINE,
     PE_FUNCTION,
+    RESULT_TYPE,
     SECOND_SRC,
     SOURCE_TYPE,
     names,
@@ -44,7 +45,7 @@ HEADER = redo(
          F("TSR",       0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
          F("TDE",       1,  1, "the DTID word follows the header; never set", "as on H14 and H16", confidence="medium"),
          F("LastTask",  3,  3, "last task of the program", SEEN),
-         F("ENE",      18, 16, "0 planar engine, else 1 + ActiveNE", SEEN)),
+         F("ENE",      18, 16, "engines: 0 is the planar engine, else 1 + ActiveNE", SEEN)),
 )
 
 _COMMON = carry(h14.COMMON, H14, "medium",
@@ -77,7 +78,8 @@ L2 = Block("L2", 0x4100, 30, "the buffer memory between DMA and the engines", (
     R("Source2Cfg", 0x08, "where source 2 comes from", _L2_SOURCE),
     *(register._replace(confidence="high") for register in shift(span(_L2, "SourceBase", "Source2GroupStride"), 4)),
     R("ResultCfg", 0x34, "where the result goes", (
-        F("ResultType",  1,  0, "0 stays in L2, 1 stays and is stored, 2 is stored", TWIN, confidence="medium"),
+        F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
+          enum=RESULT_TYPE, confidence="medium"),
         F("L2BfrMode",   3,  3, "buffer mode", TWIN),
         *_L2_FIELDS)),
     *shift(span(_L2, "ResultBase", "ResultChannelStride"), 4),
@@ -108,7 +110,7 @@ PE = Block("PE", 0x4500, 14, "the planar engine", (
     _number("Bias", 0x04, "added after the operation"),
     _number("Scale", 0x08, "factor after the operation", SEEN, "high"),
     _number("Epsilon", 0x0c, "added under the reciprocal square root", also="FinalScaleEpsilon"),
-    _number("PreScale", 0x10, "factor before the operation"),
+    _number("PreScale", 0x10, "factor on source 1, before the operation"),
     _number("FinalScale", 0x14, "last factor (1/N of a mean)"),
     S("LUT", 0x18, "Value", 31,  0, "table of the last step, format open", NOTES, "medium", count=8, kind="hex"),
 ))
@@ -124,7 +126,7 @@ NE = Block("NE", 0x4900, 11, "the neural engines", (
          F("PassthroughEn",    5,  5, "pass the source through", NOTES, confidence="medium"),
          F("PaddingMode",     18, 18, "what lies outside the source", NOTES, confidence="low"),
          F("MaxPoolEn",       19, 19, "pool by maximum", NOTES, confidence="medium"),
-         F("ArgOutputSelect", 23, 20, "1 in every NE task; the name is doubtful", SEEN, confidence="low")),
+         F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", SEEN, confidence="low")),
     S("MatrixVectorBias", 0x08, "MatrixVectorBias", 15,  0, "matrix bias, use open", H14, "medium", field_also="Bias",
       kind="hex"),
     M("AccBias", 0x0c, "start value of the accumulators", (

@@ -8,7 +8,7 @@ from functools import partial
 
 from . import h14, h15, machines
 from .derive import alias, carry, edit, redo, row, single, span, strides
-from .enums import FORMAT, L2_FORMAT, SOURCE_TYPE, TASK_TYPE
+from .enums import FORMAT, L2_FORMAT, RESULT_TYPE, SOURCE_TYPE, TASK_TYPE
 from .model import Block, Field, Register
 
 SEEN = "decoded H16 compiler streams"
@@ -37,7 +37,7 @@ HEADER = redo(
         F("TSR",       0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
         F("TDE",       1,  1, "the DTID word follows the header", SEEN),
         F("LastTask",  3,  3, "last task of the program", SEEN, also="Unknown3"),
-        F("ENE",      18, 16, "0 planar engine, else 1 + ActiveNE + FatTileEnable + WUStackLog2", SEEN))),
+        F("ENE",      18, 16, "engines: 0 is the planar one, else 1 + ActiveNE + FatTileEnable + WUStackLog2", SEEN))),
     edit(row(h15.HEADER, "DTID"), offset=0x24),
     words=10,
 )
@@ -70,6 +70,8 @@ COMMON = Block("Common", 0x0000, 23, "shapes, formats and kind of the task", (
         F("PadTop",    25, 21, "padding above a tile, rows", NOTES),
         F("PadBottom", 30, 26, "padding below a tile, rows", NOTES))),
     R("Cfg", 0x3c, "kind of task and engines", (
+        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN),
+        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN),
         F("SmallSourceMode",  3,  2, "small source", SEEN, enum=SMALL_SOURCE, confidence="medium"),
         F("TaskType",         7,  4, "kind of task", TWIN, enum=TASK_TYPE, confidence="medium"),
         F("ShPref",          10,  8, "preferred sharing", TWIN),
@@ -83,7 +85,7 @@ COMMON = Block("Common", 0x0000, 23, "shapes, formats and kind of the task", (
           confidence="medium"),
         F("FillLowerNE",     29, 29, "fill lower engines first", TWIN, confidence="medium")), also="MacCfg"),
     R("NECfg", 0x40, "how channels lie on the neural engines", (
-        F("OCGSize",        2,  0, "log2 of the output channels that a kernel plane holds", TWIN),
+        F("OCGSize",        2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN),
         F("FatTileEnable",  3,  3, "counts one into the header's ENE; use open", SEEN, confidence="medium"),
         F("WUStackLog2",    5,  4, "counts into the header's ENE; use open", SEEN, confidence="medium"))),
     edit(row(_SAME, "PatchCfg"), offset=0x44),
@@ -144,7 +146,8 @@ L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
     _l2_base("SrcIdxBase", 0x38, "the index source", NOTES, "medium"),
     *strides("SrcIdx", 0x3c, "Channel Depth Group", "the index source in L2", 20, 4, NOTES, "medium"),
     R("ResultCfg", 0x48, "where the result goes", (
-        F("ResultType",  1,  0, "0 stays in L2, 1 stays and is stored, 2 is stored", TWIN, confidence="medium"),
+        F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
+          enum=RESULT_TYPE, confidence="medium"),
         F("L2BfrMode",   3,  3, "buffer mode", TWIN),
         *_L2_FIELDS)),
     _l2_base("ResultBase", 0x4c, "the result"),

@@ -24,7 +24,7 @@ _HEADER = carry(h17.HEADER, NOTES, "high", "W0 W2 W4 W7 W8", SEEN)
 HEADER = redo(
     _HEADER,
     edit(row(_HEADER, "W8"),
-         F("ENE", 18, 16, "0 planar engine, else 1 + ActiveNE and more", SEEN)),
+         F("ENE", 18, 16, "engines: 0 is the planar engine, else 1 + ActiveNE and more", SEEN)),
 )
 
 _COMMON = carry(h17.COMMON, NOTES, "medium",

@@ -1,13 +1,14 @@
-"""H19 (A20 Pro) as differences from H18, out of published register notes: no real stream is at hand.
+"""H19 (A20 Pro, M6) as differences from H18, out of published register notes and one task of a real M6 stream.
 
-The notes count the M6 among its chips. The one stream that is known for the M6 (compiler target `h18g`) writes the
-addresses below but has MACCfg at 0x4908 and PostScale at 0x4914, one word further on, as a block that grew by a word
-might. That is not enough to move rows; it is why no row of NE is more than doubtful.
+The stream (compiler target `h18g`) has MACCfg at 0x4908 and PostScale at 0x4914, one word further on than H18, and the
+notes count a word more in the block: from MACCfg on everything lies 4 bytes further, and 0x4904 has no name.
 """
 
 from . import h18, machines
-from .derive import carry, edit, redo, row, single
+from .derive import carry, edit, redo, row, shift, single, span
+from .model import unnamed_register
 
+M6 = "one task of a real M6 stream; bits as on H18"
 NOTES = "freedomtan's register notes, by object layout; as on H18"
 
 S = single
@@ -19,14 +20,13 @@ COMMON = carry(h18.COMMON, NOTES, "medium")
 L2 = carry(h18.L2, NOTES, "medium")
 PE = carry(h18.PE, NOTES, "medium")
 
-_NE = carry(h18.NE, NOTES, "low")
+_NE = carry(h18.NE, NOTES, "low", "KernelCfg MACCfg PostScale", M6)
 
-NE = redo(
-    _NE,
-    edit(row(_NE, "MACCfg"), drop=("Unk27",)),
-    edit(row(_NE, "NETraceCfg"), offset=0x34),
-    words=14,
-)
+NE = _NE._replace(words=14, registers=(
+    row(_NE, "KernelCfg"),
+    unnamed_register(0x4904, 0x04),
+    *shift((edit(row(_NE, "MACCfg"), drop=("Unk27",)), *span(_NE, "MatrixVectorBias", "NETraceCfg")), 4),
+))
 
 TILE_DMA_SRC = redo(
     carry(h18.TILE_DMA_SRC, NOTES, "low"),
@@ -62,6 +62,6 @@ ARCHITECTURE = h18.ARCHITECTURE._replace(
     header=HEADER,
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="low",
-    evidence="nothing real at hand: tables only, tested with streams of the project's own encoder",
+    evidence="one task of a real M6 stream; else tables only, tested with streams of the project's own encoder",
     machine=machines.H19,
 )

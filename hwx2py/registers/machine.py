@@ -64,6 +64,9 @@ class Machine(NamedTuple):
         ignored: bits that hardware was seen to ignore.
         idle: words that newer compilers leave in registers of an idle engine.
         binary_point: NE.MACCfg.BinaryPoint of float16 tasks.
+        dram_bytes_per_us: memory bandwidth in bytes per microsecond, as the compiler's own estimates have it; 0 where
+            nothing tells.
+        dram_evidence: how that is known.
         plain_formats: words of the tile DMA's format registers that stand for float16 without interleave,
             where the fields of those registers are not known.
     """
@@ -80,4 +83,6 @@ class Machine(NamedTuple):
     ignored: tuple[Ignored, ...] = ()
     idle: tuple[Idle, ...] = ()
     binary_point: int = 28
+    dram_bytes_per_us: int = 0
+    dram_evidence: str = ""
     plain_formats: tuple[int, ...] = ()

@@ -8,11 +8,9 @@ from . import start_images
 from .machine import Idle, Ignored, Machine
 
 M1 = "edited on an M1: nothing changed"
-FILES = "set in real files, and what they compute does not depend on it"
 
 #: H13: bits that nobody names and that change nothing, and low bits below an address's or a stride's unit.
 H13_IGNORED = (
-    Ignored("Common.Cfg", 0x3, "follow from where the sources lie, in all 177 tasks that were looked at"),
     Ignored("L2.L2Cfg", 0x100, M1),
     *(
         Ignored(f"L2.{name}", 0xF, f"{M1}; the unit is 16 bytes")
@@ -41,7 +39,8 @@ H13_IGNORED = (
     Ignored("TileDMASrc.Src1Fmt", 0x00300000, M1),
     Ignored("TileDMASrc.Unk13830", 0x1, M1),
     Ignored("TileDMASrc.Unk13840", 0x101, f"{M1}; 0x100 since compiler 7.6"),
-    Ignored("TileDMADst.DMAConfig", 0x00C40000, f"bits 18, 22 and 23: {FILES} (atan2, norm)"),
+    Ignored("TileDMASrc.Src1DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
+    Ignored("TileDMADst.DMAConfig", 0x2, f"{M1}, not even with bit 0, the enable, cleared: either one will do"),
 )
 
 INERT = "real programs with it run exactly on M1 and M1 Max; compilers before 7.6 write 0"
@@ -51,6 +50,10 @@ H13_IDLE = (
     Idle("TileDMASrc.Unk13840", 0x100, INERT),
 )
 
+DRAM_H13 = "inferred: ExeCycles of memory-bound tasks is 240 for 8,192,000 bytes, half of an M1's bandwidth"
+DRAM_H14 = "as on H13: one decoded program has 26 for 903,168 bytes"
+DRAM_H15 = "inferred from one decoded program, whose ExeCycles is 17 for 903,168 bytes"
+
 H13 = Machine(
     confirmed="results recorded on M1, M1 Pro and M1 Max",
     executes=True,
@@ -58,23 +61,24 @@ H13 = Machine(
     anec=True,
     ignored=H13_IGNORED,
     idle=H13_IDLE,
+    dram_bytes_per_us=34_133,
+    dram_evidence=DRAM_H13,
 )
-LATER_CFG = Ignored("Common.Cfg", 0x3, "as on H13")
 H14 = Machine(
     confirmed="results recorded on M2 Pro and M2 Max: elementwise and products",
     executes=True,
     driver="ABI 2",
     anec=True,
     start=start_images.H14,
-    ignored=(LATER_CFG,),
+    dram_bytes_per_us=34_133,
+    dram_evidence=DRAM_H14,
 )
-H15 = Machine(executes=True, start=start_images.H15, ignored=(LATER_CFG,))
-H16 = Machine(executes=True, start=start_images.H16, ignored=(LATER_CFG,), binary_point=60)
+H15 = Machine(executes=True, start=start_images.H15, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
+H16 = Machine(executes=True, start=start_images.H16, binary_point=60, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
 H17 = H16
 H18 = Machine(
     executes=True,
     start=start_images.H18,
-    ignored=(LATER_CFG, Ignored("NE.MACCfg", 1 << 27, "set in one constant product, which comes out right without it")),
     binary_point=60,
     plain_formats=(0x3211, 0xF0003211),
 )

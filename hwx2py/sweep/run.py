@@ -83,7 +83,7 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -
     Raises:
         HwxError: the program cannot be read, an axis makes no sense, or the folder holds something else.
     """
-    program = _load(path)
+    program = formats.load(path).program
     axes = [_axis(text, program, path) for text in vary]
     if doubled := next((axis.name for n, axis in enumerate(axes) if axis.name in {a.name for a in axes[:n]}), None):
         raise UsageError(f"{doubled} is varied twice", hint="give its values in one --vary")
@@ -133,7 +133,7 @@ def make_part(job: PartJob) -> PointsDone:
     Raises:
         HwxError: the program is not the one any more that the sweep began with, or the part cannot be written.
     """
-    program = _load(job.path)
+    program = formats.load(job.path).program
     if program.origin.sha256() != job.sha256:
         raise UsageError("was changed during the sweep", file=job.path, hint="run it again with another -o")
     axes = [axis_of(text, program) for text in job.vary]
@@ -171,10 +171,6 @@ def emulate(program: Program) -> Outcome:
     except HwxError as error:
         return Outcome({}, (), str(error))
     return Outcome(outputs, faults, None)
-
-
-def _load(path: str) -> Program:
-    return formats.load(path)
 
 
 def _axis(text: str, program: Program, path: str) -> Axis:

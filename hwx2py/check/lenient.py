@@ -1,0 +1,121 @@
+"""Opening files that loading refuses because a declared size or count is wrong: they are read as their records say."""
+
+import struct
+
+from .. import formats
+from ..errors import HwxError
+from ..formats import ANEC_SUFFIXES, File
+from ..formats.anec import header
+from ..formats.anec.header import Anec
+from ..formats.hwx import looks_like_hwx
+from ..formats.hwx.image import ProgramCommand
+from ..formats.hwx.structs import PROGRAM_LAYOUTS
+from ..registers import Architecture, by_name, by_subtype
+from ..units import whole
+from . import chain
+from .subject import Declared, Subject, declared
+
+
+def open_subject(path: str, arch: Architecture | None = None, raw: Architecture | None = None) -> Subject:
+    """Opens a file for checking.
+
+    Args:
+        path: the file; "-" is standard input.
+        arch: read an `.hwx` as this architecture.
+        raw: the file is a bare task stream of this architecture.
+
+    Returns:
+        The program; where loading refuses it for what the container declares of its text, the program as its records
+        say, with the container as it is.
+
+    Raises:
+        HwxError: it cannot be read at all.
+    """
+    try:
+        return Subject.of(formats.load(path, arch, raw=raw))
+    except HwxError:
+        subject = None if raw or path == formats.STANDARD else _repaired(path, arch)
+        if subject is None:
+            raise
+        return subject
+
+
+def _repaired(path: str, arch: Architecture | None) -> Subject | None:
+    data = formats.map_file(path)
+    try:
+        if looks_like_hwx(data):
+            return _repaired_hwx(data, path, arch)
+        if path.endswith(ANEC_SUFFIXES) or header.looks_like_anec(data):
+            return _repaired_anec(data, path)
+    except HwxError:
+        pass
+    return None
+
+
+def _repaired_hwx(data: memoryview, path: str, arch: Architecture | None) -> Subject | None:
+    from ..formats.hwx import read
+    from ..formats.hwx.parse import parse
+
+    image = parse(data)
+    arch = arch or by_subtype(image.header.cpusubtype)
+    stated = declared(image)
+    if stated is None or arch.stream != "linked":
+        return None
+    text = _repaired_text(stated, arch)
+    if text is None:
+        return None
+    whole_file, section = bytearray(data), image.section("__TEXT", "__text")
+    start = section.fields.file_offset
+    whole_file[start : start + len(text.text)] = text.text
+    place = next(command.offset for command in image.commands if isinstance(command.value, ProgramCommand))
+    layout = PROGRAM_LAYOUTS[arch.program_kind]
+    struct.pack_into("<I", whole_file, place + layout.first_task_words, text.first_task_bytes // 4 - 1)
+    struct.pack_into("<I", whole_file, place + layout.task_count, text.task_count)
+    file = read.load(memoryview(whole_file), path, arch)
+    return Subject(file.program, image)
+
+
+def _repaired_anec(data: memoryview, path: str) -> Subject | None:
+    from ..formats.anec import read
+
+    anec = header.read(data)
+    arch = by_name("H13")
+    text = _repaired_text(declared(anec), arch)
+    if text is None:
+        return None
+    changed = anec._replace(
+        task_bytes=text.first_task_bytes,
+        task_count=text.task_count,
+        text_bytes=text.text_bytes,
+        tiles=tuple(_tiles(anec, buffer) for buffer in range(header.BUFFERS)),
+        content=memoryview(text.text),
+    )
+    file: File = read.load(memoryview(b"".join(header.write(changed))), path)
+    return Subject(file.program, anec)
+
+
+def _tiles(anec: Anec, buffer: int) -> int:
+    shape = anec.shapes[buffer]
+    needed = shape.batch * shape.channels * shape.plane_bytes
+    return max(anec.tiles[buffer], whole(needed, header.TILE_BYTES))
+
+
+def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
+    """The text with the sizes that its records have; None where its records do not parse."""
+    found = chain.follow(stated.text, arch, stated.first_task_bytes, stated.text_bytes)
+    if found.problem or not found.links:
+        return None
+    data = bytearray(stated.text)
+    place, field = arch.field("Header.NextSize")
+    flag_word, flag_bit = arch.dtid_flag
+    for number, link in enumerate(found.links):
+        following = found.links[number + 1].size_bytes // 4 - 1 if number + 1 < len(found.links) else 0
+        _patch(data, link.offset + place, field.mask, field.encode(following))
+        _patch(data, link.offset + 4 * flag_word, 1 << flag_bit, link.has_dtid << flag_bit)
+    last, first = found.links[-1], found.links[0]
+    return Declared(memoryview(data), last.end, first.size_bytes, len(found.links))
+
+
+def _patch(data: bytearray, offset: int, mask: int, bits: int) -> None:
+    word = int.from_bytes(data[offset : offset + 4], "little")
+    data[offset : offset + 4] = (word & ~mask | bits).to_bytes(4, "little")

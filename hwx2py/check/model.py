@@ -1,0 +1,70 @@
+"""What a rule and a finding are."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .subject import Subject, TaskView
+
+#: Levels: it will not run or is certainly wrong; may be meant, or depends on the driver; changes nothing.
+ERROR, WARNING, NOTE = "error", "warning", "note"
+LEVELS = (ERROR, WARNING, NOTE)
+
+
+class Place(NamedTuple):
+    """A place where a rule is broken.
+
+    Attributes:
+        values: what the rule's text names in braces.
+        task: index of the task; None where it is the file.
+        part: register, tensor or header that it is about; empty where the task says enough.
+    """
+
+    values: Mapping[str, Any] = {}
+    task: int | None = None
+    part: str = ""
+
+
+class Rule(NamedTuple):
+    """A rule.
+
+    Attributes:
+        name: what a finding is called.
+        level: "error", "warning" or "note".
+        evidence: how it is known.
+        what: what is wrong; names in braces are the place's values.
+        what_to_do: the next step, likewise.
+        find: the places of a program where it is broken; takes a `TaskView` for a rule of tasks, else a `Subject`.
+        of_tasks: whether it is asked for every task.
+    """
+
+    name: str
+    level: str
+    evidence: str
+    what: str
+    what_to_do: str
+    find: "Callable[[Subject], Iterable[Place]] | Callable[[TaskView], Iterable[Place]]"
+    of_tasks: bool = False
+
+
+class Finding(NamedTuple):
+    """A rule that a program breaks.
+
+    Attributes:
+        rule: name of the rule.
+        level: "error", "warning" or "note".
+        where: the place, in words.
+        what: what is wrong.
+        what_to_do: the next step.
+        tasks: indexes of the tasks that it is about; empty where it is the file.
+    """
+
+    rule: str
+    level: str
+    where: str
+    what: str
+    what_to_do: str
+    tasks: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.rule}: {self.where}: {self.what}; {self.what_to_do}"

@@ -1,0 +1,85 @@
+"""Asks every rule of a program, and tells findings that several tasks share once."""
+
+import itertools
+from collections.abc import Iterable
+
+from ..formats import File
+from . import buffer_rules, coefficient_rules, stream_rules, task_rules
+from .model import ERROR, Finding, Place, Rule
+from .subject import Subject
+
+#: Every rule, in the order in which findings are shown.
+RULES: tuple[Rule, ...] = (*stream_rules.RULES, *task_rules.RULES, *buffer_rules.RULES, *coefficient_rules.RULES)
+
+#: Tasks that commands look at which only say that there are findings; `check` looks at all.
+FIRST_TASKS = 100
+
+
+def check(file: File) -> list[Finding]:
+    """What is wrong with a program, notes included.
+
+    Args:
+        file: a file, as `formats.load` gives it.
+
+    Returns:
+        The findings, in the order of the rules.
+    """
+    return findings(Subject.of(file))
+
+
+def count_errors(file: File) -> int:
+    """How many findings of level error a file has, as far as its first 100 tasks show them.
+
+    Args:
+        file: a file, as `formats.load` gives it.
+    """
+    rules = [rule for rule in RULES if rule.level == ERROR]
+    return len(findings(Subject.of(file, FIRST_TASKS), rules))
+
+
+def findings(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
+    """What is wrong with a subject.
+
+    Args:
+        subject: what to check.
+        rules: those to ask.
+
+    Returns:
+        The findings, in the order of the rules; places of one rule that differ in the task only are one finding.
+    """
+    rules = list(rules)
+    places: list[list[Place]] = [[] for _ in rules]
+    of_tasks = [(rule, place) for rule, place in zip(rules, places) if rule.of_tasks]
+    for view in subject.views():
+        for rule, own in of_tasks:
+            own.extend(rule.find(view))
+    for rule, own in zip(rules, places):
+        if not rule.of_tasks:
+            own.extend(rule.find(subject))
+    return [finding for rule, own in zip(rules, places) for finding in _told(rule, own)]
+
+
+def _told(rule: Rule, places: list[Place]) -> list[Finding]:
+    tasks: dict[tuple[str, str, str], list[int]] = {}
+    for place in places:
+        key = place.part, rule.what.format(**place.values), rule.what_to_do.format(**place.values)
+        tasks.setdefault(key, []).extend([] if place.task is None else [place.task])
+    return [
+        Finding(rule.name, rule.level, _where(part, numbers), what, what_to_do, tuple(numbers))
+        for (part, what, what_to_do), numbers in tasks.items()
+    ]
+
+
+def _where(part: str, tasks: list[int]) -> str:
+    words = [_tasks(tasks)] if tasks else []
+    return ", ".join([*words, *([part] if part else [])]) or "file"
+
+
+def _tasks(tasks: list[int]) -> str:
+    """Tasks by number, as in "task 3" or "tasks 0 to 4, 7"."""
+    numbers = sorted(set(tasks))
+    runs = []
+    for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        runs.append(str(members[0]) if len(members) == 1 else f"{members[0]} to {members[-1]}")
+    return f"task{'s' if len(numbers) > 1 else ''} {', '.join(runs)}"

@@ -1,0 +1,164 @@
+"""Rules about what a task's registers say: values that hang the engine, and those that change nothing."""
+
+from collections.abc import Iterator
+
+from ..operations import Neural
+from .model import ERROR, NOTE, Place, Rule
+from .subject import TaskView
+
+M1_HANG = "run on an M1: it hangs"
+INFERRED = "inferred from the sizes of which 0 was run on an M1"
+
+#: Sizes of which 0 hangs an M1, and those for which that is inferred.
+HANGS_AT_ZERO = ("Common.InDepth.Din", "Common.OutDepth.Dout", "Common.NumGroups", "Common.TileHeight")
+INFERRED_AT_ZERO = ("Common.Win", "Common.Hin", "Common.Cin", "Common.Wout", "Common.Hout", "Common.Cout")
+WINDOW = ("Common.Kw", "Common.Kh", "Common.Sx", "Common.Sy")
+CONVOLUTION = "Conv"
+
+#: Tensors that are wider than this go through L2 in tiles; in every real file a tile's row has as many bytes or more.
+LEAST_TILE_ROW_BYTES = 0x40
+
+STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
+
+
+def zero_dimension(view: TaskView) -> Iterator[Place]:
+    """A size of 0."""
+    for name in (*HANGS_AT_ZERO, *INFERRED_AT_ZERO):
+        if view.registers.number(name) == 0:
+            yield Place({}, view.index, view.registers.arch.place(name).name)
+
+
+def window(view: TaskView) -> Iterator[Place]:
+    """A convolution whose window or step is 0."""
+    operation = view.operation
+    if not (isinstance(operation, Neural) and operation.mode and operation.mode.name == CONVOLUTION):
+        return
+    for name in WINDOW:
+        if view.registers.number(name) == 0:
+            yield Place({}, view.index, view.registers.arch.place(name).name)
+
+
+def small_stride(view: TaskView) -> Iterator[Place]:
+    """A tensor in L2 whose channels lie closer together than its rows are long."""
+    source = view.operation.inputs[0]
+    stage = source.stage
+    row_bytes = source.shape.width * source.element.size_bytes
+    if stage and 0 < stage.strides.channel < min(row_bytes, LEAST_TILE_ROW_BYTES):
+        values = {"stride": stage.strides.channel, "row": row_bytes}
+        yield Place(values, view.index, "L2.SourceChannelStride")
+
+
+def table_missing(view: TaskView) -> Iterator[Place]:
+    """The last step is a table, and none is fetched."""
+    table = view.operation.table if isinstance(view.operation, Neural) else None
+    if table and not table.enabled:
+        yield Place({}, view.index, "NE.MACCfg.NonlinearMode")
+
+
+def no_destination(view: TaskView) -> Iterator[Place]:
+    """L2 is told that the result is stored and the DMA that it is not, or the other way round."""
+    kind, stored = view.registers.number("L2.ResultCfg.ResultType"), view.operation.result.memory is not None
+    if kind in (STAYS_AND_STORED, STORED) and not stored:
+        yield Place({"what": f"ResultType {kind} waits for a DMA that is off", "next": "TileDMADst.DMAConfig.En to 1"},
+                    view.index, "L2.ResultCfg")  # fmt: skip
+    elif kind == STAYS and stored:
+        yield Place({"what": "the DMA waits for a result that stays in L2", "next": "ResultType to DmaWrite"},
+                    view.index, "L2.ResultCfg")  # fmt: skip
+
+
+def idle_words(view: TaskView) -> Iterator[Place]:
+    """Words that compilers leave in registers of an engine that does not work."""
+    if isinstance(view.operation, Neural):
+        return
+    for idle in view.registers.arch.machine.idle:
+        if view.registers.word(idle.register) == idle.word:
+            yield Place({"word": idle.word}, view.index, idle.register)
+
+
+def ignored_bits(view: TaskView) -> Iterator[Place]:
+    """Bits that hardware ignores."""
+    arch = view.registers.arch
+    for ignored in arch.machine.ignored:
+        bits = (view.registers.word(ignored.register) or 0) & ignored.mask
+        if bits:
+            yield Place({"bits": bits, "evidence": ignored.evidence}, view.index, ignored.register)
+
+
+def start_image(view: TaskView) -> Iterator[Place]:
+    """A register of the start image that is written with its own value."""
+    arch = view.registers.arch
+    if arch.carries_state:
+        return
+    for write in view.registers.task.writes():
+        if arch.start_image.get(write.address) == write.value and write.slot is None:
+            yield Place({"word": write.value}, view.index, arch.locate(write.address).name)
+
+
+def inherits(view: TaskView) -> Iterator[Place]:
+    """A task that needs a register which only a task before it writes."""
+    arch = view.registers.arch
+    if arch.carries_state:
+        return
+    for unknown in view.operation.unknowns:
+        if unknown.value == "nothing" and _written_before(view, unknown.register):
+            yield Place({}, view.index, unknown.register)
+
+
+def _written_before(view: TaskView, name: str) -> bool:
+    place = view.registers.arch.place(name)
+    address = place.address if place else view.registers.arch.address(name.partition("[")[0])
+    return any(address in task.addresses() for task in view.subject.program.tasks[: view.index])
+
+
+def feature(view: TaskView) -> Iterator[Place]:
+    """Features of H13 that do nothing on later chips."""
+    if view.registers.arch.carries_state or not isinstance(view.operation, Neural):
+        return
+    for name in ("NE.KeepKernel", "NE.UsePrevKernel"):
+        if view.registers.get(name):
+            yield Place({}, view.index, view.registers.arch.place(name).name)
+
+
+def never(view: TaskView) -> Iterator[Place]:
+    """Features that no chip has."""
+    for name in ("Common.Winograd2D", "Common.InTrans"):
+        if view.registers.get(name):
+            yield Place({}, view.index, view.registers.arch.place(name).name)
+
+
+def not_understood(view: TaskView) -> Iterator[Place]:
+    """What the reader of operations does not understand, on chips that the virtual ANE runs."""
+    if not view.registers.arch.machine.executes:
+        return
+    for unknown in view.operation.unknowns:
+        yield Place({"value": unknown.value, "why": unknown.why}, view.index, unknown.register)
+
+
+RULES = (
+    Rule("zero-dimension", ERROR, f"{M1_HANG} (depths, groups, tile); {INFERRED}",
+         "it is 0: the engine hangs", "set it to 1 or to the tensor's size", zero_dimension, True),
+    Rule("window", ERROR, "inferred: windows and steps count from 1",
+         "it is 0 in a convolution", "set it to 1 or more", window, True),
+    Rule("small-stride", ERROR, M1_HANG,
+         "a channel stride of {stride:#x} for rows of {row} bytes", "set it to at least the bytes of a row",
+         small_stride, True),
+    Rule("table-missing", ERROR, M1_HANG,
+         "the last step is a table, and no coefficient DMA fetches one",
+         "enable the fetch (KernelDMASrc) and the coefficients' BAR, or set NonlinearMode to None", table_missing,
+         True),
+    Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, True),
+    Rule("idle-words", NOTE, "run on an M1: they change nothing, and are not the cause of 0.0",
+         "{word:#x} in an engine that does not work", "nothing; `clean` takes it out", idle_words, True),
+    Rule("ignored-bits", NOTE, "edited on an M1: 60 of 77 edits changed nothing",
+         "bits {bits:#x} change nothing ({evidence})", "nothing", ignored_bits, True),
+    Rule("h14-start-image", NOTE, "compilers never write a start value; a sign of an edit by hand",
+         "{word:#x} is the register's start value", "leave the write out", start_image, True),
+    Rule("h14-inherits", ERROR, "executed: nothing is inherited from H14 on",
+         "only a task before this one writes it, and its start value is not known", "write it in this task",
+         inherits, True),
+    Rule("feature", NOTE, "public notes: without effect on H14 and H15, gone from H16 on",
+         "the chip does not have it", "set it to 0", feature, True),
+    Rule("never", NOTE, "public notes: on no chip from H11 to H19", "no chip has it", "set it to 0", never, True),
+    Rule("not-understood", NOTE, "no program that could be checked has it",
+         "{value} is not understood: {why}", "`emulate` refuses it", not_understood, True),
+)  # fmt: skip

@@ -1,0 +1,199 @@
+"""Counts what tasks move and compute, and estimates how long they take.
+
+Bytes are those of the elements: what a broadcast repeats counts once, padding does not count. L2 is counted where a
+tensor comes from it or stays in it, not where it passes through on its way between memory and engines.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..operations import InL2, Kernel, Names, Neural, Planar, sentence
+from ..operations.read import Reader
+from ..operations.transfer import transfers
+from ..program.model import Program
+from ..program.register_file import walk
+from ..registers import Architecture
+from ..units import whole
+from .ranges import Range, Touch, live_ranges, touches
+
+SCRATCH_BAR = 3
+TABLE_BYTES = 128
+#: A task is bound by memory where moving its bytes takes this part of its estimate.
+MEMORY_BOUND = 0.9
+CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "CrossChannelMax")
+
+CYCLES_BASIS = (
+    "ExeCycles, taken as microseconds (inferred: memory-bound tasks of real programs fit); where it is 0, what memory "
+    "takes, and nothing for a chained task, which the first of its chain counts for"
+)
+
+
+class TaskCost(NamedTuple):
+    """What a task costs.
+
+    Attributes:
+        index: its number.
+        sentence: what it does.
+        read_bytes: read from memory by tile DMA.
+        written_bytes: written to memory.
+        coefficient_bytes: coefficients and tables, fetched by kernel DMA.
+        l2_read_bytes: read from tensors that lie in L2.
+        l2_written_bytes: written to tensors that stay in L2.
+        macs: multiply-accumulate operations.
+        elementwise: operations on single elements.
+        exe_cycles: the compiler's estimate, as the header has it.
+        memory_us: how long memory takes for the bytes, microseconds; None where the bandwidth is not known.
+        estimate_us: how long the task takes, microseconds; None where nothing tells.
+        bound_by: "memory", "engine", "chain" (counted with the task before) or "unknown".
+    """
+
+    index: int
+    sentence: str
+    read_bytes: int
+    written_bytes: int
+    coefficient_bytes: int
+    l2_read_bytes: int
+    l2_written_bytes: int
+    macs: int
+    elementwise: int
+    exe_cycles: int
+    memory_us: float | None
+    estimate_us: float | None
+    bound_by: str
+
+
+class CostReport(NamedTuple):
+    """What a program costs.
+
+    Attributes:
+        tasks: a cost for each task.
+        basis: how the estimates come about, a line each.
+        l2: tensors that lie in L2, and from which task to which.
+        scratch: the same of the scratch memory.
+    """
+
+    tasks: tuple[TaskCost, ...]
+    basis: tuple[str, ...]
+    l2: tuple[Range, ...]
+    scratch: tuple[Range, ...]
+
+    def total(self, name: str) -> int | float:
+        """The sum of an attribute of the tasks, None counting as 0."""
+        return sum(getattr(task, name) or 0 for task in self.tasks)
+
+
+def cost(program: Program) -> CostReport:
+    """What a program costs.
+
+    Args:
+        program: the program.
+
+    Returns:
+        Costs by task, with their basis, and the live ranges of L2 and scratch.
+    """
+    reader, names = Reader(program.arch), Names.of(program)
+    tasks, in_l2, in_scratch = [], [], []
+    for index, registers in enumerate(walk(program.arch, program.tasks)):
+        operation = reader.read(registers)
+        text = sentence(operation, names)
+        tasks.append(_task(program.arch, index, text, operation, registers.header("ExeCycles")))
+        in_l2 += touches(index, operation, program.arch.machine.l2_bytes)
+        in_scratch += _kernel_touch(index, operation)
+        in_scratch += (
+            (index, transfer.dma.base_bytes, transfer.end, transfer.writes)
+            for transfer in transfers(index, operation)
+            if transfer.dma.enabled and transfer.dma.bar == SCRATCH_BAR
+        )
+    return CostReport(tuple(tasks), _basis(program.arch), live_ranges(in_l2), live_ranges(in_scratch))
+
+
+def _basis(arch: Architecture) -> tuple[str, ...]:
+    machine = arch.machine
+    if not machine.dram_bytes_per_us:
+        return (CYCLES_BASIS, f"the memory bandwidth of {arch.name} is not known: what bounds a task is not told")
+    bandwidth = f"memory: {machine.dram_bytes_per_us / 1000:.2f} GB/s ({machine.dram_evidence})"
+    return CYCLES_BASIS, bandwidth
+
+
+def _task(arch: Architecture, index: int, text: str, operation: Planar | Neural, exe_cycles: int) -> TaskCost:
+    moved = list(transfers(index, operation))
+    read = sum(transfer.size_bytes for transfer in moved if not transfer.writes)
+    written = sum(transfer.size_bytes for transfer in moved if transfer.writes)
+    coefficients = _coefficient_bytes(operation)
+    macs, elementwise = _operations(operation)
+    rate = arch.machine.dram_bytes_per_us
+    memory_us = (read + written + coefficients) / rate if rate else None
+    chained = isinstance(operation.inputs[0].where, InL2) and operation.inputs[0].where.chained
+    estimate, bound = _estimate(exe_cycles, memory_us, chained)
+    return TaskCost(
+        index=index,
+        sentence=text,
+        read_bytes=read,
+        written_bytes=written,
+        coefficient_bytes=coefficients,
+        l2_read_bytes=sum(
+            operand.shape.count * operand.element.size_bytes
+            for operand in operation.inputs
+            if isinstance(operand.where, InL2)
+        ),
+        l2_written_bytes=operation.result.shape.count * operation.result.element.size_bytes
+        if operation.result.l2
+        else 0,
+        macs=macs,
+        elementwise=elementwise,
+        exe_cycles=exe_cycles,
+        memory_us=memory_us,
+        estimate_us=estimate,
+        bound_by=bound,
+    )
+
+
+def _estimate(exe_cycles: int, memory_us: float | None, chained: bool) -> tuple[float | None, str]:
+    """Microseconds, and what bounds the task."""
+    if chained and not exe_cycles:
+        return 0.0, "chain"
+    if not exe_cycles:
+        return memory_us, "unknown" if memory_us is None else "memory"
+    if memory_us is None:
+        return float(exe_cycles), "unknown"
+    return float(exe_cycles), "memory" if memory_us >= MEMORY_BOUND * exe_cycles else "engine"
+
+
+def _coefficient_bytes(operation: Planar | Neural) -> int:
+    if isinstance(operation, Planar):
+        return 0
+    kernel, table = operation.kernel, operation.table
+    size = 0
+    if kernel and kernel.enabled:
+        size = sum(channel.size_bytes for channel in kernel.channels if channel.enabled) * _rounds(operation, kernel)
+    if table and table.enabled and not (kernel and kernel.table_in_front):
+        size += TABLE_BYTES
+    return size
+
+
+def _rounds(operation: Neural, kernel: Kernel) -> int:
+    """How often the channels fetch: a kernel that a task made comes in rounds of a plane for each engine, and groups."""
+    rounds = whole(operation.outputs, kernel.lanes * operation.engines) if kernel.round_stride_bytes else 1
+    return rounds * (operation.source.shape.groups if kernel.group_stride_bytes else 1)
+
+
+def _kernel_touch(index: int, operation: Planar | Neural) -> Iterator[Touch]:
+    """What a task reads of the scratch memory as its kernel."""
+    kernel = operation.kernel if isinstance(operation, Neural) else None
+    if kernel and kernel.enabled and kernel.bar == SCRATCH_BAR:
+        start = kernel.base_bytes + min((channel.base_bytes for channel in kernel.channels), default=0)
+        yield index, start, start + _coefficient_bytes(operation), False
+
+
+def _operations(operation: Planar | Neural) -> tuple[int, int]:
+    """Multiply-accumulates, and operations on single elements."""
+    results = operation.result.shape.count
+    if isinstance(operation, Planar):
+        return 0, max(results, *(operand.shape.count for operand in operation.inputs))
+    mode = operation.mode.name if operation.mode else ""
+    channels = operation.source.shape.channels if operation.unicast is None else operation.unicast
+    if mode == CONVOLUTION:
+        return results * channels * operation.window.height * operation.window.width, 0
+    if mode == CHANNEL_SUM or mode in UNICAST:
+        return 0, results * channels
+    return 0, results

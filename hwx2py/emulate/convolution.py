@@ -1,0 +1,175 @@
+"""Convolutions of the neural engines: the kernel fetched, and the sums in the chip's arithmetic.
+
+Cross-correlation: output (y, x) reads input (y * step_y - pad_y + ky, x * step_x - pad_x + kx), and zeros outside. That
+two columns are computed side by side shows in the order of the weights only.
+"""
+
+import numpy as np
+
+from ..operations import Neural
+from . import faults as kinds
+from . import kernels, sparse
+from .access import Access, Bar
+from .kernels import Weights
+from .lut import HALF
+from .numbers import Numbers, load
+from .products import Lanes, dot
+
+#: Elements of the input, as a matrix, that are worked on at a time: 16 MiB of float64.
+PATCH_ELEMENTS = 1 << 21
+#: Weights that are worked on at a time.
+WEIGHT_ELEMENTS = 1 << 21
+
+
+def fetch_weights(task: Neural, access: Access) -> Weights:
+    """Fetches and unpacks a kernel.
+
+    Raises:
+        Hang: it cannot be fetched, or kernel DMA fetches too little or too much.
+        NotImplementedTask: its packing is not known.
+    """
+    kernel = task.kernel
+    if not kernel.enabled:
+        what = "coefficients are used, but their fetch is off"
+        raise access.faults.hang(kinds.DMA_DISABLED, what, kernel.register)
+    bar = access.bar(kernel.bar, kernel.enabled, kernel.register, "the coefficients")
+    if kernel.zero_skipping:
+        return _fetch_sparse(task, access, bar)
+    try:
+        packed = kernels.packing(task)
+    except kernels.Misfit as misfit:
+        raise _misfit(task, access, misfit) from misfit
+    rows = np.empty((task.source.shape.groups * task.outputs, packed.rows), np.uint16)
+    for channel in kernel.channels:
+        if channel.engine in packed.needed_bytes:
+            _check_channel(task, access, bar, channel.engine)
+    for plane in packed.planes:
+        size = packed.plane_bytes(plane)
+        data = access.read_bytes(bar, plane.offset_bytes, size, kernel.channels[plane.engine].registers.base)
+        rows[plane.first : plane.first + plane.channels] = kernels.plane_rows(packed, plane, data)
+    return kernels.split(rows, task)
+
+
+def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
+    channel = task.kernel.channels[engine]
+    if not channel.enabled:
+        what = f"engine {engine} needs coefficients, but its channel is off"
+        raise access.faults.hang(kinds.DMA_DISABLED, what, channel.registers.config)
+    start = task.kernel.base_bytes + channel.base_bytes
+    access.check_fetch(bar, start, channel.size_bytes, channel.registers.base)
+
+
+def _misfit(task: Neural, access: Access, misfit: kernels.Misfit) -> Exception:
+    """The hang that a wrong size causes, or the refusal of a packing that is not known."""
+    register, needed = task.kernel.channels[misfit.engine].registers.size, misfit.needed_bytes
+    if needed is None:
+        why = "the packings that are known do not have this size"
+        return access.refuse(register, misfit.size_bytes, why)
+    what = f"{misfit.size_bytes} bytes are fetched, {needed} are needed"
+    if misfit.size_bytes > needed:
+        return access.faults.hang(kinds.KERNEL_DMA_LARGER, what, register)
+    return access.faults.hang(kinds.SHORT_COEFFICIENTS, what, register)
+
+
+def _fetch_sparse(task: Neural, access: Access, bar: Bar) -> Weights:
+    """A kernel that stores only weights other than 0."""
+    kernel = task.kernel
+    rows = np.zeros((task.outputs, kernels.rows_of(task)), np.uint16)
+    for channel in kernel.channels:
+        if channel.engine * kernel.lanes >= task.outputs:
+            continue
+        _check_channel(task, access, bar, channel.engine)
+        data = access.read_bytes(bar, channel.base_bytes, channel.size_bytes, channel.registers.base).tobytes()
+        try:
+            chunk = sparse.chunk(task, channel.engine, data)
+        except sparse.Unreadable:
+            why = "what it holds does not follow the packing that is known"
+            raise access.refuse(channel.registers.base, channel.base_bytes, why) from None
+        if chunk.used_bytes != channel.size_bytes:
+            misfit = kernels.Misfit(channel.engine, channel.size_bytes, chunk.used_bytes)
+            raise _misfit(task, access, misfit)
+        halves = np.frombuffer(data, np.uint8)
+        for output, offsets in chunk.rows.items():
+            stored = offsets >= 0
+            places = offsets[stored]
+            rows[output, stored] = halves[places] | halves[places + 1].astype(np.uint16) << 8
+    return kernels.split(rows, task)
+
+
+def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) -> np.ndarray:
+    """Sums with their bias, float64, (groups, outputs, 1, height, width).
+
+    Args:
+        task: the convolution.
+        values: (groups, channels, height, width) float64.
+        weights: the kernel.
+        numbers: the arithmetic.
+    """
+    shape = task.result.shape
+    sums = np.empty((shape.groups, task.outputs, 1, shape.height, shape.width))
+    part = _unicast if task.unicast is not None else _dense
+    for group in range(shape.groups):
+        padded = _padded(task, values[group])
+        sums[group, :, 0] = part(task, padded, weights.bits[group], numbers)
+    if weights.bias is not None:
+        sums += load(weights.bias, HALF)[:, :, None, None, None]
+    if task.acc_bias:
+        sums += task.acc_bias
+    return numbers.limited(sums)
+
+
+def _padded(task: Neural, values: np.ndarray) -> np.ndarray:
+    """(channels, height, width) of the input with the zeros that the window reaches."""
+    window, shape = task.window, task.result.shape
+    below = max(0, (shape.height - 1) * window.step_y + window.height - window.pad_y - values.shape[1])
+    right = max(0, (shape.width - 1) * window.step_x + window.width - window.pad_x - values.shape[2])
+    return np.pad(values, [(0, 0), (window.pad_y, below), (window.pad_x, right)])
+
+
+def _tap(task: Neural, padded: np.ndarray, y: int, x: int, rows: range, columns: int) -> np.ndarray:
+    """What a kernel element meets in some output rows: (channels, rows, columns)."""
+    step_y, step_x = task.window.step_y, task.window.step_x
+    top = rows.start * step_y + y
+    return padded[:, top : top + (len(rows) - 1) * step_y + 1 : step_y, x : x + (columns - 1) * step_x + 1 : step_x]
+
+
+def _dense(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Every output channel reads every input channel: (outputs, height, width)."""
+    height, width = task.result.shape[3:]
+    depth = bits.shape[1]
+    sums = np.empty((task.outputs, height, width))
+    step = max(1, PATCH_ELEMENTS // max(1, depth * width))
+    many = max(1, WEIGHT_ELEMENTS // max(1, depth))
+    for top in range(0, height, step):
+        rows = range(top, min(height, top + step))
+        matrix = _patches(task, padded, rows, width)
+        for first in range(0, task.outputs, many):
+            part = load(bits[first : first + many], HALF)
+            found = dot(part, matrix, numbers)
+            sums[first : first + many, rows.start : rows.stop] = found.reshape(-1, len(rows), width)
+    return sums
+
+
+def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.ndarray:
+    """The input as a matrix: (channels * kernel rows * kernel columns, rows * columns)."""
+    high, wide = task.window.height, task.window.width
+    found = np.empty((len(padded), high, wide, len(rows), width))
+    for y in range(high):
+        for x in range(wide):
+            found[:, y, x] = _tap(task, padded, y, x, rows, width)
+    return found.reshape(len(padded) * high * wide, -1)
+
+
+def _unicast(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Every output channel reads its own input channels: (outputs, height, width)."""
+    high, wide = task.window.height, task.window.width
+    weights = load(bits, HALF).reshape(task.outputs, task.unicast, high, wide)
+    size = task.result.shape[3:]
+    lanes = Lanes((task.outputs, *size), numbers)
+    for y in range(high):
+        for x in range(wide):
+            part = _tap(task, padded, y, x, range(size[0]), size[1])
+            part = part.reshape(task.outputs, task.unicast, *part.shape[1:])
+            for channel in range(task.unicast):
+                lanes.add(weights[:, channel, y, x, None, None], part[:, channel])
+    return lanes.sums

@@ -1,0 +1,168 @@
+"""Sums of products as the neural engines form them, fast and exact; see `numbers` for the rule.
+
+Every product is a multiple of 2^-16 after rounding, so float64 adds them exactly, in any order, as long as sums stay
+below 2^36 in magnitude. The rounding itself costs nothing: a sum that starts at `OFFSET` is a multiple of 2^-16
+whose neighbours are 2^-16 apart, so adding the exact product rounds the product.
+"""
+
+import numpy as np
+
+from . import accelerator
+from .numbers import DROPPED_EXPONENT, OFFSET, TIE_BREAKER, Numbers, exponents
+
+#: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
+BLOCK = 1 << 14
+#: Products of one call from which on the compiled loop is worth its start.
+WORTH_COMPILING = 1 << 25
+#: Sums of products that may reach this in magnitude are not formed on top of `OFFSET`.
+LARGEST_SUM = 2.0**35
+
+
+def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """The product of two matrices of float16 values.
+
+    Args:
+        left: (M, K) float64.
+        right: (K, N) float64.
+        numbers: the arithmetic.
+
+    Returns:
+        (M, N) float64, exact sums of rounded products; NaN where infinities of both signs meet.
+    """
+    if not numbers.stepped:
+        return _without_nan(left, right) if _infinite(left, right) else left @ right
+    rows, depth = left.shape
+    columns = right.shape[1]
+    largest = np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0) * depth
+    if not largest < LARGEST_SUM:  # infinities too
+        return _careful(left, right)
+    if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
+        sums = np.empty((rows, columns))
+        compiled(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+        return sums
+    if rows * columns < BLOCK // 8:
+        return _by_axis(left, right)
+    return _by_outer_products(left, right)
+
+
+def _infinite(*factors: np.ndarray) -> bool:
+    return not all(np.isfinite(factor).all() for factor in factors)
+
+
+def _without_nan(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sums in float64 where 0 times infinity is 0."""
+    sums = np.zeros((len(left), right.shape[1]))
+    with np.errstate(invalid="ignore"):
+        for column, row in zip(left.T, right):
+            products = np.multiply.outer(column, row)
+            products[np.isnan(products)] = 0.0
+            sums += products
+    return sums
+
+
+def _careful(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """For infinities, and for sums that may grow large."""
+    sums = np.zeros((len(left), right.shape[1]))
+    left_exponents, right_exponents = exponents(left), exponents(right)
+    with np.errstate(invalid="ignore"):
+        for k in range(left.shape[1]):
+            products = np.multiply.outer(left[:, k] * TIE_BREAKER, right[k])
+            products += OFFSET
+            products -= OFFSET
+            products[np.isnan(products)] = 0.0
+            products[_dropped(left_exponents[:, k, None], right_exponents[k])] = 0.0
+            sums += products
+    return sums
+
+
+def _dropped(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Where products are dropped, from the exponents of their factors (int8 that broadcast)."""
+    return left + right <= DROPPED_EXPONENT
+
+
+def _by_axis(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """For few sums of many products: products of many k at once, summed along that axis."""
+    sums = np.zeros((len(left), right.shape[1]))
+    left_exponents, right_exponents = exponents(left), exponents(right)
+    some_dropped = _least(left_exponents) + _least(right_exponents) <= DROPPED_EXPONENT
+    step = max(1, BLOCK // max(1, sums.size))
+    for start in range(0, left.shape[1], step):
+        part = slice(start, start + step)
+        products = left[:, part, None] * TIE_BREAKER * right[part]
+        products += OFFSET
+        products -= OFFSET
+        if some_dropped:
+            products[_dropped(left_exponents[:, part, None], right_exponents[part])] = 0.0
+        sums += products.sum(axis=1)
+    return sums
+
+
+def _least(found: np.ndarray) -> int:
+    return int(found.min(initial=99))
+
+
+def _by_outer_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """For many sums: block by block, one k after the other."""
+    sums = np.empty((len(left), right.shape[1]))
+    left, left_exponents = np.ascontiguousarray((left * TIE_BREAKER).T), np.ascontiguousarray(exponents(left).T)
+    right_exponents = exponents(right)
+    width = min(right.shape[1], 1 << 9)
+    height = max(1, BLOCK // width)
+    for top in range(0, len(sums), height):
+        rows = slice(top, top + height)
+        for start in range(0, sums.shape[1], width):
+            columns = slice(start, start + width)
+            sums[rows, columns] = _block(
+                left[:, rows], right[:, columns], left_exponents[:, rows], right_exponents[:, columns]
+            )
+    return sums
+
+
+def _block(left: np.ndarray, right: np.ndarray, left_exponents: np.ndarray, right_exponents: np.ndarray) -> np.ndarray:
+    """A block of sums; the factors are (K, rows), which `TIE_BREAKER` was applied to, and (K, columns)."""
+    sums = np.full((left.shape[1], right.shape[1]), OFFSET)
+    products = np.empty_like(sums)
+    left_least, right_least = left_exponents.min(axis=1), right_exponents.min(axis=1)
+    for k, low in enumerate((left_least + right_least <= DROPPED_EXPONENT).tolist()):
+        np.multiply(left[k, :, None], right[k], out=products)
+        if low:
+            rows = np.flatnonzero(left_exponents[k] <= DROPPED_EXPONENT - right_least[k])
+            columns = np.flatnonzero(right_exponents[k] <= DROPPED_EXPONENT - left_least[k])
+            dropped = _dropped(left_exponents[k, rows, None], right_exponents[k, columns])
+            if 4 * dropped.size > products.size:
+                products[_dropped(left_exponents[k, :, None], right_exponents[k])] = 0.0
+            else:
+                high, wide = np.nonzero(dropped)
+                products[rows[high], columns[wide]] = 0.0
+        np.add(sums, products, out=sums)
+    sums -= OFFSET
+    return sums
+
+
+class Lanes:
+    """Sums of products lane by lane, for unicast convolutions.
+
+    Args:
+        shape: of the sums.
+        numbers: the arithmetic.
+    """
+
+    def __init__(self, shape: tuple[int, ...], numbers: Numbers):
+        self.sums, self.numbers = np.zeros(shape), numbers
+
+    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Adds left * right, float16 values as float64 that broadcast to the sums' shape."""
+        with np.errstate(invalid="ignore"):
+            if not self.numbers.stepped:
+                products = left * right
+            else:
+                products = left * TIE_BREAKER * right
+                products += OFFSET
+                products -= OFFSET
+                left_exponents, right_exponents = exponents(left), exponents(right)
+                if _least(left_exponents) + _least(right_exponents) <= DROPPED_EXPONENT:
+                    products[_dropped(left_exponents, right_exponents)] = 0.0
+            lost = np.isnan(products)
+            if lost.any():
+                products[lost] = 0.0
+            self.sums += products

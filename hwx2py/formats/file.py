@@ -1,0 +1,56 @@
+"""A file that holds a program: its bytes, and what it was read as."""
+
+import mmap
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..program.model import Program
+    from .anec.header import Anec
+    from .hwx.image import Image
+
+#: Stands for standard input and standard output in place of a path.
+STANDARD = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a file holds.
+
+    Attributes:
+        program: the register program.
+        container: what lies around it: the Mach-O image of an `.hwx`, the header of an `.anec`; None for scripts and
+            bare task streams.
+    """
+
+    program: "Program"
+    container: "Image | Anec | None" = None
+
+
+def map_file(path: str) -> memoryview:
+    """A file's bytes without reading them: the pages come as they are looked at.
+
+    Args:
+        path: the file; "-" is standard input, which is read to its end.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    if path == STANDARD:
+        return memoryview(sys.stdin.buffer.read())
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except IsADirectoryError as error:
+        from .foreign import folder
+
+        raise folder(path) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"cannot be read: {reason}", file=path) from error

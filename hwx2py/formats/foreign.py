@@ -1,0 +1,122 @@
+"""Files that hold no program: what they are, and where a program is to be had instead."""
+
+import os
+from typing import NamedTuple
+
+from ..errors import ContainerError, UsageError
+
+GIVE = "give an .hwx or .anec file, or a script that hwx2py made"
+COMPILED = "Apple's compiler makes an .hwx of it on a Mac: give that"
+RAW = "if it is a task stream, name its architecture with --raw"
+
+#: How much of a file is looked at.
+HEAD_BYTES = 4096
+
+
+class Kind(NamedTuple):
+    """Files that begin alike.
+
+    Attributes:
+        start: their first bytes.
+        what: what they are.
+        hint: what to do next.
+    """
+
+    start: bytes
+    what: str
+    hint: str = GIVE
+
+
+#: Source: the formats' own specifications.
+KINDS = (
+    Kind(b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    Kind(b"\xff\xd8\xff", "a JPEG picture"),
+    Kind(b"%PDF-", "a PDF document"),
+    Kind(b"PK\x03\x04", "a zip archive", "unpack it, and give the .hwx in it"),
+    Kind(b"\x1f\x8b", "a gzip file", "unpack it with gunzip first"),
+    Kind(b"BZh", "a bzip2 file", "unpack it with bunzip2 first"),
+    Kind(b"\xfd7zXZ\0", "an xz file", "unpack it with unxz first"),
+    Kind(b"\x28\xb5\x2f\xfd", "a zstd file", "unpack it with unzstd first"),
+    Kind(b"\x7fELF", "an ELF binary", "that is a program for Linux, not for the Neural Engine; " + GIVE),
+    Kind(b"\xce\xfa\xed\xfe", "a macOS binary (Mach-O, 32 bits)"),
+    Kind(b"\xca\xfe\xba\xbe", "a universal macOS binary, or a Java class"),
+    Kind(b"\x93NUMPY", "a NumPy array", "give the program, and the array with `emulate --input`"),
+    Kind(b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    Kind(b"PAR1", "a Parquet table"),
+    Kind(b"bplist00", "a binary property list"),
+    Kind(b"<?xml", "an XML text"),
+    Kind(b"<!DOCTYPE", "an HTML page"),
+    Kind(b"<svg", "an SVG picture"),
+    Kind(b"program(", "a Core ML program in text form (MIL)", COMPILED),
+    Kind(b"{", "a JSON text"),
+    Kind(b"[{", "a JSON text"),
+)
+
+#: cputypes of Mach-O binaries for other processors (source: Apple's machine.h).
+CPU_TYPES = {7: "x86", 0x01000007: "x86-64", 12: "ARM", 0x0100000C: "arm64", 0x0200000C: "arm64_32", 18: "PowerPC"}
+
+#: Folders that are one thing to a person, by suffix.
+FOLDERS = {
+    ".mlmodelc": ("a compiled Core ML model", COMPILED),
+    ".mlpackage": ("a Core ML model", COMPILED),
+    ".bundle": ("a macOS bundle", GIVE),
+}
+
+
+def folder(path: str) -> UsageError:
+    """The error for a folder where a file is asked for, to raise."""
+    what, hint = FOLDERS.get(os.path.splitext(path.rstrip(os.sep))[1].lower(), ("a directory, not a file", GIVE))
+    return UsageError(f"is {what}", file=path, hint=hint)
+
+
+def macho(cputype: int) -> ContainerError:
+    """The error for a Mach-O file of another processor, to raise."""
+    name = CPU_TYPES.get(cputype)
+    what = f"this is a macOS binary for {name}" if name else f"unknown cputype {cputype:#x}, the ANE's is 0x80"
+    return ContainerError(what, where="header", hint=GIVE)
+
+
+def refuse(data: memoryview, path: str) -> ContainerError:
+    """The error for a file that holds no program, to raise.
+
+    Args:
+        data: the file's bytes.
+        path: its name, whose suffix tells Core ML's protocol buffers.
+    """
+    head = bytes(data[:HEAD_BYTES])
+    if not head:
+        return ContainerError("the file is empty", hint=GIVE)
+    text = head.lstrip()
+    kind = next((kind for kind in KINDS if head.startswith(kind.start) or _is_text_of(kind, text)), None)
+    if kind:
+        return ContainerError(f"this is {kind.what}, which holds no program", hint=kind.hint)
+    if path.lower().endswith(".mlmodel"):
+        return ContainerError("this is a Core ML model, which holds no program yet", hint=COMPILED)
+    if _is_printable(head):
+        if _is_hex(head):
+            return ContainerError("this is a text of hex digits", hint=RAW)
+        return ContainerError("this is a text, which holds no program", hint=GIVE + "; a script's name ends in .py")
+    return ContainerError(f"no HWX file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
+
+
+def _is_text_of(kind: Kind, text: bytes) -> bool:
+    """Whether a text begins as its kind does, white space disregarded."""
+    return _is_printable(kind.start) and text.startswith(kind.start) and _is_printable(text)
+
+
+def _is_printable(data: bytes) -> bool:
+    """Whether bytes are UTF-8 text; the last character may be cut."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 3 or error.reason != "unexpected end of data":
+            return False
+        text = data[: error.start].decode()
+    return all(char.isprintable() or char in "\t\r\n\f" for char in text)
+
+
+def _is_hex(data: bytes) -> bool:
+    """Whether a third of a text's words are hex numbers, as `hexdump` and `dmesg` print them."""
+    words = data.replace(b"0x", b"").replace(b":", b" ").split()
+    numbers = [word for word in words if len(word) > 1 and not word.strip(b"0123456789abcdefABCDEF,")]
+    return 3 * len(numbers) >= len(words)
