@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import glob
 import os
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -24,6 +25,8 @@ RENDER = "render"
 DRM_VERSION = 0xC0406400
 DRM_VERSION_STRUCT = struct.Struct("<3i4x6Q")
 TEXT_BYTES = 256
+
+_WORD = re.compile(r"\w+")
 
 EMULATE = "`hwx2py emulate FILE` runs programs here without a device"
 
@@ -148,7 +151,7 @@ def _chip(compatible: Sequence[str]) -> tuple[str | None, Architecture | None]:
     names = [name.removeprefix("apple,").upper() for name in compatible if name.startswith("apple,t")]
     for name in names:
         for arch in every():
-            if any(name in chips for chips in arch.chips):
+            if any(name in _WORD.findall(chips) for chips in arch.chips):
                 return name, arch
     return (names[0] if names else None), None
 

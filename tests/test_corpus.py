@@ -306,6 +306,10 @@ def test_a_cluster_does_the_same_though_a_worker_dies(cli, programs, tmp_path, c
     assert workers[1].poll() is None
     assert cli("corpus", programs, "-o", tmp_path / "fresh", "--jobs", "2").code == 0
     assert contents(table) == contents(tmp_path / "fresh")
+    grid = ("sweep", example("mul"), "--vary", "PE.BiasScale=0..99")
+    subprocess.run([*HWX2PY, *grid, "-o", tmp_path / "there", "--scheduler", address], check=True)
+    cli(*grid, "-o", tmp_path / "here", "--jobs", 1)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_a_scheduler_that_does_not_answer_is_told(programs, tmp_path):

@@ -4,8 +4,9 @@ import os
 
 import click
 
+from ..errors import UsageError
 from ..names import legible
-from .files import check_input
+from .files import STANDARD, check_input
 from .progress import bar
 
 
@@ -32,6 +33,8 @@ def command(
     """
     from .. import sweep
 
+    if path == STANDARD:
+        raise UsageError("every worker reads the program: it cannot come from standard input", hint="give a file")
     check_input(path)
     plan = sweep.plan(path, vary, output, format)
     parts = []
