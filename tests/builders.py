@@ -5,14 +5,15 @@ from typing import Any
 
 import make
 import numpy as np
-import pytest
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulate import session
+from hwx2py.emulate import direct, driver
+from hwx2py.emulate.driver import Driver
 from hwx2py.emulate.faults import Fault
 from hwx2py.program.build import Draft, complete, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
+from hwx2py.program.task import Task
 
 Registers = Mapping[str, Any]
 
@@ -32,10 +33,14 @@ __all__ = [
     "neural",
     "one_source",
     "planar",
+    "product",
+    "rounded",
     "run",
     "run_with_faults",
     "select",
+    "stamped",
     "stored",
+    "submitted",
     "tensor",
 ]
 
@@ -119,28 +124,93 @@ def run(program: Program, **inputs: np.ndarray) -> dict[str, np.ndarray]:
 
     Args:
         program: what to run.
-        inputs: arrays by name, in any shape that broadcasts to the tensor's; the others keep their defaults.
+        inputs: arrays by name, in any shape that broadcasts to the tensor's; the others are 3, 2, 1, 1 ...
     """
     outputs, faults = run_with_faults(program, **inputs)
     assert not faults, [str(fault) for fault in faults]
     return outputs
 
 
-def run_with_faults(program: Program, **inputs: np.ndarray):
+def run_with_faults(program: Program, **inputs: np.ndarray) -> tuple[dict[str, np.ndarray], list[Fault]]:
     """Likewise, with the faults."""
-    with session.prepared(program) as (driver, script):
-        given = script.default_inputs()
-        for name, values in inputs.items():
-            given[name] = np.broadcast_to(np.asarray(values, given[name].dtype), given[name].shape)
-        return script.run(given, None, None), driver.faults.found
+    outcome = direct.run(program, default_inputs(program) | inputs)
+    assert not outcome.hung, [str(fault) for fault in outcome.faults]
+    return dict(outcome.outputs), list(outcome.faults)
 
 
 def faults_of_hang(program: Program) -> list[Fault]:
     """The faults of a program that stops the engine."""
-    with session.prepared(program) as (driver, script):
-        with pytest.raises(TimeoutError):
-            script.run(script.default_inputs(), None, None)
-        return driver.faults.found
+    outcome = direct.run(program, default_inputs(program))
+    assert outcome.hung
+    return list(outcome.faults)
+
+
+def stamped(task: Task, number: int, network: int = driver.NETWORK_ID) -> Task:
+    """A task with the ids that completion asks for."""
+    return task.with_words({0: task.words[0] & ~0xFFFFFF | network << 16 | number})
+
+
+def submitted(
+    program: Program,
+    network: int | None = driver.NETWORK_ID,
+    first_bytes: int = 0,
+    count: int | None = None,
+) -> tuple[int, Driver]:
+    """Runs a program through the driver's calls; returns SUBMIT's error and the driver.
+
+    Args:
+        program: what to run; inputs are 3, 2, 1 ...
+        network: the network id of every task; None leaves the tasks as they are.
+        first_bytes: added to td_size.
+        count: td_count, if it is not that of the program.
+    """
+    if network is not None:
+        program = program.with_tasks([stamped(task, number, network) for number, task in enumerate(program.tasks)])
+    device = Driver(driver.rows(program.tensors, {}, program.aliases))
+
+    def allocate(data: bytes, size: int) -> int:
+        code, answer = device.ioctl(driver.BO_INIT, driver.BO_INIT_STRUCT.pack(0, 0, size, 0))
+        assert code == 0
+        handle = driver.BO_INIT_STRUCT.unpack(answer)[0]
+        device.memory.buffers[handle].data[: len(data)] = np.frombuffer(data, np.uint8)
+        return handle
+
+    text = program.text.to_bytes().ljust(program.const_offset, b"\0")
+    handles = [allocate(text + bytes(program.const), len(text) + len(program.const) or 1), *31 * [0]]
+    values = default_inputs(program)
+    for row in program.tensors:
+        full = np.full(row.size_bytes // 2, values.get(row.name, 0), np.float16)
+        handles[row.bar] = allocate(full.tobytes() if row.role == "input" else b"", row.size_bytes)
+    first = program.tasks[0].size_bytes
+    bootstrap = allocate(text[:first], first + 64)
+    sizes = len(text), count or len(program.tasks), first + first_bytes
+    return device.ioctl(driver.SUBMIT, driver.SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))[0], device
+
+
+def default_inputs(program: Program) -> dict[str, np.ndarray]:
+    """3 for the first input, 2 for the second, 1 for others."""
+    return {tensor.name: max(3 - number, 1) for number, tensor in enumerate(program.inputs)}
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Float64 values as the engines store them: float16, halves away from zero, by another way than the engine's."""
+    magnitudes = np.abs(np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=np.inf))
+    unit = np.ldexp(1.0, np.maximum(np.frexp(magnitudes)[1] - 11, -24))
+    with np.errstate(all="ignore"):
+        steps = np.floor(magnitudes / unit)
+        steps += magnitudes / unit - steps >= 0.5
+        stored = np.copysign(np.where(np.isinf(magnitudes), np.inf, steps * unit), values).astype(np.float16)
+    stored[stored == 0] = 0
+    return stored
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Products of float16 values as the neural engines add them up: in steps of 2^-16, small ones dropped."""
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    exact = a * b
+    steps = np.copysign(np.floor(np.abs(exact) * 65536 + 0.5), exact) / 65536
+    exponents = [np.maximum(np.frexp(factor)[1] - 1, -14) for factor in (a, b)]
+    return np.where((exponents[0] + exponents[1] <= -17) | (exact == 0), 0.0, steps)
 
 
 def half(seed: int, *shape: int, scale: float = 1.0) -> np.ndarray:

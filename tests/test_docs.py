@@ -1,18 +1,78 @@
 """What the documents say is what the program does."""
 
 import re
-import shlex
 import tomllib
+from collections import Counter
+from pathlib import Path
 
 import pytest
-from conftest import ROOT, example
+from conftest import ROOT
+from documents import COMMANDS as CONSOLE
+from documents import DOCUMENTS, PYTHON, SHOWN, Player, blocks
 
 from hwx2py.cli import COMMANDS
 from hwx2py.emulate import child, driver
-from hwx2py.registers import every
+from hwx2py.emulate.faults import KINDS
+from hwx2py.registers import SUBTYPES, every
 
 README = (ROOT / "README.md").read_text()
 EMULATOR = (ROOT / "docs" / "emulator.md").read_text()
+
+
+#: Blocks that need more than a machine without an engine has: document, what they need, how many.
+NOT_RUN = Counter(
+    {
+        ("README.md", "the whole test run"): 1,
+        ("README.md", "a real program and hardware"): 1,
+        ("contributing.md", "the whole test run"): 1,
+        ("tutorial.md", "hardware"): 1,
+        ("zero.md", "a real program and hardware"): 1,
+    }
+)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_document_does_what_it_shows(document: Path, tmp_path: Path):
+    player = Player(tmp_path)
+    for block in blocks(document):
+        player.play(block)
+
+
+def test_blocks_that_are_not_run_are_these():
+    every_block = [block for document in DOCUMENTS for block in blocks(document)]
+    assert Counter((block.document.name, block.detail) for block in every_block if block.mark == "needs") == NOT_RUN
+
+
+def test_every_block_says_what_it_is():
+    languages = {block.language for document in DOCUMENTS for block in blocks(document)}
+    assert languages <= {*CONSOLE, *PYTHON, *SHOWN}
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that a renderer gives a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path):
+    for target in re.findall(r"\]\((?!https?://)([^)]+)\)", document.read_text()):
+        name, _, anchor = target.partition("#")
+        other = document.parent / name if name else document
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_in_documents_exist(document: Path):
+    for path in re.findall(r"`((?:hwx2py|tests|docs|examples|benchmarks|templates)/[\w./]*)`", document.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+def test_adding_something_touches_at_most_three_files():
+    table = (ROOT / "docs" / "contributing.md").read_text().split("| to add |")[1].split("\n\n")[0]
+    for row in table.splitlines()[2:]:
+        assert 1 <= len(re.findall(r"`[\w./]+/[\w.]*`|`\w+\.md`", row.split("|")[2])) <= 3, row
 
 
 def commands() -> list[str]:
@@ -30,40 +90,6 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert lines[-1] == commands()[1]
 
 
-def test_main_job_prints_what_the_readme_says(cli, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    out = ""
-    for step in commands()[0].split(" && "):
-        if step.startswith(".venv/bin/hwx2py "):
-            done = cli(*shlex.split(step)[1:])
-            assert done.code == 0, done.err
-            out += done.out
-    assert out
-    assert "".join(f"    {line}\n" for line in out.splitlines()) in README
-
-
-def test_edit_of_the_readme_does_what_it_says(cli, tmp_path):
-    cli(example("mul"), "--clean", "-o", tmp_path / "mul.py")
-    text = (tmp_path / "mul.py").read_text()
-    shown = README.split("```python\n")[1].split("```")[0]
-    for line in shown.splitlines():
-        assert line == "        ..." or line in text
-    assert 'Change `"Mul"` to `"Max"` and emulate it again: `output[0] = 3.0`.' in README
-    (tmp_path / "mul.py").write_text(text.replace('"Mul"', '"Max"', 1))
-    assert "output[0] = 3.0" in cli("emulate", tmp_path / "mul.py").out
-
-
-def test_experiment_prints_what_the_readme_says(cli, tmp_path):
-    import subprocess
-    import sys
-
-    cli("experiment", example("mul"), "-o", tmp_path)
-    done = subprocess.run([sys.executable, tmp_path / "run_all.py", "--emulate"], capture_output=True, text=True)
-    table, _ = done.stdout.split("written: ")
-    assert "".join(f"    {line}\n" for line in table.splitlines()) in README
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_readme(name):
     assert f"| `hwx2py {name}` |" in README
@@ -75,13 +101,24 @@ def test_confidence_of_each_architecture_is_in_the_readme(arch):
     assert row.split("|")[4].strip().startswith(arch.confidence)
 
 
-def test_faults_of_the_documentation_are_those_of_the_code():
-    found = set()
-    for path in (ROOT / "hwx2py" / "emulate").glob("*.py"):
-        found |= set(re.findall(r'(?:\.add|\.hang|kind, what =)\(?\s*"([a-z0-9]+(?:-[a-z0-9]+)*)"', path.read_text()))
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_faults_of_the_documentation_are_those_of_the_code(kind):
+    fate = "yes, and wedges the device" if kind.wedges else "yes" if kind.stops else "no"
+    assert f"| `{kind.name}` | {kind.sentence} | {fate} |" in EMULATOR
+
+
+def test_documentation_names_no_other_faults():
     table = EMULATOR[EMULATOR.index("| fault |") :].split("\n\n")[0]
-    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z0-9-]+)`", row.split("|")[1])}
-    assert named == found
+    assert len(table.splitlines()) == 2 + len(KINDS)
+
+
+@pytest.mark.parametrize("subtype", SUBTYPES, ids=lambda subtype: str(subtype.number))
+def test_cpusubtypes_of_the_documentation_are_those_of_the_code(subtype):
+    table = (ROOT / "docs" / "hwx.md").read_text().split("| cpusubtype |")[1].split("\n\n")[0]
+    (line,) = (line for line in table.splitlines() if line.startswith(f"| {subtype.number} |"))
+    number, name, version, _, known = (cell.strip() for cell in line.strip("|").split("|"))
+    assert (number, name, version) == (str(subtype.number), subtype.name, str(subtype.descriptor_version))
+    assert known == ("yes" if subtype.has_table else "no")
 
 
 @pytest.mark.parametrize("name", ["BO_INIT", "BO_FREE", "SUBMIT", "VERSION"])

@@ -1,16 +1,16 @@
-"""The driver's contract: buffers, SUBMIT and all its refusals; and scripts that misbehave."""
+"""The driver's contract: buffers, SUBMIT, all its refusals, and what it waits for."""
 
 import errno
-import os
 import struct
 
+import builders
 import numpy as np
 import pytest
+from builders import elementwise, submitted
 from conftest import loaded
 
-from hwx2py import emit
-from hwx2py.emulate import session
-from hwx2py.emulate.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver
+from hwx2py.emulate.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver, rows
+from hwx2py.registers import compose
 
 
 @pytest.fixture
@@ -40,13 +40,15 @@ def test_bad_buffers_are_refused(driver, fields):
     assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", *fields))[0] == errno.EINVAL
 
 
-def test_address_space_has_an_end(driver):
-    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 0xE0000000, 0))[0] == errno.ENOMEM
+def test_address_space_has_an_end_and_then_stays_used_up(driver):
+    request = struct.pack("<2I2Q", 0, 0, 0xE0000000, 0)
+    assert driver.ioctl(BO_INIT, request)[0] == errno.ENOSPC
+    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 64, 0))[0] == errno.EEXIST
 
 
 def test_the_whole_address_space_can_be_asked_for(driver):
     assert allocate(driver, 0xE0000000 - 0x4000)
-    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 1, 0))[0] == errno.ENOMEM
+    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 1, 0))[0] == errno.ENOSPC
 
 
 def test_host_writes_are_known_by_the_page(driver):
@@ -84,6 +86,10 @@ REFUSALS = {
     "unknown handle": {5: 99},
     "unknown bootstrap": {"btsp": 99},
     "text as large as its buffer": {"tsk_size": 0x4000},
+    "more tasks than an event can name": {"td_count": 0x10000},
+    "a task of no whole number of words": {"td_size": 0x272},
+    "a task larger than the queue takes": {"td_size": 0x40004},
+    "a task larger than the bootstrap buffer": {"td_size": 0x4004},
 }
 
 
@@ -100,21 +106,18 @@ def test_submit_refuses(driver, what):
 
 
 def test_coefficients_begin_behind_the_rounded_text(driver):
-    command, bootstrap = allocate(driver, 0x1000), allocate(driver, 0x274)
-    job = driver._job([command, *31 * [0]], driver.memory.buffers[bootstrap], 0x271, 0x274, 1)
-    assert [(bar.name, bar.start, bar.size) for bar in job.bars.values()] == [
-        ("text", 0, 0x271),
-        ("const", 0x280, 0xD80),
-    ]
+    command = allocate(driver, 0x1000)
+    bars = driver._bars([command, *31 * [0]], 0x271)
+    assert [(bar.name, bar.start, bar.size) for bar in bars.values()] == [("text", 0, 0x271), ("const", 0x280, 0xD80)]
 
 
 def test_tensor_with_room_between_its_elements_is_not_looked_at_as_a_whole():
     tensor = loaded("mul").tensors[0]
     wide = tensor._replace(name="w", bar=9, shape=(1, 1, 2, 1), strides=(128, 128, 64, 64))
-    rows = session.rows([tensor, wide], {20: "__KERN_0"})
-    assert rows[4].layout.row == 64
-    assert (rows[9].name, rows[9].layout, rows[9].shape) == ("w", None, None)
-    assert (rows[20].name, rows[20].role) == ("__KERN_0", "coefficients")
+    known = rows([tensor, wide], {20: "__KERN_0"})
+    assert known[4].layout.strides.row == 64
+    assert (known[9].name, known[9].layout, known[9].shape) == ("w", None, None)
+    assert (known[20].name, known[20].role) == ("__KERN_0", "coefficients")
 
 
 def test_structures_have_the_sizes_that_the_numbers_name():
@@ -122,135 +125,62 @@ def test_structures_have_the_sizes_that_the_numbers_name():
     assert SUBMIT_STRUCT.size == 152
 
 
-@pytest.fixture
-def run(tmp_path, cli):
-    """Runs an example's script with something put before its last two lines."""
-
-    def run(code: str, name: str = "mul"):
-        text = emit.emit(loaded(name)).text
-        place = text.rindex('if __name__ == "__main__":')
-        path = tmp_path / "odd.py"
-        path.write_text(text[:place] + code + "\n\n\n" + text[place:])
-        return cli("emulate", path)
-
-    return run
+def kinds(driver: Driver) -> list[str]:
+    return [fault.kind.name for fault in driver.faults.found]
 
 
-def one_line(done, *words: str) -> bool:
-    return done.code == 2 and len(done.err.splitlines()) == 1 and all(word in done.err for word in words)
+def test_a_job_runs_and_outputs_are_looked_at():
+    code, driver = submitted(elementwise())
+    assert (code, kinds(driver)) == (0, [])
+    assert [step.task for step in driver.engine.steps] == [0]
 
 
-def test_script_that_raises(run):
-    assert one_line(run("raise RuntimeError('no luck')"), "odd.py: line ", "RuntimeError: no luck")
+def test_task_size_that_cuts_a_write_hangs():
+    code, driver = submitted(elementwise(), first_bytes=-8)
+    assert (code, kinds(driver)[0]) == (errno.ETIMEDOUT, "cut-stream")
+    assert not driver.wedged
 
 
-def test_script_that_is_no_python(tmp_path, cli):
-    path = tmp_path / "odd.py"
-    path.write_text(emit.emit(loaded("mul")).text + "\n(")
-    assert one_line(cli("emulate", path), "odd.py: line ", "no Python")
+def test_zeros_behind_a_task_hang():
+    """They are decoded as a write of 0 to register 0, as measured with 0x200 for a task of 0x1f8 bytes."""
+    code, driver = submitted(elementwise(), first_bytes=8)
+    assert code == errno.ETIMEDOUT
+    assert str(driver.faults.found[0]).startswith("fault register-zero: task 0: Common.InDim: ")
 
 
-def test_script_that_is_none_of_ours(tmp_path, cli):
-    path = tmp_path / "odd.py"
-    path.write_text("print('hello')\n")
-    assert one_line(cli("emulate", path), "no script that hwx2py made")
+def test_chain_that_is_shorter_or_longer_than_told():
+    code, driver = submitted(elementwise(), count=2)
+    assert (code, kinds(driver)[0]) == (errno.ETIMEDOUT, "missing-tasks")
+    twice = builders.complete_again(elementwise(), 2)
+    code, driver = submitted(twice, count=1)
+    assert (code, kinds(driver)) == (0, ["dropped-tasks"])
 
 
-def test_script_that_opens_another_device(run):
-    assert one_line(run("open('/dev/dri/card0')"), "opens /dev/dri/card0, which is not the ANE")
-    assert one_line(run("os.open('/dev/accel/accel7', os.O_RDWR)"), "opens /dev/accel/accel7")
+def test_first_task_needs_the_queues_network_id():
+    code, driver = submitted(elementwise(), network=None)
+    assert (code, kinds(driver)[0]) == (errno.ETIMEDOUT, "bootstrap")
 
 
-def test_script_that_calls_for_ever(run, monkeypatch):
-    monkeypatch.setattr(session, "MOST_CALLS", 50)
-    loop = "ane = Ane(find_device())\nwhile True:\n    ane.allocate(64)"
-    assert one_line(run(loop), "made 50 calls to the device and was stopped")
+@pytest.mark.parametrize(("ids", "what"), [({"TID": 7}, "id is 7"), ({"TID": 1, "NID": 3}, "NID is 0x3")])
+def test_completion_goes_by_the_last_tasks_ids(ids, what):
+    program = builders.complete_again(elementwise(), 2)
+    first, last = program.tasks
+    word = compose(builders.H13.register("Header.W0"), **({"NID": 0x40} | ids))
+    program = program.with_tasks([builders.stamped(first, 0), last.with_words({0: word})])
+    code, driver = submitted(program, network=None)
+    (fault,) = [fault for fault in driver.faults.found if fault.kind.name == "completion"]
+    assert code == 0
+    assert what in fault.what
 
 
-def test_script_that_does_nothing_for_ever(run, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
-    assert one_line(run("while True:\n    pass"), "did nothing for 1 seconds and was stopped")
-
-
-def test_script_cannot_change_the_emulator(run):
-    """It has a process of its own; what it does there stays there."""
-    done = run("import builtins\nimport numpy\n\nnumpy.square = None\nbuiltins.len = None if False else len")
-    assert (done.code, "output[0] = 6.0" in done.out) == (0, True)
-
-
-def test_script_that_ends_in_the_middle_of_a_call(run):
-    done = run("ane = Ane(find_device())\nane.allocate(64)\nos._exit(7)")
-    assert done.code == 7
-
-
-def test_script_that_crashes(run):
-    assert one_line(run("os.kill(os.getpid(), 11)"), "ended by signal SIGSEGV")
-
-
-def test_script_that_hangs_up_and_goes_on(run, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 4.0)
-    assert one_line(run("os.closerange(3, 99)\nwhile True:\n    pass"), "did not end for 4 seconds and was stopped")
-
-
-def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
-    import json
-
-    from conftest import example
-
-    done = cli("emulate", example("chain"), "--trace")
-    assert done.out.splitlines()[-2:] == [
-        "task 0: scratch = a + b; planar engine, 2 x 1 x 32; read a 128 bytes, read b 128 bytes, "
-        "write scratch 128 bytes",
-        "task 1: y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const; read scratch 128 bytes, "
-        "read const 128 bytes, write y 128 bytes",
-    ]
-    cli("emulate", example("chain"), "--trace", tmp_path / "t.json")
-    data = json.loads((tmp_path / "t.json").read_text())
-    assert [step["result"] for step in data] == ["scratch", "y"]
-    assert data[1]["read"] == [{"name": "scratch", "bytes": 128}, {"name": "const", "bytes": 128}]
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_trace_needs_no_file(cli, place):
-    from conftest import example
-
-    arguments = ["emulate", example("mul")]
-    arguments.insert(1 + place, "--trace")
-    done = cli(*arguments)
-    assert (done.code, "y = a * b" in done.out) == (0, True)
-
-
-def test_runs_leave_no_file_open():
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        session.outputs_of(loaded("mul"))
-    assert len(os.listdir("/proc/self/fd")) <= before
-
-
-def test_trace_adds_up_what_one_task_reads_twice():
-    import builders
-
-    from hwx2py.emulate import as_lines
-
-    program = builders.elementwise()
-    task = program.tasks[0]
-    program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
-    with session.prepared(program) as (driver, script):
-        script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps)
-    assert line.endswith("read a 240 bytes, write y 120 bytes")
-
-
-@pytest.mark.parametrize("name", ["mul", "conv", "chain"])
-def test_script_and_file_give_the_same(cli, tmp_path, name):
-    import numpy as np
-    from conftest import example
-
-    path = tmp_path / "s.py"
-    path.write_text(emit.emit(loaded(name)).text)
-    results = []
-    for target in (path, example(name)):
-        assert cli("emulate", target, "--save", tmp_path / "o.npz").code == 0
-        with np.load(tmp_path / "o.npz") as saved:
-            results.append(saved["y"])
-    assert np.array_equal(*results)
+def test_a_wedge_lasts():
+    """Kernel DMA that fetches more than the task consumes, as measured on an M1 Max."""
+    x, y = builders.tensor("x", "input", 4, 5, 1, 1), builders.tensor("y", "output", 5, 3, 1, 1)
+    registers = builders.neural(x, y, 0) | builders.kernel_registers([0x400])
+    registers["NE.MACCfg"] = {"BinaryPoint": 28, "ArgOutputSelect": 1}
+    words = {"W8": builders.select(x, None, y) | {"ENE": 1}, "W9": {"KBase0": 1, "KBE0": 1}}
+    code, driver = submitted(builders.network([(words, registers)], (x, y), bytes(0x400)))
+    assert (code, kinds(driver)[0]) == (errno.ETIMEDOUT, "kernel-dma-larger")
+    assert driver.ioctl(SUBMIT, bytes(SUBMIT_STRUCT.size))[0] == errno.ECANCELED
+    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 64, 0))[0] == errno.ENODEV
+    assert driver.ioctl(BO_FREE, struct.pack("<2I", 1, 0))[0] == errno.ENODEV

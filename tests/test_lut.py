@@ -3,11 +3,12 @@
 import builders
 import numpy as np
 import pytest
-from builders import half, tensor
-from test_neural import MAC, UNITY, chunks, convolution, reference, rounded, unary
+from builders import half, rounded, tensor
+from test_neural import MAC, UNITY, chunks, convolution, reference, unary
 
 from hwx2py.emulate import lut
 from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.operations.tables import parse
 
 
 def table(samples, shift: int, mode: int, low=-np.inf, high=np.inf, left=(0, 0), right=(0, 0), ends=(0, 0)) -> bytes:
@@ -17,12 +18,12 @@ def table(samples, shift: int, mode: int, low=-np.inf, high=np.inf, left=(0, 0),
     halves[4:37] = samples
     halves[37:41] = *left, *right
     words = halves.view(np.uint16)
-    words[41], words[42] = shift, mode
+    words[41], words[42] = shift & 0xFFFF, mode
     return words.tobytes()
 
 
 def evaluate(data: bytes, x) -> np.ndarray:
-    return lut.evaluate(lut.parse(data), np.asarray(x, np.float64))
+    return lut.evaluate(parse(data), np.asarray(x, np.float64))
 
 
 GRID = np.arange(33.0)
@@ -50,6 +51,39 @@ def test_no_samples_means_two_lines_that_meet_at_zero():
     assert np.array_equal(evaluate(leaky, [-8, -1, 0, 3]), [-1, -0.125, 0, 3])
     floor = table(np.zeros(33), 64, 0x1, low=-0.5, ends=(-0.5, 0), left=(1, 0), right=(1, 0))
     assert np.array_equal(evaluate(floor, [-8, -0.5, -0.25, 0, 3]), [-0.5, -0.5, -0.25, 0, 3])
+
+
+def test_one_sample_for_zero_between_two_lines():
+    """As in logical_not: 1 at 0, and 0 beside it."""
+    samples = np.ones(33)
+    assert np.array_equal(evaluate(table(samples, 64, 0x1), [-(2.0**-24), 0, 2.0**-24, 5]), [0, 1, 0, 0])
+
+
+def test_samples_that_end_at_zero():
+    data = table(GRID - 32, 2, 0x2, left=(0, -99), right=(1, 0))
+    assert np.array_equal(evaluate(data, [-8, -4, -0.25, 0, 3, -9]), [-32, -16, -1, 0, 3, -99])
+
+
+def test_samples_further_apart_than_one():
+    assert np.array_equal(evaluate(table(GRID, -1, 0x0), [0, 1, 2, 64]), [0, 0.5, 1, 32])
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0x63, [0.25, -0.75, 0, 0]), (0x64, [2, -2, 7, 0])])
+def test_fraction_and_whole_part(mode, expected):
+    assert np.array_equal(evaluate(table(GRID, 0, mode), [2.25, -2.75, 7, 0]), expected)
+
+
+def test_large_tensors_look_up_what_small_ones_compute():
+    data = table((GRID - 16) / 4, 2, 0x1)
+    values = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    x, y = tensor("x", "input", 4, 1, 4, 1 << 14), tensor("y", "output", 5, 1, 4, 1 << 14)
+    program = unary(
+        x, y, 0, data, NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"},
+        **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
+    )  # fmt: skip
+    found = builders.run(program, x=values.reshape(x.shape))["y"].ravel()
+    numbers = np.where(np.isnan(values), np.inf, values).astype(float)
+    assert np.array_equal(found, rounded(evaluate(data, numbers)))
 
 
 def test_odd_symmetry_and_zero_for_negatives():
@@ -94,17 +128,16 @@ def test_task_looks_up_after_scaling():
         **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
     )  # fmt: skip
     values = half(30, *x.shape)
-    expected = rounded(evaluate(data, values.astype(float) * 0.5))
+    expected = rounded(evaluate(data, rounded(values.astype(float) * 0.5)))
     assert np.array_equal(builders.run(program, x=values)["y"], expected)
 
 
-@pytest.mark.parametrize("everywhere", [True, False])
-def test_convolution_with_a_table(everywhere):
-    """The table stands before the first engine's planes; whether other engines have it too, their sizes say."""
+def test_convolution_with_a_table():
+    """The table stands before every engine's planes, and takes the sum as float16."""
     program, weights, _ = convolution((4, 2, 3), 4, engines_log2=1, NE_MACCfg=MAC | {"NonlinearMode": "LUT"})
     data = table((GRID - 16) / 4, 2, 0x1)
     packed = chunks(weights, 1, 2)
-    packed = [data + packed[0], data + packed[1] if everywhere else packed[1]]
+    packed = [data + packed[0], data + packed[1]]
     registers = {n: v for n, v in builders.kernel_registers([*map(len, packed)]).items() if v}
     task = program.tasks[0]
     places = {builders.H13.locate(write.address).name: write.index for write in task.writes()}
@@ -115,15 +148,15 @@ def test_convolution_with_a_table(everywhere):
     }
     program = program.with_tasks([task.with_words(words)])._replace(const=memoryview(b"".join(packed)))
     x = half(31, 1, 4, 2, 3)
-    expected = rounded(evaluate(data, reference(x[0], weights, (1, 1), (0, 0), (2, 3))))
+    expected = rounded(evaluate(data, rounded(reference(x[0], weights, (1, 1), (0, 0), (2, 3)))))
     assert np.array_equal(builders.run(program, x=x)["y"][0], expected)
 
 
 def test_unknown_mode_is_refused():
     x, y = tensor("x", "input", 4, 1, 1, 8), tensor("y", "output", 5, 1, 1, 8)
     program = unary(
-        x, y, 0, table(GRID, 1, 0x3), NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"},
+        x, y, 0, table(GRID, 1, 0x8), NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"},
         **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
     )  # fmt: skip
-    with pytest.raises(NotImplementedTask, match="mode 0x3 is not known"):
+    with pytest.raises(NotImplementedTask, match="mode of the lookup table = 8 is not implemented"):
         builders.run(program)

@@ -5,18 +5,15 @@ from typing import Any
 import builders
 import numpy as np
 import pytest
-from builders import half, network, neural, select, tensor
+from builders import half, network, neural, product, rounded, select, tensor
 
-from hwx2py.emulate import numbers
+from hwx2py.emulate import kernels
 from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.operations import operations
 from hwx2py.program.model import Program, Tensor
 
 MAC = {"BinaryPoint": 28, "ArgOutputSelect": 1}
 UNITY = MAC | {"KernelMode": "Unity"}
-
-
-def rounded(values: np.ndarray) -> np.ndarray:
-    return numbers.store(np.asarray(values, np.float64))
 
 
 def unary(x: Tensor, y: Tensor, engines_log2: int = 0, const: bytes = b"", **registers: Any) -> Program:
@@ -45,7 +42,7 @@ def chunks(weights: np.ndarray, lanes: int, engines: int, bias: np.ndarray | Non
 
 
 def reference(x: np.ndarray, w: np.ndarray, stride: tuple[int, int], pad: tuple[int, int], out: tuple[int, int]):
-    """Cross-correlation in float64, element by element of the output."""
+    """Cross-correlation in the engines' arithmetic, element by element of the output."""
     _, height, width = x.shape
     y = np.zeros((len(w), *out))
     for row in range(out[0]):
@@ -54,7 +51,7 @@ def reference(x: np.ndarray, w: np.ndarray, stride: tuple[int, int], pad: tuple[
                 for j in range(w.shape[3]):
                     r, c = row * stride[0] - pad[0] + i, column * stride[1] - pad[1] + j
                     if 0 <= r < height and 0 <= c < width:
-                        y[:, row, column] += w[:, :, i, j].astype(float) @ x[:, r, c].astype(float)
+                        y[:, row, column] += product(w[:, :, i, j], x[:, r, c]).sum(axis=1)
     return y
 
 
@@ -173,15 +170,15 @@ def test_unicast_convolution(each):
     assert np.array_equal(builders.run(program, x=values)["y"][0], rounded(np.array(expected)))
 
 
-def test_groups_whose_planes_fill_the_engines():
-    """Two groups of 2 channels to 4, on two engines with planes of two channels."""
+def test_planes_of_groups_are_padded():
+    """Two groups of 2 channels to 4, on two engines with planes of two channels, 64 bytes each."""
     weights = half(18, 2, 4, 2, 1, 1)
     packed = [b"", b""]
     for group in weights:
-        packed = [a + b for a, b in zip(packed, (group[n : n + 2].reshape(2, 2).T.tobytes() for n in (0, 2)))]
-    packed = [chunk.ljust(64, b"\0") for chunk in packed]
+        planes = (group[n : n + 2].reshape(2, 2).T.tobytes().ljust(64, b"\0") for n in (0, 2))
+        packed = [a + b for a, b in zip(packed, planes)]
     x, y = tensor("x", "input", 4, 4, 3, 3), tensor("y", "output", 5, 8, 3, 3)
-    channels = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([64, 64]).items() if v}
+    channels = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128, 128]).items() if v}
     program = unary(
         x, y, 1, b"".join(packed),
         Common_Cin={"Cin": 2}, Common_Cout={"Cout": 4}, Common_GroupConvCfg={"NumGroups": 2},
@@ -232,7 +229,7 @@ def test_kernel_that_an_earlier_task_wrote():
     ]
     program = network(tasks, (a, b, y), scratch=128)
     one, two = half(22, *a.shape), half(23, *b.shape)
-    expected = one[0, :, 0].astype(float) @ two[0, :, 0].astype(float)
+    expected = product(one[0, :, 0, :, None], two[0, :, 0]).sum(axis=1)
     assert np.array_equal(builders.run(program, a=one, b=two)["y"][0, :, 0], rounded(expected))
 
 
@@ -242,19 +239,31 @@ def combined(operation: str, each: int) -> Program:
     return unary(x, y, Common_GroupConvCfg=groups, NE_MACCfg=UNITY | {"OpMode": operation})
 
 
-@pytest.mark.parametrize("each", [2, 5])
-def test_product_and_maximum_over_channels(each):
-    x = half(24, 1, 3 * each, 2, 4)
-    parts = x.astype(float).reshape(3, each, 2, 4)
-    assert np.array_equal(builders.run(combined("ElementwiseMult", each), x=x)["y"][0], rounded(parts.prod(1)))
-    assert np.array_equal(builders.run(combined("CrossChannelMax", each), x=x)["y"][0], rounded(parts.max(1)))
+def test_product_and_maximum_over_channels():
+    x = half(24, 1, 6, 2, 4)
+    pairs = x.astype(float).reshape(3, 2, 2, 4)
+    expected = rounded(product(pairs[:, 0], pairs[:, 1]))
+    assert np.array_equal(builders.run(combined("ElementwiseMult", 2), x=x)["y"][0], expected)
+    x = half(24, 1, 15, 2, 4)
+    largest = x.reshape(3, 5, 2, 4).max(1)
+    assert np.array_equal(builders.run(combined("CrossChannelMax", 5), x=x)["y"][0], largest)
+
+
+def test_sum_over_channels():
+    """Without unicast every output is the sum of all channels, each rounded to a step of the accumulators."""
+    x, y = tensor("x", "input", 4, 7, 2, 4), tensor("y", "output", 5, 2, 2, 4)
+    values = half(32, *x.shape, scale=0.01)
+    summed = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 0.5})
+    expected = rounded(product(values, 1.0).sum(axis=1, keepdims=True) + 0.5)
+    assert np.array_equal(builders.run(summed, x=values)["y"], np.repeat(expected, 2, axis=1))
 
 
 def test_input_plus_bias_and_pass_through():
     x, y = tensor("x", "input", 4, 3, 2, 40), tensor("y", "output", 5, 3, 2, 40)
     values = half(25, *x.shape)
-    biased = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 0.75})
-    assert np.array_equal(builders.run(biased, x=values)["y"], rounded(values.astype(float) + 0.75))
+    own = {"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1}
+    biased = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Conv"}, NE_AccBias={"AccBias": 0.75}, Common_GroupConvCfg=own)
+    assert np.array_equal(builders.run(biased, x=values)["y"], rounded(product(values, 1.0) + 0.75))
     passed = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"})
     assert np.array_equal(builders.run(passed, x=values)["y"], rounded(values))
     large = np.full(x.shape, 40000, np.float16)
@@ -299,58 +308,6 @@ def test_interleaved_memory(interleave):
     assert np.array_equal(builders.run(program, x=memory.reshape(1, 4, 2, 32))["y"][0], rounded(expected))
 
 
-REFUSED = {
-    "NE.KernelFmt": {"NE_KernelCfg": {"KernelFmt": "Int8", "PalettizedBits": 8}},
-    "NE.PalettizedEn": {"NE_KernelCfg": {"KernelFmt": "Float16", "PalettizedEn": 1}},
-    "NE.SparseFmt": {"NE_KernelCfg": {"KernelFmt": "Float16", "SparseFmt": 1}},
-    "NE.UsePrevKernel": {"NE_KernelCfg": {"KernelFmt": "Float16", "UsePrevKernel": 1}},
-    "KernelDMASrc.KernelSparseFmt": {"KernelDMASrc_MasterConfig": {"MasterEnable": 1, "KernelSparseFmt": 1}},
-    "KernelDMASrc.CoeffBfrSize[0]": {"KernelDMASrc_CoeffBfrSize[0]": {"MemBfrSize": 128}},
-    "NE.BinaryPoint": {"NE_MACCfg": {"BinaryPoint": 12, "ArgOutputSelect": 1}},
-    "NE.ArgOutputSelect": {"NE_MACCfg": {"BinaryPoint": 28}},
-    "NE.MatrixBiasEn": {"NE_MACCfg": MAC | {"MatrixBiasEn": 1}},
-    "NE.PostScaleMode": {"NE_MACCfg": MAC | {"PostScaleMode": 1}},
-    "NE.NonlinearMode": {"NE_MACCfg": MAC | {"NonlinearMode": 3}},
-    "NE.OpMode": {"NE_MACCfg": MAC | {"OpMode": 5}},
-    "NE.MACCfg": {"NE_MACCfg": 0x00101C00 | 1 << 30},
-    "NE.PostRightShift": {"NE_PostScale": {"PostScale": 1.0, "PostRightShift": 1}},
-    "NE.AccBias.AccBias": {"NE_AccBias": {"AccBias": 1.0}},
-    "Common.Ox": {"Common_ConvCfg": {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 2, "Oy": 1}},
-    "Common.ActiveNE": {"Common_Cfg": {"ActiveNE": 1}},
-    "Common.TaskType": {"Common_Cfg": {"TaskType": "ElementwiseOneSource"}},
-    "Header.KBE1": {"W9": 0x21 | 0x821},
-    "KernelDMASrc.BiasDMAConfig.En": {"KernelDMASrc_BiasDMAConfig": {"En": 1}},
-    "KernelDMASrc.NonLinearLutDMAConfig.En": {"KernelDMASrc_NonLinearLutDMAConfig": {"En": 1}},
-    "KernelDMASrc.PostScaleDMAConfig.En": {"KernelDMASrc_PostScaleDMAConfig": {"En": 1}},
-    "KernelDMASrc.PaletteLutDMAConfig.En": {"KernelDMASrc_PaletteLutDMAConfig": {"En": 1}},
-    "KernelDMASrc.CoeffDMAConfig": {"KernelDMASrc_CoeffDMAConfig[1]": 1 << 31},
-}
-
-
-@pytest.mark.parametrize("what", REFUSED)
-def test_what_is_not_known_is_refused_by_name(what):
-    registers = dict(REFUSED[what])
-    header = registers.pop("W9", None)
-    program, _, _ = convolution((4, 2, 2), 4, **registers)
-    if header:
-        program = program.with_tasks([program.tasks[0].with_words({9: header})])
-    with pytest.raises(NotImplementedTask) as error:
-        builders.run(program)
-    assert error.value.what.startswith(f"{what} = ")
-
-
-def test_padding_modes_other_than_zeros_are_refused():
-    program, _, _ = convolution((2, 4, 4), 2, (3, 3), pad=(1, 1), L2_L2Cfg={"PaddingMode": "Mirror"})
-    with pytest.raises(NotImplementedTask, match=r"L2.PaddingMode = Mirror"):
-        builders.run(program)
-
-
-def test_groups_whose_planes_do_not_fill_the_engines_are_refused():
-    program, _, _ = convolution((4, 2, 2), 3, Common_GroupConvCfg={"NumGroups": 2}, engines_log2=1)
-    with pytest.raises(NotImplementedTask, match=r"Common.NumGroups = 2"):
-        builders.run(program)
-
-
 def test_sum_at_the_accumulators_limit_is_infinite():
     program, _, _ = convolution((2, 1, 1), 1)
     program = program._replace(const=memoryview(np.ones(2, np.float16).tobytes().ljust(64, b"\0")))
@@ -382,103 +339,6 @@ def test_input_is_clamped_on_entry():
     assert np.array_equal(builders.run(program, x=x)["y"][0], rounded(y))
 
 
-WINDOW = {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 1, "Oy": 1}
-REFUSED_WITHOUT_A_KERNEL = {
-    "Common.Hout": {"Common_OutDim": {"Wout": 4, "Hout": 1}},
-    "Common.Wout": {"Common_OutDim": {"Wout": 2, "Hout": 2}},
-    "Common.Cout": {"Common_Cout": {"Cout": 2}},
-    "Common.Kh": {"Common_ConvCfg": WINDOW | {"Kh": 2}},
-    "Common.Sx": {"Common_ConvCfg": WINDOW | {"Sx": 2}},
-    "Common.Px": {"Common_ConvCfg": WINDOW | {"Px": 1}},
-    "Common.Py": {"Common_ConvCfg": WINDOW | {"Py": 1}},
-    "Common.OutFmt": {"Common_ChCfg": {"InFmt": "Float16", "Src2InFmt": "Float16", "OutFmt": "Int8"}},
-}
-
-
-@pytest.mark.parametrize("what", REFUSED_WITHOUT_A_KERNEL)
-def test_pass_through_keeps_size_and_format(what):
-    x, y = tensor("x", "input", 4, 3, 2, 4), tensor("y", "output", 5, 3, 2, 4)
-    program = unary(x, y, NE_MACCfg=UNITY | {"OpMode": "Bypass"}, **REFUSED_WITHOUT_A_KERNEL[what])
-    with pytest.raises(NotImplementedTask) as error:
-        builders.run(program)
-    assert error.value.what.startswith(f"{what} = ")
-
-
-REFUSED_OVER_CHANNELS = {
-    "Common.UnicastEn": {"Common_GroupConvCfg": {"NumGroups": 1, "ElemMultMode": 1, "UnicastCin": 2}},
-    "Common.UnicastCin": {"Common_GroupConvCfg": {"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1}},
-    "Common.OCGSize": {"Common_ConvCfg": WINDOW | {"OCGSize": 1}},
-}
-
-
-@pytest.mark.parametrize("what", REFUSED_OVER_CHANNELS)
-@pytest.mark.parametrize("operation", ["ElementwiseMult", "CrossChannelMax"])
-def test_what_is_not_known_over_channels_is_refused(operation, what):
-    x, y = tensor("x", "input", 4, 6, 2, 4), tensor("y", "output", 5, 3, 2, 4)
-    groups = {"NumGroups": 1, "UnicastEn": 1, "ElemMultMode": 1, "UnicastCin": 2}
-    registers = {"Common_GroupConvCfg": groups} | REFUSED_OVER_CHANNELS[what]
-    with pytest.raises(NotImplementedTask) as error:
-        builders.run(unary(x, y, NE_MACCfg=UNITY | {"OpMode": operation}, **registers))
-    assert error.value.what.startswith(f"{what} = ")
-
-
-BYTES = {"InFmt": "UInt8", "Src2InFmt": "Float16", "OutFmt": "UInt8"}
-REFUSED_OF_BYTES = {
-    "computed": {"NE_MACCfg": UNITY | {"OpMode": "Conv"}},
-    "converted": {"Common_ChCfg": BYTES | {"OutFmt": "Float16"}},
-    "converted to the other sign": {"Common_ChCfg": BYTES | {"OutFmt": "Int8"}},
-    "scaled": {"NE_PostScale": {"PostScale": 2.0}},
-    "a last step": {"NE_MACCfg": UNITY | {"OpMode": "Bypass", "NonlinearMode": "ReLU"}},
-    "clamped": {"L2_L2Cfg": {"InputReLU": 1}},
-}
-
-
-@pytest.mark.parametrize("what", REFUSED_OF_BYTES)
-def test_bytes_are_only_moved(what):
-    x, y = tensor("x", "input", 4, 3, 1, 64), tensor("y", "output", 5, 3, 1, 64)
-    small = {"FmtMode": 0, "MemFmt": "8b", "Interleave": 1}
-    registers = {"Common_ChCfg": BYTES, "NE_MACCfg": UNITY | {"OpMode": "Bypass"}} | REFUSED_OF_BYTES[what]
-    program = unary(
-        x, y, TileDMASrc_Src1Fmt=small, TileDMADst_Fmt=small,
-        L2_SourceCfg={"SourceType": "DmaRead", "DMAInterleave": 1},
-        L2_ResultCfg={"ResultType": 2, "DMAInterleave": 1}, **registers,
-    )  # fmt: skip
-    with pytest.raises(NotImplementedTask, match="L2.InputReLU" if what == "clamped" else "Common.InFmt"):
-        builders.run(program)
-
-
-@pytest.mark.parametrize("pad", [(1, 0), (0, 1)])
-def test_padding_mode_of_either_axis_is_refused(pad):
-    program, _, _ = convolution((2, 4, 4), 2, (3, 3), pad=pad, L2_L2Cfg={"PaddingMode": "Mirror"})
-    with pytest.raises(NotImplementedTask, match=r"L2.PaddingMode = Mirror"):
-        builders.run(program)
-
-
-@pytest.mark.parametrize("bank", ["KBE1", "KBE2", "KBE3"])
-def test_further_coefficient_bars_are_refused(bank):
-    program, _, _ = convolution((4, 2, 2), 4)
-    task = program.tasks[0]
-    enable = next(field for field in builders.H13.register("Header.W9").fields if field.name == bank)
-    with pytest.raises(NotImplementedTask, match=f"Header.{bank}"):
-        builders.run(program.with_tasks([task.with_words({9: task.words[9] | enable.mask})]))
-
-
-@pytest.mark.parametrize(
-    ("name", "register"),
-    [
-        ("NE.AccBiasShift", {"NE_AccBias": {"AccBiasShift": 1}}),
-        ("NE.KernelCfg.GroupKernelReuse", {"NE_KernelCfg": {"KernelFmt": "Float16", "GroupKernelReuse": 1}}),
-        ("NE.KernelCfg", {"NE_KernelCfg": 0x80000002}),
-        ("Common.Oy", {"Common_ConvCfg": {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 1, "Oy": 2}}),
-    ],
-)
-def test_further_values_are_refused_by_name(name, register):
-    program, _, _ = convolution((4, 2, 2), 4, **register)
-    with pytest.raises(NotImplementedTask) as error:
-        builders.run(program)
-    assert error.value.what.startswith(f"{name} = ")
-
-
 def test_fetch_beyond_the_declared_coefficients_is_a_fault():
     """All that counts is there; only the padding of the last chunk lies outside."""
     program, weights, _ = convolution((5, 1, 1), 3)
@@ -486,29 +346,9 @@ def test_fetch_beyond_the_declared_coefficients_is_a_fault():
     x = half(41, 1, 5, 1, 1)
     found, faults = builders.run_with_faults(program, x=x)
     assert np.array_equal(found["y"][0], rounded(reference(x[0], weights, (1, 1), (0, 0), (1, 1))))
-    assert [(fault.kind, fault.tensor, fault.offset) for fault in faults] == [
+    assert [(fault.kind.name, fault.tensor, fault.offset) for fault in faults] == [
         ("outside-tensor", "const", weights.nbytes)
     ]
-
-
-def fetched_from(address: int) -> Program:
-    program, _, _ = convolution((5, 1, 1), 3)
-    task = program.tasks[0]
-    index = next(w.index for w in task.writes() if w.address == builders.H13.address("KernelDMASrc.CoeffBaseAddr"))
-    return program.with_tasks([task.with_words({index: address})])
-
-
-def test_place_of_unwritten_coefficients_counts_from_their_bar():
-    _, faults = builders.run_with_faults(fetched_from(0x2000))
-    assert {(fault.kind, fault.tensor, fault.offset) for fault in faults} == {
-        ("outside-tensor", "const", 0x2000),
-        ("unwritten", "const", 0x2000),
-    }
-
-
-def test_fetch_beyond_the_command_buffers_pages_stops_the_engine():
-    with pytest.raises(TimeoutError):
-        builders.run_with_faults(fetched_from(0x3FC0))
 
 
 def test_short_chunks_stop_the_engine():
@@ -517,4 +357,101 @@ def test_short_chunks_stop_the_engine():
     channels = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([64]).items() if v}
     table = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
     faults = builders.faults_of_hang(unary(x, y, 0, bytes(128), NE_MACCfg=table, **channels))
-    assert [fault.kind for fault in faults][:1] == ["short-coefficients"]
+    assert [fault.kind.name for fault in faults][:1] == ["short-coefficients"]
+
+
+def sized(size: int) -> Program:
+    """A convolution whose first engine fetches so many bytes."""
+    program, _, _ = convolution((5, 1, 1), 3)
+    task = program.tasks[0]
+    index = next(w.index for w in task.writes() if w.address == builders.H13.address("KernelDMASrc.CoeffBfrSize"))
+    return program.with_tasks([task.with_words({index: size})])
+
+
+def test_fetching_more_than_the_task_consumes_stops_the_engine():
+    faults = builders.faults_of_hang(sized(0x4000))
+    assert str(faults[0]) == (
+        "fault kernel-dma-larger: task 0: KernelDMASrc.CoeffBfrSize[0]: 16384 bytes are fetched, 64 are needed"
+    )
+    assert faults[0].kind.wedges
+
+
+def test_fetching_less_than_the_task_computes_with_stops_the_engine():
+    assert builders.faults_of_hang(sized(0))[0].kind.name == "short-coefficients"
+
+
+def test_bias_of_all_channels_enters_the_sum():
+    program, weights, _ = convolution((4, 3, 3), 4, NE_AccBias={"AccBias": 0.75})
+    x = half(33, 1, 4, 3, 3)
+    y = reference(x[0], weights, (1, 1), (0, 0), (3, 3)) + 0.75
+    assert np.array_equal(builders.run(program, x=x)["y"][0], rounded(y))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_two_columns_at_a_time(bias):
+    """Depthwise, one row: a plane holds taps (p, p - 1) side by side, the even positions first."""
+    taps, channels = 9, 5
+    weights, biases = half(34, channels, 1, 1, taps), half(35, channels)
+    packed = [b""] * 4
+    for channel, row in enumerate(weights.reshape(channels, taps)):
+        padded = np.concatenate([[0], row, [0]]).astype(np.float16)  # tap -1, 0 .. 8, 9
+        pairs = [(padded[p + 1], padded[p]) for p in (*range(0, taps + 1, 2), *range(1, taps + 1, 2))]
+        plane = np.array([(biases[channel],) * 2] * bias + pairs, np.float16)
+        packed[channel % 4] += plane.tobytes()
+    packed = [chunk.ljust(-(-len(chunk) // 64) * 64, b"\0") for chunk in packed]
+    x, y = tensor("x", "input", 4, channels, 1, 12), tensor("y", "output", 5, channels, 1, 12)
+    fetch = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([*map(len, packed)]).items() if v}
+    program = unary(
+        x, y, 2, b"".join(packed), Common_OutDim={"Wout": 6, "Hout": 1},
+        Common_ConvCfg={"Kh": 1, "Kw": taps, "Sy": 1, "Sx": 2, "Px": 4, "Ox": 2, "Oy": 1},
+        Common_GroupConvCfg={"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1},
+        NE_MACCfg=MAC | {"BiasMode": int(bias)}, **fetch,
+    )  # fmt: skip
+    values = half(36, *x.shape)
+    sums = [
+        reference(values[0, c : c + 1], weights[c : c + 1], (1, 1), (0, 4), (1, 12))[0] + bias * float(biases[c])
+        for c in range(channels)
+    ]
+    assert np.array_equal(builders.run(program, x=values)["y"][0], rounded(np.array(sums)))
+
+
+def test_kernel_without_its_zeros():
+    """Planes of four channels: a length, then for each input channel a 0, a mask and the weights that are not 0."""
+    weights = half(37, 8, 10, 1, 1)
+    weights[np.random.default_rng(38).random(weights.shape) < 0.4] = 0
+    packed = []
+    for first in (0, 4):
+        body = b""
+        for column in weights[first : first + 4, :, 0, 0].T:
+            mask = sum(1 << lane for lane, weight in enumerate(column) if weight)
+            body += bytes([0, mask]) + column[column != 0].tobytes()
+        chunk = len(body).to_bytes(2, "little") + body
+        packed.append(chunk.ljust(-(-len(chunk) // 64) * 64, b"\0"))
+    x, y = tensor("x", "input", 4, 10, 3, 3), tensor("y", "output", 5, 8, 2, 2)
+    fetch = {n.replace(".", "_", 1): v for n, v in builders.kernel_registers([*map(len, packed)]).items() if v}
+    fetch["KernelDMASrc_MasterConfig"] = {"MasterEnable": 1, "KernelSparseFmt": 1}
+    program = unary(
+        x, y, 1, b"".join(packed), Common_OutDim={"Wout": 2, "Hout": 2}, NE_MACCfg=MAC,
+        NE_KernelCfg={"KernelFmt": "Float16", "PalettizedBits": 8, "SparseFmt": 1},
+        Common_ConvCfg={"Kh": 1, "Kw": 1, "Sy": 2, "Sx": 2, "OCGSize": 2, "Ox": 1, "Oy": 1}, **fetch,
+    )  # fmt: skip
+    values = half(39, *x.shape)
+    expected = rounded(reference(values[0], weights, (2, 2), (0, 0), (2, 2)))
+    assert np.array_equal(builders.run(program, x=values)["y"][0], expected)
+    broken = program._replace(const=memoryview(b"\xff\xff" + bytes(program.const)[2:]))
+    with pytest.raises(NotImplementedTask, match="does not follow the packing that is known"):
+        builders.run(broken, x=values)
+
+
+def test_weights_lie_where_the_packing_says():
+    program, weights, biases = convolution((4, 6, 6), 13, (1, 3), lanes_log2=1, engines_log2=1, bias=True)
+    (task,) = operations(program)
+    packed = kernels.packing(task)
+    halves = np.frombuffer(program.const, np.float16)
+    seen = set()
+    for plane in packed.planes:
+        for output, row, offset in packed.places(plane):
+            expected = biases[output] if row == 0 else weights[output].ravel()[row - 1]
+            assert halves[offset // 2] == expected
+            seen.add((output, row))
+    assert len(seen) == 13 * 13

@@ -1,5 +1,6 @@
 """Rules about buffers: BARs, tensors, scratch, and what tile DMA touches in them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from ..operations.transfer import Transfer
 from ..program import bars
 from ..program.model import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
-from .geometry import merged, stray_address, tensor_axes
+from .geometry import is_turned, merged, stray_address, tensor_axes
 from .model import ERROR, NOTE, WARNING, Place, Rule
 from .subject import Subject, TaskView
 
@@ -134,33 +135,18 @@ def positional_hwx(subject: Subject) -> Iterator[Place]:
 
 
 def tensor_strides(subject: Subject) -> Iterator[Place]:
-    """A task walks a whole tensor with other strides than the tensor has, or steps between its elements."""
+    """A task walks a tensor with other strides than the tensor has, or steps between its elements."""
     for transfer in subject.moved:
         tensor = _shaped(subject, transfer)
         if tensor is None or transfer.end > tensor.size_bytes:
             continue
-        count = 1
-        for extent in tensor.shape:
-            count *= extent
-        walked, own = merged(transfer.axes), merged(tensor_axes(tensor))
-        if count == transfer.count and not transfer.dma.base_bytes and walked != own:
-            pairs = [(mine, theirs) for mine, theirs in zip(walked, own) if mine != theirs]
-            mine, theirs = pairs[0] if pairs else (None, None)
-            steps = (mine.stride, theirs.stride) if mine else ("other axes", "its own")
-            values = {"verb": transfer.verb, "steps": steps[0], "own": steps[1], "name": tensor.name}
+        whole_tensor = transfer.count == math.prod(tensor.shape) and not transfer.dma.base_bytes
+        others = whole_tensor and merged(transfer.axes) != merged(tensor_axes(tensor))
+        if others or is_turned(transfer, tensor) or stray_address(transfer, tensor) is not None:
+            steps = ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
+            own = ", ".join(map(str, tensor.strides))
+            values = {"verb": transfer.verb, "steps": steps, "own": own, "name": tensor.name}
             yield Place(values, transfer.task, transfer.dma.register)
-        elif stray_address(transfer, tensor) is not None:
-            values = {
-                "verb": transfer.verb,
-                "steps": _steps(transfer),
-                "own": ", ".join(map(str, tensor.strides)),
-                "name": tensor.name,
-            }
-            yield Place(values, transfer.task, transfer.dma.register)
-
-
-def _steps(transfer: Transfer) -> str:
-    return ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
 
 
 def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:

@@ -21,6 +21,23 @@ def tensor_axes(tensor: Tensor) -> tuple[Axis, ...]:
     return tuple(Axis(stride, extent) for stride, extent in zip(tensor.strides, tensor.shape) if extent > 1)
 
 
+def is_turned(transfer: Transfer, tensor: Tensor) -> bool:
+    """Whether a transfer of a tensor's own shape steps along its axes in other strides than the tensor has."""
+    shape, strides = transfer.shape, transfer.dma.strides
+    if transfer.dma.interleave > 1 or shape.depth > 1:
+        return False
+    walked = [
+        (shape.groups, strides.group),
+        (shape.channels, strides.channel),
+        (shape.height, strides.row),
+        (shape.width, transfer.element.size_bytes),
+    ]
+    own = list(zip(tensor.shape, tensor.strides))
+    return [extent for extent, _ in walked] == [extent for extent, _ in own] and any(
+        mine != theirs for mine, theirs in zip(walked, own) if mine[0] > 1
+    )
+
+
 def stray_address(transfer: Transfer, tensor: Tensor) -> int | None:
     """An address that a transfer touches and that is no element of the tensor; None where none is met.
 

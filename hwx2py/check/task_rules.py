@@ -12,6 +12,8 @@ INFERRED = "inferred from the sizes of which 0 was run on an M1"
 #: Sizes of which 0 hangs an M1, and those for which that is inferred.
 HANGS_AT_ZERO = ("Common.InDepth.Din", "Common.OutDepth.Dout", "Common.NumGroups", "Common.TileHeight")
 INFERRED_AT_ZERO = ("Common.Win", "Common.Hin", "Common.Cin", "Common.Wout", "Common.Hout", "Common.Cout")
+#: Fields of H13's NE.KernelCfg that later chips ignore, and their bits.
+H13_KERNEL_BITS = {"KeepKernel": 12, "UsePrevKernel": 14}
 WINDOW = ("Common.Kw", "Common.Kh", "Common.Sx", "Common.Sy")
 CONVOLUTION = "Conv"
 
@@ -111,19 +113,13 @@ def _written_before(view: TaskView, name: str) -> bool:
 
 
 def feature(view: TaskView) -> Iterator[Place]:
-    """Features of H13 that do nothing on later chips."""
+    """Bits of H13's kernel configuration that do nothing on later chips, whose tables do not name them."""
     if view.registers.arch.carries_state or not isinstance(view.operation, Neural):
         return
-    for name in ("NE.KeepKernel", "NE.UsePrevKernel"):
-        if view.registers.get(name):
-            yield Place({}, view.index, view.registers.arch.place(name).name)
-
-
-def never(view: TaskView) -> Iterator[Place]:
-    """Features that no chip has."""
-    for name in ("Common.Winograd2D", "Common.InTrans"):
-        if view.registers.get(name):
-            yield Place({}, view.index, view.registers.arch.place(name).name)
+    word = view.registers.word("NE.KernelCfg") or 0
+    for name, bit in H13_KERNEL_BITS.items():
+        if word >> bit & 1:
+            yield Place({"name": name, "bit": bit}, view.index, "NE.KernelCfg")
 
 
 def not_understood(view: TaskView) -> Iterator[Place]:
@@ -157,8 +153,7 @@ RULES = (
          "only a task before this one writes it, and its start value is not known", "write it in this task",
          inherits, True),
     Rule("feature", NOTE, "public notes: without effect on H14 and H15, gone from H16 on",
-         "the chip does not have it", "set it to 0", feature, True),
-    Rule("never", NOTE, "public notes: on no chip from H11 to H19", "no chip has it", "set it to 0", never, True),
+         "bit {bit}, which is {name} on H13, does nothing on this chip", "set it to 0", feature, True),
     Rule("not-understood", NOTE, "no program that could be checked has it",
          "{value} is not understood: {why}", "`emulate` refuses it", not_understood, True),
 )  # fmt: skip

@@ -172,7 +172,7 @@ def _coefficient_bytes(operation: Planar | Neural) -> int:
 
 
 def _rounds(operation: Neural, kernel: Kernel) -> int:
-    """How often the channels fetch: a kernel that a task made comes in rounds of a plane for each engine, and groups."""
+    """How often the channels fetch: what a task made comes in rounds, a plane for each engine, and by group."""
     rounds = whole(operation.outputs, kernel.lanes * operation.engines) if kernel.round_stride_bytes else 1
     return rounds * (operation.source.shape.groups if kernel.group_stride_bytes else 1)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..operations import Operation
 from ..program.register_file import RegisterFile
 from ..registers.model import Architecture, FieldPlace
-from .model import MASKS, NOT_USED, FieldChange, FieldMove, WordChange
+from .model import MASKS, NOT_USED, FieldChange, FieldMove, Place, WordChange
 
 
 class Across(NamedTuple):
@@ -21,22 +21,56 @@ class Fields(NamedTuple):
 
     Attributes:
         shared: those that both have under one name.
-        only_a, only_b: those that only one has.
+        moved: those of them that lie in different places, with both.
+        only_a: those that only the first has, by label.
+        only_b: those that only the second has.
     """
 
     shared: Sequence[tuple[FieldPlace, FieldPlace]]
-    only_a: Sequence[FieldPlace]
-    only_b: Sequence[FieldPlace]
+    moved: Sequence[tuple[FieldPlace, FieldPlace, FieldMove]]
+    only_a: Sequence[tuple[str, FieldPlace]]
+    only_b: Sequence[tuple[str, FieldPlace]]
 
     @classmethod
     def of(cls, a: Architecture, b: Architecture) -> "Fields":
         """The fields of two architectures."""
-        pairs = [(a.place(name), b.place(name)) for name in a.short_fields()]
+        pairs = [(one, _partner(one, a, b)) for one in _fields(a)]
+        shared = [(one, two) for one, two in pairs if two is not None]
+        partners = {two.name for _, two in shared}
         return cls(
-            [(one, two) for one, two in pairs if two is not None],
-            [one for one, two in pairs if two is None],
-            [b.place(name) for name in b.short_fields() if a.place(name) is None],
+            shared=shared,
+            moved=[
+                (one, two, FieldMove(_label(one, a), _place(one), _place(two)))
+                for one, two in shared
+                if _place(one)[1:] != _place(two)[1:]
+            ],
+            only_a=[(_label(one, a), one) for one, two in pairs if two is None],
+            only_b=[(_label(two, b), two) for two in _fields(b) if two.name not in partners],
         )
+
+
+def _fields(arch: Architecture) -> Iterator[FieldPlace]:
+    """Every field of the register blocks."""
+    for block in arch.blocks:
+        for register in block.registers:
+            for field in register.fields:
+                yield arch.place(f"{block.name}.{register.name}.{field.name}")
+
+
+def _partner(field: FieldPlace, a: Architecture, b: Architecture) -> FieldPlace | None:
+    """The field of the same name: of a register of the same name, else the only one of the block."""
+    short = _short(field)
+    return b.place(field.name) or (b.place(short) if a.place(short) else None)
+
+
+def _short(field: FieldPlace) -> str:
+    return f"{field.name.partition('.')[0]}.{field.field.name}"
+
+
+def _label(field: FieldPlace, arch: Architecture) -> str:
+    """`Block.Field` where that is one field only, else `Block.Register.Field`."""
+    short = _short(field)
+    return short if arch.place(short) else field.name
 
 
 def compare_values(a: Across, b: Across, fields: Fields) -> tuple[WordChange, ...]:
@@ -61,25 +95,33 @@ def compare_values(a: Across, b: Across, fields: Fields) -> tuple[WordChange, ..
     )
 
 
-def compare_places(a: Across, b: Across, fields: Fields) -> tuple[FieldMove, ...]:
-    """Fields of equal value in other places, then those that the task writes and the other architecture lacks."""
-    one, two = a.registers, b.registers
-    moved = [
-        FieldMove(_short(first), _shown_place(first), _shown_place(second), first.field.decode(one.word_of(first)))
-        for first, second in fields.shared
-        if _place(first) != _place(second)
-        and None not in (words := (one.word_of(first), two.word_of(second)))
-        and _is_alike(first, second, *words)
+def moved_fields(a: Across, b: Across, fields: Fields) -> list[FieldMove]:
+    """The fields of equal value that lie in different places.
+
+    Args:
+        a: the task of the first architecture.
+        b: that of the second.
+        fields: of the two architectures.
+    """
+    return [
+        move
+        for one, two, move in fields.moved
+        if None not in (words := (a.registers.word_of(one), b.registers.word_of(two))) and _is_alike(one, two, *words)
     ]
-    gone = [
-        FieldMove(_short(place), _shown_place(place), None, place.field.decode(word))
-        for place, word in _held(one, fields.only_a)
-    ]
-    new = [
-        FieldMove(_short(place), None, _shown_place(place), place.field.decode(word))
-        for place, word in _held(two, fields.only_b)
-    ]
-    return (*moved, *gone, *new)
+
+
+def lone_fields(a: Across, b: Across, fields: Fields) -> Iterator[FieldChange]:
+    """The fields that hold something and that the other architecture does not have.
+
+    Args:
+        a: the task of the first architecture.
+        b: that of the second.
+        fields: of the two architectures.
+    """
+    for label, value in _held(a.registers, fields.only_a):
+        yield FieldChange(label, value, None)
+    for label, value in _held(b.registers, fields.only_b):
+        yield FieldChange(label, None, value)
 
 
 def _is_alike(one: FieldPlace, two: FieldPlace, word_one: int, word_two: int) -> bool:
@@ -89,21 +131,13 @@ def _is_alike(one: FieldPlace, two: FieldPlace, word_one: int, word_two: int) ->
     return values[0] == values[1] or (not named and one.number(word_one) == two.number(word_two))
 
 
-def _held(registers: RegisterFile, places: Sequence[FieldPlace]) -> Iterator[tuple[FieldPlace, int]]:
-    """Fields that are known and not 0, each with the word of its register."""
-    for place in places:
+def _held(registers: RegisterFile, fields: Sequence[tuple[str, FieldPlace]]) -> Iterator[tuple[str, object]]:
+    """Fields that are known and not 0, by label, each with its value."""
+    for label, place in fields:
         word = registers.word_of(place)
         if word is not None and place.number(word):
-            yield place, word
+            yield label, place.field.decode(word)
 
 
-def _short(place: FieldPlace) -> str:
-    return f"{place.name.partition('.')[0]}.{place.field.name}"
-
-
-def _place(place: FieldPlace) -> tuple[int, int, int]:
-    return place.address, place.field.msb, place.field.lsb
-
-
-def _shown_place(place: FieldPlace) -> str:
-    return f"{place.register} ({place.address:#x}) [{place.field.msb}:{place.field.lsb}]"
+def _place(place: FieldPlace) -> Place:
+    return Place(place.register, place.address, place.field.msb, place.field.lsb)

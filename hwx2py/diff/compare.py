@@ -9,9 +9,9 @@ from ..operations.places import L2_MEMORY, Writers, reads, writes
 from ..program.model import SCRATCH, Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
-from .across import Across, Fields, compare_places, compare_values
+from .across import Across, Fields, compare_values, lone_fields, moved_fields
 from .align import Pair, align
-from .model import Change, Comparison, OperationCount, TaskDifference
+from .model import Change, Comparison, FieldMove, OperationCount, TaskDifference
 from .registers import Side, compare_tasks
 
 
@@ -46,19 +46,21 @@ def compare(a: Program, b: Program) -> Comparison:
     one, two = _Read.of(a), _Read.of(b)
     pairs = align(one.aspects, two.aspects)
     differing = _operation_differences(one, two, pairs)
-    tensors = tuple(facts.tensors(a, b))
+    moved: dict[FieldMove, None] = {}
+    tasks = tuple(_tasks(one, two, pairs, differing, moved))
     return Comparison(
         a=a.origin.name,
         b=b.origin.name,
         architectures=(a.arch.name, b.arch.name),
         identity=tuple(facts.identity(a, b)),
         container=tuple(facts.container(a, b)),
-        tensors=tensors,
-        tasks=tuple(_tasks(one, two, pairs, differing)),
+        tensors=tuple(facts.tensors(a, b)),
+        tasks=tasks,
         coefficients=coefficients.compare(coefficients.Side(a, one.operations), coefficients.Side(b, two.operations)),
         notes=(*renamed, *facts.notes(a, b)),
         operations=_counted(one, two, pairs, differing),
         same_tensors=_essentials(a) == _essentials(b),
+        moved=tuple(moved),
     )
 
 
@@ -122,19 +124,21 @@ def _unknown(one: _Read, two: _Read, pair: Pair) -> str:
 
 
 def _tasks(
-    one: _Read, two: _Read, pairs: Sequence[Pair], differing: dict[Pair, tuple[Change, ...]]
+    one: _Read,
+    two: _Read,
+    pairs: Sequence[Pair],
+    differing: dict[Pair, tuple[Change, ...]],
+    moved: dict[FieldMove, None],
 ) -> Iterator[TaskDifference]:
     across = one.program.arch.name != two.program.arch.name
-    compared = _across(one, two, pairs) if across else _within(one, two, pairs)
+    compared = _across(one, two, pairs, moved) if across else _within(one, two, pairs)
     for pair, task in compared:
-        if None in pair:
-            yield TaskDifference(*pair, one.sentence(pair.a), two.sentence(pair.b), ())
-        elif task.changes or task.moved or pair in differing:
+        task = task._replace(operation=differing.get(pair, ()))
+        if task.differs:
             yield task._replace(
                 does_a=one.sentence(pair.a),
                 does_b=two.sentence(pair.b),
-                operation=differing.get(pair, ()),
-                unknown=_unknown(one, two, pair),
+                unknown="" if None in pair else _unknown(one, two, pair),
             )
 
 
@@ -159,13 +163,19 @@ def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pai
         yield pair, TaskDifference(*pair, "", "", changes)
 
 
-def _across(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, TaskDifference]]:
+def _across(
+    one: _Read, two: _Read, pairs: Sequence[Pair], moved: dict[FieldMove, None]
+) -> Iterator[tuple[Pair, TaskDifference]]:
+    """Tasks of two architectures; fields that moved are added to those of the whole program."""
     fields = Fields.of(one.program.arch, two.program.arch)
     for pair, left, right in _views(one, two, pairs):
         task = TaskDifference(*pair, "", "", ())
         if left is not None and right is not None:
             sides = Across(left, one.operations[pair.a]), Across(right, two.operations[pair.b])
-            task = task._replace(changes=compare_values(*sides, fields), moved=compare_places(*sides, fields))
+            moves = moved_fields(*sides, fields)
+            moved.update(dict.fromkeys(moves))
+            changes, lone = compare_values(*sides, fields), tuple(lone_fields(*sides, fields))
+            task = task._replace(changes=changes, moved=len(moves), lone=lone)
         yield pair, task
 
 

@@ -18,6 +18,7 @@ def as_data(comparison: Comparison, verdict: str) -> dict[str, Any]:
         "architectures": list(comparison.architectures),
         **{name: [_row("what", change) for change in changes] for name, changes in comparison.levels.items()},
         "tasks": [_task(task) for task in comparison.tasks],
+        "moved": [{"field": move.field, "a": move.a._asdict(), "b": move.b._asdict()} for move in comparison.moved],
         "notes": list(comparison.notes),
         "operations": comparison.operations._asdict(),
         "operations_equal": comparison.operations_are_equal,
@@ -43,7 +44,8 @@ def _task(task: TaskDifference) -> dict[str, Any]:
         "not_understood": task.unknown,
         "operation": [_row("what", change) for change in task.operation],
         "changes": [_word(change) for change in task.changes],
-        "moved": [move._asdict() for move in task.moved],
+        "moved": task.moved,
+        "lone": [{"field": field.field, "a": field.a, "b": field.b} for field in task.lone],
     }
 
 

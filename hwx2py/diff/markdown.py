@@ -23,6 +23,9 @@ def as_markdown(comparison: Comparison, verdict: str) -> Iterator[str]:
     for task in comparison.tasks:
         yield from ["", f"## {_cell(_title(task))}"]
         yield from _tables(task, comparison)
+    if comparison.moved:
+        rows = ((move.field, move.a, move.b) for move in comparison.moved)
+        yield from ["", "## Moved fields", "", *_table(("field", *comparison.architectures), rows)]
     if comparison.notes:
         yield from ["", *(f"Note: {_cell(note)}." for note in comparison.notes)]
 
@@ -42,9 +45,9 @@ def _tables(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
             for register, c in merged(task.changes)
         )
         yield from ["", *_table(("register", *_SIDES, "class", "fields, or why they do not compute"), rows)]
-    if task.moved:
-        rows = ((move.field, move.a, move.b, move.value) for move in task.moved)
-        yield from ["", *_table(("moved field", *comparison.architectures, "value"), rows)]
+    if task.lone:
+        rows = ((field.field, field.a, field.b) for field in task.lone)
+        yield from ["", *_table(("field of one only", *comparison.architectures), rows)]
 
 
 def _title(task: TaskDifference) -> str:

@@ -94,19 +94,24 @@ class WordChange(NamedTuple):
         return self._replace(fields=tuple(field for field in self.fields if field.kind not in kinds))
 
 
-class FieldMove(NamedTuple):
-    """A field that two architectures keep in different places, with its value.
+class Place(NamedTuple):
+    """Where a register table has a field: `Block.Register`, its byte address, first and last bit."""
 
-    Attributes:
-        field: `Block.Field`.
-        a, b: where it lies, "Common.InDim[14:0]"; None where an architecture has no such field.
-        value: what it holds in both tasks, or in the one that has it.
-    """
+    register: str
+    address: int
+    msb: int
+    lsb: int
+
+    def __str__(self) -> str:
+        return f"{self.register} ({self.address:#x}) [{self.msb}:{self.lsb}]"
+
+
+class FieldMove(NamedTuple):
+    """A field that two architectures keep in different places: `Block.Field`, and where each has it."""
 
     field: str
-    a: str | None
-    b: str | None
-    value: Any
+    a: Place
+    b: Place
 
 
 class TaskDifference(NamedTuple):
@@ -117,7 +122,8 @@ class TaskDifference(NamedTuple):
         does_a, does_b: what they do, in a sentence.
         operation: aspects in which what they do differs.
         changes: registers that differ.
-        moved: fields of other places, where the architectures differ.
+        moved: how many fields hold the same in different places of the two register tables.
+        lone: fields that hold something and that the other architecture does not have.
         unknown: what the readers did not understand of either; empty where all is.
     """
 
@@ -127,13 +133,19 @@ class TaskDifference(NamedTuple):
     does_b: str
     changes: tuple[WordChange, ...]
     operation: tuple[Change, ...] = ()
-    moved: tuple[FieldMove, ...] = ()
+    moved: int = 0
+    lone: tuple[FieldChange, ...] = ()
     unknown: str = ""
 
     @property
     def is_paired(self) -> bool:
         """Whether both programs have it."""
         return self.a is not None and self.b is not None
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(not self.is_paired or self.changes or self.operation or self.moved or self.lone)
 
     @property
     def kind(self) -> Class:
@@ -172,6 +184,7 @@ class Comparison(NamedTuple):
         notes: what could not be compared, and why.
         operations: how many tasks do the same.
         same_tensors: whether names, roles, shapes and element types agree.
+        moved: the fields that some pair of tasks has in different places.
     """
 
     a: str
@@ -185,6 +198,7 @@ class Comparison(NamedTuple):
     notes: tuple[str, ...]
     operations: OperationCount
     same_tensors: bool
+    moved: tuple[FieldMove, ...] = ()
 
     @property
     def levels(self) -> dict[str, tuple[Change, ...]]:
@@ -232,7 +246,9 @@ class Comparison(NamedTuple):
             task._replace(changes=tuple(word.without(kinds) for word in task.changes if not _is_only(word, kinds)))
             for task in self.tasks
         )
-        kept = tuple(task for task in tasks if task.changes or task.operation or task.moved or not task.is_paired)
+        kept = tuple(
+            task for task in tasks if task.changes or task.operation or task.moved or task.lone or not task.is_paired
+        )
         return self._replace(tasks=kept, **levels)
 
     def reasons(self) -> list[str]:
@@ -257,7 +273,10 @@ class Comparison(NamedTuple):
             rest = "; coefficients are laid out for each architecture, and their values are not compared"
             return f"The operations are equal; the registers are not{names}{rest * self._has_coefficients()}."
         if self.is_across:
-            return f"The operations are not equal ({', '.join(self.architectures)}): {self._operation_counts()}."
+            names = ", ".join(self.architectures)
+            differ = self.operations.different or self.operations.alone or not self.same_tensors
+            start = "The operations are not equal" if differ else "Whether the operations are equal is not known"
+            return f"{start} ({names}): {self._operation_counts()}."
         return f"The two do not compute the same as far as their registers tell: they differ in {self._counts()}."
 
     def _has_coefficients(self) -> bool:

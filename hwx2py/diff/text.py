@@ -7,8 +7,6 @@ from .model import Change, Class, Comparison, FieldChange, Reason, TaskDifferenc
 
 TITLES = {"identity": "compiler", "container": "container", "tensors": "tensors", "coefficients": "coefficients"}
 COLUMNS = 110
-#: Moved fields that text lists; the rest is counted.
-MOST_MOVED = 12
 
 
 def as_text(comparison: Comparison, verdict: str) -> Iterator[str]:
@@ -27,6 +25,8 @@ def as_text(comparison: Comparison, verdict: str) -> Iterator[str]:
         yield from _task(task, comparison)
     if comparison.coefficients:
         yield from _level("coefficients", comparison.coefficients)
+    if comparison.moved:
+        yield from _moved(comparison)
     yield from (f"note: {note}" for note in comparison.notes)
     yield verdict
 
@@ -67,13 +67,14 @@ def _task(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
     for register, change in merged(change for change in task.changes if change.kind is not Class.IDLE):
         fields = ", ".join(field_text(field) for field in change.fields)
         why = f"  (noise: {change.why})" if change.kind is Class.NOISE else ""
-        yield f"  {register:<40} {word(change.a)} {word(change.b)}  {fields}{why}".rstrip()
+        words = "" if change.a is change.b is None else f"{word(change.a)} {word(change.b)}  "
+        yield f"  {register:<40} {words}{fields}{why}".rstrip()
     idle = merged(change for change in task.changes if change.kind is Class.IDLE)
     if idle:
         count = sum(change.kind is Class.IDLE for change in task.changes)
         names = ", ".join(register for register, _ in idle)
         yield from _wrapped(f"{counted(count, 'idle register')}: {names}", "  ", "      ")
-    yield from _moved(task, comparison)
+    yield from _places(task, comparison)
 
 
 def _operation(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
@@ -84,17 +85,25 @@ def _operation(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
         yield f"  not understood: {task.unknown}" if task.unknown else "  same operation"
 
 
-def _moved(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
-    moved = [move for move in task.moved if move.a and move.b]
-    gone, new = (
-        [move.field for move in task.moved if getattr(move, side) is None and move not in moved] for side in "ba"
-    )
-    if moved:
-        yield f"  {counted(len(moved), 'field')} moved"
+def _places(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
+    if task.moved:
+        yield f"  {counted(task.moved, 'field')} moved"
+    gone = [f"{field.field}={field.a}" for field in task.lone if field.b is None]
+    new = [f"{field.field}={field.b}" for field in task.lone if field.a is None]
     for name, fields in zip(comparison.architectures, (gone, new)):
         if fields:
-            shown = ", ".join(fields[:MOST_MOVED]) + (", ..." if len(fields) > MOST_MOVED else "")
-            yield from _wrapped(f"{counted(len(fields), 'field')} of {name} only: {shown}", "  ", "      ")
+            yield from _wrapped(f"{name} only: {', '.join(fields)}", "  ", "      ")
+
+
+def _moved(comparison: Comparison) -> Iterator[str]:
+    """Where the fields of each register of the first architecture have gone."""
+    yield f"registers of {comparison.architectures[0]} that moved in {comparison.architectures[1]}"
+    homes: dict[str, dict[str, None]] = {}
+    for move in comparison.moved:
+        one, two = (f"{place.register} ({place.address:#x})" for place in (move.a, move.b))
+        homes.setdefault(one, {})[two if one != two else "the same, other bits"] = None
+    for one, places in homes.items():
+        yield from _wrapped(f"{one}: {', '.join(places)}", "  ", "      ")
 
 
 def merged(changes: Iterable[WordChange]) -> list[tuple[str, WordChange]]:

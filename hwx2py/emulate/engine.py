@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..operations import InL2, Neural, Operation, Planar, Shape
+from ..operations import Operation, Planar
 from ..operations.read import Reader
 from ..program.register_file import RegisterFile
 from ..program.streams import work_of
@@ -158,27 +158,13 @@ class Engine:
 
     def _check(self, index: int, operation: Operation) -> None:
         """What makes hardware hang, then what is not understood, then what is too large."""
-        if operation.tile_rows == 0 and _passes_in_tiles(operation):
-            raise self.faults.hang(kinds.ZERO_DIMENSION, "the height of a tile is 0")
-        shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
-        for shape in shapes:
-            for axis, size in zip(Shape._fields, shape):
-                if size == 0:
-                    raise self.faults.hang(kinds.ZERO_DIMENSION, f"the number of {axis} is 0")
-        if isinstance(operation, Neural):
-            for name, size in zip(operation.window._fields[:4], operation.window):
-                if size == 0:
-                    raise self.faults.hang(kinds.ZERO_DIMENSION, f"{name} of the window is 0")
+        if operation.zeros:
+            register, _, field = operation.zeros[0].rpartition(".")
+            raise self.faults.hang(kinds.ZERO_DIMENSION, f"{field} is 0", register)
         if operation.unknowns:
             raise NotImplementedTask(index, *operation.unknowns[0])
+        shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
         largest = max(shapes, key=lambda shape: shape.count)
         if largest.count > MOST_ELEMENTS:
             size = " x ".join(map(str, largest))
             raise NotImplementedTask(index, "the shape", size, f"at most {MOST_ELEMENTS} elements can be held")
-
-
-def _passes_in_tiles(operation: Operation) -> bool:
-    """Whether a task says how its first source passes through L2; one that does not, a compiler never made."""
-    where = operation.inputs[0].where
-    stage = where if isinstance(where, InL2) else operation.inputs[0].stage
-    return any(stage.strides)

@@ -96,8 +96,8 @@ class Task(NamedTuple):
         operation: aspects in which what they do differs.
         changed: blocks with registers that matter.
         folds: those that do not, by class.
-        moved: fields in other places of the register table, by name.
-        moved_title: how many there are.
+        lone: fields that only one architecture has.
+        lone_title: how many there are, and how many moved.
     """
 
     key: str
@@ -110,8 +110,8 @@ class Task(NamedTuple):
     operation: tuple[Row, ...]
     changed: tuple[Block, ...]
     folds: tuple[Fold, ...]
-    moved: tuple[Row, ...]
-    moved_title: str
+    lone: tuple[Row, ...]
+    lone_title: str
 
     @property
     def css(self) -> str:
@@ -128,7 +128,7 @@ class Task(NamedTuple):
     @property
     def is_lone(self) -> bool:
         """Whether there is nothing to unfold."""
-        return not (self.operation or self.changed or self.folds or self.moved)
+        return not (self.operation or self.changed or self.folds or self.says)
 
 
 class Page(NamedTuple):
@@ -143,6 +143,7 @@ class Page(NamedTuple):
         tasks: those shown in full, in order.
         listed: titles of the others.
         total: differing tasks.
+        moved: fields that lie elsewhere on the other architecture, with both places.
         notes: what could not be compared.
         marks: for both pictures, task index -> mark.
     """
@@ -155,6 +156,7 @@ class Page(NamedTuple):
     tasks: tuple[Task, ...]
     listed: tuple[str, ...]
     total: int
+    moved: tuple[Row, ...]
     notes: tuple[str, ...]
     marks: tuple[dict[int, str], dict[int, str]]
 
@@ -180,6 +182,7 @@ def page(comparison: Comparison, verdict: str, programs: tuple[Program, Program]
         tasks=tuple(tasks),
         listed=tuple(_listed(task, comparison) for task in rest),
         total=len(comparison.tasks),
+        moved=tuple(_moved(move, arch) for move in comparison.moved),
         notes=comparison.notes,
         marks=tuple(_marks(comparison, side) for side in (0, 1)),
     )
@@ -294,15 +297,22 @@ def _task(task: TaskDifference, comparison: Comparison, arch: Architecture) -> T
         operation=tuple(_row(change.what, change) for change in task.operation),
         changed=tuple(_blocks(by_class[Class.COMPUTES], arch)),
         folds=tuple(folds),
-        moved=tuple(_move(move, arch) for move in task.moved),
-        moved_title=f"{counted(len(task.moved), 'field')} in another place, or of one architecture only",
+        lone=tuple(_lone(field, arch) for field in task.lone),
+        lone_title=f"{counted(len(task.lone), 'field')} of one architecture only",
     )
 
 
-def _move(move: FieldMove, arch: Architecture) -> Row:
-    place = arch.place(move.field)
-    meaning = place.field.meaning if place else ""
-    return Row(f"{move.field} = {value(move.value)}", value(move.a), value(move.b), "moved", True, meaning)
+def _lone(field: FieldChange, arch: Architecture) -> Row:
+    return Row(field.field, value(field.a), value(field.b), "one only", True, _meaning(field.field, arch))
+
+
+def _moved(move: FieldMove, arch: Architecture) -> Row:
+    return Row(move.field, str(move.a), str(move.b), "", True, _meaning(move.field, arch))
+
+
+def _meaning(field: str, arch: Architecture) -> str:
+    place = arch.place(field)
+    return place.field.meaning if place else ""
 
 
 def _mark(task: TaskDifference, comparison: Comparison) -> tuple[str, str]:

@@ -20,6 +20,8 @@ class Look:
     def __init__(self, registers: RegisterFile):
         self.registers, self.arch = registers, registers.arch
         self.unknowns: list[Unknown] = []
+        #: Fields of sizes that hold 0.
+        self.zeros: list[str] = []
         self.fields: set[str] = set()
         self._seen: set[str] = set()
         self._checked: set[str] = set()
@@ -43,6 +45,13 @@ class Look:
             return default
         self._seen.add(place.register)
         return (word & place.mask) >> place.shift
+
+    def size(self, name: str, default: int = 1) -> int:
+        """`Block.Field` as a size; a 0, which no engine survives, is noted."""
+        number = self.number(name, default)
+        if number == 0:
+            self.zeros.append(self.arch.place(name).name)
+        return number
 
     def value(self, name: str, default: float | str = 0.0) -> int | float | str:
         """`Block.Field` as a person reads it: a name, a float, or an integer."""

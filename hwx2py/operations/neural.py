@@ -128,7 +128,7 @@ class Neural(NamedTuple):
         kernel: the coefficients, for a convolution.
         table: the lookup table of the last step.
         result: where it goes.
-        tile_rows: rows of a tile; the engine hangs on 0.
+        zeros: names of the fields of sizes that hold 0: the engine hangs.
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -145,7 +145,7 @@ class Neural(NamedTuple):
     kernel: Kernel | None
     table: Table | None
     result: Result
-    tile_rows: int = 1
+    zeros: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 

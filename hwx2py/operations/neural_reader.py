@@ -24,16 +24,16 @@ def neural(look: Look) -> Neural:
     if last is None:
         look.refuse("NE.NonlinearMode", "its meaning is not known")
     window = _window(look, number == CONVOLUTION)
-    groups, channels = look.number("Common.NumGroups", 1), look.number("Common.Cin", 1)
-    outputs = look.number("Common.Cout", 1)
-    shape = Shape(groups, channels, *(look.number(f"Common.{name}", 1) for name in ("Din", "Hin", "Win")))
+    groups, channels = look.size("Common.NumGroups"), look.size("Common.Cin")
+    outputs = look.size("Common.Cout")
+    shape = Shape(groups, channels, *(look.size(f"Common.{name}") for name in ("Din", "Hin", "Win")))
     unicast = look.number("Common.UnicastCin") if look.number("Common.UnicastEn") else None
     if number == BYPASS and channels > outputs:
         # An M1 passed one channel through although Cin said 64.
         shape = shape._replace(channels=outputs)
     _check_channels(look, number, shape.channels, outputs, unicast)
     source = operand_reader.source_1(look, shape, False)
-    stored = Shape(groups, outputs, *(look.number(f"Common.{name}", 1) for name in ("Dout", "Hout", "Wout")))
+    stored = Shape(groups, outputs, *(look.size(f"Common.{name}") for name in ("Dout", "Hout", "Wout")))
     result_shape = stored._replace(width=stored.width * window.columns) if window.columns > 1 else stored
     _check_shapes(look, number, shape, stored)
     result = operand_reader.result(look, result_shape, bool(look.number("Common.OutTrans")))
@@ -48,7 +48,7 @@ def neural(look: Look) -> Neural:
     if number not in (CONVOLUTION, CHANNEL_SUM) and abs(acc_bias) >= INVISIBLE:
         look.refuse("NE.AccBias.AccBias", "it was seen with convolutions and sums over channels only")
     post_scale = float(look.value("NE.PostScale.PostScale", 1.0))
-    tile_rows = look.number("Common.TileHeight", 1)
+    operand_reader.check_tiles(look, source)
     if isinstance(source.where, operand_reader.Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     look.check_rest((*BLOCKS, *NEURAL_BLOCKS))
@@ -65,7 +65,7 @@ def neural(look: Look) -> Neural:
         kernel=kernel,
         table=table,
         result=result,
-        tile_rows=tile_rows,
+        zeros=tuple(look.zeros),
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )
@@ -93,7 +93,7 @@ def _mode(look: Look) -> Value | None:
 
 
 def _window(look: Look, convolves: bool) -> Window:
-    numbers = [look.number(f"Common.{name}", 1) for name in ("Kh", "Kw", "Sy", "Sx")]
+    numbers = [look.size(f"Common.{name}") for name in ("Kh", "Kw", "Sy", "Sx")]
     padding = [look.number(f"Common.{name}") for name in ("Py", "Px")]
     side_by_side = [look.number(f"Common.{name}", 1) for name in ("Oy", "Ox")]
     if not convolves and (any(number != 1 for number in numbers) or any(padding)):

@@ -57,6 +57,16 @@ def source_2(look: Look, shape: Shape, exchanged: bool, broadcast: str) -> Opera
     return Operand(where, shape, element, relu, exchanged, broadcast, stage, kind == DMA_KEEP)
 
 
+def check_tiles(look: Look, source: Operand) -> None:
+    """Looks at the height of a tile: a 0 hangs an M1, in a task that says how its source passes through L2.
+
+    A task that does not say so was not made by a compiler, and nothing is known of it.
+    """
+    stage = source.where if isinstance(source.where, InL2) else source.stage
+    if stage and any(stage.strides):
+        look.size("Common.TileHeight")
+
+
 def result(look: Look, shape: Shape, exchanged: bool) -> Result:
     """The result of a task."""
     kind = look.number("L2.ResultCfg.ResultType")

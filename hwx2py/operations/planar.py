@@ -35,7 +35,7 @@ class Planar(NamedTuple):
         function: the last step; None where there is none.
         epsilon: added under the reciprocal root.
         result: where it goes.
-        tile_rows: rows of a tile; the engine hangs on 0.
+        zeros: names of the fields of sizes that hold 0: the engine hangs.
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -56,7 +56,7 @@ class Planar(NamedTuple):
     function: Value | None
     epsilon: float
     result: Result
-    tile_rows: int = 1
+    zeros: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 

@@ -28,7 +28,7 @@ def planar(look: Look) -> Planar:
     kind = str(look.value("Common.TaskType", TWO))
     if kind not in (ONE, *TWO_SOURCES, *REDUCTIONS):
         look.refuse("Common.TaskType", "it was never seen in a planar task")
-    shape = Shape(*(look.number(f"Common.{name}", 1) for name in ("NumGroups", "Cout", "Dout", "Hout", "Wout")))
+    shape = Shape(*(look.size(f"Common.{name}") for name in ("NumGroups", "Cout", "Dout", "Hout", "Wout")))
     first_stretch, second_stretch = _broadcast(look, "Src1"), _broadcast(look, "Src2")
     _check_sizes(look, shape, first_stretch)
     first = operand_reader.source_1(
@@ -61,7 +61,7 @@ def planar(look: Look) -> Planar:
         for name, field in (("prescale", "PE.PreScale.PreScale"), ("scale", "PE.Scale"), ("bias", "PE.Bias"))
     }
     final_scale = float(look.value("PE.FinalScale.FinalScale", 1.0))
-    tile_rows = look.number("Common.TileHeight", 1)
+    operand_reader.check_tiles(look, first)
     if isinstance(first.where, operand_reader.Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     negate_first, relu = bool(look.number("PE.FirstSrc")), bool(look.number("PE.ReluEn"))
@@ -81,7 +81,7 @@ def planar(look: Look) -> Planar:
         function=function if function and function.function else None,
         epsilon=epsilon,
         result=result,
-        tile_rows=tile_rows,
+        zeros=tuple(look.zeros),
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )
@@ -99,7 +99,7 @@ def _check_sizes(look: Look, shape: Shape, broadcast: str) -> None:
     """The input's sizes are the output's along every axis that is not broadcast: reductions say so, too."""
     for axis, name in (("C", "Cin"), ("D", "Din"), ("H", "Hin"), ("W", "Win")):
         wanted = getattr(shape, AXES[axis])
-        if look.number(f"Common.{name}", wanted) != wanted and axis not in broadcast:
+        if look.size(f"Common.{name}", wanted) != wanted and axis not in broadcast:
             look.refuse(f"Common.{name}", f"it differs from the output's {AXES[axis]}, {wanted}")
 
 

@@ -24,12 +24,14 @@ class Transfer(NamedTuple):
     Attributes:
         task: its index.
         dma: buffer, base and strides.
+        shape: how many elements it moves along each axis, as they are stored.
         axes: the axes that are walked, without those of one element; the longest step first.
         element: the format.
     """
 
     task: int
     dma: Dma
+    shape: Shape
     axes: tuple[Axis, ...]
     element: Element
 
@@ -65,15 +67,23 @@ class Transfer(NamedTuple):
 
 
 def transfers(task: int, operation: Planar | Neural) -> Iterator[Transfer]:
-    """What a task moves by tile DMA, sources first."""
+    """What a task moves by tile DMA, sources first.
+
+    Args:
+        task: its index.
+        operation: what it does.
+    """
     for operand in operation.inputs:
         if isinstance(operand.where, Dma):
-            shape = operand.shape.exchanged() if operand.exchanged else operand.shape
-            yield Transfer(task, operand.where, _axes(operand.where, shape, operand.element), operand.element)
+            yield _transfer(task, operand.where, operand.shape, operand.exchanged, operand.element)
     result = operation.result
     if result.memory:
-        shape = result.shape.exchanged() if result.exchanged else result.shape
-        yield Transfer(task, result.memory, _axes(result.memory, shape, result.element), result.element)
+        yield _transfer(task, result.memory, result.shape, result.exchanged, result.element)
+
+
+def _transfer(task: int, dma: Dma, shape: Shape, exchanged: bool, element: Element) -> Transfer:
+    stored = shape.exchanged() if exchanged else shape
+    return Transfer(task, dma, stored, _axes(dma, stored, element), element)
 
 
 def _axes(dma: Dma, shape: Shape, element: Element) -> tuple[Axis, ...]:

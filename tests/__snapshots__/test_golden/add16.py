@@ -89,7 +89,7 @@ def task_0():
         # L2: the buffer memory between DMA and the engines
         L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),      # where source 1 comes from
         L2.Source2Cfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),     # where source 2 comes from
-        L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1),              # where the result goes
+        L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),     # where the result goes
         # PE: the planar engine
         PE.Cfg(SecSrc="+Source2"),                                              # operation
         # TileDMADst: DMA that stores the result
@@ -285,7 +285,7 @@ class Common:
     UnicastCfg = Register(0x00030, UnicastEn=(14, 14), ElemMultMode=(15, 15), UnicastCin=(31, 16))  # output channels with input channels of their own
     TileCfg = Register(0x00034, TileHeight=(16, 0))  # rows of a tile
     TileOverlap = Register(0x00038, Overlap=(20, 16), PadTop=(25, 21), PadBottom=(30, 26))  # what neighbouring tiles share
-    Cfg = Register(0x0003c, SmallSourceMode=(3, 2, {"Normal": 0, "SSM": 1, "SSM_Tiny": 2, "NP2_6": 3}), TaskType=(7, 4, {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4, "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), TraceEn=(22, 22), L2Barrier=(23, 23), ReluType=(26, 24), OutTrans=(28, 28), FillLowerNE=(29, 29))  # kind of task and engines
+    Cfg = Register(0x0003c, Unk0=(0, 0), Source2Dma=(1, 1), SmallSourceMode=(3, 2, {"Normal": 0, "SSM": 1, "SSM_Tiny": 2, "NP2_6": 3}), TaskType=(7, 4, {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4, "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), TraceEn=(22, 22), L2Barrier=(23, 23), ReluType=(26, 24), OutTrans=(28, 28), FillLowerNE=(29, 29))  # kind of task and engines
     NECfg = Register(0x00040, OCGSize=(2, 0), FatTileEnable=(3, 3), WUStackLog2=(5, 4))  # how channels lie on the neural engines
     PatchCfg = Register(0x00044, PatchWidth=(3, 0), PatchHeight=(8, 4))  # planar engine patch
     PECfg = Register(0x00048, Src1BroadcastW=(0, 0), Src1BroadcastH=(1, 1), Src1BroadcastD=(2, 2), Src1BroadcastC=(3, 3), Src2BroadcastW=(4, 4), Src2BroadcastH=(5, 5), Src2BroadcastD=(6, 6), Src2BroadcastC=(7, 7), Src1Transpose=(8, 8), Src2Transpose=(9, 9), OutputTranspose=(10, 10), IdxTranspose=(14, 14), IdxBroadcast=(15, 15), PEPrimarySource=(18, 16))  # broadcast and transposition of the planar engine
@@ -296,7 +296,7 @@ class Common:
 class L2:
     """0x04100: the buffer memory between DMA and the engines."""
 
-    L2Cfg = Register(0x04100, InputReLU=(0, 0), PaddingMode=(3, 2, {"Clamp": 0, "Zero": 1, "Mirror": 2, "Constant": 3}), Src2ReLU=(4, 4), BarrierEnable=(16, 16), BarrierIndex=(23, 17))  # what happens on entry
+    L2Cfg = Register(0x04100, InputReLU=(0, 0), PaddingMode=(3, 2), Src2ReLU=(4, 4), BarrierEnable=(16, 16), BarrierIndex=(23, 17))  # what happens on entry
     SourceCfg = Register(0x04104, SourceType=(1, 0, {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}), Dependent=(3, 2), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Compression=(26, 25))  # where source 1 comes from
     Source2Cfg = Register(0x04108, SourceType=(1, 0, {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}), Dependent=(3, 2), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Compression=(26, 25))  # where source 2 comes from
     SrcIdxCfg = Register(0x0410c, SourceType=(1, 0, {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}), Dependent=(3, 2), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Bit27=(27, 27))  # where the index source comes from
@@ -314,7 +314,7 @@ class L2:
     SrcIdxChannelStride = Register(0x0413c, Stride=(20, 4, BYTES))  # from channel to channel of the index source in L2
     SrcIdxDepthStride = Register(0x04140, Stride=(20, 4, BYTES))  # from depth slice to depth slice of the index source in L2
     SrcIdxGroupStride = Register(0x04144, Stride=(20, 4, BYTES))  # from group to group of the index source in L2
-    ResultCfg = Register(0x04148, ResultType=(1, 0), L2BfrMode=(3, 3), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Compression=(26, 25))  # where the result goes
+    ResultCfg = Register(0x04148, ResultType=(1, 0, {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}), L2BfrMode=(3, 3), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Compression=(26, 25))  # where the result goes
     ResultBase = Register(0x0414c, Addr=(20, 4, BYTES))  # address of the result in L2
     ResultChannelStride = Register(0x04150, Stride=(20, 4, BYTES))  # from channel to channel of the result in L2
     ResultRowStride = Register(0x04154, Stride=(20, 4, BYTES))  # from row to row of the result in L2
@@ -342,7 +342,7 @@ class PE:
     Bias = Register(0x04504, Bias=(31, 0, FP32))  # added after the operation
     Scale = Register(0x04508, Scale=(31, 0, FP32))  # factor after the operation
     Epsilon = Register(0x0450c, Epsilon=(31, 0, FP32))  # added under the reciprocal square root
-    PreScale = Register(0x04510, PreScale=(31, 0, FP32))  # factor before the operation
+    PreScale = Register(0x04510, PreScale=(31, 0, FP32))  # factor on source 1
     FinalScale = Register(0x04514, FinalScale=(31, 0, FP32))  # last factor (1/N of a mean)
     LUT = Register(0x04518, count=8, Value=(31, 0))  # table of the last step
     Quant = Register(0x04538, Src1InputOffset=(7, 0), Src2InputOffset=(15, 8), OutputZeroPoint=(23, 16))  # offsets of quantised elements

@@ -9,7 +9,7 @@ Chips: A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002).
     python SCRIPT --help        inputs, golden files, saving
 
 Made by hwx2py 0.1.0 from mul.hwx, 32768 bytes, sha256
-8fdcc84c0502165ca052cfc8dd3819017d7bf964db87c9276af41fde19c4bd03.
+43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa.
 Compiler: hwx2py v0.1.0, examples/make.py.
 
 The values are meant to be edited. A line writes a register: fields by name, those that are left out are 0;
@@ -90,7 +90,7 @@ def task_0():
         Common.ConvCfg(Kw=1, Kh=1, Sx=1, Sy=1, Ox=1, Oy=1),                     # kernel window
         Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                                     # kernel window, third dimension
         Common.GroupConvCfg(NumGroups=1, UnicastCin=1),                         # groups
-        Common.TileCfg(TileHeight=0),                                           # tiling
+        Common.TileCfg(TileHeight=2),                                           # tiling
         Common.PatchCfg(0),                                                     # planar engine patch
         Common.PECfg(0),                                                        # broadcast and transposition of the planar engine
         Common.Cfg(TaskType="ElementwiseTwoSources"),                           # kind of task and engines
@@ -109,7 +109,7 @@ def task_0():
         L2.Source2RowStride(Stride=0x0),                                        # from row to row of source 2 in L2
         L2.Source2DepthStride(Stride=0x0),                                      # from depth slice to depth slice of source 2 in L2
         L2.Source2GroupStride(Stride=0x0),                                      # from group to group of source 2 in L2
-        L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1),              # where the result goes
+        L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),     # where the result goes
         L2.ResultBase(Addr=0x0),                                                # where the result lies in L2
         L2.ResultChannelStride(Stride=0x0),                                     # from channel to channel of the result in L2
         L2.ResultRowStride(Stride=0x0),                                         # from row to row of the result in L2
@@ -402,7 +402,7 @@ class Common:
     TileCfg = Register(0x00028, TileHeight=(14, 0))  # tiling
     PatchCfg = Register(0x0002c, PatchWidth=(3, 0), PatchHeight=(8, 4))  # planar engine patch
     PECfg = Register(0x00030, Src1BroadcastW=(0, 0), Src1BroadcastH=(1, 1), Src1BroadcastD=(2, 2), Src1BroadcastC=(3, 3), Src2BroadcastW=(4, 4), Src2BroadcastH=(5, 5), Src2BroadcastD=(6, 6), Src2BroadcastC=(7, 7), Src1Transpose=(8, 8), Src2Transpose=(9, 9), OutputTranspose=(10, 10))  # broadcast and transposition of the planar engine
-    Cfg = Register(0x00034, SmallSourceMode=(2, 2), TaskType=(7, 4, {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4, "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=(22, 22), ContextSwitchOut=(24, 24), AccDoubleBufEn=(26, 26), OutTrans=(28, 28), FillLowerNE=(29, 29))  # kind of task and engines
+    Cfg = Register(0x00034, Unk0=(0, 0), Source2Dma=(1, 1), SmallSourceMode=(2, 2), TaskType=(7, 4, {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4, "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=(22, 22), ContextSwitchOut=(24, 24), AccDoubleBufEn=(26, 26), OutTrans=(28, 28), FillLowerNE=(29, 29))  # kind of task and engines
     TaskInfo = Register(0x00038, TaskID=(15, 0), TaskQ=(19, 16), NID=(27, 20))  # identity of the task, for the blocks
     DPE = Register(0x0003c, Category=(3, 0))  # power estimation
 
@@ -410,7 +410,7 @@ class Common:
 class L2:
     """0x04800: the buffer memory between DMA and the engines."""
 
-    L2Cfg = Register(0x04800, InputReLU=(0, 0), PaddingMode=(3, 2, {"Clamp": 0, "Zero": 1, "Mirror": 2, "Constant": 3}), Src2ReLU=(4, 4))  # what happens on entry
+    L2Cfg = Register(0x04800, InputReLU=(0, 0), PaddingMode=(3, 2), Src2ReLU=(4, 4))  # what happens on entry
     SourceCfg = Register(0x04804, SourceType=(1, 0, {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}), Dependent=(3, 2), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22), Source2Dma=(24, 24))  # where the sources come from
     SourceBase = Register(0x04808, Addr=(20, 4, BYTES))  # where source 1 lies in L2
     SourceChannelStride = Register(0x0480c, Stride=(20, 4, BYTES))  # from channel to channel of source 1 in L2
@@ -422,7 +422,7 @@ class L2:
     Source2RowStride = Register(0x04824, Stride=(20, 4, BYTES))  # from row to row of source 2 in L2
     Source2DepthStride = Register(0x04828, Stride=(20, 4, BYTES))  # from depth slice to depth slice of source 2 in L2
     Source2GroupStride = Register(0x0482c, Stride=(20, 4, BYTES))  # from group to group of source 2 in L2
-    ResultCfg = Register(0x04830, ResultType=(1, 0), L2BfrMode=(3, 3), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22))  # where the result goes
+    ResultCfg = Register(0x04830, ResultType=(1, 0, {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}), L2BfrMode=(3, 3), AliasConvSrc=(4, 4), AliasConvRslt=(5, 5), DMAFmt=(7, 6, {"8b": 0, "16b": 1, "32b": 3}), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16), AliasPlanarSrc=(20, 20), AliasPlanarRslt=(22, 22))  # where the result goes
     ResultBase = Register(0x04834, Addr=(20, 4, BYTES))  # where the result lies in L2
     ResultChannelStride = Register(0x04838, Stride=(20, 4, BYTES))  # from channel to channel of the result in L2
     ResultRowStride = Register(0x0483c, Stride=(20, 4, BYTES))  # from row to row of the result in L2
@@ -433,7 +433,7 @@ class L2:
 class PE:
     """0x08800: the planar engine."""
 
-    Cfg = Register(0x08800, PoolMode=(1, 0, {"Sum": 0, "Max": 2}), OpMode=(4, 2, {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}), ReluEn=(5, 5), Cond=(6, 6, {"None": 0, "Abs": 1}), NLMode=(13, 12, {"None": 0, "Reciprocal": 1, "Rsqrt": 2}), FirstSrc=(16, 16, {"+Source1": 0, "-Source1": 1}), SecSrc=(19, 18, {"None": 0, "+Source2": 2, "-Source2": 3}))  # operation
+    Cfg = Register(0x08800, PoolMode=(1, 0, {"Sum": 0, "Max": 2, "Min": 3}), OpMode=(4, 2, {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}), ReluEn=(5, 5), Cond=(6, 6, {"None": 0, "Abs": 1}), NLMode=(13, 12, {"None": 0, "Reciprocal": 1, "Rsqrt": 2}), FirstSrc=(16, 16, {"+Source1": 0, "-Source1": 1}), SecSrc=(19, 18, {"None": 0, "+Source2": 2, "-Source2": 3}))  # operation
     BiasScale = Register(0x08804, Bias=(15, 0, FP16), Scale=(31, 16, FP16))  # after the operation: times Scale, plus Bias
     PreScale = Register(0x08808, Epsilon=(15, 0, FP16), PreScale=(31, 16, FP16))  # before the operation
     FinalScale = Register(0x0880c, FinalScale=(31, 0, FP32))  # last factor (1/N of a mean)
@@ -482,7 +482,7 @@ class TileDMASrc:
 class TileDMADst:
     """0x17800: DMA that stores the result."""
 
-    DMAConfig = Register(0x17800, En=(0, 0), CrH=(5, 4), CacheHint=(9, 6), L2BfrMode=(26, 26), BypassEOW=(27, 27))  # how the result is stored
+    DMAConfig = Register(0x17800, En=(0, 0), CrH=(5, 4), CacheHint=(9, 6), Unk18=(18, 18), Unk22=(22, 22), Unk23=(23, 23), L2BfrMode=(26, 26), BypassEOW=(27, 27))  # how the result is stored
     BaseAddr = Register(0x17804, Addr=(31, 6, BYTES))  # where the result begins in its BAR
     RowStride = Register(0x17808, Stride=(31, 6, BYTES))  # from row to row of the result
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))  # from channel to channel of the result

@@ -4,17 +4,23 @@ import itertools
 
 import numpy as np
 import pytest
-from hwx2py.emulate.surface import Layout, Shape
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-shapes = st.builds(Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4))
+from hwx2py.emulate.strided import Layout
+from hwx2py.operations import Shape, Strides
+
+shapes = st.builds(Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 2), st.integers(1, 3), st.integers(1, 4))
+
+
+def fours(most: int) -> st.SearchStrategy[int]:
+    return st.integers(0, most).map(lambda number: 4 * number)
+
+
 layouts = st.builds(
     Layout,
-    st.integers(0, 5).map(lambda n: 2 * n),
-    st.integers(0, 40).map(lambda n: 4 * n),
-    st.integers(0, 20).map(lambda n: 4 * n),
-    st.integers(0, 12).map(lambda n: 4 * n),
+    st.integers(0, 5).map(lambda number: 2 * number),
+    st.builds(Strides, fours(40), fours(20), fours(30), fours(12)),
     st.sampled_from([1, 2, 4]),
     st.sampled_from([1, 2]),
 )
@@ -23,25 +29,32 @@ layouts = st.builds(
 def places(layout: Layout, shape: Shape) -> np.ndarray:
     """Byte offset of every element."""
     found = np.empty(shape, np.int64)
-    lanes = layout.interleave
-    for g, c, h, w in itertools.product(*map(range, shape)):
+    lanes, strides = layout.interleave, layout.strides
+    for g, c, d, h, w in itertools.product(*map(range, shape)):
         inside = (w * lanes + c % lanes) * layout.element
-        found[g, c, h, w] = layout.base + g * layout.group + c // lanes * layout.plane + h * layout.row + inside
+        found[g, c, d, h, w] = (
+            layout.base
+            + g * strides.group
+            + c // lanes * strides.channel
+            + d * strides.depth
+            + h * strides.row
+            + inside
+        )
     return found
 
 
 @given(layouts, shapes)
 def test_elements_lie_where_the_formula_says(layout, shape):
     expected = places(layout, shape)
-    assert np.array_equal(layout.offsets(shape), expected)
+    assert np.array_equal(layout.offsets(shape)[..., 0], expected)
     data = np.random.default_rng(1).integers(0, 256, 0x1000, np.uint8)
     values = sum(data[expected + byte].astype(np.uint16) << 8 * byte for byte in range(layout.element))
     assert np.array_equal(layout.read(data, shape), values)
 
 
 @given(layouts, shapes)
-@example(Layout(0, 0, 0, 64, 4, 2), Shape(1, 5, 1, 1))
-@example(Layout(8, 256, 64, 32, 4, 1), Shape(2, 6, 3, 4))
+@example(Layout(0, Strides(0, 0, 0, 64), 4, 2), Shape(1, 5, 1, 1, 1))
+@example(Layout(8, Strides(256, 64, 0, 32), 4, 1), Shape(2, 6, 1, 3, 4))
 def test_span_ends_behind_the_last_byte(layout, shape):
     assert layout.span(shape) == (layout.base, int(places(layout, shape).max()) + layout.element)
 
@@ -60,14 +73,14 @@ def test_marks_are_on_the_elements_bytes_only(layout, shape):
 
 
 def test_first_unmarked_byte_of_each_element_is_told():
-    layout, shape = Layout(4, 0, 16, 8), Shape(1, 2, 1, 2)
+    layout, shape = Layout(4, Strides(0, 16, 0, 8)), Shape(1, 2, 1, 1, 2)
     marks = np.ones(64, bool)
     marks[[5, 22, 23]] = False
     assert layout.unmarked(marks, shape).tolist() == [5, 22]
 
 
 def test_one_marked_byte_of_an_element_counts():
-    layout, shape = Layout(0, 0, 64, 16), Shape(1, 2, 2, 3)
+    layout, shape = Layout(0, Strides(0, 64, 0, 16)), Shape(1, 2, 1, 2, 3)
     marks = np.zeros(0x100, bool)
     marks[64 + 16 + 3] = True
     assert layout.first_marked(marks, shape) == 64 + 16 + 3
@@ -78,7 +91,7 @@ def test_one_marked_byte_of_an_element_counts():
 
 @pytest.mark.parametrize("interleave", [1, 2, 4])
 def test_written_elements_are_read_again_and_nothing_else_changes(interleave):
-    layout, shape = Layout(8, 1024, 128, 64, interleave), Shape(2, 5, 2, 3)
+    layout, shape = Layout(8, Strides(1024, 128, 0, 64), interleave), Shape(2, 5, 1, 2, 3)
     data = np.full(0x1000, 0xEE, np.uint8)
     elements = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     layout.write(data, elements)

@@ -1,0 +1,143 @@
+"""Scripts on the virtual ANE: what a script may do, and those that misbehave."""
+
+import os
+
+import pytest
+from conftest import loaded
+
+from hwx2py import emit
+from hwx2py.emulate import session
+
+
+@pytest.fixture
+def run(tmp_path, cli):
+    """Runs an example's script with something put before its last two lines."""
+
+    def run(code: str, name: str = "mul"):
+        text = emit.emit(loaded(name)).text
+        place = text.rindex('if __name__ == "__main__":')
+        path = tmp_path / "odd.py"
+        path.write_text(text[:place] + code + "\n\n\n" + text[place:])
+        return cli("emulate", path)
+
+    return run
+
+
+def one_line(done, *words: str) -> bool:
+    return done.code == 2 and len(done.err.splitlines()) == 1 and all(word in done.err for word in words)
+
+
+def test_script_that_raises(run):
+    assert one_line(run("raise RuntimeError('no luck')"), "odd.py: line ", "RuntimeError: no luck")
+
+
+def test_script_that_is_no_python(tmp_path, cli):
+    path = tmp_path / "odd.py"
+    path.write_text(emit.emit(loaded("mul")).text + "\n(")
+    assert one_line(cli("emulate", path), "odd.py: line ", "no Python")
+
+
+def test_script_that_is_none_of_ours(tmp_path, cli):
+    path = tmp_path / "odd.py"
+    path.write_text("print('hello')\n")
+    assert one_line(cli("emulate", path), "no script that hwx2py made")
+
+
+def test_script_that_opens_another_device(run):
+    assert one_line(run("open('/dev/dri/card0')"), "opens /dev/dri/card0, which is not the ANE")
+    assert one_line(run("os.open('/dev/accel/accel7', os.O_RDWR)"), "opens /dev/accel/accel7")
+
+
+def test_script_that_calls_for_ever(run, monkeypatch):
+    monkeypatch.setattr(session, "MOST_CALLS", 50)
+    loop = "ane = Ane(find_device())\nwhile True:\n    ane.allocate(64)"
+    assert one_line(run(loop), "made 50 calls to the device and was stopped")
+
+
+def test_script_that_does_nothing_for_ever(run, monkeypatch):
+    monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
+    assert one_line(run("while True:\n    pass"), "did nothing for 1 seconds and was stopped")
+
+
+def test_script_cannot_change_the_emulator(run):
+    """It has a process of its own; what it does there stays there."""
+    done = run("import builtins\nimport numpy\n\nnumpy.square = None\nbuiltins.len = None if False else len")
+    assert (done.code, "output[0] = 6.0" in done.out) == (0, True)
+
+
+def test_script_that_ends_in_the_middle_of_a_call(run):
+    done = run("ane = Ane(find_device())\nane.allocate(64)\nos._exit(7)")
+    assert done.code == 7
+
+
+def test_script_that_crashes(run):
+    assert one_line(run("os.kill(os.getpid(), 11)"), "ended by signal SIGSEGV")
+
+
+def test_script_that_hangs_up_and_goes_on(run, monkeypatch):
+    monkeypatch.setattr(session, "PATIENCE_SECONDS", 4.0)
+    assert one_line(run("os.closerange(3, 99)\nwhile True:\n    pass"), "did not end for 4 seconds and was stopped")
+
+
+def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
+    import json
+
+    from conftest import example
+
+    done = cli("emulate", example("chain"), "--trace")
+    assert done.out.splitlines()[-2:] == [
+        "task 0: scratch = a + b; planar engine, 2 x 1 x 32; read a 128 bytes, read b 128 bytes, "
+        "write scratch 128 bytes",
+        "task 1: y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const; read scratch 128 bytes, "
+        "read const 128 bytes, write y 128 bytes",
+    ]
+    cli("emulate", example("chain"), "--trace", tmp_path / "t.json")
+    data = json.loads((tmp_path / "t.json").read_text())
+    assert [step["result"] for step in data] == ["scratch", "y"]
+    assert data[1]["read"] == [{"name": "scratch", "bytes": 128}, {"name": "const", "bytes": 128}]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_trace_needs_no_file(cli, place):
+    from conftest import example
+
+    arguments = ["emulate", example("mul")]
+    arguments.insert(1 + place, "--trace")
+    done = cli(*arguments)
+    assert (done.code, "y = a * b" in done.out) == (0, True)
+
+
+def test_runs_leave_no_file_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        session.outputs_of(loaded("mul"))
+    assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_trace_adds_up_what_one_task_reads_twice():
+    import builders
+
+    from hwx2py.emulate import as_lines
+
+    program = builders.elementwise()
+    task = program.tasks[0]
+    program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
+    with session.prepared(program) as (driver, script):
+        script.run(script.default_inputs(), None, None)
+    (line,) = as_lines(driver.engine.steps)
+    assert line.endswith("read a 240 bytes, write y 120 bytes")
+
+
+@pytest.mark.parametrize("name", ["mul", "conv", "chain"])
+def test_script_and_file_give_the_same(cli, tmp_path, name):
+    import numpy as np
+    from conftest import example
+
+    path = tmp_path / "s.py"
+    path.write_text(emit.emit(loaded(name)).text)
+    results = []
+    for target in (path, example(name)):
+        assert cli("emulate", target, "--save", tmp_path / "o.npz").code == 0
+        with np.load(tmp_path / "o.npz") as saved:
+            results.append(saved["y"])
+    assert np.array_equal(*results)

@@ -1,0 +1,176 @@
+"""The chip's arithmetic against integers and fractions, and results recorded on real engines."""
+
+import hashlib
+from fractions import Fraction
+
+import builders
+import numpy as np
+import pytest
+from builders import elementwise, half
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hwx2py.emulate import accelerator, products
+from hwx2py.emulate.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
+from hwx2py.operations import Element
+
+HALF = Element("Float16", 2, "float16")
+finite = st.integers(0, 0xFFFF).filter(lambda word: word & 0x7C00 != 0x7C00)
+
+
+def value(word: int) -> float:
+    return float(np.uint16(word).view(np.float16))
+
+
+def stored(exact: Fraction) -> int:
+    """Bits of a rational number as float16: rounded once, halves away from zero, by integer arithmetic."""
+    sign, magnitude = (0x8000 if exact < 0 else 0), abs(exact)
+    exponent = -14
+    while magnitude >= Fraction(2) ** (exponent + 1):
+        exponent += 1
+    step = Fraction(2) ** (exponent - 10)
+    units = int((2 * magnitude + step) // (2 * step))
+    if units == 2048:
+        exponent, units = exponent + 1, 1024
+    if exponent > 15:
+        return sign | 0x7C00
+    if units < 1024:
+        return sign | units if units else 0
+    return sign | (exponent + 15) << 10 | units - 1024
+
+
+@given(finite, finite, st.integers(-3, 3))
+@example(0x6800, 0x3C00, 0)  # 2048 + 1
+@example(0x7BFF, 0x7BFF, 0)
+@example(0x0001, 0x8001, 0)
+@settings(max_examples=300)
+def test_sums_round_once_and_away_from_zero(one, two, shift):
+    exact = Fraction(value(one)) * Fraction(2) ** shift + Fraction(value(two))
+    assert CHIP.store(np.array([float(exact)]))[0] == stored(exact)
+
+
+@given(finite, finite)
+@settings(max_examples=300)
+def test_products_round_once_and_away_from_zero(one, two):
+    exact = Fraction(value(one)) * Fraction(value(two))
+    assert CHIP.store(np.array([value(one) * value(two)]))[0] == stored(exact)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_every_midpoint_goes_away_from_zero(sign):
+    halves = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float64)
+    midpoints = (halves[:-1] + halves[1:]) / 2
+    assert np.array_equal(CHIP.store(sign * midpoints).view(np.float16), sign * halves[1:])
+    assert np.array_equal(CHIP.store(np.nextafter(sign * midpoints, 0)).view(np.float16), sign * halves[:-1])
+
+
+def test_what_is_stored_instead():
+    odd = np.array([np.nan, -0.0, 65519.99, 65520.0, -1e9, np.inf, -(2.0**-26), 2.0**-25])
+    assert CHIP.store(odd).tolist() == [0x0000, 0x0000, 0x7BFF, 0x7C00, 0xFC00, 0x7C00, 0x0000, 0x0001]
+    assert WIDE.store(np.array([2049.0, -0.0, np.nan])).tolist() == [0x6800, 0, 0]
+
+
+def test_what_is_read_instead():
+    words = np.array([0x7C01, 0xFE00, 0xFC00, 0x0001, 0x3C00], np.uint16)
+    assert load(words, HALF).tolist() == [np.inf, np.inf, -np.inf, 2.0**-24, 1.0]
+    assert load(np.array([255], np.uint8), Element("Int8", 1, "int8")).tolist() == [-1.0]
+
+
+def summed(pairs: list[tuple[int, int]]) -> Fraction:
+    """A sum of products by the law that was measured, in integers: steps of 2^-16, halves away, small ones dropped."""
+    total = 0
+    for one, two in pairs:
+        if not value(one) or not value(two):
+            continue
+        if sum(max(word >> 10 & 31, 1) - 15 for word in (one, two)) <= -17:
+            continue
+        exact = Fraction(value(one)) * Fraction(value(two)) * 65536
+        steps = int((2 * abs(exact) + 1) // 2)
+        total += steps if exact > 0 else -steps
+    return Fraction(total, 65536)
+
+
+def float16_word(sign: int, exponent: int, rest: int) -> int:
+    return sign << 15 | exponent << 10 | rest
+
+
+small = st.builds(float16_word, st.integers(0, 1), st.integers(0, 16), st.integers(0, 1023))
+
+
+@given(st.lists(st.tuples(small, small), min_size=1, max_size=40))
+@settings(max_examples=300)
+def test_sums_of_products(pairs):
+    left, right = (load(np.array(words, np.uint16), HALF) for words in zip(*pairs))
+    expected = float(summed(pairs))
+    assert products.dot(left[None], right[:, None], CHIP)[0, 0] == expected
+    assert products._by_outer_products(left[None], right[:, None])[0, 0] == expected
+    assert products._careful(left[None], right[:, None])[0, 0] == expected
+    lanes = products.Lanes((), CHIP)
+    for one, two in zip(left, right):
+        lanes.add(np.array(one), np.array(two))
+    assert lanes.sums == expected
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**-5, 2.0**-12])
+@pytest.mark.parametrize("shape", [(1, 700, 1), (1, 70, 3000), (300, 20, 70), (3, 5, 7)])
+def test_forms_of_a_product_agree(shape, scale):
+    rows, depth, columns = shape
+    left, right = half(1, rows, depth).astype(float), half(2, depth, columns, scale=scale).astype(float)
+    expected = sum(builders.product(left[:, k, None], right[k]) for k in range(depth))
+    assert np.array_equal(products.dot(left, right, CHIP), expected)
+    assert np.array_equal(products.dot(left, right, WIDE), left @ right)
+
+
+def test_large_sums_and_infinities():
+    left = np.array([[65504.0, np.inf, 0.0], [65504.0, 1.0, np.inf], [np.inf, -np.inf, 0.0]])
+    right = np.array([[65504.0], [1.0], [0.0]])
+    found = products.dot(left, right, CHIP)
+    assert found[0] == np.inf
+    assert found[1] == 65504.0**2 + 1
+    assert CHIP.store(found)[2] == 0
+    assert WIDE.store(products.dot(left, right, WIDE)).ravel().tolist() == [0x7C00, 0x7C00, 0]
+
+
+def test_compiled_products_are_the_same():
+    pytest.importorskip("numba")
+    left, right = half(3, 33, 700).astype(float), half(4, 700, 1100, scale=2.0**-6).astype(float)
+    sums = np.empty((33, 1100))
+    accelerator.find()(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+    assert np.array_equal(sums, products._by_outer_products(left, right))
+
+
+def digest(values: np.ndarray) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+LANES = np.arange(64)
+#: Recorded on M1, M1 Pro and M1 Max by others: the start of the sha256 of 64 float16 results.
+RECORDED = {
+    "sums of quarters": ((3 + LANES % 11) / 4, (3 + 3 * LANES % 11) / 4, "5ad7eccd2977a88a"),
+    "sums of eighths": (0.125 * LANES, 0.25 * LANES, "bf6058e573040afe"),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_results_recorded_on_an_m1(name):
+    a, b, expected = RECORDED[name]
+    result = builders.run(elementwise("Add", (64, 1, 1)), a=column(a), b=column(b))["y"]
+    assert digest(result).startswith(expected)
+
+
+def column(values: np.ndarray) -> np.ndarray:
+    return values.reshape(1, 64, 1, 1).astype(np.float16)
+
+
+def test_sum_then_product_recorded_on_an_m1():
+    """With -0 kept, five lanes and the digest would be others."""
+    a, b = column(0.25 * (LANES - 32)), column(1.5 * (LANES % 7 - 3))
+    total = builders.run(elementwise("Add", (64, 1, 1)), a=a, b=b)["y"]
+    result = builders.run(elementwise("Mul", (64, 1, 1)), a=total, b=b)["y"]
+    assert digest(result).startswith("bade941d7d8f1e10")
+
+
+def test_product_of_matrices_recorded_on_an_m1():
+    places = np.arange(64 * 64).reshape(64, 64)
+    x, w = 0.25 * (places % 7 - 3), 0.125 * (places % 5 - 2)
+    assert digest(CHIP.store(products.dot(x, w, CHIP))).startswith("162f7c3f644b5370")
