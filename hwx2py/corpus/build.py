@@ -59,7 +59,7 @@ class Plan(NamedTuple):
     unreadable: tuple[UnreadableRow, ...]
 
 
-class _Found(NamedTuple):
+class _File(NamedTuple):
     path: str
     size_bytes: int
 
@@ -79,17 +79,17 @@ def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts:
     Raises:
         UsageError: there are no programs, or the folder cannot hold the tables.
     """
-    found = _find(paths, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX) if scripts else PROGRAM_SUFFIXES)
-    if not found:
+    files = _find(paths, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX) if scripts else PROGRAM_SUFFIXES)
+    if not files:
         raise UsageError(
             f"no programs ({', '.join(PROGRAM_SUFFIXES)}) here", file=", ".join(paths), hint="name another folder"
         )
     store = Store(folder, format, TABLES)
     store.prepare()
-    standing, unreadable = _standing(store, {legible(file.path): file.path for file in found})
+    standing, unreadable = _standing(store, {legible(file.path): file.path for file in files})
     done = standing | {row.file for row in unreadable}
-    missing = [file for file in found if legible(file.path) not in done]
-    jobs = tuple(PartJob(store, _part_name(files), files, __version__) for files in _chunks(missing))
+    missing = [file for file in files if legible(file.path) not in done]
+    jobs = tuple(PartJob(store, _part_name(chunk), chunk, __version__) for chunk in _chunks(missing))
     return Plan(store, jobs, len(missing), len(standing), tuple(unreadable))
 
 
@@ -154,7 +154,7 @@ def _write_batches(files: PartFiles, rows: Iterator) -> int:
     return count
 
 
-def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_Found]:
+def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
     """The programs in folders, and files that are named themselves, by path; each once."""
     sizes = {}
     for path in paths:
@@ -164,7 +164,7 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_Found]:
             size = _size_of(name) if path == name or name.lower().endswith(suffixes) else None
             if size is not None:
                 sizes[os.path.normpath(name)] = size
-    return [_Found(path, sizes[path]) for path in sorted(sizes)]
+    return [_File(path, sizes[path]) for path in sorted(sizes)]
 
 
 def _size_of(path: str) -> int | None:
@@ -213,10 +213,10 @@ def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[Unrea
     return standing, unreadable
 
 
-def _chunks(found: Sequence[_Found]) -> Iterator[tuple[str, ...]]:
+def _chunks(files: Sequence[_File]) -> Iterator[tuple[str, ...]]:
     chunk: list[str] = []
     size = 0
-    for file in found:
+    for file in files:
         if chunk and (len(chunk) == PART_FILES or size + file.size_bytes > PART_BYTES):
             yield tuple(chunk)
             chunk, size = [], 0

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from .. import __version__, formats
@@ -244,12 +245,15 @@ class _Part(NamedTuple):
     meaning: str
 
 
+#: Makes a row of a tuple without a call of Python's, which would take half of the time of a corpus.
+_field_row = functools.partial(tuple.__new__, FieldRow)
+
+
 def _fields(source: Source, program: Program, tasks: Sequence[TaskRow]) -> Iterator[FieldRow]:
     decoder = _decoder(program.arch.name)
     for task, row in zip(program.tasks, tasks):
-        for parts in decoder.task(task):
-            for part in parts:
-                yield FieldRow(*source, row.task, row.sentence, *part)
+        first = (*source, row.task, row.sentence)
+        yield from map(_field_row, map(first.__add__, chain.from_iterable(decoder.task(task))))
 
 
 @functools.cache

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 #: Rows that are held before they are written; a row group of a Parquet file.
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 15
 
 
 class Part(Protocol):
