@@ -26,8 +26,8 @@ def command(as_json: bool) -> int:
         import json
 
         nodes = [node._asdict() for node in diagnosis.nodes]
-        found = diagnosis._asdict() | {"facts": diagnosis.facts._asdict(), "nodes": nodes}
-        click.echo(json.dumps(found, indent=2))
+        data = diagnosis._asdict() | {"facts": diagnosis.facts._asdict(), "nodes": nodes}
+        click.echo(json.dumps(data, indent=2))
     else:
         click.echo("\n".join(map(legible, _text(diagnosis))))
     return 0 if diagnosis.ready else NOT_READY
@@ -41,7 +41,8 @@ def _text(diagnosis: "Diagnosis") -> list[str]:
         ("chip", facts.chip or "none of Apple's, by the device tree"),
         ("engine", facts.engine or "not known"),
         ("page size", f"{facts.page_bytes} bytes"),
-        *(("node", _node(node)) for node in diagnosis.nodes or [None]),
+        *(("node", _node(node)) for node in diagnosis.nodes),
+        *([] if diagnosis.nodes else [("node", "no /dev/accel/accel*")]),
         ("driver", facts.driver or "none"),
         ("interface", facts.abi or "not known"),
         ("python", facts.python),
@@ -50,11 +51,9 @@ def _text(diagnosis: "Diagnosis") -> list[str]:
     return [f"{name:<14}{value}" for name, value in lines] + [diagnosis.verdict, f"next: {diagnosis.next_step}"]
 
 
-def _node(node: "Node | None") -> str:
+def _node(node: "Node") -> str:
     from ..doctor import join_group
 
-    if node is None:
-        return "no /dev/accel/accel*"
     if node.forbidden:
         return f"{node.path} {node.refusal}; {join_group(node)}"
     return f"{node.path} {node.refusal or f'has the driver {node.driver}, {node.version}'}"

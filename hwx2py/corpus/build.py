@@ -13,7 +13,7 @@ from ..formats import ANEC_SUFFIXES, SCRIPT_SUFFIX
 from ..names import legible
 from ..tables import PartFiles, Store, each
 from ..tables.writers import BATCH_ROWS
-from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, UnreadableRow, digest, rows_of
+from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
 
 PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
@@ -146,7 +146,7 @@ def make_part(job: PartJob) -> PartDone:
     return PartDone(len(job.files), len(job.files) - len(unreadable), tasks, fields, tuple(unreadable))
 
 
-def _write_batches(files: PartFiles, rows: Iterator) -> int:
+def _write_batches(files: PartFiles, rows: Iterator[FieldRow]) -> int:
     count = 0
     while batch := list(islice(rows, BATCH_ROWS)):
         files.write(FIELDS.name, batch)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..errors import RegisterError, UsageError
 from ..program.model import Program
 from ..program.task import Task
-from ..registers import Architecture, Field
+from ..registers import Architecture, Field, Register
 from ..registers.model import BYTE_KINDS, WORD_MASK
 from ..tables import Column
 
@@ -60,7 +60,7 @@ class Axis(NamedTuple):
 
     def bits(self, value: int | float | str) -> int:
         """The bits, in place, for one of the values."""
-        return value if self.field is None else self.field.encode(value)
+        return int(value) if self.field is None else self.field.encode(value)
 
     def shown(self, value: int | float | str) -> int | float | str:
         """One of the values as its column holds it."""
@@ -89,24 +89,33 @@ def axis_of(text: str, program: Program) -> Axis:
     match = _VARY.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"--vary {text!r} is not REGISTER.FIELD=VALUES", hint=EXAMPLE)
-    register, field = _target(program.arch, match["name"], match["field"])
+    target = _target(program.arch, match["name"], match["field"])
     index = int(match["index"] or 0)
     name = match["name"] + (f"[{match['index']}]" if match["index"] else "")
     name += f".{match['field']}" if match["field"] else ""
     task = None if match["task"] is None else int(match["task"])
-    places = _places(program, register, index, task)
-    values = _values(name, field, match["values"])
-    return Axis(name if task is None else f"task {task}: {name}", field, places, values)
+    places = _places(program, target, index, task)
+    values = _values(name, target.field, match["values"])
+    return Axis(name if task is None else f"task {task}: {name}", target.field, places, values)
 
 
-def _target(arch: Architecture, name: str, field_name: str | None) -> tuple[str, Field | None]:
-    """`Block.Register` and the field for a name as a person writes it: `PE.Cfg.OpMode`, `PE.OpMode`, `PE.Cfg`."""
+class _Target(NamedTuple):
+    """A register, its byte address, and the field that is varied; None for all of it."""
+
+    name: str
+    register: Register
+    address: int
+    field: Field | None
+
+
+def _target(arch: Architecture, name: str, field_name: str | None) -> _Target:
+    """The register and field for a name as a person writes it: `PE.Cfg.OpMode`, `PE.OpMode`, `PE.Cfg`."""
     full = f"{name}.{field_name}" if field_name else name
     place = arch.place(full)
-    if place is not None:
-        return place.register, place.field
-    if arch.register(full) is not None:
-        return full, None
+    owner = place.register if place else full
+    register, address = arch.register(owner), arch.address(owner)
+    if register is not None and address is not None:
+        return _Target(owner, register, address, place.field if place else None)
     known = [
         f"{block.name}.{register.name}.{field.name}"
         for block in arch.all_blocks()
@@ -118,12 +127,11 @@ def _target(arch: Architecture, name: str, field_name: str | None) -> tuple[str,
     raise RegisterError(f"{arch.name} has no register field {full}", hint=hint)
 
 
-def _places(program: Program, register: str, index: int, only: int | None) -> tuple[Place, ...]:
-    row = program.arch.register(register)
-    if index >= row.count:
-        raise RegisterError(f"{register} has {row.count} registers, not one at {index}")
-    address = program.arch.address(register, index)
-    in_header = register.startswith(f"{program.arch.header.name}.")
+def _places(program: Program, target: _Target, index: int, only: int | None) -> tuple[Place, ...]:
+    if index >= target.register.count:
+        raise RegisterError(f"{target.name} has {target.register.count} registers, not one at {index}")
+    address = target.address + 4 * index
+    in_header = target.name.startswith(f"{program.arch.header.name}.")
     if only is not None and only >= len(program.tasks):
         raise UsageError(f"there is no task {only}", hint=f"the program has tasks 0 to {len(program.tasks) - 1}")
     places = [
@@ -137,7 +145,7 @@ def _places(program: Program, register: str, index: int, only: int | None) -> tu
     who = "no task writes" if only is None else f"task {only} does not write"
     writers = sorted({place.task for place in places})
     hint = f"tasks that do: {', '.join(map(str, writers[:8]))}" if writers else "`hwx2py dump` lists what is written"
-    raise UsageError(f"{who} {register}", hint=hint)
+    raise UsageError(f"{who} {target.name}", hint=hint)
 
 
 def _header_word(task: Task, address: int) -> Iterator[int]:

@@ -103,8 +103,8 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -
     if standing - {job.part for job in jobs}:
         raise UsageError("holds another sweep", file=folder, hint="give another -o")
     missing = tuple(job for job in jobs if job.part not in standing)
-    points = sum(len(job.points) for job in missing)
-    return Sweep(store, missing, points, count - points)
+    left = sum(len(job.points) for job in missing)
+    return Sweep(store, missing, left, count - left)
 
 
 def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PointsDone]:
@@ -224,7 +224,7 @@ def statistics(array: "np.ndarray") -> dict[str, str | float | int | None]:
     finite = wide[np.isfinite(wide)]
     empty = finite.size == 0
     return {
-        "sha256": hashlib.sha256(np.ascontiguousarray(array)).hexdigest(),
+        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
         "smallest": None if empty else float(finite.min()),
         "largest": None if empty else float(finite.max()),
         "mean": None if empty else float(finite.mean()),
