@@ -20,7 +20,9 @@ from conftest import EXAMPLE_NAMES, EXAMPLES, ROOT, example, loaded, one_line
 
 from hwx2py import corpus
 from hwx2py.corpus import build
+from hwx2py.errors import UsageError
 from hwx2py.operations import sentences
+from hwx2py.tables import each
 
 #: The command line in a process of its own.
 HWX2PY = (sys.executable, "-c", "from hwx2py.cli import main; main()")
@@ -228,7 +230,7 @@ def test_no_programs_is_an_error(cli, tmp_path):
 def test_a_part_that_cannot_be_written_leaves_nothing(programs, tmp_path):
     plan = corpus.plan([str(programs)], str(tmp_path / "table"), "jsonl")
     shutil.rmtree(tmp_path / "table" / "tensors")
-    with pytest.raises(build.UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         list(corpus.run(plan))
     assert contents(tmp_path / "table") == {}
 
@@ -254,6 +256,11 @@ def wait_for_part(table: Path, process: subprocess.Popen) -> None:
     while not list(table.glob("programs/*.parquet")):
         assert process.poll() is None
         time.sleep(0.01)
+
+
+def test_a_worker_process_that_dies_is_told():
+    with pytest.raises(UsageError, match="a worker process died"):
+        list(each(os._exit, [3, 4], processes=2))
 
 
 @pytest.fixture
