@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from .. import __version__, formats
 from ..names import legible
-from ..operations import Names, operations, sentence
+from ..operations import Names, Operation, sentence
+from ..operations.read import Reader
 from ..operations.sentence import engine
 from ..program.model import Program, Tensor
+from ..program.register_file import walk
 from ..program.task import Task
 from ..registers import Architecture, Register, by_name
 from ..tables import table_of
@@ -153,7 +155,10 @@ PROGRAMS = table_of("programs", ProgramRow)
 TABLES = (FIELDS, TASKS, TENSORS, UNREADABLE, PROGRAMS)
 
 #: Decoded words that are kept, for tasks that write the same again.
-MOST_KEPT = 1 << 16
+MOST_WORDS = 1 << 16
+
+#: Tasks that one reader reads: it keeps what it has read.
+MOST_TASKS = 1 << 11
 
 
 class Extract(NamedTuple):
@@ -198,7 +203,7 @@ def rows_of(path: str) -> Extract:
             size_bytes=task.size_bytes,
             writes=sum(burst.count for burst in task.bursts),
         )
-        for index, (task, operation) in enumerate(zip(program.tasks, operations(program)))
+        for index, (task, operation) in enumerate(zip(program.tasks, _decoder(program.arch.name).operations(program)))
     ]
     row = ProgramRow(
         *source,
@@ -263,16 +268,25 @@ def _decoder(architecture: str) -> "_Decoder":
 
 
 class _Decoder:
-    """Words as the parts of rows; a word that was seen before is not decoded again."""
+    """Tasks as operations, and words as the parts of rows; what was seen before is not decoded again."""
 
     def __init__(self, arch: Architecture):
         self._arch = arch
+        self._reader = Reader(arch)
+        self._tasks = 0
         self._header: dict[tuple[int, int], tuple[_Part, ...]] = {}
         self._writes: dict[tuple[int, int], tuple[_Part, ...]] = {}
 
+    def operations(self, program: Program) -> Iterator[Operation]:
+        """What the tasks of a program do."""
+        self._tasks += len(program.tasks)
+        if self._tasks > MOST_TASKS:
+            self._reader, self._tasks = Reader(self._arch), len(program.tasks)
+        return map(self._reader.read, walk(self._arch, program.tasks))
+
     def task(self, task: Task) -> Iterator[tuple[_Part, ...]]:
         """The parts of every word of a task, header first."""
-        if len(self._header) + len(self._writes) > MOST_KEPT:
+        if len(self._header) + len(self._writes) > MOST_WORDS:
             self._header.clear()
             self._writes.clear()
         for index in range(task.header_words):
