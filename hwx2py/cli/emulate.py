@@ -50,9 +50,8 @@ def command(path: str, trace: str | None, **options: object) -> int:
 
             outline = script.outline(bytes(map_file(path)))
             emulate.check_runs(outline.arch)
-            result = emulate.run_script(
-                path, emulate.rows(outline.tensors, outline.kernels, outline.aliases), arguments
-            )
+            table = emulate.rows(outline.tensors, outline.kernels, outline.aliases)
+            result = emulate.run_script(path, outline, table, arguments)
         else:
             file = load_file(path)
             result = emulate.run_program(file.program, arguments)

@@ -1,6 +1,18 @@
-"""The virtual ANE: the Linux driver's contract with an H13 engine behind it, in NumPy."""
+"""The virtual ANE: the Linux driver's contract with an engine behind it, in NumPy."""
 
-from .session import Result, check_runs, outputs_of, rows, run_program, run_script
+from .driver import rows
+from .script_process import program_of_script, run_script
+from .session import Result, check_runs, outputs_of, run_program
 from .trace import as_data, as_lines
 
-__all__ = ["Result", "as_data", "as_lines", "check_runs", "outputs_of", "rows", "run_program", "run_script"]
+__all__ = [
+    "Result",
+    "as_data",
+    "as_lines",
+    "check_runs",
+    "outputs_of",
+    "program_of_script",
+    "rows",
+    "run_program",
+    "run_script",
+]

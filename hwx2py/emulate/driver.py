@@ -1,7 +1,7 @@
 """The Linux ANE driver as a contract: buffers, SUBMIT, and everything that it refuses.
 
-Source: the out-of-tree driver's ioctls (type 'd'), whose numbers, structures and checks are in docs/emulator.md, with the
-limits and the completion of its newer, lifecycle version.
+Source: the out-of-tree driver's ioctls (type 'd'), whose numbers, structures and checks are in docs/emulator.md, with
+the limits and the completion of its newer, lifecycle version.
 """
 
 import errno

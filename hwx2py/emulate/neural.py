@@ -1,7 +1,7 @@
 """Runs tasks of the neural engines.
 
-The result is last step ((sum + bias) * PostScale), where the sum comes out of a convolution, of sums, products or maxima
-over channels, or is the input as it is, and the last step is nothing, ReLU or a lookup table.
+The result is last step ((sum + bias) * PostScale), where the sum comes out of a convolution, of sums, products or
+maxima over channels, or is the input as it is, and the last step is nothing, ReLU or a lookup table.
 """
 
 from collections.abc import Callable
