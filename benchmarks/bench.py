@@ -120,7 +120,7 @@ def emulate() -> None:
     """The virtual ANE, beside NumPy doing the same without the chip's arithmetic."""
     import make
 
-    from hwx2py.emulate import accelerator, direct
+    from hwx2py.emulator import accelerator, direct
 
     generator = np.random.default_rng(1)
     matrix = generator.standard_normal((512, 512))
@@ -157,7 +157,7 @@ def memory(runs: int) -> None:
     """A magnitude of 2560 x 1600 values, so many times: for the peak memory of a process that does nothing else."""
     import make
 
-    from hwx2py.emulate import direct
+    from hwx2py.emulator import direct
     from hwx2py.program.build import complete, lay_out
 
     x, y = (make.tensor(name, role, bar, 1, 2560, 1600) for name, role, bar in (("x", "input", 4), ("y", "output", 5)))

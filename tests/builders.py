@@ -7,9 +7,9 @@ import make
 import numpy as np
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulate import direct, driver
-from hwx2py.emulate.driver import Driver
-from hwx2py.emulate.faults import Fault
+from hwx2py.emulator import direct, driver
+from hwx2py.emulator.driver import Driver
+from hwx2py.emulator.faults import Fault
 from hwx2py.program.build import Draft, complete, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending

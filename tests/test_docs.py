@@ -11,8 +11,8 @@ from documents import COMMANDS as CONSOLE
 from documents import DOCUMENTS, PYTHON, SHOWN, Player, blocks
 
 from hwx2py.cli import COMMANDS
-from hwx2py.emulate import child, driver
-from hwx2py.emulate.faults import KINDS
+from hwx2py.emulator import child, driver
+from hwx2py.emulator.faults import KINDS
 from hwx2py.registers import SUBTYPES
 
 README = (ROOT / "README.md").read_text()

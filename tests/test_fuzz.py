@@ -9,7 +9,7 @@ from conftest import EXAMPLE_NAMES, H13_EXAMPLES, example, loaded, one_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hwx2py import emit
+from hwx2py import emitter
 from hwx2py.formats.anec.write import write
 from hwx2py.program.bars import bound_order, renumber
 
@@ -23,7 +23,7 @@ JUNK = st.text("()[]{},=\"'#x019Aa\n -+*", max_size=6)
 
 @functools.cache
 def chain_script() -> str:
-    return emit.emit(loaded("chain")).text
+    return emitter.emit(loaded("chain")).text
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from hwx2py.formats.hwx.create import create
 
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
-PLAYED = ROOT / "hwx2py" / "emulate" / "child.py"
+PLAYED = ROOT / "hwx2py" / "emulator" / "child.py"
 
 
 def tool(*command: str) -> None:

@@ -6,8 +6,8 @@ import pytest
 from builders import half, rounded, tensor
 from test_neural import MAC, UNITY, chunks, convolution, reference, unary
 
-from hwx2py.emulate import lut
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator import lut
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.operations.tables import parse
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from conftest import SHARED, one_line
 
-from hwx2py import emit, formats, passes
-from hwx2py.emulate import session
+from hwx2py import emitter, formats, passes
+from hwx2py.emulator import session
 from hwx2py.program.bars import with_bindings
 from hwx2py.program.register_file import walk
 from hwx2py.program.streams import STREAMS
@@ -66,7 +66,7 @@ def test_container_and_stream_come_back(path):
 @each(FILES)
 def test_script_builds_the_files_bytes_and_reads_back(path, tmp_path):
     program = formats.load(str(path)).program
-    made = emit.emit(program, inline=True)
+    made = emitter.emit(program, inline=True)
     (tmp_path / "s.py").write_text(made.text)
     data, found = path.read_bytes(), sections(path.read_bytes())
     start, (offset, size) = found["__TEXT", "__text"][0], found["__TEXT", "__const"]

@@ -4,9 +4,9 @@ from builders import elementwise
 from conftest import example, loaded
 
 import hwx2py
-from hwx2py.emulate.elementwise import mixed_elements
-from hwx2py.emulate.inputs import expanded
-from hwx2py.emulate.values import first_divergence, named
+from hwx2py.emulator.elementwise import mixed_elements
+from hwx2py.emulator.inputs import expanded
+from hwx2py.emulator.values import first_divergence, named
 from hwx2py.errors import UsageError
 
 

@@ -8,8 +8,8 @@ from conftest import SHARED, example, loaded, one_line
 from test_neural import convolution, reference
 
 from hwx2py import weights
-from hwx2py.emulate import direct
-from hwx2py.emulate.numbers import CHIP
+from hwx2py.emulator import direct
+from hwx2py.emulator.numbers import CHIP
 from hwx2py.errors import UnsupportedError, UsageError
 from hwx2py.weights.curve import drawn
 

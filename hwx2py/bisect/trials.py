@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..emulate import direct
-from ..emulate.arrays import fitting, read_npy, rounded
-from ..emulate.faults import NotImplementedTask
+from ..emulator import direct
+from ..emulator.arrays import fitting, read_npy, rounded
+from ..emulator.faults import NotImplementedTask
 from ..errors import UsageError
 from ..program.model import Program
 

@@ -96,8 +96,8 @@ def _on_virtual_ane(
     program: "Program", golden: str | None, atol: float, inputs: tuple[str, ...]
 ) -> "Callable[[Program], bool]":
     from .. import bisect
-    from ..emulate import check_runs
-    from ..emulate.arrays import read_npz
+    from ..emulator import check_runs
+    from ..emulator.arrays import read_npz
 
     check_runs(program.arch)
     arrays = bisect.random_inputs(program) | dict(bisect.given_input(program, text) for text in inputs)

@@ -11,7 +11,7 @@ from .files import check_input
 from .options import arch_option, raw_option
 
 if TYPE_CHECKING:
-    from ..check import Finding
+    from ..checks import Finding
     from ..formats import File
 
 ERRORS, UNREADABLE = 1, 2
@@ -19,7 +19,7 @@ ERRORS, UNREADABLE = 1, 2
 
 def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
     if is_asked:
-        from ..check.document import markdown
+        from ..checks.document import markdown
 
         click.echo(markdown(), nl=False)
         context.exit()
@@ -40,21 +40,21 @@ def command(paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | No
     A line is FILE: LEVEL: RULE: where: what; what to do. Exit code: 0 where there is no error, 1 where there is one, 2
     where a file cannot be read.
     """
-    from .. import check
+    from .. import checks
     from ..registers import by_name
 
     code, entries = 0, []
     for path in paths:
         try:
             check_input(path)
-            subject = check.open_subject(path, by_name(arch) if arch else None, by_name(raw) if raw else None)
+            subject = checks.open_subject(path, by_name(arch) if arch else None, by_name(raw) if raw else None)
         except HwxError as error:
             click.echo(f"hwx2py: {legible(str(error.in_file(path)))}", err=True)
             entries.append({"file": path, "readable": False, "findings": []})
             code = UNREADABLE
             continue
-        findings = check.findings(subject)
-        if any(finding.level == check.ERROR for finding in findings):
+        findings = checks.findings(subject)
+        if any(finding.level == checks.ERROR for finding in findings):
             code = code or ERRORS
         entries.append({"file": path, "readable": True, "findings": [finding._asdict() for finding in findings]})
         if not as_json:
@@ -68,7 +68,7 @@ def command(paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | No
 
 def _show(path: str, findings: "list[Finding]", verbose: bool) -> None:
     """Findings on standard output; how many there are on standard error."""
-    from ..check import LEVELS, NOTE
+    from ..checks import LEVELS, NOTE
 
     for finding in findings:
         if verbose or finding.level != NOTE:
@@ -86,8 +86,8 @@ def tell_errors(file: "File", path: str) -> None:
         file: what was loaded.
         path: its name.
     """
-    from .. import check
+    from .. import checks
 
-    count = check.count_errors(file)
+    count = checks.count_errors(file)
     if count:
         click.echo(legible(f"note: hwx2py check finds {count} error{'' if count == 1 else 's'} in {path}"), err=True)

@@ -56,10 +56,10 @@ def _convert(path: str, target: str, load: "Callable[[str], Program]", options: 
         _prepare(target, path)
         progress.stage(f"writing {target}")
 
-        from .. import emit
+        from .. import emitter
         from ..formats import SIDECAR_SUFFIX
 
-        script = emit.emit(program, summary, inline=target == "-")
+        script = emitter.emit(program, summary, inline=target == "-")
         if target == "-":
             click.echo(script.text, nl=False)
             show(report)

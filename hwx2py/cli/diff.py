@@ -9,7 +9,7 @@ from .files import check_output, load_program, write_output
 from .options import raw_option, run_option
 
 if TYPE_CHECKING:
-    from ..diff import Comparison
+    from ..delta import Comparison
     from ..program.model import Program
 
 FORMATS = ("text", "json", "markdown", "html")
@@ -41,13 +41,13 @@ def command(
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """
-    from .. import diff
+    from .. import delta
 
     programs = load_program(first, raw=raw, run=run), load_program(second, raw=raw, run=run)
     if output:
         check_output(output, [first, second])
-    comparison = diff.compare(*programs)
-    shown = comparison.without(*map(diff.Class, ignore))
+    comparison = delta.compare(*programs)
+    shown = comparison.without(*map(delta.Class, ignore))
     text = _rendered(form, shown, comparison.verdict(), programs)
     if output:
         write_output(output, [text.encode()], [first, second])
@@ -60,7 +60,7 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
     if form == "json":
         import json
 
-        from ..diff.data import as_data
+        from ..delta.data import as_data
 
         return json.dumps(as_data(shown, verdict), indent=2) + "\n"
     if form == "html":
@@ -68,11 +68,11 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
 
         return html.html(shown, verdict, programs)
     if form == "markdown":
-        from ..diff.markdown import as_markdown
+        from ..delta.markdown import as_markdown
 
         lines = as_markdown(shown, verdict)
     else:
-        from ..diff.text import as_text
+        from ..delta.text import as_text
 
         lines = as_text(shown, verdict)
     return "\n".join(map(legible, lines)) + "\n"

@@ -11,8 +11,8 @@ from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
 
 if TYPE_CHECKING:
-    from ..emulate import Result, Subject
-    from ..emulate.values import Values
+    from ..emulator import Result, Subject
+    from ..emulator.values import Values
 
 FAILED, FAULTY = 1, 3
 
@@ -65,8 +65,8 @@ def command(
     It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
     follow the results, and the exit code is 3.
     """
-    from ..emulate.numbers import named
-    from ..emulate.values import Recorder, as_npz
+    from ..emulator.numbers import named
+    from ..emulator.values import Recorder, as_npz
     from ..errors import HwxError
 
     check_input(path)
@@ -107,15 +107,15 @@ def _expected_of_tasks(golden: str | None) -> dict:
     """What every task shall write, where the golden file is one of --save-all; else nothing."""
     if not golden:
         return {}
-    from ..emulate.arrays import read_npz
-    from ..emulate.values import are_of_tasks
+    from ..emulator.arrays import read_npz
+    from ..emulator.values import are_of_tasks
 
     arrays = read_npz(golden)
     return arrays if are_of_tasks(arrays) else {}
 
 
 def _subject(path: str) -> "Subject":
-    from ..emulate import ProgramSubject, ScriptSubject
+    from ..emulator import ProgramSubject, ScriptSubject
     from ..formats import SCRIPT_SUFFIX
 
     return ScriptSubject.of(path) if path.endswith(SCRIPT_SUFFIX) else ProgramSubject(load_file(path))
@@ -123,7 +123,7 @@ def _subject(path: str) -> "Subject":
 
 def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, object], folder: str) -> list[str]:
     """The options as a script's command line; arrays that need another shape are put into the folder."""
-    from ..emulate.inputs import expanded
+    from ..emulator.inputs import expanded
 
     given = expanded(inputs, subject.tensors, folder)
     for note in given.notes:
@@ -134,21 +134,21 @@ def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, o
 
 def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", path: str) -> None:
     """What ran, as lines or as JSON in a file."""
-    from .. import emulate
+    from .. import emulator
 
     if target == "-":
-        click.echo("\n".join(map(legible, emulate.as_lines(result.steps, result.names))))
+        click.echo("\n".join(map(legible, emulator.as_lines(result.steps, result.names))))
     elif target:
         import json
 
-        rows = emulate.as_data(result.steps, result.names)
+        rows = emulator.as_data(result.steps, result.names)
         data = [row | {"values": value.as_data()} for row, value in zip(rows, recorded)]
         write_output(target, [json.dumps(data, indent=2).encode()], [path])
 
 
 def _compare(recorded: "Sequence[Values]", expected: dict, atol: float) -> int:
     """Says where a run leaves an earlier one first; returns the exit code."""
-    from ..emulate.values import first_divergence
+    from ..emulator.values import first_divergence
 
     divergence = first_divergence(recorded, expected, atol)
     click.echo(f"FAIL: {divergence}" if divergence else f"PASS: {len(recorded)} tasks")
@@ -170,7 +170,7 @@ def _tell_faults(result: "Result", path: str) -> None:
 
 def _tell_doubts(subject: "Subject", path: str) -> None:
     """What speaks against a result: findings of `check`, and that no hardware run has confirmed such results."""
-    from ..emulate import ProgramSubject
+    from ..emulator import ProgramSubject
 
     if not subject.arch.machine.confirmed:
         click.echo(f"note: no hardware run has confirmed results of {subject.arch.name}", err=True)
@@ -180,7 +180,7 @@ def _tell_doubts(subject: "Subject", path: str) -> None:
 
 def _tell_mixed_elements(subject: "Subject", path: str) -> None:
     """Warns where constant inputs hide that elements are mixed up."""
-    from ..emulate.elementwise import mixed_elements
+    from ..emulator.elementwise import mixed_elements
     from ..errors import ScriptError
 
     try:

@@ -18,13 +18,13 @@ def command(path: str, output: str) -> None:
 
     INPUT is an elementwise program of macOS 14 or later. The README says how to run it on an M1 and send the report.
     """
-    from .. import emulate, experiment
+    from .. import emulator, experiment
     from ..errors import HwxError, UsageError
 
     program = load_program(path)
     try:
         experiment.check(program)
-        right = float(emulate.outputs_of(program)[program.outputs[0].name].flat[0])
+        right = float(emulator.outputs_of(program)[program.outputs[0].name].flat[0])
         files = experiment.scripts(experiment.variants(program, right))
     except HwxError as error:
         raise error.in_file(path) from error.__cause__

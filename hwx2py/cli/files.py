@@ -49,10 +49,10 @@ def load_file(path: str, arch: str | None = None, raw: str | None = None, run: b
 
     check_input(path)
     if run and path.endswith(formats.SCRIPT_SUFFIX):
-        from .. import emulate
+        from .. import emulator
 
         try:
-            return formats.File(emulate.program_of_script(path, bytes(formats.map_file(path))), None)
+            return formats.File(emulator.program_of_script(path, bytes(formats.map_file(path))), None)
         except HwxError as error:
             raise error.in_file(path) from error.__cause__
     return formats.load(path, by_name(arch) if arch else None, raw=by_name(raw) if raw else None)

@@ -89,7 +89,7 @@ def _write_out(folder: str, path: str, program: "model.Program", found: "Found",
     import json
 
     from .. import weights
-    from ..emulate.arrays import as_npy
+    from ..emulator.arrays import as_npy
 
     _prepare(folder)
     files = {array.name: f"{array.name}.npy" for array in found.arrays}
@@ -120,7 +120,7 @@ def _prepare(folder: str) -> None:
 
 def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...]) -> None:
     from .. import weights
-    from ..emulate.arrays import read_npy
+    from ..emulator.arrays import read_npy
     from ..interface import Program, save
 
     read = [path, *(change.partition("=")[2] for change in changes)]

@@ -12,8 +12,8 @@ from ..registers import by_name
 from .program import File, Program, content_of
 
 if TYPE_CHECKING:
-    from ..check import Finding
-    from ..diff import Comparison
+    from ..checks import Finding
+    from ..delta import Comparison
 
 
 def load(path: str | os.PathLike, arch: str = "", *, raw: str = "") -> File:
@@ -57,7 +57,7 @@ def save(program: File | Program, path: str | os.PathLike) -> None:
 
 
 def _save_script(program: model.Program, path: str) -> None:
-    from ..emit import emit as written
+    from ..emitter import emit as written
 
     script = written(program)
     if script.sidecar is not None:
@@ -89,7 +89,7 @@ def emit(program: File | Program) -> str:
     Args:
         program: what to write.
     """
-    from ..emit import emit as written
+    from ..emitter import emit as written
 
     return written(content_of(program), inline=True).text
 
@@ -118,7 +118,7 @@ def diff(a: File | Program, b: File | Program) -> "Comparison":
         a: a program.
         b: another one.
     """
-    from ..diff import compare
+    from ..delta import compare
 
     return compare(content_of(a), content_of(b))
 
@@ -129,7 +129,7 @@ def check(program: File | Program) -> "list[Finding]":
     Args:
         program: a file, with its container; or a program, whose container counts where it is as the file has it.
     """
-    from ..check import check as found
+    from ..checks import check as found
 
     content = content_of(program)
     unchanged = program.source is not None and program.source.program is content

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
 
-    from ..emulate.faults import Fault
-    from ..emulate.values import Values
+    from ..emulator.faults import Fault
+    from ..emulator.values import Values
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,9 +73,9 @@ def emulate(
         NotImplementedTask: a task asks for something that is not implemented.
         UnsupportedError: the virtual ANE does not run the architecture.
     """
-    from ..emulate import check_runs, direct
-    from ..emulate.numbers import named
-    from ..emulate.values import Recorder
+    from ..emulator import check_runs, direct
+    from ..emulator.numbers import named
+    from ..emulator.values import Recorder
 
     content = content_of(program)
     check_runs(content.arch)
@@ -100,7 +100,7 @@ def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[s
 def _array(tensor: model.Tensor, values: "ArrayLike") -> "np.ndarray":
     import numpy as np
 
-    from ..emulate.arrays import fitting, rounded
+    from ..emulator.arrays import fitting, rounded
 
     array = np.asarray(values)
     if array.ndim == 0:

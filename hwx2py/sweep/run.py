@@ -163,7 +163,7 @@ def emulate(program: Program) -> Outcome:
     Returns:
         What it gave.
     """
-    from ..emulate import check_runs, direct
+    from ..emulator import check_runs, direct
 
     inputs = {tensor.name: value for tensor, value in zip(program.inputs, chain(FIRST_INPUTS, repeat(FURTHER_INPUT)))}
     try:

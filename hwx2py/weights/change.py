@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..emulate.arrays import fitting
+from ..emulator.arrays import fitting
 from ..errors import UnsupportedError, UsageError
 from ..program.model import Program
 from ..program.task import words_of

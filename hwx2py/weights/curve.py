@@ -4,7 +4,7 @@ from html import escape
 
 import numpy as np
 
-from ..emulate import lut
+from ..emulator import lut
 from ..operations.tables import CENTRED, DIRECT, ENDS_AT_ZERO, SAMPLES, Curve
 
 WIDTH, HEIGHT, MARGIN = 640, 400, 48

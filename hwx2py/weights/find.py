@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..emulate.kernels import Misfit
-from ..emulate.sparse import Unreadable
-from ..emulate.strided import Layout
+from ..emulator.kernels import Misfit
+from ..emulator.sparse import Unreadable
+from ..emulator.strided import Layout
 from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
 from ..program.model import Program

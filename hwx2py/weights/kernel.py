@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..emulate import kernels, sparse
+from ..emulator import kernels, sparse
 from ..operations import Neural
 from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
 
