@@ -114,7 +114,7 @@ def test_engine_whose_channel_is_off(edited):
 
 
 def test_two_tasks_that_write_the_same_bytes(edited):
-    done = edited("mul", ("        task_0(),\n", "        task_0(),\n        task_0(),\n"))
+    done = edited("mul", ("    task_0,", "    task_0,\n    task_0,"))
     assert done.code == 3
     assert faults(done) == [
         "fault written-twice: task 1: TileDMADst.BaseAddr: y at byte 0x0: an earlier task wrote some of the same bytes"
@@ -123,8 +123,8 @@ def test_two_tasks_that_write_the_same_bytes(edited):
 
 def test_two_tasks_that_overlap(edited):
     """The offset is that of the first byte that both write: the second task leaves out the first two channels."""
-    again = "        task_0() + [TileDMADst.BaseAddr(Addr=0x100)],\n"
-    done = edited("mul", ("        task_0(),\n", f"        task_0(),\n{again}"))
+    again = "    lambda: [*task_0(), [TileDMADst.BaseAddr(Addr=0x100)]],"
+    done = edited("mul", ("    task_0,", f"    task_0,\n{again} #"))
     assert done.code == 3
     assert any("fault written-twice: task 1: TileDMADst.BaseAddr: y at byte 0x100: " in f for f in faults(done))
 
