@@ -53,5 +53,9 @@ class ScriptError(HwxError):
     """A generated script that cannot be read back, or that misbehaves while it runs."""
 
 
+class EmitError(HwxError):
+    """A script that could not be written."""
+
+
 class UsageError(HwxError):
     """Arguments that contradict each other or the file, and outputs that cannot be written."""

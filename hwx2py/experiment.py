@@ -7,16 +7,13 @@ scripts, alike but for one thing each, tell them apart.
 
 from typing import NamedTuple
 
-import libcst as cst
-
 from . import emit, passes
-from .emit import template
-from .emit.nodes import Item, assign, listing, literal, sequence, string
+from .emit import skeleton
+from .emit.text import literal, wrapped
 from .errors import UnsupportedError
+from .operations import Planar, operations
 from .program.bars import bound_order, renumber, with_bindings
-from .program.describe import is_planar, two_sources
 from .program.model import Program
-from .program.register_file import walk
 
 RUNNER = "run_all.py"
 
@@ -36,10 +33,10 @@ def check(program: Program) -> None:
     Raises:
         UnsupportedError: with the reason.
     """
-    registers = list(walk(program.arch, program.tasks))
+    tasks = list(operations(program))
     if program.arch.machine.driver != "ABI 1":
         raise UnsupportedError(f"the driver runs H13 programs, this one is for {program.arch.name}")
-    if len(registers) != 1 or not is_planar(registers[0]) or not two_sources(registers[0]):
+    if len(tasks) != 1 or not isinstance(tasks[0], Planar) or tasks[0].second is None:
         raise UnsupportedError("the experiment is about one elementwise task with two sources")
     hint = "take a file of macOS 14 or later"
     if all(old == new for old, new in bound_order(program).items()):
@@ -81,15 +78,12 @@ def scripts(found: list[Variant]) -> dict[str, str]:
 
 def _runner(found: list[Variant]) -> str:
     program = found[-1].program
-    rows = [sequence([variant.script, variant.what, _predictions(variant.predictions)]) for variant in found]
-    parts = {
-        "PROGRAM": [assign("PROGRAM", literal(program.origin.name))],
-        "OUTPUT": [assign("OUTPUT", literal(program.outputs[0].name))],
-        "VARIANTS": [assign("VARIANTS", listing([Item(row, 0) for row in rows], "", 0))],
-    }
-    module = template.read(RUNNER)
-    return module.with_changes(body=template.replaced(module.body, parts)).code
+    rows = [row for variant in found for row in wrapped("(", _row(variant), "),", 4)]
+    values = {"PROGRAM": literal(program.origin.name), "OUTPUT": literal(program.outputs[0].name)}
+    values["VARIANTS"] = "\n".join(["[", *rows, "]"])
+    return skeleton.assigned(skeleton.read(RUNNER), values).code
 
 
-def _predictions(values: dict[str, float]) -> cst.Dict:
-    return cst.Dict([cst.DictElement(cst.SimpleString(string(name)), literal(value)) for name, value in values.items()])
+def _row(variant: Variant) -> list[str]:
+    predictions = ", ".join(f"{literal(name)}: {value!r}" for name, value in variant.predictions.items())
+    return [literal(variant.script), literal(variant.what), f"{{{predictions}}}"]

@@ -211,7 +211,7 @@ class TestContent:
         assert [line.text for line in root.every("p", css="reasons")] == ["Same operation."]
         assert "changed" not in root.every("svg")[0].text
         moved = [row.text for row in root.every("section", id="moved")[0].every("tr")]
-        assert any(row.startswith("Wout") or row.startswith("Common.Wout") for row in moved)
+        assert any(row.startswith(("Wout", "Common.Wout")) for row in moved)
 
     def test_many_tasks(self):
         a = builders.elementwise("Add")

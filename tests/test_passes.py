@@ -7,6 +7,7 @@ from conftest import H13_EXAMPLES, loaded
 
 from hwx2py import passes
 from hwx2py.errors import UsageError
+from hwx2py.operations.idle import unread
 from hwx2py.passes import PASSES, chosen
 from hwx2py.program.model import Program
 
@@ -144,6 +145,31 @@ def test_every_word_is_in_the_report():
     assert "    task 0: KernelDMASrc.CoeffDMAConfig[0..15] 0x80 -> 0x0" in lines
     assert "    task 0: NE.MACCfg 0x100000 -> 0x0" in lines
     assert "Pass source-residue: 1 word of 1 task changed" in lines
+
+
+def test_the_summary_has_a_line_for_each_pass_that_changed_or_left_something():
+    _, outcomes = passes.run(idle(**{"NE.KernelCfg": 0x1080}), chosen(clean=True, only=["noise"]))
+    assert passes.summary(outcomes) == [
+        "Pass kernel-dma: 16 words changed in task 0",
+        "Pass neural-engine: 2 words left alone in task 0",
+        "Pass source-residue: 1 word changed in task 0",
+    ]
+    _, outcomes = passes.run(loaded("add16"), chosen(clean=True))
+    assert passes.summary(outcomes) == []
+
+
+def test_the_summary_counts_tasks_that_lie_scattered():
+    outcome = passes.Outcome(PASSES[0], True, tuple(passes.WordEdit(n, 0, "r", 1, 0) for n in range(0, 40, 2)), ())
+    assert passes.summary([outcome]) == ["Pass kernel-dma: 20 words changed in 20 tasks (0 to 38)"]
+
+
+def test_state_that_does_not_carry_is_never_inherited():
+    program = loaded("add16")
+    (task,) = unread(program)
+    assert task.is_planar
+    assert not task.inherited
+    assert program.arch.address("NE.MACCfg") in task.idle
+    assert program.arch.address("PE.Cfg") not in task.idle
 
 
 def test_passes_say_where_their_facts_do_not_hold():

@@ -4,7 +4,7 @@ import click
 
 from .check import tell_errors
 from .files import check_output, load_file, tell_written, write_output
-from .options import apply_passes, pass_options, show
+from .options import apply_passes, pass_options, run_option, show
 
 
 @click.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
@@ -18,7 +18,8 @@ from .options import apply_passes, pass_options, show
     help="Where the content begins: 0x1000 as anecc writes it, 0x800 as libane reads it since June 2023.",
 )
 @pass_options
-def command(path: str, output: str, content_offset: str, **options: object) -> None:
+@run_option
+def command(path: str, output: str, content_offset: str, run: bool, **options: object) -> None:
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another
@@ -28,7 +29,7 @@ def command(path: str, output: str, content_offset: str, **options: object) -> N
     from ..formats.anec.write import arrange, write
 
     check_output(output, [path])
-    file = load_file(path)
+    file = load_file(path, run=run)
     program, _, report = apply_passes(file.program, **options)
     try:
         arranged = arrange(program)

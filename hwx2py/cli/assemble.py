@@ -4,7 +4,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, load_file, load_program, tell_written, write_output
-from .options import show
+from .options import run_option, show
 
 
 @click.command(
@@ -13,17 +13,19 @@ from .options import show
 )
 @click.argument("script", metavar="SCRIPT.py")
 @click.option("--onto", metavar="FILE", help="The .hwx or .anec that the program goes into; without it, a fresh one.")
+@run_option
 @click.option("-o", "--output", metavar="OUT", required=True, help="File to write: .anec, .ane, or else an .hwx.")
-def command(script: str, onto: str | None, output: str) -> None:
+def command(script: str, onto: str | None, output: str, run: bool) -> None:
     """Writes the program of a generated, perhaps edited script as an .hwx or .anec (by the name of OUT).
 
     With --onto FILE the program goes into that container, and an unedited script gives back FILE byte for byte.
-    Without it the container is fresh and takes any shape and any buffers. The script is parsed, not run.
+    Without it the container is fresh and takes any shape and any buffers. The script is parsed, or with --run
+    executed.
     """
     from .. import formats
 
     check_output(output, [script, *([onto] if onto else [])])
-    program = load_program(script)
+    program = load_program(script, run=run)
     if program.origin.form != "script":
         raise UsageError("is not a script that hwx2py made", file=script)
     notes: tuple[str, ...] = ()

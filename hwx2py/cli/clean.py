@@ -4,7 +4,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, load_file, tell_written, write_output
-from .options import apply_passes, show
+from .options import apply_passes, run_option, show
 
 
 @click.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
@@ -12,13 +12,14 @@ from .options import apply_passes, show
 @click.option("-o", "--output", metavar="OUT", required=True, help="File to write.")
 @click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass too.")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
-def command(path: str, output: str, only: tuple[str, ...], skip: tuple[str, ...]) -> None:
+@run_option
+def command(path: str, output: str, run: bool, only: tuple[str, ...], skip: tuple[str, ...]) -> None:
     """Writes the program of INPUT, an .hwx or .anec cleaned by the default passes, back into its container."""
     from .. import formats
     from ..formats.replace import replace
 
     check_output(output, [path])
-    file = load_file(path)
+    file = load_file(path, run=run)
     if file.container is None:
         raise UsageError("has no container to write back into", file=path, hint="convert it, or use `hwx2py assemble`")
     cleaned, _, report = apply_passes(file.program, clean=True, only=only, skip=skip)

@@ -1,13 +1,20 @@
 """`hwx2py convert`, the default command."""
 
+import functools
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import apply_passes, arch_option, pass_options, raw_option, show
+from .options import apply_passes, arch_option, pass_options, raw_option, run_option, show
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..program.model import Program
 
 
 @click.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
@@ -16,7 +23,10 @@ from .progress import Progress
 @pass_options
 @arch_option
 @raw_option
-def command(inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, **options: object) -> None:
+@run_option
+def command(
+    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, run: bool, **options: object
+) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.
@@ -25,7 +35,7 @@ def command(inputs: tuple[str, ...], output: str | None, arch: str | None, raw: 
     if doubled := next((target for target in targets if targets.count(target) > 1 and target != "-"), None):
         raise UsageError("two inputs would be written to it", file=doubled, hint="convert them one by one")
     for path, target in zip(inputs, targets):
-        _convert(path, target, arch, raw, options)
+        _convert(path, target, functools.partial(load_program, arch=arch, raw=raw, run=run), options)
 
 
 def _target(path: str, output: str | None, count: int) -> str:
@@ -38,10 +48,10 @@ def _target(path: str, output: str | None, count: int) -> str:
     return output
 
 
-def _convert(path: str, target: str, arch: str | None, raw: str | None, options: dict[str, object]) -> None:
+def _convert(path: str, target: str, load: "Callable[[str], Program]", options: dict[str, object]) -> None:
     with Progress() as progress:
         progress.stage(f"reading {path}")
-        program = load_program(path, arch, raw)
+        program = load(path)
         program, summary, report = apply_passes(program, **options)
         _prepare(target, path)
         progress.stage(f"writing {target}")

@@ -6,7 +6,7 @@ import click
 
 from ..names import legible
 from .files import check_output, load_program, write_output
-from .options import raw_option
+from .options import raw_option, run_option
 
 if TYPE_CHECKING:
     from ..diff import Comparison
@@ -31,7 +31,10 @@ FORMATS = ("text", "json", "markdown", "html")
     "--clean removes. May be given twice.",
 )
 @raw_option
-def command(first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None) -> int:
+@run_option
+def command(
+    first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None, run: bool
+) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
     Programs for two architectures are compared by what their tasks do; the registers are told apart from that.
@@ -40,7 +43,7 @@ def command(first: str, second: str, form: str, output: str | None, ignore: tupl
     """
     from .. import diff
 
-    programs = load_program(first, raw=raw), load_program(second, raw=raw)
+    programs = load_program(first, raw=raw, run=run), load_program(second, raw=raw, run=run)
     if output:
         check_output(output, [first, second])
     comparison = diff.compare(*programs)

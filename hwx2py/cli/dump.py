@@ -7,7 +7,7 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import load_program
-from .options import arch_option, raw_option
+from .options import arch_option, raw_option, run_option
 
 
 @click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
@@ -15,12 +15,13 @@ from .options import arch_option, raw_option
 @click.option("--task", type=click.IntRange(min=0), metavar="N", help="Only this task.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @arch_option
+@run_option
 @raw_option
-def command(path: str, task: int | None, as_json: bool, arch: str | None, raw: str | None) -> None:
+def command(path: str, task: int | None, as_json: bool, arch: str | None, raw: str | None, run: bool) -> None:
     """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown."""
     from ..listing import dump
 
-    program = load_program(path, arch, raw)
+    program = load_program(path, arch, raw, run)
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
     entries, notes = dump.tasks(program, task), program.origin.notes

@@ -27,13 +27,14 @@ def check_input(path: str) -> None:
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
 
 
-def load_file(path: str, arch: str | None = None, raw: str | None = None) -> "File":
+def load_file(path: str, arch: str | None = None, raw: str | None = None, run: bool = False) -> "File":
     """Reads a file: its program, and the container around it.
 
     Args:
         path: the file; "-" is standard input.
         arch: name of the architecture to read an `.hwx` as, instead of the one that it names.
         raw: name of the architecture of a bare task stream.
+        run: execute a script, confined, instead of parsing it.
 
     Raises:
         HwxError: with the file's name, whatever is wrong with it.
@@ -42,12 +43,19 @@ def load_file(path: str, arch: str | None = None, raw: str | None = None) -> "Fi
     from ..registers import by_name
 
     check_input(path)
+    if run and path.endswith(formats.SCRIPT_SUFFIX):
+        from .. import emulate
+
+        try:
+            return formats.File(emulate.program_of_script(path, bytes(formats.map_file(path))), None)
+        except HwxError as error:
+            raise error.in_file(path) from error.__cause__
     return formats.load(path, by_name(arch) if arch else None, raw=by_name(raw) if raw else None)
 
 
-def load_program(path: str, arch: str | None = None, raw: str | None = None) -> "Program":
+def load_program(path: str, arch: str | None = None, raw: str | None = None, run: bool = False) -> "Program":
     """The program in a file; see `load_file`."""
-    return load_file(path, arch, raw).program
+    return load_file(path, arch, raw, run).program
 
 
 def write_output(

@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import check_output, load_program, write_output
-from .options import arch_option, show
+from .options import arch_option, run_option, show
 
 SUFFIXES = (".svg", ".dot")
 
@@ -15,7 +15,8 @@ SUFFIXES = (".svg", ".dot")
 @click.argument("path", metavar="INPUT")
 @click.option("-o", "--output", metavar="FILE", required=True, help="Picture to write: .svg, or .dot for Graphviz.")
 @arch_option
-def command(path: str, output: str, arch: str | None) -> None:
+@run_option
+def command(path: str, output: str, arch: str | None, run: bool) -> None:
     """Draws INPUT (.hwx, .anec or a generated script): its tasks, and who hands which data to whom.
 
     Programs of more than 60 tasks are folded: runs of tasks become one box.
@@ -23,7 +24,7 @@ def command(path: str, output: str, arch: str | None) -> None:
     suffix = os.path.splitext(output)[1].lower()
     if suffix not in SUFFIXES:
         raise UsageError("cannot be drawn: its name ends neither in .svg nor in .dot", file=output)
-    program = load_program(path, arch)
+    program = load_program(path, arch, run=run)
     check_output(output, [path])
 
     from .. import draw

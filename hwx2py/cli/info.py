@@ -5,7 +5,7 @@ import click
 from ..names import legible
 from .check import tell_errors
 from .files import load_file
-from .options import arch_option, raw_option
+from .options import arch_option, raw_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
 WHOLE_FLAGS = {
@@ -20,12 +20,13 @@ WHOLE_FLAGS = {
 @click.argument("path", metavar="INPUT")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @arch_option
+@run_option
 @raw_option
-def command(path: str, as_json: bool, arch: str | None, raw: str | None) -> None:
+def command(path: str, as_json: bool, arch: str | None, raw: str | None, run: bool) -> None:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
     from ..listing import info
 
-    file = load_file(path, arch, raw)
+    file = load_file(path, arch, raw, run)
     summary = info.summary(file.program)
     if as_json:
         import json

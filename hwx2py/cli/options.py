@@ -18,6 +18,7 @@ arch_option = click.option(
 raw_option = click.option(
     "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
 )
+run_option = click.option("--run", is_flag=True, help="Execute a script, confined, instead of parsing it.")
 
 
 def pass_options(function: Callable) -> Callable:

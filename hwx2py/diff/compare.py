@@ -9,7 +9,6 @@ from ..operations.places import L2_MEMORY, Writers, reads, writes
 from ..program.model import SCRATCH, Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
-from .across import Across, Fields, compare_values, lone_fields, moved_fields
 from .align import Pair, align
 from .model import Change, Comparison, FieldMove, OperationCount, TaskDifference
 from .registers import Side, compare_tasks
@@ -167,6 +166,8 @@ def _across(
     one: _Read, two: _Read, pairs: Sequence[Pair], moved: dict[FieldMove, None]
 ) -> Iterator[tuple[Pair, TaskDifference]]:
     """Tasks of two architectures; fields that moved are added to those of the whole program."""
+    from .across import Across, Fields, compare_values, lone_fields, moved_fields
+
     fields = Fields.of(one.program.arch, two.program.arch)
     for pair, left, right in _views(one, two, pairs):
         task = TaskDifference(*pair, "", "", ())

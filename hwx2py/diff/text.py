@@ -1,6 +1,5 @@
 """A comparison as text for a terminal."""
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
 from .model import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
@@ -45,6 +44,10 @@ def _level(title: str, changes: tuple[Change, ...]) -> Iterator[str]:
 
 def _wrapped(text: str, first: str, further: str) -> list[str]:
     """The text broken at spaces only."""
+    if len(first) + len(text) <= COLUMNS:
+        return [first + text]
+    import textwrap
+
     return textwrap.wrap(
         text,
         COLUMNS,

@@ -1,5 +1,5 @@
-"""From a program to a standalone Python script: libcst over a template that is itself a runnable script."""
+"""From a program to a standalone Python script: a skeleton that libcst fills, and black lays out."""
 
-from .script import Script, emit
+from .module import Script, emit
 
 __all__ = ["Script", "emit"]

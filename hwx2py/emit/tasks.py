@@ -1,120 +1,176 @@
-"""The program's tasks as Python functions, one register a line."""
+"""The program's tasks as Python functions: a record is a list, a register a line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import libcst as cst
-
-from ..program.describe import operation
+from ..operations import Operation, operations, sentences
 from ..program.model import Program
-from ..program.register_file import walk
-from ..program.task import Task
+from ..program.task import Burst, Task
 from ..registers.model import Field, Location
-from .forms import Form, Parameter, Place, group, has_literal, is_habitual, locations_of, parameters, places
-from .nodes import Hex, Item, Value, call, function, listing
-from .registers import shown
+from ..runtime import stream_records
+from ..runtime.register import RECORD, Register, Write
+from .tables import is_link, shown
+from .task_shapes import Parameter, Shapes, TaskShape, has_literal
+from .text import WIDTH, Hex, Value, commented, comments, docstring, literal, wrapped
 
-#: Column where the comments of a task's lines begin, counted from the lines' indent.
-COMMENT_COLUMN = 72
+#: Columns where comments begin: behind the lines of a task, behind those of TASKS.
+TASK_COLUMN = 70
+TASKS_COLUMN = 24
 
-AUTO = cst.Name("AUTO")
+
+def shows_zero(location: Location, field: Field, operation: Operation) -> bool:
+    """Whether a named value is shown although it is 0: the task's operation reads the field."""
+    name = f"{location.block.name}.{location.register.name}.{field.name}"
+    return bool(field.enum and 0 in field.enum) and name in operation.fields
+
+
+class _Line(NamedTuple):
+    """A register's write: what is called, with which arguments."""
+
+    location: Location
+    arguments: tuple[str, ...]
+    variable: bool
+
+
+class _Call(NamedTuple):
+    """A line as it is written: what is called, with what, what that means, and whether a value is given."""
+
+    name: str
+    arguments: tuple[str, ...]
+    meaning: str
+    says: bool
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}({', '.join(self.arguments)})"
 
 
 class TaskWriter:
     """Writes a program's tasks.
 
     Args:
-        program: the program; its text is not changed.
+        program: the program.
     """
 
     def __init__(self, program: Program):
         self.program = program
         # A name that is written stands for a tensor's own BAR; further ones are written as numbers.
-        names, further = program.buffer_names(), dict(program.aliases)
-        self.names = {bar: name for bar, name in names.items() if bar not in further}
-        self.places = places(program)
-        self.forms = group(program, self.places)
-        self.sentences = [operation(registers, names).sentence for registers in walk(program.arch, program.tasks)]
-        self._habits: dict[tuple, bool] = {}
+        further = dict(program.aliases)
+        self.names = {bar: name for bar, name in program.buffer_names().items() if bar not in further}
+        shapes = Shapes(program)
+        self.shapes, self.places = shapes.shapes, shapes.places
+        self.parameters = [shapes.parameters(shape) for shape in self.shapes]
+        self.sentences = sentences(program)
+        firsts = {shape.first for shape in self.shapes}
+        self._operations = {
+            number: operation for number, operation in enumerate(operations(program)) if number in firsts
+        }
+        #: Whether a record says more of itself than its registers do.
+        self.has_record_words = False
 
-    def functions(self) -> list[cst.FunctionDef]:
-        """A function for each form, then `tasks()`."""
-        written = [self._form(form) for form in self.forms]
-        return [*(node for node, _ in written), self._tasks([known for _, known in written])]
+    def written(self) -> list[Location]:
+        """Every register that the program writes, header words too, without the index in an array."""
+        places = {
+            (location.block.name, location.register.name): location
+            for shape in self.shapes
+            for location in shape.locations.values()
+        }
+        return list(places.values())
 
-    def unnamed_registers(self) -> list[Location]:
-        """RegisterFile that the program writes and that have no row."""
-        found = {}
-        for form in self.forms:
-            for write in self.program.tasks[form.first].writes():
-                if not self.program.arch.has_row(write.address):
-                    found[write.address] = self.program.arch.locate(write.address)
-        return [found[address] for address in sorted(found)]
+    def functions(self) -> list[str]:
+        """A function for each shape."""
+        lines = []
+        for shape, parameters in zip(self.shapes, self.parameters):
+            lines += ["", "", *self._function(shape, parameters)]
+        return lines
 
-    def _form(self, form: Form) -> tuple[cst.FunctionDef, list[Parameter]]:
-        task = self.program.tasks[form.first]
-        locations = dict(locations_of(task, self.program))
-        known = parameters(form, self.program, locations)
-        taken = {(parameter.index, parameter.field and parameter.field.name): parameter.name for parameter in known}
-        defaults = [(parameter.name, self._value(parameter, task)) for parameter in known]
-        items = self._items(task, locations, self.places[form.first], taken)
-        body = listing(items, "    ", COMMENT_COLUMN)
-        return function(f"task_{form.first}", defaults, f"{self.sentences[form.first]}.", body), known
+    def table(self) -> list[str]:
+        """TASKS: a line for each task, which says what it does."""
+        rows: dict[int, list[str]] = {}
+        for shape, parameters in zip(self.shapes, self.parameters):
+            first = self.program.tasks[shape.first]
+            for number in shape.members:
+                task = self.program.tasks[number]
+                different = [
+                    f"{parameter.name}={literal(self._value(parameter, task))}"
+                    for parameter in parameters
+                    if parameter.bits(task) != parameter.bits(first)
+                ]
+                name = f"task_{shape.first}"
+                code = wrapped("partial(", [name, *different], "),", 4) if different else [f"    {name},"]
+                rows[number] = self._row(code, self.sentences[number])
+        return ["TASKS = [", *(line for number in sorted(rows) for line in rows[number]), "]"]
 
-    def _value(self, parameter: Parameter, task: Task) -> Value:
-        word = task.words[parameter.index]
-        if parameter.field is None:
-            return Hex(word)
-        return self._shown(parameter.field, word, enabled=True)
+    @staticmethod
+    def _row(code: list[str], sentence: str) -> list[str]:
+        *more, last = code
+        if (line := commented(last, sentence, TASKS_COLUMN)) != last:
+            return [*more, line]
+        return [*comments(sentence, 4), *code]
 
-    def _items(
-        self, task: Task, locations: Mapping[int, Location], place: Place, taken: Mapping[tuple, str]
-    ) -> list[Item]:
-        bursts = {} if self._is_habitual(task) else {burst.index + 1: task.words[burst.index] for burst in task.bursts}
-        slots = {burst.index + 1: burst.slot for burst in task.bursts}
-        items, block, slot = [], None, None
-        for index, location in locations.items():
-            slot = slots.get(index, slot)
-            heading = ""
-            if location.block.name != block:
-                block = location.block.name
-                heading = f"{block}: {location.block.meaning}"
-            if index in bursts:
-                items.append(_item("Burst", [("", Hex(bursts[index]))], heading=heading))
-                heading = ""
-            arguments = self._arguments(location, task.words[index], index, place, taken)
-            if slot is not None:
-                arguments.append(("slot", self.names.get(slot, slot)))
-            comment = location.register.meaning if location.index == 0 else ""
-            items.append(_item(location.name, arguments, comment, heading))
-        return items
+    def _function(self, shape: TaskShape, parameters: list[Parameter]) -> list[str]:
+        task = self.program.tasks[shape.first]
+        defaults = [f"{parameter.name}={literal(self._value(parameter, task))}" for parameter in parameters]
+        lines = wrapped(f"def task_{shape.first}(", ["*", *defaults] if defaults else [], "):")
+        lines += [*docstring(f"{self.sentences[shape.first]}.", 4), "    return ["]
+        taken = {(one.index, one.field and one.field.name): one.name for one in parameters}
+        header = [self._line(shape, task, index, taken) for index in range(task.header_words)]
+        lines += self._record(header, [], "header")
+        for burst in task.bursts:
+            record = [self._line(shape, task, burst.index + 1 + index, taken) for index in range(burst.count)]
+            lines += self._record(record, self._record_word(task, burst), record[0].location.block.meaning)
+        return [*lines, "    ]"]
 
-    def _is_habitual(self, task: Task) -> bool:
-        structure = tuple(task.words[burst.index] for burst in task.bursts)
-        if structure not in self._habits:
-            self._habits[structure] = is_habitual(self.program, task)
-        return self._habits[structure]
+    def _record(self, record: Sequence[_Line], form: list[str], title: str) -> list[str]:
+        """The lines of a record; what is written with 0 and says nothing shares lines with its neighbours."""
+        calls = list(_merged(record))
+        short = len(calls) + len(form) <= 2 or not any(call.says for call in calls)
+        if short and title != "header":
+            text = ", ".join([*form, *(call.text for call in calls)])
+            comment = calls[0].meaning if calls[0].says else title
+            line = commented(f"        [{text}],", comment, TASK_COLUMN)
+            if len(line) <= WIDTH:
+                return [line]
+        lines = [f"        [  # {title}", *(f"            {text}," for text in form)]
+        idle: list[str] = []
+        for call in calls:
+            if not call.says and title != "header":
+                idle.append(call.text)
+                continue
+            lines += wrapped("", idle, ",", 12) if idle else []
+            idle = []
+            *more, last = wrapped(f"{call.name}(", call.arguments, "),", 12)
+            lines += [*more, commented(last, call.meaning, TASK_COLUMN)]
+        lines += wrapped("", idle, ",", 12) if idle else []
+        return [*lines, "        ],"]
 
-    def _arguments(
-        self, location: Location, word: int, index: int, place: Place, taken: Mapping[tuple, str]
-    ) -> list[tuple[str, Value]]:
-        """What a register is called with: its fields that are not zero, before them the bits without a name."""
+    def _line(self, shape: TaskShape, task: Task, index: int, taken: dict) -> _Line:
+        """What a register is called with: bits without a name, then the fields that say something."""
+        location, word = shape.locations[index], task.words[index]
         if whole := taken.get((index, None)):
-            return [("", cst.Name(whole))]
+            return _Line(location, (whole,), True)
+        operation, header = self._operations[shape.first], self.program.arch.header
+        rest, arguments, variable = word & ~location.register.named_mask, [], False
         fields = location.register.fields
-        rest, arguments = word & ~location.register.named_mask, []
         for number, row in enumerate(fields):
             enabled = row.kind == "bar" and bool(fields[number + 1].number(word))
             if name := taken.get((index, row.name)):
-                arguments.append((row.name, cst.Name(name)))
-            elif location.block is self.program.arch.header and row.name in place.follows:
-                arguments.append((row.name, AUTO))
+                arguments.append(f"{row.name}={name}")
+                variable = True
+            elif location.block is header and is_link(self.program.arch, header, row):
+                if row.name not in shape.links:
+                    arguments.append(f"{row.name}={literal(shown(row, row.decode(word)))}")
             elif not has_literal(row, word):
                 rest |= word & row.mask
-            elif word & row.mask or enabled or (len(fields) == 1 and not rest):
-                arguments.append((row.name, self._shown(row, word, enabled)))
-        if rest or not arguments:
-            arguments.insert(0, ("", Hex(rest) if rest else 0))
-        return arguments
+            elif word & row.mask or enabled or shows_zero(location, row, operation):
+                arguments.append(f"{row.name}={literal(self._shown(row, word, enabled))}")
+        if rest:
+            arguments.insert(0, hex(rest))
+        return _Line(location, tuple(arguments), variable)
+
+    def _value(self, parameter: Parameter, task: Task) -> Value:
+        word = task.words[parameter.index]
+        return Hex(word) if parameter.field is None else self._shown(parameter.field, word, True)
 
     def _shown(self, row: Field, word: int, enabled: bool) -> Value:
         value = row.decode(word)
@@ -122,45 +178,51 @@ class TaskWriter:
             return self.names.get(value, value)
         return shown(row, value)
 
-    def _tasks(self, known: list[list[Parameter]]) -> cst.FunctionDef:
-        calls: dict[int, Item] = {}
-        for form, form_parameters in zip(self.forms, known):
-            first = self.program.tasks[form.first]
-            for number in form.members:
-                task = self.program.tasks[number]
-                arguments = [
-                    (parameter.name, self._value(parameter, task))
-                    for parameter in form_parameters
-                    if _bits(parameter, task) != _bits(parameter, first)
-                ]
-                comment = f"task {number}: {self.sentences[number]}" if number != form.first else ""
-                item = _item(f"task_{form.first}", arguments, comment)
-                if (at := self.places[number].at) is not None:
-                    item = Item(call("At", [("", Hex(at)), ("", item.node)]), item.width + 12, comment)
-                calls[number] = item
-        items = [calls[number] for number in sorted(calls)]
-        return function(
-            "tasks", [], "The tasks, in the order in which the engine runs them.", listing(items, "    ", 0)
-        )
+    def _record_word(self, task: Task, burst: Burst) -> list[str]:
+        """The bits of a record's header word that do not follow from its registers."""
+        if self.program.arch.stream != "records":
+            return []
+        word, arguments = task.words[burst.index], []
+        form = self._natural(burst, 0)
+        if form != word and word & stream_records.SCATTER and not form & stream_records.SCATTER:
+            arguments.append("Scatter=1")
+            form = self._natural(burst, stream_records.SCATTER)
+        rest = word & ~form
+        if burst.slot is not None:
+            arguments += [f"Slot={literal(self.names.get(burst.slot, burst.slot))}", "SlotRelative=1"]
+            rest &= ~(0x1F << 23 | 1 << 29)
+        if rest:
+            arguments.insert(0, hex(rest))
+        self.has_record_words |= bool(arguments)
+        return [f"Stream.Record({', '.join(arguments)})"] if arguments else []
+
+    @staticmethod
+    def _natural(burst: Burst, form: int) -> int:
+        head = [Write(Register(RECORD), form, 0)] if form else []
+        writes = [Write(Register(address), 0, 0) for address in burst.addresses()]
+        return stream_records.encode_record([*head, *writes])[0]
 
 
-def _bits(parameter: Parameter, task: Task) -> int:
-    word = task.words[parameter.index]
-    return word if parameter.field is None else word & parameter.field.mask
-
-
-def _item(name: str, arguments: list[tuple[str, Value]], comment: str = "", heading: str = "") -> Item:
-    node = call(name, arguments)
-    width = len(name) + 2 + sum(_width(keyword, value) + 2 for keyword, value in arguments) - 2 * bool(arguments)
-    return Item(node, width, comment, heading)
-
-
-def _width(keyword: str, value: Value) -> int:
-    """Characters of an argument."""
-    if isinstance(value, cst.Name):
-        text = value.value
-    elif isinstance(value, str):
-        text = f'"{value}"'
-    else:
-        text = hex(value) if isinstance(value, Hex) else repr(value)
-    return len(text) + (len(keyword) + 1 if keyword else 0)
+def _merged(record: Sequence[_Line]) -> Iterator[_Call]:
+    """The calls of a record; neighbours in an array that are written alike are one."""
+    start = 0
+    while start < len(record):
+        line, end = record[start], start + 1
+        register, index = line.location.register, line.location.index
+        while (
+            end < len(record)
+            and not line.variable
+            and record[end].arguments == line.arguments
+            and not record[end].variable
+            and record[end].location.register is register
+            and record[end].location.index == index + end - start
+        ):
+            end += 1
+        if end - start == 1:
+            meaning = register.meaning if index == 0 else ""
+            yield _Call(line.location.name, line.arguments, meaning, bool(line.arguments))
+        else:
+            part = "[:]" if end - start == register.count else f"[{index}:{index + end - start}]"
+            target = f"{line.location.block.name}.{register.name}{part}"
+            yield _Call("*every", (target, *line.arguments), register.meaning, bool(line.arguments))
+        start = end

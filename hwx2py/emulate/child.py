@@ -4,12 +4,14 @@ Started by `session` as a plain file; it must not import anything of hwx2py. The
 sparse file of the device memory, so mmap is the real one; ioctl and the opening of device nodes are played.
 
 Messages to the emulator: a kind (one byte), a number, a length, then that many bytes. Kinds: `i` an ioctl, answered
-with errno, length and bytes; `e` the script's last word about an error, not answered.
+with errno, length and bytes; `e` the script's last word about an error, not answered; `p` what its `build()` gives, as
+JSON, and `d` the bytes that belong to it, where it is asked for that.
 """
 
 import ctypes
 import fcntl
 import glob
+import json
 import os
 import runpy
 import socket
@@ -26,6 +28,10 @@ VERSION_STRUCT = struct.Struct("<3i4x6Q")
 DRIVER = (b"ane", b"20260101", b"virtual ANE of hwx2py")
 
 
+#: In place of a script's own arguments: hand over what `build()` gives.
+BUILD = "--hand-over-build"
+
+
 def main():
     """Arguments: socket, memory file, script, the script's own arguments."""
     link = socket.socket(fileno=int(sys.argv[1]))
@@ -35,11 +41,34 @@ def main():
     sys.path[0] = os.path.dirname(os.path.abspath(script))
     _play(link, memory, script)
     try:
-        runpy.run_path(script, run_name="__main__")
+        if sys.argv[1:] == [BUILD]:
+            _hand_over(link, runpy.run_path(script, run_name="script"))
+        else:
+            runpy.run_path(script, run_name="__main__")
     except SystemExit:
         raise
     except BaseException as error:
         _end(link, f"{_place(error, script)}{type(error).__name__}: {error}")
+
+
+def _hand_over(link, names):
+    """Sends what a script's tables and its `build()` say."""
+    buffers, tasks, aliases = names["build"]()
+    told = {
+        "arch": names["ARCH"],
+        "tensors": [list(tensor) for tensor in names["TENSORS"]],
+        "bars": names["BARS"],
+        "aliases": list(aliases.items()),
+        "tasks": [[offset, len(words)] for offset, words in tasks],
+        "buffers": [[bar, [len(piece) for piece in pieces]] for bar, pieces in buffers.items()],
+    }
+    text = json.dumps(told).encode()
+    link.sendall(REQUEST.pack(b"p", 0, len(text)) + text)
+    pieces = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
+    pieces += [piece for some in buffers.values() for piece in some]
+    link.sendall(REQUEST.pack(b"d", 0, sum(len(piece) for piece in pieces)))
+    for piece in pieces:
+        link.sendall(piece)
 
 
 def _end(link, message):

@@ -2,55 +2,40 @@
 
 import contextlib
 import os
-import select
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from types import ModuleType
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ScriptError, UnsupportedError
+from ..errors import UnsupportedError
 from ..operations import Names
 from ..program.model import Program
-from ..program.task import Task
 from ..registers import Architecture
-from . import child
+from ..runtime import ane, command_line
+from ..runtime import text as text_module
 from .access import Bar
-from .driver import (
-    BO_FREE,
-    BO_FREE_STRUCT,
-    BO_INIT,
-    BO_INIT_STRUCT,
-    NETWORK_ID,
-    SUBMIT,
-    SUBMIT_STRUCT,
-    Driver,
-    TensorRow,
-    check_outputs,
-    rows,
-)
+from .driver import Driver, TensorRow, check_outputs, rows
 from .engine import Step
 from .faults import Fault, Hang
+from .numbers import Numbers
 
-#: A script that asks for more than this, or says nothing for longer, is stopped.
-MOST_CALLS = 100_000
-PATIENCE_SECONDS = 60.0
+#: Called with every step and the bits of its result.
+OnResult = Callable[[Step, np.ndarray], None]
+
+#: The driver's interface whose calls a script makes itself.
+SUBMITS = "ABI 1"
 
 
 class Result(NamedTuple):
     """How a run ended.
 
     Attributes:
-        code: the script's exit code.
+        code: the exit code that a script would have.
         faults: what was found on the way.
         steps: the tasks that ran.
         names: how buffers are called.
-        error: an error that nobody has told yet.
+        error: an error that nobody has told yet; empty where there is none.
     """
 
     code: int
@@ -60,30 +45,55 @@ class Result(NamedTuple):
     error: str = ""
 
 
-class _Stopped(Exception):
-    """The template's `stop`, without printing."""
-
-
-def run_program(program: Program, arguments: Sequence[str]) -> Result:
-    """Runs a program without writing a script: the template's own code, with an engine in its hands.
+def run_program(
+    program: Program, arguments: Sequence[str], numbers: Numbers | None = None, on_result: OnResult | None = None
+) -> Result:
+    """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
     Args:
         program: what to run.
         arguments: a generated script's command line.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
     """
     code, error = 2, ""
-    with prepared(program) as (driver, script):
+    with prepared(program, numbers, on_result) as (device, build), np.errstate(all="ignore"):
         try:
-            code = script.main(list(arguments))
-        except _Stopped as end:
+            chosen = command_line.options(program.origin.name, list(arguments))
+            code = command_line.execute(chosen, program.tensors, build, lambda path: device)
+        except OSError as end:
             error = str(end)
-    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+    return Result(code, device.driver.faults.found, device.driver.engine.steps, Names.of(program), error)
+
+
+def run(
+    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
+) -> tuple[dict[str, np.ndarray], Driver]:
+    """Runs a program; nothing is printed.
+
+    Args:
+        program: what to run.
+        inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+        fill: what outputs hold before the run; None for a pattern.
+
+    Returns:
+        The outputs by name, and the driver, which has the faults.
+
+    Raises:
+        OSError: the driver refuses the program, or the engine hangs.
+    """
+    with prepared(program) as (device, build):
+        return ane.run(device, build(), program.tensors, inputs, fill), device.driver
+
+
+def default_inputs(program: Program) -> dict[str, np.ndarray]:
+    """The inputs that a script takes where the command line names none."""
+    return command_line.default_inputs(program.tensors)
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
     """A program's outputs for the default inputs, by name; nothing is printed."""
-    with prepared(program) as (_, script):
-        return script.run(script.default_inputs(), None, None)
+    return run(program, default_inputs(program))[0]
 
 
 def check_runs(arch: Architecture) -> None:
@@ -93,100 +103,85 @@ def check_runs(arch: Architecture) -> None:
         raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
 
 
+def unconfirmed(arch: Architecture) -> str:
+    """What is to be said of results on an architecture that no hardware run has confirmed; empty for others."""
+    return "" if arch.machine.confirmed else f"{arch.name}: no hardware run has confirmed these results"
+
+
 @contextlib.contextmanager
-def prepared(program: Program) -> Iterator[tuple[Driver, ModuleType]]:
-    """A driver, and the template with the program in it."""
+def prepared(
+    program: Program, numbers: Numbers | None = None, on_result: OnResult | None = None
+) -> Iterator[tuple["VirtualAne", Callable[[], tuple]]]:
+    """A device, and what a script's `build` would give."""
     check_runs(program.arch)
     known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
-    driver = Driver(known, program.arch)
+    driver = Driver(known, program.arch, numbers, on_result)
     with contextlib.closing(driver.memory):
-        yield driver, _template(program, driver)
+        submits = program.arch.machine.driver == SUBMITS
+        yield VirtualAne(driver) if submits else SlotAne(driver, program), lambda: built(program)
 
 
-def _template(program: Program, driver: Driver) -> ModuleType:
-    """The template as a module of its own, with the program and the virtual device put in place of its own."""
-    import importlib.util
-
-    spec = importlib.util.find_spec("hwx2py.templates.script")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    stamped = program.with_tasks(map(_stamped, program.tasks)) if program.arch.machine.driver == "ABI 1" else program
-    text = stamped.text.to_bytes()
-    padding = bytes(program.const_offset - len(text)) if len(program.const) else b""
-    command = script.Command(
-        b"".join([text, padding, program.const]),
-        len(text) + len(padding),
-        program.tasks[0].size_bytes,
-        len(program.tasks),
-        [kernel.data for kernel in program.kernels],
-    )
-    script.TENSORS = [
-        script.Tensor(t.name, t.role, t.bar, t.shape, t.strides, t.dtype, t.size_bytes) for t in program.tensors
-    ]
-    script.ALIASES = dict(program.aliases)
-    script.KERNELS = [script.Kernel(kernel.name, kernel.bar, []) for kernel in program.kernels]
-    script.build = lambda: command
-    script.find_device = lambda: child.NODE
-    script.stop = _stop
-    device = _Device(driver) if program.arch.machine.driver == "ABI 1" else _Slots(driver, program)
-    script.Ane = lambda path: device
-    return script
+def built(program: Program) -> tuple[dict[int, list], list[tuple[int, Sequence[int]]], dict[int, int]]:
+    """What the `build` of a program's script gives: buffers, tasks, further BARs."""
+    text = bytearray(program.text.to_bytes())
+    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
+    buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
+    tasks = [(task.offset, task.words) for task in program.tasks]
+    return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
 
 
-def _stamped(task: Task) -> Task:
-    """A task with the network id that completion asks for."""
-    return task.with_words({0: task.words[0] & ~0xFF0000 | NETWORK_ID << 16})
+class VirtualAne(ane.Ane):
+    """The runtime's device, played in the same process.
 
-
-def _stop(message: str) -> None:
-    raise _Stopped(message)
-
-
-class _Device:
-    """The template's device, played in the same process."""
+    Args:
+        driver: what answers its calls.
+    """
 
     def __init__(self, driver: Driver):
         self.driver = driver
-        self.handles: list[int] = []
 
-    def __enter__(self) -> "_Device":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self.handles:
-            self._call("BO_FREE", BO_FREE, BO_FREE_STRUCT.pack(handle, 0))
-
-    def _call(self, name: str, number: int, data: bytes) -> bytes:
-        code, answer = self.driver.ioctl(number, data)
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+        """See the runtime."""
+        code, answer = self.driver.ioctl(number, struct.pack(layout, *values))
         if code:
-            raise OSError(code, f"{name}: {os.strerror(code)}")
-        return answer
+            error = OSError(code, os.strerror(code))
+            raise type(error)(f"{name}: {error.strerror}")
+        return struct.unpack(layout, answer)
 
-    def allocate(self, size: int) -> tuple[int, memoryview]:
-        """See the template."""
-        handle, *_ = BO_INIT_STRUCT.unpack(self._call("BO_INIT", BO_INIT, BO_INIT_STRUCT.pack(0, 0, size, 0)))
-        self.handles.append(handle)
-        return handle, memoryview(self.driver.memory.buffers[handle].data)[:size]
-
-    def submit(self, command, handles: Sequence[int], bootstrap: int) -> None:
-        """See the template."""
-        sizes = command.text_bytes, command.task_count, command.first_task_bytes
-        self._call("SUBMIT", SUBMIT, SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))
+    def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
+        """See the runtime."""
+        handle, *_ = self.call("BO_INIT", ane.BO_INIT, "<2I2Q", 0, 0, size, 0)
+        memory, position = memoryview(self.driver.memory.buffers[handle].data)[:size], 0
+        for piece in pieces:
+            memory[position : position + len(piece)] = bytes(piece)
+            position += len(piece)
+        return handle, memory
 
 
-class _Slots(_Device):
-    """The template's device for chips without SUBMIT: the engine without its driver."""
+class SlotAne(VirtualAne):
+    """The runtime's device for chips without SUBMIT: the engine without a driver, on the program's own tasks.
+
+    Args:
+        driver: owner of memory and engine.
+        program: what a submit runs.
+    """
 
     def __init__(self, driver: Driver, program: Program):
         super().__init__(driver)
         self.program = program
 
-    def submit(self, command, handles: Sequence[int], bootstrap: int) -> None:
-        """See the template."""
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+        """See the runtime; a SUBMIT runs the program."""
+        if number != ane.SUBMIT:
+            return super().call(name, number, layout, *values)
+        self._run(values[3 : 3 + 32])
+        return values
+
+    def _run(self, handles: Sequence[int]) -> None:
         driver, program = self.driver, self.program
         buffers = driver.memory.buffers
-        const = program.const_offset
-        bars = {1: Bar("const", "coefficients", buffers[handles[0]], const, len(program.const))}
+        bars = {1: Bar("const", "coefficients", buffers[handles[0]], program.const_offset, len(program.const))}
         for slot, handle in enumerate(handles[2:], 2):
             if handle:
                 row = driver.rows.get(slot, TensorRow(f"slot {slot}", ""))
@@ -199,80 +194,3 @@ class _Slots(_Device):
         finally:
             driver.faults.task = None
             check_outputs(driver.rows.values(), bars, driver.faults)
-
-
-def run_script(path: str, table: Mapping[int, TensorRow], arguments: Sequence[str]) -> Result:
-    """Runs a script in a process of its own.
-
-    Args:
-        path: the script.
-        table: what its tensors are, by BAR; see `rows`.
-        arguments: its command line.
-
-    Raises:
-        ScriptError: the script raises, hangs, or opens another device.
-    """
-    driver = Driver(table)
-    ours, theirs = socket.socketpair()
-    with contextlib.closing(driver.memory), ours, theirs:
-        command = [sys.executable, child.__file__, str(theirs.fileno()), str(driver.memory.file), path, *arguments]
-        process = subprocess.Popen(command, pass_fds=(theirs.fileno(), driver.memory.file), stdin=subprocess.DEVNULL)
-        theirs.close()
-        try:
-            code = _serve(ours, process, driver)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-    fixed = dict(driver.arch.fixed_bars)
-    names = Names(fixed | {bar: row.name for bar, row in table.items()}, {}, {})
-    return Result(code, driver.faults.found, driver.engine.steps, names)
-
-
-def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> int:
-    """Answers the script's calls until it ends; returns its exit code."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for _ in range(MOST_CALLS):
-        readable, _, _ = select.select([link], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable:
-            raise ScriptError(f"it did nothing for {PATIENCE_SECONDS:.0f} seconds and was stopped")
-        request = _receive(link, child.REQUEST.size)
-        if request is None:
-            return _ended(process)
-        kind, number, size = child.REQUEST.unpack(request)
-        data = _receive(link, size)
-        if data is None:
-            return _ended(process)
-        if kind == b"e":
-            text = data.decode(errors="replace")
-            raise ScriptError(text)
-        code, answer = driver.ioctl(number, data)
-        with contextlib.suppress(BrokenPipeError):
-            link.sendall(child.ANSWER.pack(code, len(answer)) + answer)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-    raise ScriptError(f"it made {MOST_CALLS} calls to the device and was stopped", hint="does it loop?")
-
-
-def _ended(process: subprocess.Popen) -> int:
-    """The exit code of a script that has hung up."""
-    try:
-        code = process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise ScriptError(f"it did not end for {PATIENCE_SECONDS:.0f} seconds and was stopped") from None
-    if code < 0:
-        raise ScriptError(f"it was ended by signal {signal.Signals(-code).name}")
-    return code
-
-
-def _receive(link: socket.socket, size: int) -> bytes | None:
-    """Exactly so many bytes; None where the other end has gone."""
-    data = bytearray()
-    while len(data) < size:
-        try:
-            piece = link.recv(size - len(data))
-        except ConnectionResetError:
-            return None
-        if not piece:
-            return None
-        data += piece
-    return bytes(data)

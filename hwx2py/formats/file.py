@@ -3,8 +3,7 @@
 import mmap
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UsageError
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 STANDARD = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """What a file holds.
 
     Attributes:

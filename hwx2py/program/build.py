@@ -1,13 +1,19 @@
 """Building a text from tasks that have no place yet: the inverse of decoding, for programs that are written by hand."""
 
+import functools
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import RegisterError, StreamError
 from ..registers.model import Architecture, compose
-from ..units import round_up
-from .streams import STREAMS, Explicit, Pending, Text, encode_writes
+from ..runtime import stream_linked, stream_records, text
+from ..runtime.register import LINK, RECORD, Write
+from ..runtime.register import Register as Call
+from .streams import SLOT_RELATIVE, STREAMS, Pending, Text
+
+#: What encodes a record of each stream.
+ENCODERS = {"linked": stream_linked.encode_record, "records": stream_records.encode_record}
 
 
 class Draft(NamedTuple):
@@ -21,7 +27,7 @@ class Draft(NamedTuple):
     """
 
     header: Sequence[int]
-    items: Sequence[Pending | Explicit]
+    items: Sequence[Pending]
     follows: frozenset[str] = frozenset()
     at: int | None = None
 
@@ -116,39 +122,48 @@ def lay_out(
     Raises:
         StreamError: tasks that overlap, or that are no tasks.
     """
-    stream = STREAMS[arch.stream]
-    fields = {
-        field.name: (register.offset // 4, field)
-        for register in arch.header.registers
-        for field in register.fields
-        if field.kind == "layout"
-    }
-    placed: list[tuple[int, array, Draft]] = []
-    end = len(frame)
-    for number, draft in enumerate(drafts):
-        words = array("I", draft.header)
-        words.extend(encode_writes(stream, draft.items))
-        offset = round_up(end, stream.alignment) if draft.at is None else draft.at
-        if offset % 4:
-            raise StreamError("a task begins on a word", where=f"task {number} at {offset:#x}")
-        if offset < end:
-            raise StreamError(f"it overlaps what ends at {end:#x}", where=f"task {number} at {offset:#x}")
-        end = offset + 4 * len(words)
-        placed.append((offset, words, draft))
-    for number, (_, words, draft) in enumerate(placed):
-        following = placed[number + 1] if number + 1 < len(placed) else None
-        values = {
-            "NextPointer": following[0] if following else 0,
-            "NextSize": len(following[1]) - 1 if following else 0,
-            "TaskSize": len(words),
-        }
-        for name in sorted(draft.follows):
-            if name not in fields:
-                raise StreamError(f"{arch.name} has no header field {name}", where=f"task {number}")
-            index, field = fields[name]
-            words[index] = words[index] & ~field.mask | field.encode(values[name])
-    tasks = tuple(
-        stream.task(memoryview(words), offset, arch, f"task {number}")
-        for number, (offset, words, _) in enumerate(placed)
+    stream, encode_record = STREAMS[arch.stream], ENCODERS[arch.stream]
+    tasks = [_Drafted(arch, draft) for draft in drafts]
+    places = {number: draft.at for number, draft in enumerate(drafts) if draft.at is not None}
+    try:
+        _, placed = text.lay_out(tasks, encode_record, stream.alignment, len(frame), places)
+    except ValueError as error:
+        raise StreamError(str(error)) from error
+    made = tuple(
+        stream.task(memoryview(array("I", words)), offset, arch, f"task {number}")
+        for number, (offset, words) in enumerate(placed)
     )
-    return Text(tasks, end if size_bytes is None else size_bytes, frame, stray)
+    end = made[-1].end if made else len(frame)
+    return Text(made, end if size_bytes is None else size_bytes, frame, stray)
+
+
+class _Drafted:
+    """A draft as the runtime takes a task: called, it gives the header's writes, then the records."""
+
+    def __init__(self, arch: Architecture, draft: Draft):
+        self.arch, self.draft = arch, draft
+
+    def __call__(self) -> list[list[Write]]:
+        header = [self._header(index, word) for index, word in enumerate(self.draft.header)]
+        records, start, items = [], 0, self.draft.items
+        for _, count in STREAMS[self.arch.stream].records(items):
+            slot = items[start].slot
+            form = [] if slot is None else [Write(Call(RECORD), SLOT_RELATIVE | slot << 23, 0)]
+            records.append(
+                [*form, *(Write(Call(item.address), item.value, 0) for item in items[start : start + count])]
+            )
+            start += count
+        return [header, *records]
+
+    def _header(self, index: int, word: int) -> Write:
+        row = self.arch.header.registers[index]
+        links = [field for field in row.fields if field.kind == "layout"]
+        given = sum(field.mask for field in links if field.name not in self.draft.follows)
+        register = Call(row.offset, **{field.name: (field.msb, field.lsb, LINK) for field in links})
+        return Write(register, word & ~sum(field.mask for field in links if not field.mask & given), given)
+
+
+@functools.cache
+def _call(address: int) -> Call:
+    """A register of which only the address counts."""
+    return Call(address)

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
 from ..registers.model import Architecture
+from ..runtime.stream_records import SCATTER
 from ..units import round_up
 from .task import Burst, Task, bytes_of, words_of
 
@@ -86,8 +87,6 @@ class Stream(Protocol):
 
     #: Tasks begin on multiples of this many bytes.
     alignment: int
-    #: The registers that a record's header has room for lie below this byte address.
-    address_end: int
 
     def decode(
         self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
@@ -113,9 +112,6 @@ class Stream(Protocol):
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """(header word, number of writes) of the records that Apple's compiler would group the writes into."""
 
-    def header_count(self, header: int) -> int:
-        """How many values follow a record's header word."""
-
     def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
         """Where the task that runs after this one lies; None after the last one.
 
@@ -124,43 +120,6 @@ class Stream(Protocol):
             text: the text that it lies in, as words.
             arch: the architecture.
         """
-
-
-class Explicit(NamedTuple):
-    """The header word of a record that is grouped unlike the compiler's habit: the writes behind it belong to it."""
-
-    header: int
-
-
-def encode_writes(stream: Stream, items: Sequence[Pending | Explicit]) -> array:
-    """The stream words of register writes: grouped as Apple's compiler groups them, or as `Explicit` items say.
-
-    Raises:
-        StreamError: an explicit record has too few writes behind it.
-    """
-    words = array("I")
-    start = 0
-    while start < len(items):
-        if isinstance(items[start], Explicit):
-            header = items[start].header
-            start += 1
-            end = start + stream.header_count(header)
-            if end > len(items) or any(isinstance(item, Explicit) for item in items[start:end]):
-                raise StreamError(f"record {header:#x} needs {end - start} writes behind it")
-            groups = [(header, end - start)]
-        else:
-            end = start + 1
-            while end < len(items) and not isinstance(items[end], Explicit):
-                end += 1
-            groups = stream.records(items[start:end])
-        for header, count in groups:
-            for item in items[start : start + count]:
-                if item.address >= stream.address_end or (item.slot or 0) > 31:
-                    raise StreamError(f"register {item.address:#x} (slot {item.slot}) does not fit a record")
-            words.append(header)
-            words.extend(item.value for item in items[start : start + count])
-            start += count
-    return words
 
 
 def work_of(task: Task, arch: Architecture) -> bytes:
@@ -196,7 +155,7 @@ def _burst_fits(words: memoryview, index: int, count: int, offset: int, place: s
         )
 
 
-def _stray(text: memoryview, spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, bytes], ...]:
+def stray_bytes(text: memoryview, spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, bytes], ...]:
     """Non-zero bytes of the text outside the spans (which are in ascending order)."""
     found, position = [], 0
     for start, end in [*spans, (len(text), len(text))]:
@@ -226,7 +185,6 @@ class Linked:
     """The chain of descriptors of H11 to H13."""
 
     alignment = 0x100
-    address_end = 1 << 26
 
     def decode(
         self, text: memoryview, arch: Architecture, first_task_words: int | None, task_count: int | None
@@ -235,12 +193,12 @@ class Linked:
         tasks = self._chain(text, arch, first_task_words or 0)
         if task_count not in (None, len(tasks)):
             raise StreamError(f"the chain has {len(tasks)} tasks, the program says {task_count}", where="text")
-        return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+        return Text(tasks, len(text), b"", stray_bytes(text, ((task.offset, task.end) for task in tasks)))
 
     def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
         """See `Stream.decode_bare`."""
         tasks = self._chain(text, arch, self.first_task_words(text, arch))
-        return Text(tasks, len(text), b"", _stray(text, ((task.offset, task.end) for task in tasks)))
+        return Text(tasks, len(text), b"", stray_bytes(text, ((task.offset, task.end) for task in tasks)))
 
     def first_task_words(self, text: memoryview, arch: Architecture) -> int:
         """How long the first task is, in words, going by its records: they end at zeros, the next task or the text.
@@ -307,10 +265,6 @@ class Linked:
                 yield (end - start - 1) << 26 | writes[start].address, end - start
                 start = end
 
-    def header_count(self, header: int) -> int:
-        """See `Stream.header_count`."""
-        return (header >> 26) + 1
-
     def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
         """See `Stream.follow`; the task itself says both."""
         pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
@@ -320,7 +274,7 @@ class Linked:
         return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
 
 
-SCATTER, SLOT_RELATIVE = 1 << 31, 1 << 29
+SLOT_RELATIVE = 1 << 29
 
 #: Streams that share a text begin at multiples of a page, each with this frame (M6 containers of two public projects).
 STREAM_PAGE_BYTES = 0x4000
@@ -338,7 +292,6 @@ class Records:
     """The self-sized descriptors of H14 and later."""
 
     alignment = 16
-    address_end = 1 << 17
     frame_bytes = 16
 
     def decode(
@@ -387,7 +340,7 @@ class Records:
 
     def _text(self, text: memoryview, tasks: Sequence[Task], frame_bytes: int) -> Text:
         spans = [(0, frame_bytes), *((task.offset, task.end) for task in tasks)]
-        return Text(tuple(tasks), len(text), bytes(text[:frame_bytes]), _stray(text, spans))
+        return Text(tuple(tasks), len(text), bytes(text[:frame_bytes]), stray_bytes(text, spans))
 
     def _next(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         start = offset // 4
@@ -444,13 +397,7 @@ class Records:
             mask = record >> 15 & 0xFFFF
             return Burst(index, address, mask.bit_count() + 1, mask)
         slot = record >> 23 & 0x1F if record & SLOT_RELATIVE else None
-        return Burst(index, address, self.header_count(record), None, slot)
-
-    def header_count(self, header: int) -> int:
-        """See `Stream.header_count`."""
-        if header & SCATTER:
-            return (header >> 15 & 0xFFFF).bit_count() + 1
-        return (header >> 15 & 0x3F) + 1
+        return Burst(index, address, (record >> 15 & 0x3F) + 1, None, slot)
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`.

@@ -7,11 +7,15 @@ from these rows.
 
 import functools
 import struct
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from ..errors import RegisterError
+from ..runtime.register import BYTES, encode
+from ..runtime.register import Register as Call
 from .machine import Machine
+
+T = TypeVar("T")
 
 WORD_MASK = 0xFFFFFFFF
 
@@ -74,40 +78,25 @@ class Field(NamedTuple):
         Raises:
             RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
         """
-        if isinstance(value, str):
-            number = self._named(value)
-        elif self.kind in _FLOATS:
-            number = _float_bits(self, value)
-        elif isinstance(value, int):
-            number = value
-        else:
-            raise RegisterError(f"{self.name} takes a whole number, not {value!r}")
-        if self.kind in BYTE_KINDS:
-            if number % (1 << self.lsb):
-                raise RegisterError(f"{self.name}={number:#x} is no multiple of {1 << self.lsb:#x} bytes")
-            bits = number
-        else:
-            bits = number << self.lsb
-        if number < 0 or bits & ~self.mask:
-            raise RegisterError(f"{self.name}={value!r} does not fit bits {self.msb}:{self.lsb}")
-        return bits
+        return _told(encode, "field", self.name, value, *self.place())
 
-    def _named(self, name: str) -> int:
-        for number, known in (self.enum or {}).items():
-            if known == name:
-                return number
-        known = ", ".join((self.enum or {}).values()) or "no names"
-        raise RegisterError(f"{self.name} has no value named {name!r} (known: {known})")
+    def place(self) -> tuple:
+        """The field as a script's register table has it: (msb, lsb) and its kind, if it has one."""
+        if self.enum:
+            return self.msb, self.lsb, {name: number for number, name in self.enum.items()}
+        kind = BYTES if self.kind in BYTE_KINDS else _FLOATS[self.kind].format if self.kind in _FLOATS else None
+        return (self.msb, self.lsb) if kind is None else (self.msb, self.lsb, kind)
 
 
 _FLOATS = {"fp16": struct.Struct("<e"), "fp32": struct.Struct("<f")}
 
 
-def _float_bits(field: Field, value: float) -> int:
+def _told(function: Callable[..., T], *arguments: Any, **values: Any) -> T:
+    """Calls a function of the runtime; what a value does not fit is a RegisterError in its words."""
     try:
-        return int.from_bytes(_FLOATS[field.kind].pack(value), "little")
-    except (OverflowError, struct.error) as error:
-        raise RegisterError(f"{field.name}={value!r} does not fit {field.kind}") from error
+        return function(*arguments, **values)
+    except (ValueError, TypeError, OverflowError, struct.error) as error:
+        raise RegisterError(str(error)) from error
 
 
 class Register(NamedTuple):
@@ -412,11 +401,6 @@ def compose(register: Register, word: int = 0, **values: int | float | str) -> i
     Raises:
         RegisterError: an unknown field, or a value that does not fit.
     """
-    if not 0 <= word <= WORD_MASK:
-        raise RegisterError(f"{register.name}: {word:#x} does not fit 32 bits")
-    fields = {field.name: field for field in register.fields}
-    for name, value in values.items():
-        if name not in fields:
-            raise RegisterError(f"{register.name} has no field {name} (it has: {', '.join(fields) or 'none'})")
-        word = word & ~fields[name].mask | fields[name].encode(value)
-    return word
+    call = Call(0, **{field.name: field.place() for field in register.fields})
+    call.name = register.name
+    return _told(call, word, **values).word

@@ -1,0 +1,65 @@
+"""Coefficients as parts: long runs of zeros by their length, the rest as one block of data."""
+
+import re
+from typing import NamedTuple
+
+from ..program.model import Program
+
+#: Data up to this size stands in the script; more goes into a file beside it.
+INLINE_BYTES = 64 * 1024
+
+#: A run of zeros counts from this many bytes on, and from a thousandth of the coefficients on, whichever is more.
+SHORTEST_RUN = 64
+MOST_RUNS = 1024
+
+
+class Part(NamedTuple):
+    """A run of zeros, or bytes of data."""
+
+    kind: str
+    content: memoryview
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.content)
+
+
+class Coefficients(NamedTuple):
+    """All coefficients of a program.
+
+    Attributes:
+        parts: parts of each buffer, by its name; "const" is the section that follows the text.
+    """
+
+    parts: dict[str, list[Part]]
+
+    def data(self) -> list[memoryview]:
+        """The data of all parts, in order."""
+        return [part.content for parts in self.parts.values() for part in parts if part.kind == "data"]
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of data."""
+        return sum(len(piece) for piece in self.data())
+
+
+def split(program: Program) -> Coefficients:
+    """A program's coefficients in parts."""
+    buffers = {"const": program.const} if len(program.const) else {}
+    buffers |= {kernel.name: kernel.data for kernel in program.kernels}
+    return Coefficients({name: _parts(content) for name, content in buffers.items()})
+
+
+def _parts(content: memoryview) -> list[Part]:
+    """Content as parts in order; nothing is copied."""
+    shortest = max(SHORTEST_RUN, len(content) // MOST_RUNS)
+    parts, position = [], 0
+    for run in re.finditer(rb"\0{%d,}" % shortest, content):
+        if run.start() > position:
+            parts.append(Part("data", content[position : run.start()]))
+        parts.append(Part("zeros", content[run.start() : run.end()]))
+        position = run.end()
+    if position < len(content):
+        parts.append(Part("data", content[position:]))
+    return parts

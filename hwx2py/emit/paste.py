@@ -1,0 +1,97 @@
+"""The runtime's own source, cut to the definitions that a script reaches."""
+
+import ast
+import importlib.resources
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class _Definition(NamedTuple):
+    """A top-level definition of the runtime.
+
+    Attributes:
+        module: the module that has it.
+        lines: its source.
+        uses: every name in it.
+    """
+
+    module: str
+    lines: list[str]
+    uses: frozenset[str]
+
+
+class Runtime:
+    """The definitions of runtime modules.
+
+    Args:
+        modules: names of the modules, in the order in which a script has them.
+    """
+
+    def __init__(self, modules: Iterable[str]):
+        self.definitions: dict[str, _Definition] = {}
+        self.imports: dict[str, str] = {}
+        for module in modules:
+            self._read(module)
+
+    def _read(self, module: str) -> None:
+        source = importlib.resources.files("hwx2py.runtime").joinpath(f"{module}.py").read_text(encoding="utf-8")
+        lines = source.splitlines()
+        for statement in ast.parse(source).body:
+            match statement:
+                case ast.Import(names=aliases):
+                    for alias in aliases:
+                        self.imports[alias.asname or alias.name] = ast.unparse(statement)
+                case ast.ImportFrom(level=0, names=aliases):
+                    for alias in aliases:
+                        self.imports[alias.asname or alias.name] = f"from {statement.module} import {alias.name}"
+                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    self._define([name], module, lines, statement)
+                case ast.Assign(targets=[ast.Tuple(elts=targets)]):
+                    self._define([target.id for target in targets], module, lines, statement)
+                case ast.Assign(targets=[ast.Name(id=name)]):
+                    self._define([name], module, lines, statement)
+
+    def _define(self, names: list[str], module: str, lines: list[str], statement: ast.stmt) -> None:
+        uses = frozenset(node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
+        first = statement.lineno - 1
+        while lines[first - 1].startswith("#"):
+            first -= 1
+        definition = _Definition(module, lines[first : statement.end_lineno], uses)
+        self.definitions.update((name, definition) for name in names)
+
+    def reached(self, names: Iterable[str]) -> set[str]:
+        """The names among these, and among what they reach, that the runtime defines or imports."""
+        reached, left = set(), list(names)
+        while left:
+            name = left.pop()
+            if name in reached or (name not in self.definitions and name not in self.imports):
+                continue
+            reached.add(name)
+            if name in self.definitions:
+                left += self.definitions[name].uses
+        return reached
+
+    def source(self, module: str, names: set[str]) -> str:
+        """The text of a module's definitions that are among the names."""
+        lines: list[str] = []
+        written = set()
+        for name, definition in self.definitions.items():
+            if name not in names or definition.module != module or id(definition) in written:
+                continue
+            written.add(id(definition))
+            plain = not any(line.startswith(("def ", "class ")) for line in definition.lines)
+            lines += [*([] if plain and lines and not lines[-1].startswith(" ") else ["", ""]), *definition.lines]
+        return "\n".join(lines).strip("\n")
+
+    def import_lines(self, names: set[str]) -> list[str]:
+        """The imports that are among the names: modules, names of modules, and then what is not Python's own."""
+        lines = sorted({self.imports[name] for name in names if name in self.imports})
+        whole = [line.removeprefix("import ") for line in lines if line.startswith("import ") and " as " not in line]
+        parts = [line for line in lines if line.startswith("from ")]
+        other = [line for line in lines if " as " in line]
+        return [f"import {', '.join(whole)}", *parts, *(["", *other] if other else [])]
+
+
+def names_in(source: str) -> set[str]:
+    """Every name that some Python uses."""
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}

@@ -1,0 +1,124 @@
+"""The registers that a program writes, as the classes of a script."""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+
+from ..registers.model import Architecture, Block, Field, Location, Register
+from .text import Hex, Name, Value, literal, plain, string, wrapped
+
+#: How the script calls a field's kind; kinds without a name here are plain integers.
+KIND_NAMES = {"bytes": "BYTES", "address": "BYTES", "fp16": "FP16", "fp32": "FP32", "bar": "BARS", "layout": "LINK"}
+
+#: Registers without a field that share a line.
+NAMELESS_ON_A_LINE = 3
+
+#: The header word of a record itself (H14 and later), which names a buffer or a form.
+RECORD_CLASS = """class Stream:  # bits of a record's own header word: the buffer of its addresses, its form
+    Record = Register(RECORD, Slot=(27, 23, BARS), SlotRelative=29, Scatter=31)"""
+
+
+def is_link(arch: Architecture, block: Block, field: Field) -> bool:
+    """Whether the script fills the field in: where tasks lie, how long they are, and which they are."""
+    return block is arch.header and (field.kind == "layout" or field.name == "TID")
+
+
+def shown(field: Field, value: int | float | str) -> Value:
+    """A field's value as the script writes it: addresses, sizes and masks in hex."""
+    return Hex(value) if isinstance(value, int) and field.kind in ("bytes", "address", "hex", "layout") else value
+
+
+class Tables:
+    """Writes register classes and the names of values.
+
+    Args:
+        arch: the architecture.
+        written: the registers to write, header words too.
+    """
+
+    def __init__(self, arch: Architecture, written: Iterable[Location]):
+        self.arch = arch
+        self.blocks: dict[str, tuple[Block, dict[str, Register]]] = {}
+        order = {block.name: number for number, block in enumerate(arch.all_blocks())}
+        for location in sorted(written, key=lambda place: (order.get(place.block.name, len(order)), place.address)):
+            _, registers = self.blocks.setdefault(location.block.name, (location.block, {}))
+            registers[location.register.name] = location.register
+        self.enumerations = _named([
+            field for _, registers in self.blocks.values() for row in registers.values() for field in row.fields
+        ])  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """The enumerations, then a class for each block."""
+        lines = []
+        for values, name in self.enumerations.items():
+            pairs = [f"{string(label)}: {number}" for number, label in values]
+            lines += wrapped(f"{name} = {{", pairs, "}")
+        for block, registers in self.blocks.values():
+            lines += ["", *self._class(block, registers)]
+        return lines
+
+    def _class(self, block: Block, registers: Mapping[str, Register]) -> list[str]:
+        lines = [f"class {block.name}:  # {plain(block.meaning)}"]
+        width = max(len(register.name) for register in registers.values())
+        for nameless, group in itertools.groupby(registers.values(), lambda row: not row.fields and row.count == 1):
+            rows = list(group)
+            if nameless:
+                lines += self._nameless(block, rows)
+                continue
+            for register in rows:
+                arguments = [self._address(block, register)]
+                if register.count > 1:
+                    arguments.append(str(register.count))
+                arguments += [f"{field.name}={self._field(block, field)}" for field in register.fields]
+                lines += wrapped(f"{register.name:<{width}} = Register(", arguments, ")", 4)
+        return lines
+
+    def _nameless(self, block: Block, rows: list[Register]) -> list[str]:
+        """Registers without a field, some on a line."""
+        lines = []
+        for start in range(0, len(rows), NAMELESS_ON_A_LINE):
+            some = rows[start : start + NAMELESS_ON_A_LINE]
+            names = ", ".join(register.name for register in some)
+            calls = ", ".join(f"Register({self._address(block, register)})" for register in some)
+            lines.append(f"    {names} = {calls}")
+        return lines
+
+    def _address(self, block: Block, register: Register) -> str:
+        digits = 2 if block is self.arch.header else 5
+        return f"0x{block.base + register.offset:0{digits}x}"
+
+    def _field(self, block: Block, field: Field) -> str:
+        kind = KIND_NAMES.get(field.kind, "")
+        if is_link(self.arch, block, field):
+            kind = "LINK"
+        elif field.enum:
+            kind = self.enumerations[_values(field)]
+        if not kind and field.msb == field.lsb:
+            return str(field.msb)
+        return literal((field.msb, field.lsb, Name(kind)) if kind else (field.msb, field.lsb))
+
+
+def _values(field: Field) -> tuple[tuple[int, str], ...]:
+    return tuple(sorted((field.enum or {}).items()))
+
+
+def _named(fields: Iterable[Field]) -> dict[tuple[tuple[int, str], ...], str]:
+    """{values: name} of enumerations, each called as the last words that the names of its fields share."""
+    owners: dict[tuple[tuple[int, str], ...], list[str]] = {}
+    for field in fields:
+        if field.enum:
+            owners.setdefault(_values(field), []).append(field.name)
+    names: dict[tuple[tuple[int, str], ...], str] = {}
+    for values, field_names in owners.items():
+        words = [re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name) for name in field_names]
+        shared = []
+        for column in zip(*(reversed(parts) for parts in words)):
+            if len(set(column)) > 1:
+                break
+            shared.insert(0, column[0])
+        name = base = "_".join(shared or words[0]).upper()
+        number = 2
+        while name in names.values():
+            name, number = f"{base}_{number}", number + 1
+        names[values] = name
+    return names

@@ -1,0 +1,258 @@
+"""A generated script as a program again, from what `evaluate` makes of its tables and of its `build()`."""
+
+import ast
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ...errors import ScriptError, StreamError
+from ...program.model import DTYPES, Kernel, Origin, Program, Tensor, natural_const_offset
+from ...program.streams import STREAMS, Text, stray_bytes
+from ...registers import Architecture, by_name
+from ...runtime import register, stream_linked, stream_records, text
+from .evaluate import Evaluator, fail, parse
+
+STREAM_MODULES = {"linked": stream_linked, "records": stream_records}
+
+#: A text that is larger does not fit the engine's address space.
+MOST_TEXT = 1 << 30
+
+EARLIER = "made by an earlier version of hwx2py"
+
+
+class Outline(NamedTuple):
+    """What a script says of its buffers.
+
+    Attributes:
+        arch: its architecture.
+        tensors: its TENSORS.
+        kernels: BAR -> name of coefficients in buffers of their own.
+        aliases: (BAR, tensor name) of further BARs.
+    """
+
+    arch: Architecture
+    tensors: tuple[Tensor, ...]
+    kernels: dict[int, str]
+    aliases: tuple[tuple[int, str], ...]
+
+
+class Built(NamedTuple):
+    """What a script's `build()` gives.
+
+    Attributes:
+        buffers: BAR -> pieces of its content; of BAR 0 the text, padding, coefficients.
+        tasks: (offset in the text, words) of each task.
+    """
+
+    buffers: Mapping[int, Sequence[Any]]
+    tasks: Sequence[tuple[int, Sequence[int]]]
+
+
+def outline(source: bytes) -> Outline:
+    """Reads the tables of a script only, however the rest was edited.
+
+    Args:
+        source: its bytes.
+
+    Raises:
+        ScriptError: it is not a script that hwx2py made.
+    """
+    return _outline(_evaluator(parse(source), source, ""))
+
+
+def load(source: bytes, name: str, path: str) -> Program:
+    """Reads a script back without executing it.
+
+    Args:
+        source: its bytes.
+        name: the file's name.
+        path: where it lies; coefficients may lie beside it.
+
+    Raises:
+        ScriptError: it is not a script of ours, or an edited value does not fit; with the line.
+    """
+    tree = parse(source)
+    try:
+        evaluator = _evaluator(tree, source, path)
+        tables = _outline(evaluator)
+        result = evaluator.value("build")()
+    except RecursionError as error:
+        raise ScriptError("it is nested too deeply, or calls itself") from error
+    except OSError as error:
+        raise ScriptError(f"{error.filename or ''}: {error.strerror}" if error.strerror else str(error)) from error
+    if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[0], dict) or 0 not in result[0]:
+        raise fail(evaluator.nodes["build"], "build() does not return buffers, tasks and further BARs")
+    return program_of(tables, Built(result[0], result[1]), source, name)
+
+
+def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Program:
+    """The program that a script's tables and its `build()` say.
+
+    Args:
+        tables: its tables.
+        built: what its `build()` gave.
+        source: the script's bytes.
+        name: the file's name.
+
+    Raises:
+        ScriptError: the tasks do not parse.
+    """
+    arch, stream = tables.arch, STREAMS[tables.arch.stream]
+    content, *behind = built.buffers[0]
+    try:
+        tasks = tuple(
+            stream.task(memoryview(array("I", words)), offset, arch, f"task {number}")
+            for number, (offset, words) in enumerate(built.tasks)
+        )
+    except StreamError as error:
+        raise ScriptError(error.what, where=error.where) from error
+    frame = bytes(content[: tasks[0].offset]) if arch.stream == "records" else b""
+    spans = [(0, len(frame)), *((task.offset, task.end) for task in tasks)]
+    made = Text(tasks, len(content), frame, stray_bytes(memoryview(content), spans))
+    padding, *const = behind or [b""]
+    kernels = (
+        Kernel(label, bar, _joined(built.buffers[bar])) for bar, label in tables.kernels.items() if bar in built.buffers
+    )
+    return Program(
+        arch=arch,
+        text=made,
+        tensors=tables.tensors,
+        const=_joined(const),
+        const_offset=len(content) + len(padding) if behind else natural_const_offset(len(content)),
+        kernels=tuple(kernels),
+        aliases=tables.aliases,
+        origin=Origin(name, "script", memoryview(source), *_provenance(source)),
+    )
+
+
+def _joined(pieces: Sequence[Any]) -> memoryview:
+    return memoryview(pieces[0]) if len(pieces) == 1 else memoryview(b"".join(pieces))
+
+
+def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
+    evaluator = Evaluator(tree, len(source), {}, {"__file__": path})
+    if "AUTO" in evaluator.nodes and "tasks" in evaluator.nodes:
+        raise ScriptError(EARLIER, hint="convert the original file again with this version")
+    stream = STREAM_MODULES[_arch(evaluator).stream]
+    evaluator.functions |= {
+        "every": register.every,
+        "lay_out": _lay_out,
+        "framed": _framed,
+        "followed": _followed,
+        "inline": text.inline,
+        "beside": text.beside,
+        "encode_record": stream.encode_record,
+    }
+    evaluator.names |= {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK", "RECORD")}
+    evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
+    return evaluator
+
+
+def _lay_out(tasks: Any, encode_record: Any, alignment: Any, end: Any = 0, places: Any = None) -> Any:
+    """The runtime's function, for a text of a size that can be."""
+    if any(not isinstance(place, int) or place > MOST_TEXT for place in (end, *(places or {}).values())):
+        raise ValueError("a task lies beyond what the engine addresses")
+    if not isinstance(tasks, list) or not tasks:
+        raise ValueError("there is no task in TASKS")
+    made, placed = text.lay_out(tasks, encode_record, alignment, end, places)
+    return made, placed
+
+
+def _framed(made: Any, frame: Any = b"", size: Any = 0, stray: Any = ()) -> Any:
+    """The runtime's function, for a text of a size that can be."""
+    if not isinstance(size, int) or any(place > len(made) + MOST_TEXT for place in (size, *(row[0] for row in stray))):
+        raise ValueError("the text reaches beyond what the engine addresses")
+    return text.framed(made, frame, size, stray)
+
+
+def _followed(made: Any, pieces: Any, offset: Any = None) -> Any:
+    """The runtime's function, for an offset that can be."""
+    if offset is not None and not len(made) <= offset <= MOST_TEXT:
+        raise ValueError(f"coefficients cannot begin at {offset!r} behind a text of {len(made)} bytes")
+    return text.followed(made, pieces, offset)
+
+
+def _arch(evaluator: Evaluator) -> Architecture:
+    if "ARCH" not in evaluator.nodes or "TENSORS" not in evaluator.nodes:
+        raise ScriptError("not a script that hwx2py made: it has no ARCH or no TENSORS", hint="give a generated script")
+    return by_name(str(evaluator.value("ARCH")))
+
+
+def _outline(evaluator: Evaluator) -> Outline:
+    """What a script says of its buffers; errors are told with the line of its TENSORS."""
+    arch = _arch(evaluator)
+    rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
+    aliases = evaluator.value("ALIASES") if "ALIASES" in evaluator.nodes else {}
+    try:
+        return outline_of(arch, rows, bars, aliases)
+    except ScriptError as error:
+        raise fail(evaluator.nodes["TENSORS"], error.what) from error
+
+
+def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outline:
+    """What a script's tables say of its buffers.
+
+    Args:
+        arch: its architecture.
+        rows: its TENSORS.
+        bars: its BARS.
+        aliases: its ALIASES, if it has any.
+
+    Raises:
+        ScriptError: the tables are not what a script has, or a BAR stands for two buffers.
+    """
+    if not isinstance(rows, list):
+        raise ScriptError("TENSORS is not a list")
+    tensors = tuple(_tensor(row) for row in rows)
+    if not isinstance(bars, dict) or not all(_is_bar(bar) and isinstance(name, str) for name, bar in bars.items()):
+        raise ScriptError("BARS is not a table of names and BARs")
+    names = {tensor.bar: tensor.name for tensor in tensors}
+    if not isinstance(aliases, dict) or not all(
+        _is_bar(bar) and _is_bar(own) and own in names for bar, own in aliases.items()
+    ):
+        raise ScriptError("ALIASES has more than BARs and BARs of tensors")
+    others = {*arch.fixed_bars.values(), *names.values()}
+    kernels = {bar: name for name, bar in bars.items() if name not in others}
+    taken: dict[int, str] = dict(arch.fixed_bars)
+    further = [(bar, f"a further {names[own]}") for bar, own in aliases.items()]
+    own_bars = [(tensor.bar, tensor.name) for tensor in tensors]
+    for bar, name in [*own_bars, *((bars[name], name) for name in bars if name not in others), *further]:
+        if bar in taken:
+            raise ScriptError(f"BAR {bar} is both {taken[bar]} and {name}")
+        taken[bar] = name
+    return Outline(arch, tensors, kernels, tuple((bar, names[own]) for bar, own in aliases.items()))
+
+
+def _is_bar(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _tensor(row: Any) -> Tensor:
+    fields = tuple(row) if isinstance(row, tuple) else ()
+    if len(fields) != len(Tensor._fields):
+        raise ScriptError("TENSORS has a row that is not a Tensor(...)")
+    name, role, bar, shape, strides, dtype, size = fields
+    good = (
+        isinstance(name, str)
+        and role in ("input", "output", "scratch")
+        and _is_bar(bar)
+        and _is_bar(size)
+        and (dtype is None or dtype in DTYPES.values())
+        and all(part is None or _is_sizes(part) for part in (shape, strides))
+        and (shape is None) == (strides is None) == (dtype is None)
+    )
+    if not good:
+        raise ScriptError(f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
+    return Tensor(*fields)
+
+
+def _is_sizes(part: Any) -> bool:
+    return isinstance(part, tuple) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
+
+
+def _provenance(source: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
+    lines = (ast.get_docstring(parse(source)) or "").splitlines()
+    compiler = next((line.removeprefix("Compiler:").strip() for line in lines if line.startswith("Compiler:")), "")
+    notes = tuple(line.removeprefix("Note:").strip() for line in lines if line.startswith("Note:"))
+    return "" if compiler.startswith("not named") else compiler, (), notes

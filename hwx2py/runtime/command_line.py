@@ -1,0 +1,144 @@
+"""The command line of a script: inputs, outputs, golden files, dry runs."""
+
+import argparse
+import hashlib
+import os
+import sys
+import zipfile
+
+import numpy as np
+
+from .ane import UNWRITTEN, run
+
+
+def options(about, arguments=None):
+    """The command line, parsed."""
+    parser = argparse.ArgumentParser(description=about)
+    add = parser.add_argument
+    add("--device", metavar="PATH", help="accel node (default: the one called ane)")
+    what = "NAME=VALUE|FILE.npy|random[:SEED]|ramp"
+    add("--input", metavar=what, action="append", default=[], help="values of an input")
+    add("--fill", type=float, help="what outputs hold before the run")
+    add("--save", metavar="FILE.npz", help="write the outputs, by name")
+    add("--golden", metavar="FILE.npz", help="compare the outputs: PASS or FAIL")
+    add("--atol", type=float, default=0.0, help="largest difference for --golden")
+    add("--dry-run", action="store_true", help="build only, touch no device")
+    add("--write-command", metavar="FILE", help="write buffer 0, touch no device")
+    return parser.parse_args(arguments)
+
+
+def default_inputs(tensors):
+    """The first input filled with 3, the second with 2, further ones with 1."""
+    inputs = [tensor for tensor in tensors if tensor.role == "input"]
+    values = [3, 2] + [1] * len(inputs)
+    return {t.name: np.full(t.shape, v, t.dtype) for t, v in zip(inputs, values)}
+
+
+def read_inputs(tensors, chosen):
+    """The default inputs, or in their place those of the command line."""
+    inputs = default_inputs(tensors)
+    given = dict(option.partition("=")[::2] for option in chosen)
+    for name in [name for name in inputs if name not in given]:
+        print(f"{name}: filled with {inputs[name].flat[0]}")
+    for name, value in given.items():
+        if name not in inputs:
+            raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
+        try:
+            inputs[name] = input_array(value, inputs[name])
+        except (KeyError, ValueError, OSError) as error:
+            raise OSError(f"--input {name}={value}: {error}") from error
+    return inputs
+
+
+def input_array(value, like):
+    """A number, a file, random eighths or a ramp, in the shape and type of an array."""
+    kind, _, seed = value.partition(":")
+    if kind == "random":
+        array = np.random.default_rng(int(seed or 0)).integers(0, 17, like.shape) / 8
+    elif kind == "ramp":
+        array = np.arange(like.size).reshape(like.shape) % 128
+    elif value.endswith(".npy"):
+        array = load(value)[""]
+    else:
+        array = np.full(like.shape, float(value))
+    cast = array.astype(like.dtype)
+    rounded = cast.dtype.kind == "f"
+    kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
+    if array.shape != like.shape or not kept.all():
+        raise ValueError(f"does not fit {like.dtype} {like.shape}")
+    return cast
+
+
+def load(path):
+    """The arrays of an .npz by name, or that of an .npy as ""."""
+    try:
+        content = np.load(path)
+        return {"": content} if isinstance(content, np.ndarray) else dict(content)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def report(outputs, fill):
+    """Prints the outputs; returns how many were not written, as far as it shows."""
+    incomplete = 0
+    for name, array in outputs.items():
+        low, high, mean = (f(array.astype("f8")) for f in (np.min, np.max, np.mean))
+        values = "" if low == high else f", {low:g} to {high:g}, mean {mean:g}"
+        print(f"{name}: {array.dtype} {array.shape}{values}")
+        pattern = np.frombuffer(UNWRITTEN * array.itemsize, f"u{array.itemsize}")
+        missing = 0 if fill else np.sum(array.view(pattern.dtype) == pattern)
+        if missing == array.size or (missing and array.dtype.kind == "f"):
+            print(f"{name}: {missing} of {array.size} not written", file=sys.stderr)
+            incomplete += 1
+    print(f"output[0] = {next(iter(outputs.values())).flat[0]}")
+    return incomplete
+
+
+def verdict(got, want, tolerance):
+    """PASS, or FAIL with how many elements differ, and which does most."""
+    if want is None or want.shape != got.shape:
+        return "FAIL: not in the golden file in this shape"
+    got, want = got.astype("f8"), want.astype("f8")
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    apart = np.where(same, 0, abs(got - want))
+    wrong, worst = np.sum(~(apart <= tolerance)), np.argmax(apart)
+    most = f"{apart.flat[worst]:g} at {[*map(int, np.unravel_index(worst, got.shape))]}"
+    return f"FAIL: {wrong} of {apart.size}, most by {most}" if wrong else "PASS"
+
+
+def execute(chosen, tensors, build, open_device):
+    """Does what the options ask for; returns the exit code."""
+    if chosen.dry_run or chosen.write_command:
+        buffers, tasks, _ = build()
+        digest = hashlib.sha256()
+        for piece in buffers[0]:
+            digest.update(piece)
+        if chosen.write_command:
+            with open(chosen.write_command, "wb") as file:
+                file.writelines(buffers[0])
+        sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
+        print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
+        return 0
+    device = open_device(chosen.device)
+    golden = load(chosen.golden) if chosen.golden else {}
+    inputs = read_inputs(tensors, chosen.input)
+    outputs = run(device, build(), tensors, inputs, chosen.fill)
+    failed = report(outputs, chosen.fill is not None)
+    if chosen.save:
+        with open(chosen.save, "wb") as file:
+            np.savez(file, **outputs)
+    for name in outputs if chosen.golden else []:
+        result = verdict(outputs[name], golden.get(name), chosen.atol)
+        failed += result != "PASS"
+        print(f"{name}: {result}")
+    return min(failed, 1)
+
+
+def main(about, tensors, build, open_device):
+    """The script's command line; `build` and `open_device` are called when needed."""
+    np.seterr(all="ignore")
+    try:
+        return execute(options(about), tensors, build, open_device)
+    except OSError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,73 @@
+"""Register calls: fields by name make a word. One encoder, one message per mistake."""
+
+import copy
+import struct
+from collections import namedtuple
+
+BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+RECORD = -4  # in place of an address: a record's own header word
+
+
+# A register's word, and the bits of it that were given: others may be filled in.
+Write = namedtuple("Write", "register word given")
+
+
+class Register:
+    """A register: called with values for its fields, it makes a `Write`.
+
+    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
+    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
+    """
+
+    def __init__(self, address, count=1, **fields):
+        self.address, self.name = address, f"register {address:#x}"
+        self.fields = {
+            k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
+        }
+        self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
+
+    def __set_name__(self, block, name):
+        self.name = f"{block.__name__}.{name}"
+        for index, register in enumerate(self.elements):
+            register.address = self.address + 4 * index
+            register.name = f"{self.name}[{index}]"
+
+    def __getitem__(self, index):
+        return self.elements[index]
+
+    def __call__(self, word=0, **values):
+        """Takes bits without a name, then fields; what is left out is 0."""
+        given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
+        for name, value in values.items():
+            if name not in self.fields:
+                names = ", ".join(self.fields) or "none"
+                raise ValueError(f"{self.name} has no field {name} (fields: {names})")
+            msb, lsb, *_ = field = self.fields[name]
+            mask = (2 << msb) - (1 << lsb)
+            word = word & ~mask | encode(self.name, name, value, *field)
+            given |= mask
+        return Write(self, word, given)
+
+
+def encode(owner, name, value, msb, lsb, kind=None):
+    """A field's bits in place; the names are for the message."""
+    bits = value
+    if isinstance(kind, dict):
+        bits = kind.get(value, value)
+    elif kind in (FP16, FP32):
+        bits = int.from_bytes(struct.pack(kind, value), "little")
+    if isinstance(bits, int):
+        bits = bits if kind == BYTES else bits << lsb
+        if 0 <= bits < 2 << msb and not bits % (1 << lsb):
+            return bits
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
+
+
+def every(registers, word=0, **values):
+    """The same write to several registers of an array."""
+    first = registers[0](word, **values)
+    if any(register.fields is not first.register.fields for register in registers):
+        raise ValueError(f"{first.register.name} and others: not all of one array")
+    return [Write(register, first.word, first.given) for register in registers]
