@@ -31,6 +31,9 @@ class Limits(NamedTuple):
     patience_seconds: float = 60.0
 
 
+LIMITS = Limits()
+
+
 def run_script(
     path: str,
     outline: script.Outline,
@@ -38,7 +41,7 @@ def run_script(
     arguments: Sequence[str],
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = LIMITS,
 ) -> Result:
     """Runs a script in a process of its own.
 
@@ -75,7 +78,7 @@ def names_of(outline: script.Outline) -> Names:
     return Names(buffers | {bar: tensor.name for bar, tensor in tensors.items()}, tensors, {})
 
 
-def program_of_script(path: str, source: bytes, limits: Limits = Limits()) -> Program:
+def program_of_script(path: str, source: bytes, limits: Limits = LIMITS) -> Program:
     """Executes a script in a process of its own, confined, and takes over the program that it builds.
 
     Args:
