@@ -1,4 +1,4 @@
-"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate]...` (all by default).
+"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|many]...` (all by default).
 
 Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
 """
@@ -218,7 +218,23 @@ def _convolution(make, channels: int, outputs: int, height: int, width: int, win
     return make.program(text, (x, y), weights)
 
 
-PARTS = {"start": start, "large": large, "emulate": emulate}
+def many() -> None:
+    """2,000 small programs as tables, and 1,000 points of a sweep, on two cores."""
+    small = EXAMPLES / "mul.hwx"
+    tool = [sys.executable, "-m", "hwx2py"]
+    with tempfile.TemporaryDirectory() as folder:
+        programs = pathlib.Path(folder, "programs")
+        programs.mkdir()
+        for number in range(2000):
+            programs.joinpath(f"{number}.hwx").write_bytes(small.read_bytes())
+        took, _ = measured([*tool, "corpus", str(programs), "-o", f"{folder}/corpus", "--jobs", "2"])
+        show("corpus, 2,000 programs", took, "s", 15.0)
+        vary = ["--vary", "PE.BiasScale=0..999"]
+        took, _ = measured([*tool, "sweep", str(small), *vary, "-o", f"{folder}/sweep", "--jobs", "2"])
+        show("sweep, 1,000 points", took, "s", 10.0)
+
+
+PARTS = {"start": start, "large": large, "emulate": emulate, "many": many}
 
 
 def main() -> None:

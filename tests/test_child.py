@@ -2,14 +2,16 @@
 
 import os
 
+import builders
 import pytest
 from conftest import loaded
 
 from hwx2py import emit
-from hwx2py.emulate import session
+from hwx2py.emulate import as_lines, direct, session
 from hwx2py.emulate.script_process import Limits, run_script
 from hwx2py.errors import ScriptError
 from hwx2py.formats import script
+from hwx2py.operations import Names
 
 
 @pytest.fixture
@@ -70,11 +72,11 @@ def test_script_that_opens_another_device(run):
 
 def test_script_that_calls_for_ever(run_within):
     loop = "ane = Ane(find_device())\nwhile True:\n    ane.allocate(64)"
-    assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(calls=50))
+    assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(50, 60.0))
 
 
 def test_script_that_does_nothing_for_ever(run_within):
-    error = run_within("while True:\n    pass", Limits(patience_seconds=1.0))
+    error = run_within("while True:\n    pass", Limits(100, 1.0))
     assert "did nothing for 1 seconds and was stopped" in error
 
 
@@ -94,7 +96,7 @@ def test_script_that_crashes(run):
 
 
 def test_script_that_hangs_up_and_goes_on(run_within):
-    error = run_within("os.closerange(3, 99)\nwhile True:\n    pass", Limits(patience_seconds=4.0))
+    error = run_within("os.closerange(3, 99)\nwhile True:\n    pass", Limits(100, 4.0))
     assert "did not end for 4 seconds and was stopped" in error
 
 
@@ -134,17 +136,11 @@ def test_runs_leave_no_file_open():
 
 
 def test_trace_adds_up_what_one_task_reads_twice():
-    import builders
-
-    from hwx2py.emulate import as_lines
-    from hwx2py.operations import Names
-
     program = builders.elementwise()
     task = program.tasks[0]
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
-    with session.prepared(program) as (driver, script):
-        script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps, Names.of(program))
+    outcome = direct.run(program, builders.default_inputs(program))
+    (line,) = as_lines(outcome.steps, Names.of(program))
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

@@ -30,9 +30,13 @@ COMMANDS = {
     "anec": "A file that libane runs (H13, H14)",
     "assemble": "A script as an .hwx or .anec",
     "emulate": "Run on a virtual ANE (H13)",
+    "corpus": "Every register field of many programs, as tables",
+    "sweep": "Emulations over a grid of register values",
     "experiment": "Scripts that settle the 0.0 of macOS 14",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
+    "doctor": "What this machine can run",
+    "net-options": "Options for compiling again on macOS",
 }
 
 
@@ -56,7 +60,7 @@ class _Commands(DefaultGroup):
         if name not in COMMANDS:
             ctx.arg0 = name
             name = self.default_cmd_name
-        return importlib.import_module(f".{name}", __package__).command
+        return importlib.import_module(f".{name.replace('-', '_')}", __package__).command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

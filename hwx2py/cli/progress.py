@@ -1,7 +1,9 @@
 """A line about what is going on, on a terminal, for work that takes longer than a second."""
 
+import contextlib
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 
@@ -36,3 +38,23 @@ class Progress:
     def _show(self) -> None:
         self._shown.set()
         print(f"\r\x1b[Khwx2py: {self._text} ...", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def bar(length: int, what: str) -> Iterator[Callable[[int], object]]:
+    """A progress bar on standard error, on a terminal.
+
+    Args:
+        length: how many there are.
+        what: of what, such as "programs".
+
+    Yields:
+        What is to be called with how many more are done.
+    """
+    import click
+
+    if not sys.stderr.isatty() or not length:
+        yield lambda count: None
+        return
+    with click.progressbar(length=length, label=what, file=sys.stderr, show_pos=True) as shown:
+        yield shown.update

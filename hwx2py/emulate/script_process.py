@@ -27,11 +27,11 @@ from .session import SUBMITS, OnResult, Result, run_program
 class Limits(NamedTuple):
     """When a script is stopped: after so many calls to the device, or when it says nothing for so long."""
 
-    calls: int = 100_000
-    patience_seconds: float = 60.0
+    calls: int
+    patience_seconds: float
 
 
-LIMITS = Limits()
+PATIENT = Limits(calls=100_000, patience_seconds=60.0)
 
 
 def run_script(
@@ -41,7 +41,7 @@ def run_script(
     arguments: Sequence[str],
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
-    limits: Limits = LIMITS,
+    limits: Limits = PATIENT,
 ) -> Result:
     """Runs a script in a process of its own.
 
@@ -78,7 +78,7 @@ def names_of(outline: script.Outline) -> Names:
     return Names(buffers | {bar: tensor.name for bar, tensor in tensors.items()}, tensors, {})
 
 
-def program_of_script(path: str, source: bytes, limits: Limits = LIMITS) -> Program:
+def program_of_script(path: str, source: bytes, limits: Limits = PATIENT) -> Program:
     """Executes a script in a process of its own, confined, and takes over the program that it builds.
 
     Args:

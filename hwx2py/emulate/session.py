@@ -63,7 +63,8 @@ def run_program(
             code = command_line.execute(chosen, program.tensors, build, lambda path: device)
         except OSError as end:
             error = str(end)
-    return Result(code, device.driver.faults.found, device.driver.engine.steps, Names.of(program), error)
+    driver = device.driver
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
 
 
 def run(

@@ -59,6 +59,11 @@ class Field(NamedTuple):
         """The field's bits, in place."""
         return ((1 << (self.msb - self.lsb + 1)) - 1) << self.lsb
 
+    @property
+    def is_float(self) -> bool:
+        """Whether the field holds a floating-point number."""
+        return self.kind in _FLOATS
+
     def number(self, word: int) -> int:
         """The field as a plain integer: bytes for `bytes` and `address`, else the bits shifted down."""
         bits = word & self.mask

@@ -1,0 +1,232 @@
+"""Folders of programs into tables: what is to be done, and doing it part by part."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from .. import __version__
+from ..errors import HwxError, UsageError
+from ..formats import ANEC_SUFFIXES, SCRIPT_SUFFIX
+from ..names import legible
+from ..tables import PartFiles, Store, each
+from ..tables.writers import BATCH_ROWS
+from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
+
+PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
+
+#: A part holds so many files, or fewer that together have so many bytes.
+PART_FILES = 64
+PART_BYTES = 1 << 24
+
+
+class PartJob(NamedTuple):
+    """A part to be made: where, its name, the files whose rows it gets, and by which version of hwx2py."""
+
+    store: Store
+    part: str
+    files: tuple[str, ...]
+    version: str
+
+
+class PartDone(NamedTuple):
+    """A part that was made: how much it holds, and the files that are no programs."""
+
+    files: int
+    programs: int
+    tasks: int
+    fields: int
+    unreadable: tuple[UnreadableRow, ...]
+
+
+class Plan(NamedTuple):
+    """What is to be done for a table.
+
+    Attributes:
+        store: the tables.
+        jobs: the parts to be made.
+        files: how many files they have together.
+        standing: how many programs stand already.
+        unreadable: the files that stand as unreadable already.
+    """
+
+    store: Store
+    jobs: tuple[PartJob, ...]
+    files: int
+    standing: int
+    unreadable: tuple[UnreadableRow, ...]
+
+
+class _File(NamedTuple):
+    path: str
+    size_bytes: int
+
+
+def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts: bool = False) -> Plan:
+    """Looks for programs, and for what the table has of them already; rows of files that changed are taken out.
+
+    Args:
+        paths: folders, which are searched with all that lies in them, and files.
+        folder: where the tables are, or are to be.
+        format: "parquet" or "jsonl".
+        scripts: whether `.py` files are programs too.
+
+    Returns:
+        What is to be done; nothing where every program stands.
+
+    Raises:
+        UsageError: there are no programs, or the folder cannot hold the tables.
+    """
+    files = _find(paths, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX) if scripts else PROGRAM_SUFFIXES)
+    if not files:
+        raise UsageError(
+            f"no programs ({', '.join(PROGRAM_SUFFIXES)}) here", file=", ".join(paths), hint="name another folder"
+        )
+    store = Store(folder, format, TABLES)
+    store.prepare()
+    standing, unreadable = _standing(store, {legible(file.path): file.path for file in files})
+    done = standing | {row.file for row in unreadable}
+    missing = [file for file in files if legible(file.path) not in done]
+    jobs = tuple(PartJob(store, _part_name(chunk), chunk, __version__) for chunk in _chunks(missing))
+    return Plan(store, jobs, len(missing), len(standing), tuple(unreadable))
+
+
+def run(plan: Plan, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PartDone]:
+    """Makes the parts of a plan.
+
+    Args:
+        plan: what is to be done.
+        processes: how many processes of this machine.
+        scheduler: address of a Dask scheduler whose workers are used instead; they must see the same files.
+
+    Yields:
+        The parts, as they are finished.
+
+    Raises:
+        HwxError: a part cannot be written, or the workers failed.
+    """
+    yield from each(make_part, plan.jobs, processes=processes, scheduler=scheduler)
+    plan.store.remove_unfinished()
+
+
+def make_part(job: PartJob) -> PartDone:
+    """Reads the files of a part, one at a time, and writes their rows.
+
+    Args:
+        job: the part.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        UsageError: it cannot be written, or another version of hwx2py was asked for it.
+    """
+    if job.version != __version__:
+        raise UsageError(
+            f"a worker has hwx2py {__version__}, not {job.version}", hint="install the same version everywhere"
+        )
+    tasks = fields = 0
+    unreadable = []
+    with job.store.writing(job.part) as files:
+        for path in job.files:
+            try:
+                extract = rows_of(path)
+            except HwxError as error:
+                error.file = ""
+                unreadable.append(UnreadableRow(legible(path), digest(path), __version__, legible(str(error))))
+                continue
+            fields += _write_batches(files, extract.fields)
+            tasks += len(extract.tasks)
+            files.write(TASKS.name, extract.tasks)
+            files.write(TENSORS.name, extract.tensors)
+            files.write(PROGRAMS.name, [extract.program])
+        files.write(UNREADABLE.name, unreadable)
+    return PartDone(len(job.files), len(job.files) - len(unreadable), tasks, fields, tuple(unreadable))
+
+
+def _write_batches(files: PartFiles, rows: Iterator[FieldRow]) -> int:
+    count = 0
+    while batch := list(islice(rows, BATCH_ROWS)):
+        files.write(FIELDS.name, batch)
+        count += len(batch)
+    return count
+
+
+def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
+    """The programs in folders, and files that are named themselves, by path; each once."""
+    sizes = {}
+    for path in paths:
+        if not os.path.exists(path):
+            raise UsageError("no such file or folder", file=path)
+        for name in _walk(path) if os.path.isdir(path) else [path]:
+            size = _size_of(name) if path == name or name.lower().endswith(suffixes) else None
+            if size is not None:
+                sizes[os.path.normpath(name)] = size
+    return [_File(path, sizes[path]) for path in sorted(sizes)]
+
+
+def _size_of(path: str) -> int | None:
+    """The size of a file; None of what is no file, such as a pipe or a link to nowhere."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for parent, _, names in os.walk(folder, onerror=_unreadable_folder):
+        for name in names:
+            yield os.path.join(parent, name)
+
+
+def _unreadable_folder(error: OSError) -> None:
+    raise UsageError(f"cannot be searched: {error.strerror}", file=str(error.filename), hint="leave it out") from error
+
+
+def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[UnreadableRow]]:
+    """Files whose rows stand, and those that stand as unreadable, as they are now and for this version.
+
+    Args:
+        store: the tables; rows of files that are not like that any more are taken out.
+        paths: the column `file` of what was found -> its path.
+    """
+    standing, unreadable = set(), []
+    for part in store.parts():
+        programs = list(store.read(PROGRAMS.name, part, ["file", "sha256", "version"]))
+        failures = [UnreadableRow(**row) for row in store.read(UNREADABLE.name, part)]
+        stale = set()
+        for row in (*programs, *(failure._asdict() for failure in failures)):
+            path = paths.get(row["file"])
+            if path is not None and (row["version"] != __version__ or row["sha256"] != digest(path)):
+                stale.add(row["file"])
+        if stale:
+            kept = {row["file"] for row in programs} | {failure.file for failure in failures}
+            if kept == stale:
+                store.remove(part)
+            else:
+                store.without(part, "file", stale)
+        standing |= {row["file"] for row in programs if row["file"] in paths} - stale
+        unreadable += [failure for failure in failures if failure.file in paths and failure.file not in stale]
+    return standing, unreadable
+
+
+def _chunks(files: Sequence[_File]) -> Iterator[tuple[str, ...]]:
+    chunk: list[str] = []
+    size = 0
+    for file in files:
+        if chunk and (len(chunk) == PART_FILES or size + file.size_bytes > PART_BYTES):
+            yield tuple(chunk)
+            chunk, size = [], 0
+        chunk.append(file.path)
+        size += file.size_bytes
+    if chunk:
+        yield tuple(chunk)
+
+
+def _part_name(files: Sequence[str]) -> str:
+    """A name that follows from the files alone, so that a part that is made again replaces itself."""
+    text = "\0".join([__version__, *map(legible, files)])
+    return f"part-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -1,0 +1,105 @@
+"""Work spread over processes of this machine, or over a Dask cluster."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import distributed
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+#: How long to wait for a scheduler to answer, and for its first worker.
+SCHEDULER_SECONDS = 5
+WORKER_SECONDS = 30
+
+#: How often a job is tried again after its worker failed.
+RETRIES = 3
+
+RUN_AGAIN = "run it again: what is finished stands"
+
+
+def each(
+    function: Callable[[Job], Done], jobs: Sequence[Job], *, processes: int = 1, scheduler: str | None = None
+) -> Iterator[Done]:
+    """Calls a function for each job, several at a time.
+
+    Args:
+        function: what to call; a function of a module, which other processes can import.
+        jobs: its arguments; they and the results are pickled.
+        processes: how many processes of this machine; 1 stays in this one.
+        scheduler: address of a Dask scheduler whose workers are used instead.
+
+    Yields:
+        The results, as they come.
+
+    Raises:
+        HwxError: what the function raises; or a worker died, or the scheduler does not answer.
+    """
+    if scheduler is not None:
+        yield from _on_cluster(function, jobs, scheduler)
+    elif processes > 1 and len(jobs) > 1:
+        yield from _in_processes(function, jobs, min(processes, len(jobs)))
+    else:
+        yield from map(function, jobs)
+
+
+def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processes: int) -> Iterator[Done]:
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+
+    # A forked process inherits locks of threads that do not run in it.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context) as pool:
+        futures = [pool.submit(function, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise UsageError("a worker process died; was there not enough memory?", hint=RUN_AGAIN) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on_cluster(function: Callable[[Job], Done], jobs: Sequence[Job], address: str) -> Iterator[Done]:
+    client = _connected(address)
+    import distributed
+
+    with client:
+        futures = client.map(function, jobs, pure=False, retries=RETRIES)
+        try:
+            for future in distributed.as_completed(futures, loop=client.loop):
+                yield future.result()
+        except distributed.KilledWorker as error:
+            raise UsageError(f"workers of the cluster died again and again: {error}", hint=RUN_AGAIN) from error
+        except ImportError as error:
+            raise UsageError(
+                f"a worker of the cluster has no {error.name}", hint="install the same hwx2py there"
+            ) from error
+        finally:
+            client.cancel(futures)
+
+
+def _connected(address: str) -> "distributed.Client":
+    """A client of the scheduler, which has at least one worker."""
+    try:
+        import distributed
+    except ImportError as error:
+        raise UsageError(
+            "--scheduler needs dask.distributed, which is not installed", hint="`pip install 'hwx2py[cluster]'`"
+        ) from error
+    try:
+        client = distributed.Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address}", hint="`dask scheduler` starts one") from error
+    try:
+        client.wait_for_workers(1, timeout=WORKER_SECONDS)
+    except TimeoutError as error:
+        client.close()
+        raise UsageError(
+            f"the scheduler at {address} has no worker", hint=f"`dask worker {address}` starts one"
+        ) from error
+    return client
