@@ -26,8 +26,16 @@ class _Emulate(click.Command):
 @click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
 @click.option("--golden", metavar="FILE.npz", help="Compare the outputs: PASS or FAIL.")
 @click.option("--atol", metavar="X", type=float, help="Largest difference for --golden.")
+@click.option("--values", is_flag=True, help="What each task computed: range, mean, first elements.")
+@click.option(
+    "--numbers",
+    type=click.Choice(["chip", "wide"]),
+    default="chip",
+    show_default=True,
+    help="The chip's arithmetic, or float64 sums and one rounding.",
+)
 @click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
-def command(path: str, trace: str | None, **options: object) -> int:
+def command(path: str, trace: str | None, values: bool, numbers: str, **options: object) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 
     It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
@@ -36,6 +44,7 @@ def command(path: str, trace: str | None, **options: object) -> int:
     from .. import emulate
     from ..errors import HwxError, UsageError
     from ..formats import SCRIPT_SUFFIX
+    from ..operations import Names
 
     check_input(path)
     arguments = _arguments(**options)
@@ -44,17 +53,22 @@ def command(path: str, trace: str | None, **options: object) -> int:
         if target and target != "-":
             check_output(target, read)
     file = None
+    results = []
+    policy = emulate.POLICIES[numbers]
+    on_result = (lambda step, bits: results.append(emulate.values_of(step, bits, names))) if values else None
     try:
         if path.endswith(SCRIPT_SUFFIX):
             from ..formats import map_file, script
 
             outline = script.outline(bytes(map_file(path)))
-            emulate.check_runs(outline.arch)
+            arch, names = outline.arch, emulate.names_of(outline)
+            emulate.check_runs(arch)
             table = emulate.rows(outline.tensors, outline.kernels, outline.aliases)
-            result = emulate.run_script(path, outline, table, arguments)
+            result = emulate.run_script(path, outline, table, arguments, policy, on_result)
         else:
             file = load_file(path)
-            result = emulate.run_program(file.program, arguments)
+            arch, names = file.program.arch, Names.of(file.program)
+            result = emulate.run_program(file.program, arguments, policy, on_result)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     if trace == "-":
@@ -63,6 +77,10 @@ def command(path: str, trace: str | None, **options: object) -> int:
         import json
 
         write_output(trace, [json.dumps(emulate.as_data(result.steps, result.names), indent=2).encode()], [path])
+    for row in results:
+        click.echo(legible(str(row)))
+    if note := emulate.unconfirmed(arch):
+        click.echo(note, err=True)
     for fault in result.faults:
         click.echo(legible(str(fault)), err=True)
     if result.error:
