@@ -140,6 +140,16 @@ class TestStream:
         assert "all bytes there are 0" in finding.what
         assert "zero-table" in names(findings)
 
+    def test_tsk_size_that_leaves_no_room_for_the_coefficients(self, chain, tmp_path):
+        findings = of_anec(tmp_path, chain, text_bytes=chain.text_bytes + 0x10)
+        assert names(findings) == {"tsk-size"}
+
+    def test_a_chain_that_breaks_is_told_and_the_rest_checked(self, chain, tmp_path):
+        findings = of_anec(tmp_path, chain, content=patched(chain.content, at_0x1c=0x7F00))
+        finding = one(findings, "task-offset")
+        assert finding.where == "task 0, Header.W7.NextPointer"
+        assert "leads out of the text" in finding.what
+
     def test_tsk_size_too_small(self, chain, tmp_path):
         findings = of_anec(tmp_path, chain, text_bytes=chain.text_bytes - 8)
         assert f"set tsk_size to {chain.text_bytes:#x}" in str(one(findings, "tsk-size"))
