@@ -274,6 +274,32 @@ class TestTasks:
         stays = with_field(loaded("mul"), "L2.ResultCfg.ResultType", 0)
         assert "stays in L2" in one(of_program(stays), "no-destination").what
 
+    def test_no_source(self):
+        assert one(of_program(with_field(loaded("mul"), "TileDMASrc.Src1DMAConfig", 0)), "no-source").tasks == (0,)
+        assert "no-source" not in names(of_program(with_field(loaded("mul"), "TileDMASrc.Src1DMAConfig", 2)))
+
+    @pytest.mark.parametrize(("name", "kind"), [("conv", "ElementwiseTwoSources"), ("mul", "NE")])
+    def test_task_kind(self, name, kind):
+        assert kind in one(of_program(with_field(loaded(name), "Common.TaskType", kind)), "task-kind").what
+
+    def test_result_format(self):
+        program = with_field(loaded("conv"), "TileDMADst.Fmt.MemFmt", "8b")
+        assert "8b does not go with results of Float16" in one(of_program(program), "result-format").what
+
+    @pytest.mark.skipif(not SHARED.exists(), reason="the reference data is not beside the repository")
+    def test_what_hung_an_m1_is_an_error(self):
+        """Single registers of relu.hwx that were edited on an M1."""
+        file = formats.load(str(SHARED / "hwx" / "real" / "relu.hwx"))
+        edits = json.loads((SHARED / "hwx" / "hardware" / "register-edits.json").read_text())["edits"]
+        wrong = {"Common.OutDim", "TileDMASrc.Src1BaseAddr", "TileDMADst.BaseAddr"}  # ran, beside the tensors
+        task = file.program.tasks[0]
+        for edit in edits:
+            write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
+            edited = file.program.with_tasks([task.with_words({write.index: int(edit["value"], 16)})])
+            errors = names(check.check(formats.File(edited, file.container)))
+            if edit["outcome"] == "hang" or not wrong & {edit["register"]}:
+                assert bool(errors) == (edit["outcome"] == "hang"), edit
+
     def test_idle_words_and_ignored_bits_are_notes(self):
         findings = of_program(loaded("mul"))
         assert {"idle-words", "ignored-bits"} <= names(findings, "note")
