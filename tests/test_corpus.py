@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -359,11 +358,3 @@ def test_columns_of_the_page_are_those_of_the_tables():
     for table in corpus.TABLES:
         for name in table.column_names:
             assert f"`{name}`" in PAGE, (table.name, name)
-
-
-def test_command_of_the_page_works(cli, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(EXAMPLES)
-    line = next(line for line in PAGE.splitlines() if line.startswith("hwx2py corpus"))
-    assert cli(*shlex.split(line)[1:]).code == 0
-    assert (tmp_path / "corpus" / "fields").is_dir()
