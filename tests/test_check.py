@@ -111,6 +111,11 @@ class TestStream:
         assert {"trailing-zeros", "td-size-overruns"} <= names(findings)
         assert f"{chain.task_bytes:#x}" in one(findings, "trailing-zeros").what
 
+    def test_half_a_record_of_zeros(self, chain, tmp_path):
+        """Loading goes by the records then, so that no task has the zeros."""
+        findings = of_anec(tmp_path, chain, task_bytes=chain.task_bytes + 4)
+        assert one(findings, "trailing-zeros").tasks == (0,)
+
     def test_trailing_zeros_of_a_later_task(self):
         program = loaded("chain")
         task = program.tasks[1]
@@ -191,11 +196,19 @@ class TestStream:
         findings = of_anec(tmp_path, mul, task_bytes=mul.task_bytes + 1)
         assert "a multiple of 4" in one(findings, "too-many").what
 
-    def test_not_h13_anec(self, tmp_path):
-        path = SHARED / "cases" / "h14_task_stream.anec"
-        if not path.exists():
-            pytest.skip("the reference data is not beside the repository")
-        assert one(check.findings(check.open_subject(str(path))), "not-h13-anec", "warning")
+    @pytest.mark.skipif(not SHARED.exists(), reason="the reference data is not beside the repository")
+    @pytest.mark.parametrize(
+        ("name", "rule", "level"),
+        [
+            ("h14_task_stream.anec", "not-h13-anec", "warning"),
+            ("m6_h18g_no_program_command.hwx", "no-program-command", "note"),
+            ("atan2_scratch.hwx", "scratch-disagrees", "warning"),
+            ("add_const_blobfile.hwx", "blob-constant", "error"),
+            ("td_size_0x274_on_0x1f8.anec", "td-size-overruns", "error"),
+        ],
+    )
+    def test_cases(self, name, rule, level):
+        assert one(check.findings(check.open_subject(str(SHARED / "cases" / name))), rule, level)
 
 
 def with_header(program: Program, index: int, **fields: int) -> Program:
@@ -539,6 +552,14 @@ class TestCommand:
     def test_findings_of_many_tasks_are_one(self):
         program = builders.complete_again(with_field(loaded("mul"), "Common.TileHeight", 0), 5)
         assert one(of_program(program), "zero-dimension").where == "tasks 0 to 4, Common.TileCfg.TileHeight"
+
+
+def test_many_findings_of_a_rule_are_cut():
+    program = builders.complete_again(loaded("mul"), 30)
+    findings = [finding for finding in of_program(program) if finding.rule == "task-ids"]
+    assert len(findings) == 21
+    assert "9 more findings" in findings[-1].what
+    assert findings[-1].tasks == tuple(range(21, 30))
 
 
 @pytest.mark.parametrize("bit", range(0, 0x274 * 8, 37))

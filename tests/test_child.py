@@ -7,6 +7,10 @@ from conftest import loaded
 
 from hwx2py import emit
 from hwx2py.emulate import session
+from hwx2py.emulate.script_process import Limits, run_script
+from hwx2py.errors import ScriptError
+from hwx2py.formats import script
+from hwx2py.operations import Names
 
 
 @pytest.fixture
@@ -23,6 +27,23 @@ def run(tmp_path, cli):
     return run
 
 
+@pytest.fixture
+def run_within(tmp_path):
+    """Runs an example's script with something put before its last two lines, within limits; the error it ends with."""
+
+    def run(code: str, limits: Limits) -> str:
+        text = emit.emit(loaded("mul")).text
+        place = text.rindex('if __name__ == "__main__":')
+        path = tmp_path / "odd.py"
+        path.write_text(text[:place] + code + "\n\n\n" + text[place:])
+        outline = script.outline(path.read_bytes())
+        with pytest.raises(ScriptError) as error:
+            run_script(str(path), outline, {}, [], limits=limits)
+        return str(error.value)
+
+    return run
+
+
 def one_line(done, *words: str) -> bool:
     return done.code == 2 and len(done.err.splitlines()) == 1 and all(word in done.err for word in words)
 
@@ -34,13 +55,13 @@ def test_script_that_raises(run):
 def test_script_that_is_no_python(tmp_path, cli):
     path = tmp_path / "odd.py"
     path.write_text(emit.emit(loaded("mul")).text + "\n(")
-    assert one_line(cli("emulate", path), "odd.py: line ", "no Python")
+    assert one_line(cli("emulate", path), "odd.py: line ", "not Python")
 
 
 def test_script_that_is_none_of_ours(tmp_path, cli):
     path = tmp_path / "odd.py"
     path.write_text("print('hello')\n")
-    assert one_line(cli("emulate", path), "no script that hwx2py made")
+    assert one_line(cli("emulate", path), "not a script that hwx2py made")
 
 
 def test_script_that_opens_another_device(run):
@@ -48,15 +69,14 @@ def test_script_that_opens_another_device(run):
     assert one_line(run("os.open('/dev/accel/accel7', os.O_RDWR)"), "opens /dev/accel/accel7")
 
 
-def test_script_that_calls_for_ever(run, monkeypatch):
-    monkeypatch.setattr(session, "MOST_CALLS", 50)
+def test_script_that_calls_for_ever(run_within):
     loop = "ane = Ane(find_device())\nwhile True:\n    ane.allocate(64)"
-    assert one_line(run(loop), "made 50 calls to the device and was stopped")
+    assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(50, 60.0))
 
 
-def test_script_that_does_nothing_for_ever(run, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
-    assert one_line(run("while True:\n    pass"), "did nothing for 1 seconds and was stopped")
+def test_script_that_does_nothing_for_ever(run_within):
+    error = run_within("while True:\n    pass", Limits(100, 1.0))
+    assert "did nothing for 1 seconds and was stopped" in error
 
 
 def test_script_cannot_change_the_emulator(run):
@@ -74,9 +94,9 @@ def test_script_that_crashes(run):
     assert one_line(run("os.kill(os.getpid(), 11)"), "ended by signal SIGSEGV")
 
 
-def test_script_that_hangs_up_and_goes_on(run, monkeypatch):
-    monkeypatch.setattr(session, "PATIENCE_SECONDS", 4.0)
-    assert one_line(run("os.closerange(3, 99)\nwhile True:\n    pass"), "did not end for 4 seconds and was stopped")
+def test_script_that_hangs_up_and_goes_on(run_within):
+    error = run_within("os.closerange(3, 99)\nwhile True:\n    pass", Limits(100, 4.0))
+    assert "did not end for 4 seconds and was stopped" in error
 
 
 def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
@@ -88,7 +108,7 @@ def test_trace_names_engine_operation_shapes_tensors_and_bytes(cli, tmp_path):
     assert done.out.splitlines()[-2:] == [
         "task 0: scratch = a + b; planar engine, 2 x 1 x 32; read a 128 bytes, read b 128 bytes, "
         "write scratch 128 bytes",
-        "task 1: y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const; read scratch 128 bytes, "
+        "task 1: y = table of mode 0x1 of scratch; 1 neural engine, 2 x 1 x 32; read scratch 128 bytes, "
         "read const 128 bytes, write y 128 bytes",
     ]
     cli("emulate", example("chain"), "--trace", tmp_path / "t.json")
@@ -124,7 +144,7 @@ def test_trace_adds_up_what_one_task_reads_twice():
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
     with session.prepared(program) as (driver, script):
         script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps)
+    (line,) = as_lines(driver.engine.steps, Names.of(program))
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

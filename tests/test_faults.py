@@ -195,7 +195,7 @@ def test_window_of_zero(field):
 
 def test_tile_of_no_height():
     """Of a task that says how its source passes through L2, as the program that was edited on an M1 does."""
-    registers = {"L2_SourceChannelStride": 0x40, "L2_SourceRowStride": 0x20}
+    registers = {"L2_SourceChannelStride": 0x40, "L2_SourceRowStride": 0x20, "Common_TileCfg": 0}
     assert told(faults_of_hang(mul(**registers)))[0] == (
         "fault zero-dimension: task 0: Common.TileCfg: TileHeight is 0"
     )

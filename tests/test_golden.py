@@ -5,7 +5,7 @@ import sys
 import warnings
 
 import pytest
-from conftest import EXAMPLE_NAMES, H13_EXAMPLES, loaded
+from conftest import EXAMPLE_NAMES, H13_EXAMPLES, ROOT, loaded
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from hwx2py import emit, formats, passes
@@ -84,6 +84,11 @@ def test_black_changes_nothing(name, tmp_path):
     path = tmp_path / "script.py"
     path.write_text(emit.emit(loaded(name)).text)
     black = [sys.executable, "-m", "black", "--check", "--quiet", str(path)]
+    assert subprocess.run(black, check=False).returncode == 0
+
+
+def test_black_changes_nothing_in_the_runtime():
+    black = [sys.executable, "-m", "black", "--check", "--quiet", str(ROOT / "hwx2py" / "runtime")]
     assert subprocess.run(black, check=False).returncode == 0
 
 

@@ -21,7 +21,6 @@ def at(which: str, base: int = 0x40, channel: int = CHANNEL, row: int = ROW, gro
         f"L2.{which}ChannelStride": {"Stride": channel},
         f"L2.{which}RowStride": {"Stride": row},
         f"L2.{which}GroupStride": {"Stride": group},
-        "Common.TileCfg": {"TileHeight": 1},
     }
 
 

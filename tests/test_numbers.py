@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hwx2py.emulate import accelerator, products
+from hwx2py.emulate.blocks import pieces
 from hwx2py.emulate.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
 from hwx2py.operations import Element
 
@@ -95,20 +96,24 @@ def float16_word(sign: int, exponent: int, rest: int) -> int:
 
 
 small = st.builds(float16_word, st.integers(0, 1), st.integers(0, 16), st.integers(0, 1023))
+large = st.builds(float16_word, st.integers(0, 1), st.integers(0, 30), st.integers(0, 1023))
 
 
-@given(st.lists(st.tuples(small, small), min_size=1, max_size=40))
+@given(st.lists(st.tuples(small, small), min_size=1, max_size=40) | st.lists(st.tuples(large, large), max_size=9))
+@example([(0x7BFF, 0x7BFF), (0x7BFE, 0xFBFF)])
 @settings(max_examples=300)
 def test_sums_of_products(pairs):
-    left, right = (load(np.array(words, np.uint16), HALF) for words in zip(*pairs))
+    words = np.array(pairs, np.uint16).reshape(-1, 2)
+    left, right = load(words[:, 0], HALF), load(words[:, 1], HALF)
     expected = float(summed(pairs))
     assert products.dot(left[None], right[:, None], CHIP)[0, 0] == expected
-    assert products._by_outer_products(left[None], right[:, None])[0, 0] == expected
+    if np.abs(words & 0x7FFF).max(initial=0) < 0x6000:  # 512: products are small
+        assert products._by_outer_products(left[None], right[:, None])[0, 0] == expected
     assert products._careful(left[None], right[:, None])[0, 0] == expected
-    lanes = products.Lanes((), CHIP)
+    lanes = products.Lanes((1,), CHIP)
     for one, two in zip(left, right):
-        lanes.add(np.array(one), np.array(two))
-    assert lanes.sums == expected
+        lanes.add(np.array([one]), np.array([two]))
+    assert lanes.sums[0] == expected
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0**-5, 2.0**-12])
@@ -174,3 +179,13 @@ def test_product_of_matrices_recorded_on_an_m1():
     places = np.arange(64 * 64).reshape(64, 64)
     x, w = 0.25 * (places % 7 - 3), 0.125 * (places % 5 - 2)
     assert digest(CHIP.store(products.dot(x, w, CHIP))).startswith("162f7c3f644b5370")
+
+
+@pytest.mark.parametrize("shape", [(7,), (1, 9), (3, 4, 5), (2, 1, 1, 6, 11), (1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("most", [1, 4, 12, 1000])
+def test_pieces_cover_an_array_once(shape, most):
+    seen = np.zeros(shape, int)
+    for place in pieces(shape, most):
+        assert seen[place].size <= most
+        seen[place] += 1
+    assert np.all(seen == 1)

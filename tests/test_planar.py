@@ -198,7 +198,7 @@ def test_number_policy():
     [
         ("PE.Cfg.OpMode = 5", {"PE_Cfg": {"OpMode": 5, "SecSrc": "+Source2"}}),
         ("Common.Cfg.TaskType = PoolTwoSources", {"Common_Cfg": {"TaskType": "PoolTwoSources"}}),
-        ("L2.ResultCfg.ResultType = 0", {"L2_ResultCfg": {"ResultType": 0, "DMAFmt": "16b", "DMAInterleave": 1}}),
+        ("L2.ResultCfg.ResultType = L2Write", {"L2_ResultCfg": {"ResultType": 0, "DMAFmt": "16b", "DMAInterleave": 1}}),
         ("TileDMASrc.Unk13834 = 5", {"TileDMASrc_Unk13834": 5}),
     ],
 )

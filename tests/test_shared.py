@@ -364,8 +364,8 @@ def test_renumbered_anec_files_compute_where_anecc_fails(name, cli, tmp_path):
 def test_fixed_handles_are_what_gives_zero():
     program = formats.load(str(REAL / "mul_macos14.hwx")).program
     wrong = with_bindings(program, {"probs": 4, "image": 5, "image2": 6})
-    with session.prepared(wrong) as (driver, script):
-        (result,) = script.run(script.default_inputs(), 0.0, None).values()
+    outputs, driver = session.run(wrong, session.default_inputs(wrong), 0.0)
+    (result,) = outputs.values()
     assert np.all(result == 0)
     assert {fault.kind for fault in driver.faults.found} >= {"wrong-direction", "output-not-written"}
 

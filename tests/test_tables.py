@@ -95,12 +95,12 @@ class TestBlock:
                 assert field.kind in KINDS, f"{register.name}.{field.name}"
                 assert width == WIDTHS.get(field.kind, width), f"{register.name}.{field.name}"
 
-    def test_enumerations_and_start_values_fit(self, block):
+    def test_enumerations_fit(self, block):
         for register in block.registers:
             for field in register.fields:
                 names = dict(field.enum or {})
                 assert not repeated(list(names.values())), f"{register.name}.{field.name}"
-                for number in [*names, *([] if field.start is None else [field.start])]:
+                for number in names:
                     assert field.number(field.encode(number)) == number, f"{register.name}.{field.name}"
 
 
@@ -137,7 +137,17 @@ class TestArchitecture:
         assert (arch.machine.driver == "ABI 1") == (arch.name == "H13")
         assert arch.program_kind == (4 if arch.stream == "records" else 1)
         assert arch.carries_state == (arch.stream == "linked")
-        assert not arch.carries_state or all(field.start is None for _, field in fields_of(arch))
+
+    def test_rows_of_the_machine_name_registers(self, arch):
+        machine = arch.machine
+        assert not (arch.carries_state and machine.start)
+        assert not repeated([start.register for start in machine.start])
+        for fact in (*machine.start, *machine.ignored, *machine.idle):
+            assert arch.register(fact.register) is not None, fact.register
+            assert fact.evidence, fact.register
+        for ignored in machine.ignored:
+            assert not arch.register(ignored.register).named_mask & ignored.mask, ignored.register
+        assert bool(machine.dram_bytes_per_us) == bool(machine.dram_evidence)
 
     def test_a_value_that_means_the_same_has_one_name(self, arch):
         theirs = {name: field.enum for name, field in fields_of(by_name("H13")) if field.enum}
@@ -220,7 +230,7 @@ class TestDerive:
             carry(COMMON, "a source", "low", "Nothing")
 
     def test_edit_keeps_fields_in_order(self):
-        fields = edit(row(COMMON, "Cfg"), Field("New", 1, 0, "m", "s"), drop=("ShMin",)).fields
+        fields = edit(row(COMMON, "Cfg"), Field("New", 1, 0, "m", "s"), drop=("ShMin", "Unk0", "Source2Dma")).fields
         assert [field.name for field in fields][:2] == ["New", "SmallSourceMode"]
         assert "ShMin" not in {field.name for field in fields}
 

@@ -1,6 +1,5 @@
 """What will go wrong when a program is submitted, and how its file shows it: rules as rows, each with its evidence."""
 
-from .document import markdown
 from .lenient import open_subject
 from .model import ERROR, LEVELS, NOTE, WARNING, Finding, Rule
 from .run import RULES, check, count_errors, findings
@@ -18,6 +17,5 @@ __all__ = [
     "check",
     "count_errors",
     "findings",
-    "markdown",
     "open_subject",
 ]

@@ -76,18 +76,19 @@ def scratch_too_small(subject: Subject) -> Iterator[Place]:
     if scratch is None or end <= scratch.size_bytes:
         return
     worst = max((transfer for transfer in subject.moved if _in_scratch(transfer)), key=lambda moved: moved.end)
+    task = subject.moved[worst][0]
     size = round_up(end, TILE_BYTES)
-    yield Place({"needed": size, "declared": scratch.size_bytes, "tiles": size // TILE_BYTES}, worst.task, "scratch")
+    yield Place({"needed": size, "declared": scratch.size_bytes, "tiles": size // TILE_BYTES}, task, "scratch")
 
 
 def scratch_bar(subject: Subject) -> Iterator[Place]:
     """A task uses scratch memory, and the file declares none."""
     if not _binds(subject) or SCRATCH_BAR in subject.program.buffer_names():
         return
-    for transfer in subject.moved:
+    for transfer, tasks in subject.moved.items():
         if _in_scratch(transfer):
             needed = round_up(_scratch_end(subject), TILE_BYTES)
-            yield Place({"needed": needed}, transfer.task, transfer.dma.bar_register)
+            yield from (Place({"needed": needed}, task, transfer.dma.bar_register) for task in tasks)
 
 
 def scratch_disagrees(subject: Subject) -> Iterator[Place]:
@@ -136,7 +137,7 @@ def positional_hwx(subject: Subject) -> Iterator[Place]:
 
 def tensor_strides(subject: Subject) -> Iterator[Place]:
     """A task walks a tensor with other strides than the tensor has, or steps between its elements."""
-    for transfer in subject.moved:
+    for transfer, tasks in subject.moved.items():
         tensor = _shaped(subject, transfer)
         if tensor is None or transfer.end > tensor.size_bytes:
             continue
@@ -146,7 +147,7 @@ def tensor_strides(subject: Subject) -> Iterator[Place]:
             steps = ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
             own = ", ".join(map(str, tensor.strides))
             values = {"verb": transfer.verb, "steps": steps, "own": own, "name": tensor.name}
-            yield Place(values, transfer.task, transfer.dma.register)
+            yield from (Place(values, task, transfer.dma.register) for task in tasks)
 
 
 def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:
@@ -156,11 +157,11 @@ def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:
 
 def outside_tensor(subject: Subject) -> Iterator[Place]:
     """A task reaches behind the end of a tensor or of the coefficients."""
-    for transfer in subject.moved:
+    for transfer, tasks in subject.moved.items():
         size, name = _extent(subject, transfer)
         if size is not None and transfer.end > size:
             values = {"verb": transfer.verb, "over": transfer.end - size, "name": name, "size": size}
-            yield Place(values, transfer.task, transfer.dma.register)
+            yield from (Place(values, task, transfer.dma.register) for task in tasks)
 
 
 def _extent(subject: Subject, transfer: Transfer) -> tuple[int | None, str]:
@@ -173,12 +174,12 @@ def _extent(subject: Subject, transfer: Transfer) -> tuple[int | None, str]:
 
 def element_size(subject: Subject) -> Iterator[Place]:
     """A task takes the elements of a tensor for larger or smaller than they are."""
-    for transfer in subject.moved:
+    for transfer, tasks in subject.moved.items():
         tensor = _shaped(subject, transfer)
         if tensor and ELEMENT_BYTES[tensor.dtype] != transfer.element.size_bytes:
             values = {"verb": transfer.verb, "bytes": transfer.element.size_bytes, "name": tensor.name,
                       "dtype": tensor.dtype}  # fmt: skip
-            yield Place(values, transfer.task, transfer.dma.register)
+            yield from (Place(values, task, transfer.dma.register) for task in tasks)
 
 
 def element_stride(subject: Subject) -> Iterator[Place]:

@@ -11,6 +11,8 @@ from .subject import Subject
 #: Every rule, in the order in which findings are shown.
 RULES: tuple[Rule, ...] = (*stream_rules.RULES, *task_rules.RULES, *buffer_rules.RULES, *coefficient_rules.RULES)
 
+#: Findings of a rule that are told one by one.
+MOST_OF_A_RULE = 20
 #: Tasks that commands look at which only say that there are findings; `check` looks at all.
 FIRST_TASKS = 100
 
@@ -64,10 +66,20 @@ def _told(rule: Rule, places: list[Place]) -> list[Finding]:
     for place in places:
         key = place.part, rule.what.format(**place.values), rule.what_to_do.format(**place.values)
         tasks.setdefault(key, []).extend([] if place.task is None else [place.task])
-    return [
+    told = [
         Finding(rule.name, rule.level, _where(part, numbers), what, what_to_do, tuple(numbers))
         for (part, what, what_to_do), numbers in tasks.items()
     ]
+    return told if len(told) <= MOST_OF_A_RULE else [*told[:MOST_OF_A_RULE], _rest(rule, told[MOST_OF_A_RULE:])]
+
+
+def _rest(rule: Rule, findings: list[Finding]) -> Finding:
+    """One finding that stands for many of a rule."""
+    tasks = sorted({number for finding in findings for number in finding.tasks})
+    what = f"{len(findings)} more findings of this rule"
+    return Finding(
+        rule.name, rule.level, _where("", tasks), what, "correct the first ones, and check again", tuple(tasks)
+    )
 
 
 def _where(part: str, tasks: list[int]) -> str:

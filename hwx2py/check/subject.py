@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..formats.anec.header import Anec
@@ -53,36 +52,33 @@ class TaskView(NamedTuple):
         index: its number.
         registers: the register file while it runs.
         operation: what it does.
+        transfers: what it moves by tile DMA.
     """
 
     subject: "Subject"
     index: int
     registers: RegisterFile
     operation: Planar | Neural
-
-    @property
-    def transfers(self) -> tuple[Transfer, ...]:
-        """What it moves by tile DMA."""
-        return tuple(transfers(self.index, self.operation))
+    transfers: tuple[Transfer, ...]
 
 
-@dataclass
 class Subject:
     """A program that is checked.
 
-    Attributes:
+    Args:
         program: the program, read as its records say where the declared sizes are wrong.
         container: the container as it is in the file; None for scripts and bare streams.
         most_tasks: how many tasks rules of tasks look at; None is all.
-        moved: what the tasks that were looked at move by tile DMA; `views` fills it.
+
+    Attributes:
+        moved: what is moved by tile DMA -> the tasks that do, of those that were looked at; `views` fills it.
         uses_coefficients: whether one of them reads coefficients; `views` sets it.
     """
 
-    program: Program
-    container: Image | Anec | None = None
-    most_tasks: int | None = None
-    moved: list[Transfer] = field(default_factory=list)
-    uses_coefficients: bool = False
+    def __init__(self, program: Program, container: Image | Anec | None = None, most_tasks: int | None = None):
+        self.program, self.container, self.most_tasks = program, container, most_tasks
+        self.moved: dict[Transfer, list[int]] = {}
+        self.uses_coefficients = False
 
     @classmethod
     def of(cls, file: File, most_tasks: int | None = None) -> "Subject":
@@ -130,8 +126,10 @@ class Subject:
         for index, registers in enumerate(walk(self.program.arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
-            view = TaskView(self, index, registers, reader.read(registers))
-            self.moved += view.transfers
+            operation = reader.read(registers)
+            view = TaskView(self, index, registers, operation, tuple(transfers(operation)))
+            for transfer in view.transfers:
+                self.moved.setdefault(transfer, []).append(index)
             self.uses_coefficients |= _uses_coefficients(view)
             yield view
 

@@ -19,7 +19,7 @@ ERRORS, UNREADABLE = 1, 2
 
 def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
     if is_asked:
-        from ..check import markdown
+        from ..check.document import markdown
 
         click.echo(markdown(), nl=False)
         context.exit()

@@ -58,11 +58,11 @@ def command(path: str, trace: str | None, **options: object) -> int:
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     if trace == "-":
-        click.echo("\n".join(map(legible, emulate.as_lines(result.steps))))
+        click.echo("\n".join(map(legible, emulate.as_lines(result.steps, result.names))))
     elif trace:
         import json
 
-        write_output(trace, [json.dumps(emulate.as_data(result.steps), indent=2).encode()], [path])
+        write_output(trace, [json.dumps(emulate.as_data(result.steps, result.names), indent=2).encode()], [path])
     for fault in result.faults:
         click.echo(legible(str(fault)), err=True)
     if result.error:

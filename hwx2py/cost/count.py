@@ -101,7 +101,7 @@ def cost(program: Program) -> CostReport:
         in_scratch += _kernel_touch(index, operation)
         in_scratch += (
             (index, transfer.dma.base_bytes, transfer.end, transfer.writes)
-            for transfer in transfers(index, operation)
+            for transfer in transfers(operation)
             if transfer.dma.enabled and transfer.dma.bar == SCRATCH_BAR
         )
     return CostReport(tuple(tasks), _basis(program.arch), live_ranges(in_l2), live_ranges(in_scratch))
@@ -116,7 +116,7 @@ def _basis(arch: Architecture) -> tuple[str, ...]:
 
 
 def _task(arch: Architecture, index: int, text: str, operation: Planar | Neural, exe_cycles: int) -> TaskCost:
-    moved = list(transfers(index, operation))
+    moved = list(transfers(operation))
     read = sum(transfer.size_bytes for transfer in moved if not transfer.writes)
     written = sum(transfer.size_bytes for transfer in moved if transfer.writes)
     coefficients = _coefficient_bytes(operation)

@@ -1,4 +1,4 @@
-"""The virtual ANE: the Linux driver's contract with an engine behind it, in NumPy."""
+"""The virtual ANE: engines of every generation, and the Linux driver's contract in front of H13's, in NumPy."""
 
 from .driver import rows
 from .script_process import program_of_script, run_script

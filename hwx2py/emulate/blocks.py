@@ -1,5 +1,6 @@
 """Large tensors in pieces that fit a cache, so that float64 exists of one piece at a time."""
 
+import math
 from collections.abc import Iterator
 
 #: Elements of a piece.
@@ -7,13 +8,11 @@ PIECE = 1 << 15
 
 
 def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[slice, ...]]:
-    """Index ranges that cover an array, each of at most so many elements or one along all axes but the last."""
-    inner = 1
-    for size in shape[1:]:
-        inner *= size
-    if len(shape) <= 1 or shape[0] * inner <= most:
+    """Index ranges that cover an array, each of at most so many elements."""
+    if math.prod(shape) <= most or not shape:
         yield (slice(None),) * len(shape)
         return
+    inner = math.prod(shape[1:])
     step = max(1, most // inner)
     for start in range(0, shape[0], step):
         outer = slice(start, start + step)

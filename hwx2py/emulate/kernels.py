@@ -1,9 +1,8 @@
 """Where every weight of a kernel lies in its coefficients, and the kernel put together from them.
 
 A working engine fetches a chunk: [lookup table, 128 bytes, on H13] [plane] [plane] ..., padded to 64 bytes. A plane
-holds `lanes` output channels: [a bias for each lane], then for every input channel and kernel element a weight for
-each lane.
-Plane p lives on engine p % engines, as its (p // engines)-th plane. The forms:
+holds `lanes` output channels: [a bias for each lane], then for every input channel and kernel element a weight for each
+lane. Plane p lives on engine p % engines, as its (p // engines)-th plane. The forms:
 
 dense            planes back to back; the channels that do not fill a round of planes go into narrower ones
 grouped          planes go round the engines over all groups, each padded to 64 bytes
@@ -13,7 +12,8 @@ two columns      a plane has one channel and two lanes: position p of the window
 made by a task   (H14 and later) a round of planes is fetched at a time, rounds and groups lie at strides of their own
 zero-skipping    see `sparse`
 
-Every form was checked against packed coefficients of compiler 9.509, by digest, but two columns, which was published.
+Dense, grouped and zero-skipping forms were checked by digest against packed coefficients of compiler 9.509, kernels
+made by a task by running such programs; the form for two columns was published.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class Packing(NamedTuple):
     Attributes:
         planes: all of them.
         rows: bias and weights of an output channel: [bias], then (input channel, kernel row, kernel column).
-        slots: (slots, lanes) row that a slot of a plane holds; None where slot j holds row j of every lane's channel.
+        slots: (slots, lanes) row in each slot of a plane; None where slot j holds row j of every lane's channel.
         needed_bytes: engine -> bytes that its chunk needs, padded.
     """
 

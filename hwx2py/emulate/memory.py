@@ -62,7 +62,8 @@ class Memory:
         self.exhausted = False
 
     def close(self) -> None:
-        """Gives the file back; buffers that are mapped stay."""
+        """Gives the file back, and the buffers that nobody else holds."""
+        self.buffers.clear()
         os.close(self.file)
 
     def allocate(self, size: int) -> Buffer | None:

@@ -37,8 +37,10 @@ LEAST_EXPONENT = -14
 #: Adding and subtracting this rounds a float64 of less than 2^35 in magnitude to a multiple of `STEP`, ties to even ...
 OFFSET = 1.5 * 2.0**36
 #: ... and away from zero where one factor of an exact product of two float16 numbers was multiplied by this first: the
-#: product has 22 significant bits, so it moves by less than its distance from any tie that it is not on.
+#: product has 22 significant bits, so it moves by less than its distance from any tie that it is not on, and by less
+#: than half a step as long as it is below `LARGEST_PRODUCT`.
 TIE_BREAKER = 1.0 + 2.0**-40
+LARGEST_PRODUCT = 2.0**23
 
 _HALF_UNIT, _KEPT = np.uint64(1 << 41), np.uint64(~((1 << 42) - 1) & (1 << 64) - 1)
 _SMALLEST_NORMAL, _SUBNORMAL_STEP = 2.0**-14, 2.0**-24
@@ -134,6 +136,4 @@ def load(bits: np.ndarray, element: Element) -> np.ndarray:
 
 def exponents(values: np.ndarray) -> np.ndarray:
     """Exponents of float16 values as the rule for dropped products counts them: int8; a zero has 99."""
-    found = np.maximum(np.frexp(values)[1] - 1, LEAST_EXPONENT).astype(np.int8)
-    found[values == 0] = 99
-    return found
+    return np.where(values == 0, 99, np.maximum(np.frexp(values)[1] - 1, LEAST_EXPONENT)).astype(np.int8)

@@ -6,7 +6,7 @@ from ..operations import Operand, Planar, Shape
 from . import numbers as arithmetic_of
 from .access import Access
 from .arithmetic import COMBINE, FUNCTION, REDUCE, add, multiply
-from .blocks import pieces
+from .blocks import PIECE, pieces
 from .numbers import Numbers
 
 #: The kind of task whose second source is two rows, an offset and a gain.
@@ -39,8 +39,8 @@ def run(task: Planar, access: Access, numbers: Numbers) -> np.ndarray:
     result = np.empty(task.result.shape, np.uint16)
     with np.errstate(all="ignore"):
         if task.reduce is not None:
-            for group, channel in np.ndindex(shape.groups, shape.channels):
-                place = (slice(group, group + 1), slice(channel, channel + 1))
+            inner = shape.count // (shape.groups * shape.channels)
+            for place in pieces(shape[:2], max(1, PIECE // inner)):
                 result[place] = numbers.store(_computed(task, _cut(views, place)))
         else:
             for place in pieces(shape):

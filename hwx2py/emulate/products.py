@@ -8,7 +8,7 @@ whose neighbours are 2^-16 apart, so adding the exact product rounds the product
 import numpy as np
 
 from . import accelerator
-from .numbers import DROPPED_EXPONENT, OFFSET, TIE_BREAKER, Numbers, exponents
+from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_BREAKER, Numbers, exponents
 
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
 BLOCK = 1 << 14
@@ -33,8 +33,8 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
         return _without_nan(left, right) if _infinite(left, right) else left @ right
     rows, depth = left.shape
     columns = right.shape[1]
-    largest = np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0) * depth
-    if not largest < LARGEST_SUM:  # infinities too
+    largest = np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0)
+    if not (largest < LARGEST_PRODUCT and largest * depth < LARGEST_SUM):  # infinities too
         return _careful(left, right)
     if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
         sums = np.empty((rows, columns))
@@ -61,18 +61,11 @@ def _without_nan(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _careful(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """For infinities, and for sums that may grow large."""
-    sums = np.zeros((len(left), right.shape[1]))
-    left_exponents, right_exponents = exponents(left), exponents(right)
-    with np.errstate(invalid="ignore"):
-        for k in range(left.shape[1]):
-            products = np.multiply.outer(left[:, k] * TIE_BREAKER, right[k])
-            products += OFFSET
-            products -= OFFSET
-            products[np.isnan(products)] = 0.0
-            products[_dropped(left_exponents[:, k, None], right_exponents[k])] = 0.0
-            sums += products
-    return sums
+    """For infinities, and for products and sums that may grow large."""
+    lanes = Lanes((len(left), right.shape[1]), CHIP)
+    for k in range(left.shape[1]):
+        lanes.add(left[:, k, None], right[k])
+    return lanes.sums
 
 
 def _dropped(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -153,16 +146,22 @@ class Lanes:
     def add(self, left: np.ndarray, right: np.ndarray) -> None:
         """Adds left * right, float16 values as float64 that broadcast to the sums' shape."""
         with np.errstate(invalid="ignore"):
-            if not self.numbers.stepped:
-                products = left * right
-            else:
-                products = left * TIE_BREAKER * right
-                products += OFFSET
-                products -= OFFSET
-                left_exponents, right_exponents = exponents(left), exponents(right)
-                if _least(left_exponents) + _least(right_exponents) <= DROPPED_EXPONENT:
-                    products[_dropped(left_exponents, right_exponents)] = 0.0
+            products = left * right if not self.numbers.stepped else _rounded_products(left, right)
             lost = np.isnan(products)
             if lost.any():
-                products[lost] = 0.0
+                products = np.where(lost, 0.0, products)
             self.sums += products
+
+
+def _rounded_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Products in steps, dropped where they are small; of any size."""
+    exact = left * right
+    steps = left * TIE_BREAKER * right + OFFSET - OFFSET
+    # A large one is a multiple of a step already, and the tie-breaker would show.
+    products = np.where(np.abs(exact) < LARGEST_PRODUCT, steps, exact)
+    # Exponents are looked at where one that is dropped may be: factors below 2^(e + 1) make a product below 2^-15.
+    small = np.nonzero((np.abs(products) <= 2 * STEP) & (products != 0))
+    factors = (np.broadcast_to(factor, products.shape)[small] for factor in (left, right))
+    dropped = _dropped(*map(exponents, factors))
+    products[tuple(axis[dropped] for axis in small)] = 0.0
+    return products

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import ScriptError
 from ..formats import script
+from ..operations import Names
 from ..program.model import Program, Tensor
 from ..registers import by_name
 from . import child
@@ -21,9 +23,15 @@ from .driver import Driver, TensorRow
 from .numbers import Numbers
 from .session import SUBMITS, OnResult, Result, run_program
 
-#: A script that asks for more than this, or says nothing for longer, is stopped.
-MOST_CALLS = 100_000
-PATIENCE_SECONDS = 60.0
+
+class Limits(NamedTuple):
+    """When a script is stopped: after so many calls to the device, or when it says nothing for so long."""
+
+    calls: int
+    patience_seconds: float
+
+
+PATIENT = Limits(calls=100_000, patience_seconds=60.0)
 
 
 def run_script(
@@ -33,6 +41,7 @@ def run_script(
     arguments: Sequence[str],
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
+    limits: Limits = PATIENT,
 ) -> Result:
     """Runs a script in a process of its own.
 
@@ -45,33 +54,36 @@ def run_script(
         arguments: its command line.
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
+        limits: when it is stopped.
 
     Raises:
         ScriptError: the script raises, hangs, or opens another device.
     """
     if outline.arch.machine.driver != SUBMITS:
         with open(path, "rb") as file:
-            program = program_of_script(path, file.read())
+            program = program_of_script(path, file.read(), limits)
         return run_program(program, arguments, numbers, on_result)
     driver = Driver(table, outline.arch, numbers, on_result)
     with _started(driver, path, arguments) as (link, process):
-        code = _serve(link, process, driver)
-    return Result(code, driver.faults.found, driver.engine.steps)
+        code = _serve(link, process, driver, limits)
+    names = Names({**outline.arch.fixed_bars, **{bar: row.name for bar, row in table.items()}}, {}, {})
+    return Result(code, driver.faults.found, driver.engine.steps, names)
 
 
-def program_of_script(path: str, source: bytes) -> Program:
+def program_of_script(path: str, source: bytes, limits: Limits = PATIENT) -> Program:
     """Executes a script in a process of its own, confined, and takes over the program that it builds.
 
     Args:
         path: the script.
         source: its bytes.
+        limits: when it is stopped.
 
     Raises:
         ScriptError: the script raises, hangs, or does not build a program.
     """
-    with _started(Driver({}), path, [child.BUILD]) as (link, process):
-        told = json.loads(_message(link, process, b"p"))
-        data = memoryview(_message(link, process, b"d"))
+    with _started(Driver({}), path, [child.BUILD]) as (link, _):
+        told = json.loads(_message(link, limits, b"p"))
+        data = memoryview(_message(link, limits, b"d"))
     try:
         return _taken_over(told, data, source, os.path.basename(path))
     except (TypeError, ValueError, LookupError) as error:
@@ -93,15 +105,15 @@ def _taken_over(told: dict, data: memoryview, source: bytes, name: str) -> Progr
     return script.program_of(tables, script.Built(buffers, tasks), source, name)
 
 
-def _message(link: socket.socket, process: subprocess.Popen, wanted: bytes) -> bytes:
+def _message(link: socket.socket, limits: Limits, wanted: bytes) -> bytes:
     """The bytes of the next message, which must be of a kind."""
-    link.settimeout(PATIENCE_SECONDS)
+    link.settimeout(limits.patience_seconds)
     try:
         request = _receive(link, child.REQUEST.size)
         kind, _, size = child.REQUEST.unpack(request) if request else (b"", 0, 0)
         data = _receive(link, size) or b""
     except TimeoutError as error:
-        raise ScriptError(f"it did nothing for {PATIENCE_SECONDS:.0f} seconds and was stopped") from error
+        raise ScriptError(f"it did nothing for {limits.patience_seconds:.0f} seconds and was stopped") from error
     if kind == b"e":
         raise ScriptError(data.decode(errors="replace"))
     if kind != wanted:
@@ -125,36 +137,36 @@ def _started(driver: Driver, path: str, arguments: Sequence[str]) -> Iterator[tu
             process.wait()
 
 
-def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver) -> int:
+def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver, limits: Limits) -> int:
     """Answers the script's calls until it ends; returns its exit code."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for _ in range(MOST_CALLS):
+    deadline = time.monotonic() + limits.patience_seconds
+    for _ in range(limits.calls):
         readable, _, _ = select.select([link], [], [], max(0.0, deadline - time.monotonic()))
         if not readable:
-            raise ScriptError(f"it did nothing for {PATIENCE_SECONDS:.0f} seconds and was stopped")
+            raise ScriptError(f"it did nothing for {limits.patience_seconds:.0f} seconds and was stopped")
         request = _receive(link, child.REQUEST.size)
         if request is None:
-            return _ended(process)
+            return _ended(process, limits)
         kind, number, size = child.REQUEST.unpack(request)
         data = _receive(link, size)
         if data is None:
-            return _ended(process)
+            return _ended(process, limits)
         if kind == b"e":
             text = data.decode(errors="replace")
             raise ScriptError(text)
         code, answer = driver.ioctl(number, data)
         with contextlib.suppress(BrokenPipeError):
             link.sendall(child.ANSWER.pack(code, len(answer)) + answer)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-    raise ScriptError(f"it made {MOST_CALLS} calls to the device and was stopped", hint="does it loop?")
+        deadline = time.monotonic() + limits.patience_seconds
+    raise ScriptError(f"it made {limits.calls} calls to the device and was stopped", hint="does it loop?")
 
 
-def _ended(process: subprocess.Popen) -> int:
+def _ended(process: subprocess.Popen, limits: Limits) -> int:
     """The exit code of a script that has hung up."""
     try:
-        code = process.wait(PATIENCE_SECONDS)
+        code = process.wait(limits.patience_seconds)
     except subprocess.TimeoutExpired:
-        raise ScriptError(f"it did not end for {PATIENCE_SECONDS:.0f} seconds and was stopped") from None
+        raise ScriptError(f"it did not end for {limits.patience_seconds:.0f} seconds and was stopped") from None
     if code < 0:
         raise ScriptError(f"it was ended by signal {signal.Signals(-code).name}")
     return code

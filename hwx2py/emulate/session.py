@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UnsupportedError
+from ..operations import Names
 from ..program.model import Program
 from ..registers import Architecture
 from ..runtime import ane, command_line
@@ -33,12 +34,14 @@ class Result(NamedTuple):
         code: the exit code that a script would have.
         faults: what was found on the way.
         steps: the tasks that ran.
+        names: how buffers are called.
         error: an error that nobody has told yet; empty where there is none.
     """
 
     code: int
     faults: Sequence[Fault]
     steps: Sequence[Step]
+    names: Names
     error: str = ""
 
 
@@ -60,15 +63,19 @@ def run_program(
             code = command_line.execute(chosen, program.tensors, build, lambda path: device)
         except OSError as end:
             error = str(end)
-    return Result(code, device.driver.faults.found, device.driver.engine.steps, error)
+    driver = device.driver
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
 
 
-def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Driver]:
+def run(
+    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
+) -> tuple[dict[str, np.ndarray], Driver]:
     """Runs a program; nothing is printed.
 
     Args:
         program: what to run.
         inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+        fill: what outputs hold before the run; None for a pattern.
 
     Returns:
         The outputs by name, and the driver, which has the faults.
@@ -77,7 +84,7 @@ def run(program: Program, inputs: Mapping[str, np.ndarray]) -> tuple[dict[str, n
         OSError: the driver refuses the program, or the engine hangs.
     """
     with prepared(program) as (device, build):
-        return ane.run(device, build(), program.tensors, inputs), device.driver
+        return ane.run(device, build(), program.tensors, inputs, fill), device.driver
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations import sentence
-from ..operations.sentence import Names
+from ..operations.sentence import Names, action, engine, operand_name, result_name, sentence, shapes
 from .engine import Step
 
 
@@ -18,11 +17,11 @@ def as_data(steps: Sequence[Step], names: Names) -> list[dict[str, Any]]:
     return [
         {
             "task": step.task,
-            "engine": sentence.engine(step.operation),
-            "does": sentence.action(step.operation, names),
-            "sources": [sentence.operand_name(operand, names) for operand in step.operation.inputs],
-            "result": sentence.result_name(step.operation.result, names),
-            "shapes": sentence.shapes(step.operation),
+            "engine": engine(step.operation),
+            "does": action(step.operation, names),
+            "sources": [operand_name(operand, names) for operand in step.operation.inputs],
+            "result": result_name(step.operation.result, names),
+            "shapes": shapes(step.operation),
             "read": [{"name": move.name, "bytes": move.bytes} for move in step.moves if move.direction == "read"],
             "written": [{"name": move.name, "bytes": move.bytes} for move in step.moves if move.direction == "write"],
         }
@@ -32,7 +31,7 @@ def as_data(steps: Sequence[Step], names: Names) -> list[dict[str, Any]]:
 
 def as_lines(steps: Sequence[Step], names: Names) -> list[str]:
     """One line for each step."""
-    return [f"task {step.task}: {sentence.sentence(step.operation, names)}; {_moved(step)}" for step in steps]
+    return [f"task {step.task}: {sentence(step.operation, names)}; {_moved(step)}" for step in steps]
 
 
 def _moved(step: Step) -> str:

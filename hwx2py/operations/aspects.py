@@ -14,7 +14,7 @@ from .sentence import Names, buffer_name, place_name
 from .tables import describe_table
 
 #: How the work is done, and what is told apart from the aspects.
-DISREGARDED = frozenset({"engines", "tile_rows", "unknowns", "fields"})
+DISREGARDED = frozenset({"engines", "zeros", "unknowns", "fields"})
 #: Aspects that say from where and where to, which tell apart tasks of one kind.
 PLACES = ("source 1", "source 2", "result", "coefficients")
 _WORDS = {"first": "source 1", "source": "source 1", "second": "source 2", "mode": "operation", "last": "last step"}

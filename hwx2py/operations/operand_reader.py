@@ -19,7 +19,7 @@ L2_FORMAT = {1: 0, 2: 1}
 #: The Linux driver maps buffers below this address, so no base can lie beyond it.
 ADDRESS_END = 0xE0000000
 
-#: The narrowest parts of a row that a program streams through L2; on an M1 16 bytes for a row of 154 hung the task.
+#: The narrowest parts of a row that a program streams through L2; with 16 bytes for a row of 154 an M1 hung.
 NARROWEST_PART_BYTES = 32
 
 #: L2.SourceCfg.SourceType and L2.ResultCfg.ResultType.

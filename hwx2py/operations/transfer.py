@@ -22,14 +22,12 @@ class Transfer(NamedTuple):
     """What a task reads or writes by tile DMA.
 
     Attributes:
-        task: its index.
         dma: buffer, base and strides.
         shape: how many elements it moves along each axis, as they are stored.
         axes: the axes that are walked, without those of one element; the longest step first.
         element: the format.
     """
 
-    task: int
     dma: Dma
     shape: Shape
     axes: tuple[Axis, ...]
@@ -66,24 +64,23 @@ class Transfer(NamedTuple):
         )
 
 
-def transfers(task: int, operation: Planar | Neural) -> Iterator[Transfer]:
+def transfers(operation: Planar | Neural) -> Iterator[Transfer]:
     """What a task moves by tile DMA, sources first.
 
     Args:
-        task: its index.
-        operation: what it does.
+        operation: what the task does.
     """
     for operand in operation.inputs:
         if isinstance(operand.where, Dma):
-            yield _transfer(task, operand.where, operand.shape, operand.exchanged, operand.element)
+            yield _transfer(operand.where, operand.shape, operand.exchanged, operand.element)
     result = operation.result
     if result.memory:
-        yield _transfer(task, result.memory, result.shape, result.exchanged, result.element)
+        yield _transfer(result.memory, result.shape, result.exchanged, result.element)
 
 
-def _transfer(task: int, dma: Dma, shape: Shape, exchanged: bool, element: Element) -> Transfer:
+def _transfer(dma: Dma, shape: Shape, exchanged: bool, element: Element) -> Transfer:
     stored = shape.exchanged() if exchanged else shape
-    return Transfer(task, dma, stored, _axes(dma, stored, element), element)
+    return Transfer(dma, stored, _axes(dma, stored, element), element)
 
 
 def _axes(dma: Dma, shape: Shape, element: Element) -> tuple[Axis, ...]:
