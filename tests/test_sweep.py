@@ -51,6 +51,12 @@ def test_a_grid_runs_through_the_last_axis_first(cli, tmp_path):
     assert [row["y.mean"] for row in rows] == [5.0, 2.5, 10.0, 6.0, 3.0, 12.0]
 
 
+def test_results_that_no_hardware_confirmed_are_marked(cli, tmp_path):
+    for program, field, marked in (("mul", "InDim", False), ("add16", "InWidth", True)):
+        vary = ("--vary", f"Common.{field}.Win=8", "-o", tmp_path / program)
+        assert ("note: no hardware run has confirmed" in cli("sweep", example(program), *vary).err) == marked
+
+
 def test_inputs_are_those_that_are_given(cli, tmp_path):
     np.save(tmp_path / "b.npy", np.full(loaded("mul").inputs[1].shape, 0.5, np.float16))
     options = ("--input", "a=4", "--input", f"b={tmp_path / 'b.npy'}", "--format", "jsonl")

@@ -55,6 +55,8 @@ def command(
         for part in sweep.run(plan, processes=jobs or os.cpu_count() or 1, scheduler=scheduler):
             parts.append(part)
             advance(part.points)
+    if plan.unconfirmed:
+        click.echo(f"note: no hardware run has confirmed results of {plan.unconfirmed}", err=True)
     counts = [
         f"{plan.points:,} points",
         f"{sum(part.faulty for part in parts):,} with faults",

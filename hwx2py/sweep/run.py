@@ -66,12 +66,14 @@ class Sweep(NamedTuple):
         jobs: the parts to be made.
         points: how many points they have together.
         standing: how many points stand already.
+        unconfirmed: the architecture, where no hardware run has confirmed what the virtual ANE gives for it.
     """
 
     store: Store
     jobs: tuple[PartJob, ...]
     points: int
     standing: int
+    unconfirmed: str | None
 
 
 class Outcome(NamedTuple):
@@ -125,7 +127,8 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet", i
         raise UsageError("holds another sweep", file=folder, hint="give another -o")
     missing = tuple(job for job in jobs if job.part not in standing)
     left = sum(len(job.points) for job in missing)
-    return Sweep(store, missing, left, count - left)
+    unconfirmed = None if program.arch.machine.confirmed else program.arch.name
+    return Sweep(store, missing, left, count - left, unconfirmed)
 
 
 def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PointsDone]:
