@@ -203,15 +203,19 @@ def add16() -> Program:
         write(H16, "Common.OutWidth", Wout=32),
         write(H16, "Common.OutHeight", Hout=1),
         write(H16, "Common.Cout", Cout=4),
+        write(H16, "Common.TileCfg", TileHeight=1),
         write(H16, "Common.Cfg", TaskType="ElementwiseTwoSources"),
         *(write(H16, f"TileDMASrc.Src1{kind}Stride", Stride=s) for kind, s in (("Row", row), ("Plane", plane))),
         *(write(H16, f"TileDMASrc.Src2{kind}Stride", Stride=s) for kind, s in (("Row", row), ("Plane", plane))),
+        write(H16, "TileDMASrc.Src1Fmt", **FORMAT),
+        write(H16, "TileDMASrc.Src2Fmt", **FORMAT),
         write(H16, "L2.SourceCfg", SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),
         write(H16, "L2.Source2Cfg", SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),
         write(H16, "L2.ResultCfg", ResultType=2, DMAFmt="16b", DMAInterleave=1),
         write(H16, "PE.Cfg", OpMode="Add", SecSrc="+Source2"),
         write(H16, "TileDMADst.RowStride", Stride=row),
         write(H16, "TileDMADst.PlaneStride", Stride=plane),
+        write(H16, "TileDMADst.Fmt", **FORMAT),
         *(
             write(H16, name, slot=slot)
             for name, slot in (

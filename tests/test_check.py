@@ -140,6 +140,16 @@ class TestStream:
         assert "all bytes there are 0" in finding.what
         assert "zero-table" in names(findings)
 
+    def test_tsk_size_that_leaves_no_room_for_the_coefficients(self, chain, tmp_path):
+        findings = of_anec(tmp_path, chain, text_bytes=chain.text_bytes + 0x10)
+        assert names(findings) == {"tsk-size"}
+
+    def test_a_chain_that_breaks_is_told_and_the_rest_checked(self, chain, tmp_path):
+        findings = of_anec(tmp_path, chain, content=patched(chain.content, at_0x1c=0x7F00))
+        finding = one(findings, "task-offset")
+        assert finding.where == "task 0, Header.W7.NextPointer"
+        assert "leads out of the text" in finding.what
+
     def test_tsk_size_too_small(self, chain, tmp_path):
         findings = of_anec(tmp_path, chain, text_bytes=chain.text_bytes - 8)
         assert f"set tsk_size to {chain.text_bytes:#x}" in str(one(findings, "tsk-size"))
@@ -263,6 +273,32 @@ class TestTasks:
         assert "a DMA that is off" in one(of_program(off), "no-destination").what
         stays = with_field(loaded("mul"), "L2.ResultCfg.ResultType", 0)
         assert "stays in L2" in one(of_program(stays), "no-destination").what
+
+    def test_no_source(self):
+        assert one(of_program(with_field(loaded("mul"), "TileDMASrc.Src1DMAConfig", 0)), "no-source").tasks == (0,)
+        assert "no-source" not in names(of_program(with_field(loaded("mul"), "TileDMASrc.Src1DMAConfig", 2)))
+
+    @pytest.mark.parametrize(("name", "kind"), [("conv", "ElementwiseTwoSources"), ("mul", "NE")])
+    def test_task_kind(self, name, kind):
+        assert kind in one(of_program(with_field(loaded(name), "Common.TaskType", kind)), "task-kind").what
+
+    def test_result_format(self):
+        program = with_field(loaded("conv"), "TileDMADst.Fmt.MemFmt", "8b")
+        assert "8b does not go with results of Float16" in one(of_program(program), "result-format").what
+
+    @pytest.mark.skipif(not SHARED.exists(), reason="the reference data is not beside the repository")
+    def test_what_hung_an_m1_is_an_error(self):
+        """Single registers of relu.hwx that were edited on an M1."""
+        file = formats.load(str(SHARED / "hwx" / "real" / "relu.hwx"))
+        edits = json.loads((SHARED / "hwx" / "hardware" / "register-edits.json").read_text())["edits"]
+        wrong = {"Common.OutDim", "TileDMASrc.Src1BaseAddr", "TileDMADst.BaseAddr"}  # ran, beside the tensors
+        task = file.program.tasks[0]
+        for edit in edits:
+            write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
+            edited = file.program.with_tasks([task.with_words({write.index: int(edit["value"], 16)})])
+            errors = names(check.check(formats.File(edited, file.container)))
+            if edit["outcome"] == "hang" or not wrong & {edit["register"]}:
+                assert bool(errors) == (edit["outcome"] == "hang"), edit
 
     def test_idle_words_and_ignored_bits_are_notes(self):
         findings = of_program(loaded("mul"))

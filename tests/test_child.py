@@ -2,11 +2,12 @@
 
 import os
 
+import builders
 import pytest
 from conftest import loaded
 
 from hwx2py import emitter
-from hwx2py.emulator import session
+from hwx2py.emulator import as_lines, direct, session
 from hwx2py.emulator.script_process import Limits, run_script
 from hwx2py.errors import ScriptError
 from hwx2py.formats import script
@@ -135,16 +136,11 @@ def test_runs_leave_no_file_open():
 
 
 def test_trace_adds_up_what_one_task_reads_twice():
-    import builders
-
-    from hwx2py.emulator import as_lines
-
     program = builders.elementwise()
     task = program.tasks[0]
     program = program.with_tasks([task.with_words({8: task.words[8] ^ (5 ^ 4) << 6})])
-    with session.prepared(program) as (driver, script):
-        script.run(script.default_inputs(), None, None)
-    (line,) = as_lines(driver.engine.steps, Names.of(program))
+    outcome = direct.run(program, builders.default_inputs(program))
+    (line,) = as_lines(outcome.steps, Names.of(program))
     assert line.endswith("read a 240 bytes, write y 120 bytes")
 
 

@@ -155,7 +155,6 @@ BAD = {
     "picture of another kind": lambda t: ("graph", example("mul"), "-o", t / "p.png"),
     "diff with nothing": lambda t: ("diff", example("mul"), "nothing.hwx"),
     "anec for another chip": lambda t: ("anec", example("add16"), "-o", t / "x.anec"),
-    "emulate another chip": lambda t: ("emulate", example("add16")),
     "assemble no script": lambda t: ("assemble", example("mul"), "--onto", example("mul"), "-o", t / "x.hwx"),
 }
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -235,6 +234,16 @@ def test_a_part_that_cannot_be_written_leaves_nothing(programs, tmp_path):
     assert contents(tmp_path / "table") == {}
 
 
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_full_disk_is_told_and_leaves_nothing_unfinished(programs, tmp_path, form):
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); " + HWX2PY[-1]
+    command = [*HWX2PY[:-1], limited, "corpus", programs, "-o", tmp_path / "table", "--format", form, "--jobs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"hwx2py: {tmp_path / 'table'}: cannot be written: File too large\n"
+    assert contents(tmp_path / "table") == {}
+
+
 def test_a_killed_run_leaves_whole_parts_and_is_taken_up(cli, programs, tmp_path):
     for number in range(6 * build.PART_FILES):
         shutil.copy(programs / "mul.hwx", programs / f"copy{number}.hwx")
@@ -359,11 +368,3 @@ def test_columns_of_the_page_are_those_of_the_tables():
     for table in corpus.TABLES:
         for name in table.column_names:
             assert f"`{name}`" in PAGE, (table.name, name)
-
-
-def test_command_of_the_page_works(cli, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(EXAMPLES)
-    line = next(line for line in PAGE.splitlines() if line.startswith("hwx2py corpus"))
-    assert cli(*shlex.split(line)[1:]).code == 0
-    assert (tmp_path / "corpus" / "fields").is_dir()

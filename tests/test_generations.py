@@ -147,7 +147,7 @@ def test_override_is_said_in_every_output(cli, tmp_path):
     assert "read as H13; the header says cpusubtype 77" in info.out
     done = cli(tmp_path / "odd.hwx", "--arch", "H13", "-o", tmp_path / "s.py")
     assert done.code == 0
-    assert "Note: read as H13; the header says cpusubtype 77." in (tmp_path / "s.py").read_text()
+    assert "Note:     read as H13; the header says cpusubtype 77" in (tmp_path / "s.py").read_text()
 
 
 @pytest.mark.parametrize(("name", "word"), [("mul", 10), ("add16", 0)], ids=["burst of a list", "size of a record"])

@@ -245,4 +245,4 @@ def test_tasks_with_other_ids_run_and_it_is_said(capfd):
     a, b = half(1, 3, 4, 5), half(2, 3, 4, 5)
     outputs = builders.run(other, a=a, b=b)
     assert np.array_equal(outputs["y"], builders.run(program, a=a, b=b)["y"])
-    assert "task 0: gets this id for the driver" in capfd.readouterr().err
+    assert "tasks: numbered from 0 for the driver" in capfd.readouterr().err

@@ -100,8 +100,8 @@ def test_two_buffers_behind_a_bar_are_a_mistake(cli, mul):
 
 
 def test_defaults_are_said(cli, mul):
-    assert "a: filled with 3.0\nb: filled with 2.0\n" in cli("emulate", mul).out
-    assert "a: filled" not in cli("emulate", mul, "--input", "a=1").out
+    assert "input 'a': filled with 3.0\ninput 'b': filled with 2.0\n" in cli("emulate", mul).out
+    assert "input 'a'" not in cli("emulate", mul, "--input", "a=1").out
 
 
 def test_outputs_are_summed_up(cli, mul):

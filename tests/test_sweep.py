@@ -51,6 +51,30 @@ def test_a_grid_runs_through_the_last_axis_first(cli, tmp_path):
     assert [row["y.mean"] for row in rows] == [5.0, 2.5, 10.0, 6.0, 3.0, 12.0]
 
 
+def test_results_that_no_hardware_confirmed_are_marked(cli, tmp_path):
+    for program, field, marked in (("mul", "InDim", False), ("add16", "InWidth", True)):
+        vary = ("--vary", f"Common.{field}.Win=8", "-o", tmp_path / program)
+        assert ("note: no hardware run has confirmed" in cli("sweep", example(program), *vary).err) == marked
+
+
+def test_inputs_are_those_that_are_given(cli, tmp_path):
+    np.save(tmp_path / "b.npy", np.full(loaded("mul").inputs[1].shape, 0.5, np.float16))
+    options = ("--input", "a=4", "--input", f"b={tmp_path / 'b.npy'}", "--format", "jsonl")
+    assert cli("sweep", example("mul"), "--vary", "PE.OpMode=Add,Mul", "-o", tmp_path / "t", *options).code == 0
+    assert [row["y.mean"] for row in points(tmp_path / "t")] == [4.5, 2.0]
+    other = cli("sweep", example("mul"), "--vary", "PE.OpMode=Add,Mul", "-o", tmp_path / "t", "--format", "jsonl")
+    assert "holds another sweep" in other.err
+
+
+@pytest.mark.parametrize("option", ["c=1", "a=much", "a=1e9", "a=missing.npy", "a=random:x"])
+def test_inputs_that_do_not_fit_are_told(cli, tmp_path, option):
+    done = cli("sweep", example("mul"), "--vary", "PE.OpMode=1", "--input", option, "-o", tmp_path / "t")
+    assert done.code == 2
+    assert one_line(done.err)
+    assert f"--input {option}" in done.err
+    assert not (tmp_path / "t").exists()
+
+
 def test_refusals_and_faults_are_rows(cli, tmp_path):
     rows = swept(cli, "mul", tmp_path / "t", "PE.Cfg.OpMode=Mul,7", "Header.W8.RBase0=4,9")
     assert rows[0]["refusal"] is None
@@ -146,14 +170,14 @@ def test_only_the_field_is_changed():
         ("PE.Cfg.OpMode", "is not REGISTER.FIELD=VALUES"),
         ("PE.Cfg.OpMode=", "a value is missing"),
         ("PE.Cfg.OpMode=Add,,Mul", "a value is missing"),
-        ("PE.Cfg.OpMode=Plus", "no value named 'Plus'"),
+        ("PE.Cfg.OpMode=Plus", "PE.Cfg: OpMode='Plus' does not fit bits 4:2 (Add, Mul"),
         ("PE.Cfg.OpMode=0..99", "does not fit"),
         ("PE.Cfg.OpMode=-1", "does not fit"),
         ("PE.Cfg.OpMode=5..1", "the range is empty"),
         ("PE.Cfg.OpMode=Add..Mul", "from one whole number to another"),
         ("PE.BiasScale.Scale=nan", "no finite number"),
         ("PE.BiasScale.Scale=0..1", "from one whole number to another"),
-        ("TileDMASrc.Src1RowStride.Stride=65", "is no multiple of 0x40 bytes"),
+        ("TileDMASrc.Src1RowStride.Stride=65", "Stride=65 does not fit bits 31:6 (bytes, a multiple of 0x40)"),
         ("PE.Cfg=0x100000000", "32 bits"),
         ("task 7: PE.Cfg.OpMode=Add", "there is no task 7"),
         ("KernelDMASrc.CoeffBfrSize[99].MemBfrSize=64", "not one at 99"),

@@ -13,7 +13,7 @@ from ..program.model import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
 from .geometry import is_turned, merged, stray_address, tensor_axes
 from .model import ERROR, NOTE, WARNING, Place, Rule
-from .subject import Subject, TaskView
+from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 FILES = "holds in every real file and decoded program"
 M1_DART = "run on an M1: the memory controller (DART) faults"
@@ -216,10 +216,11 @@ def tiles_count(subject: Subject) -> Iterator[Place]:
 def krn_size(subject: Subject) -> Iterator[Place]:
     """The declared size of the coefficients of an `.anec` is not that of what lies behind the text."""
     anec = subject.container
-    if not isinstance(anec, Anec) or subject.program.arch.stream != "linked" or not subject.chain:
+    if not isinstance(anec, Anec) or not subject.chain or subject.chain.problem:
         return
-    behind = len(anec.content) - round_up(anec.text_bytes, 16)
-    if anec.coefficient_bytes != behind:
+    ends = (subject.chain.links[-1].end, anec.text_bytes)
+    behind, behind_declared = (len(anec.content) - round_up(end, ANEC_ALIGNMENT_BYTES) for end in ends)
+    if anec.coefficient_bytes not in (behind, behind_declared):
         yield Place({"declared": anec.coefficient_bytes, "behind": behind}, None, "header")
 
 

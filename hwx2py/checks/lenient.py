@@ -11,9 +11,9 @@ from ..formats.hwx import looks_like_hwx
 from ..formats.hwx.image import ProgramCommand
 from ..formats.hwx.structs import PROGRAM_LAYOUTS
 from ..registers import Architecture, by_name, by_subtype
-from ..units import whole
+from ..units import round_up, whole
 from . import chain
-from .subject import Declared, Subject, declared
+from .subject import ANEC_ALIGNMENT_BYTES, Declared, Subject, declared
 
 
 def open_subject(path: str, arch: Architecture | None = None, raw: Architecture | None = None) -> Subject:
@@ -78,7 +78,7 @@ def _repaired_hwx(data: memoryview, path: str, arch: Architecture | None) -> Sub
 def _repaired_anec(data: memoryview, path: str) -> Subject | None:
     from ..formats.anec import read
 
-    anec = header.read(data)
+    anec = header.unpack(data)
     arch = by_name("H13")
     text = _repaired_text(declared(anec), arch)
     if text is None:
@@ -87,6 +87,7 @@ def _repaired_anec(data: memoryview, path: str) -> Subject | None:
         task_bytes=text.first_task_bytes,
         task_count=text.task_count,
         text_bytes=text.text_bytes,
+        coefficient_bytes=len(text.text) - round_up(text.text_bytes, ANEC_ALIGNMENT_BYTES),
         tiles=tuple(_tiles(anec, buffer) for buffer in range(header.BUFFERS)),
         content=memoryview(text.text),
     )
@@ -101,9 +102,9 @@ def _tiles(anec: Anec, buffer: int) -> int:
 
 
 def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
-    """The text with the sizes that its records have; None where its records do not parse."""
+    """The text with the sizes that its records have, up to where its chain breaks; None where no task parses."""
     found = chain.follow(stated.text, arch, stated.first_task_bytes, stated.text_bytes)
-    if found.problem or not found.links:
+    if not found.links:
         return None
     data = bytearray(stated.text)
     place, field = arch.field("Header.NextSize")
@@ -113,6 +114,8 @@ def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
         _patch(data, link.offset + place, field.mask, field.encode(following))
         _patch(data, link.offset + 4 * flag_word, 1 << flag_bit, link.has_dtid << flag_bit)
     last, first = found.links[-1], found.links[0]
+    place, field = arch.field("Header.NextPointer")
+    _patch(data, last.offset + place, field.mask, 0)
     return Declared(memoryview(data), last.end, first.size_bytes, len(found.links))
 
 

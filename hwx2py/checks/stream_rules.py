@@ -7,7 +7,7 @@ from ..formats.hwx.image import Image
 from ..units import round_up
 from .chain import Link
 from .model import ERROR, NOTE, WARNING, Place, Rule
-from .subject import Subject, TaskView
+from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 M1_RUN = "run on an M1: the submit times out (-110)"
 M1_HANG = "run on an M1: it hangs"
@@ -18,7 +18,6 @@ FILES = "holds in every real file and decoded program"
 MOST_TASKS, MOST_TD_COUNT, MOST_TD_BYTES = 65536, 0xFFFF, 0x40000
 #: The network id that completion is signalled with; compilers write 0.
 DRIVER_NID = 0x40
-ANEC_ALIGNMENT_BYTES = 16
 
 
 def _first_link(subject: Subject) -> Link | None:

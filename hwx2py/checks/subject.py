@@ -14,6 +14,9 @@ from ..program.model import Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import chain
 
+#: Where the driver expects the coefficients of an `.anec`: at the next multiple behind the text (measured on an M1).
+ANEC_ALIGNMENT_BYTES = 16
+
 
 class Declared(NamedTuple):
     """What a container says of its text.

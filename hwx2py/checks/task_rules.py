@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..operations import Neural
+from ..operations import Dma, Neural
 from .model import ERROR, NOTE, Place, Rule
 from .subject import TaskView
 
@@ -14,6 +14,12 @@ HANGS_AT_ZERO = ("Common.InDepth.Din", "Common.OutDepth.Dout", "Common.NumGroups
 INFERRED_AT_ZERO = ("Common.Win", "Common.Hin", "Common.Cin", "Common.Wout", "Common.Hout", "Common.Cout")
 #: Fields of H13's NE.KernelCfg that later chips ignore, and their bits.
 H13_KERNEL_BITS = {"KeepKernel": 12, "UsePrevKernel": 14}
+#: Fields that say how large the elements of a result are in memory.
+RESULT_FORMAT = ("TileDMADst.Fmt.MemFmt", "TileDMADst.Fmt.Truncate")
+#: Bits that switch a tile DMA on: bit 0, and bit 1 as well, as edits on an M1 showed.
+ENABLING_BITS = 3
+#: Common.Cfg.TaskType of the neural engines.
+NEURAL_KIND = 0
 WINDOW = ("Common.Kw", "Common.Kh", "Common.Sx", "Common.Sy")
 CONVOLUTION = "Conv"
 
@@ -66,6 +72,30 @@ def no_destination(view: TaskView) -> Iterator[Place]:
     elif kind == STAYS and stored:
         yield Place({"what": "the DMA waits for a result that stays in L2", "next": "ResultType to DmaWrite"},
                     view.index, "L2.ResultCfg")  # fmt: skip
+
+
+def no_source(view: TaskView) -> Iterator[Place]:
+    """Source 1 comes by a DMA that is off. Of source 2 the bit is 0 in every program."""
+    word = view.registers.word("TileDMASrc.Src1DMAConfig")
+    if isinstance(view.operation.inputs[0].where, Dma) and word is not None and not word & ENABLING_BITS:
+        yield Place({}, view.index, "TileDMASrc.Src1DMAConfig")
+
+
+def task_kind(view: TaskView) -> Iterator[Place]:
+    """The header gives a task to an engine that does not do what Common.Cfg says."""
+    kind, engine = view.registers.number("Common.TaskType"), view.registers.header("ENE")
+    if kind is not None and (kind == NEURAL_KIND) != (engine > 0):
+        name = view.registers.label("Common.TaskType")
+        words = "the neural engines" if engine else "the planar engine"
+        yield Place({"kind": name, "engine": words}, view.index, "Common.Cfg.TaskType")
+
+
+def result_format(view: TaskView) -> Iterator[Place]:
+    """The DMA stores elements of another format than the engine makes; known of H13, which was edited."""
+    for unknown in view.operation.unknowns if view.registers.arch.carries_state else ():
+        if unknown.register in RESULT_FORMAT:
+            values = {"value": unknown.value, "element": view.operation.result.element.name}
+            yield Place(values, view.index, unknown.register)
 
 
 def idle_words(view: TaskView) -> Iterator[Place]:
@@ -143,6 +173,12 @@ RULES = (
          "enable the fetch (KernelDMASrc) and the coefficients' BAR, or set NonlinearMode to None", table_missing,
          True),
     Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, True),
+    Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, True),
+    Rule("task-kind", ERROR, M1_HANG, "{kind} is no task of {engine}, which the header gives it to",
+         "correct TaskType, or ENE in the header", task_kind, True),
+    Rule("result-format", ERROR, M1_HANG, "{value} does not go with results of {element}",
+         "set the format that every program has: MemFmt 2 and Truncate 3 for float16, 0 and 0 for 8 bits",
+         result_format, True),
     Rule("idle-words", NOTE, "run on an M1: they change nothing, and are not the cause of 0.0",
          "{word:#x} in an engine that does not work", "nothing; `clean` takes it out", idle_words, True),
     Rule("ignored-bits", NOTE, "edited on an M1: 60 of 77 edits changed nothing",

@@ -46,7 +46,13 @@ class _Emulate(click.Command):
 @click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
 @click.option("--values", is_flag=True, help="Smallest, largest, mean and first elements of what every task wrote.")
 @click.option("--stop-after", metavar="N", type=click.IntRange(0), help="End the run with this task.")
-@click.option("--numbers", metavar="chip|wide", default="", help="The arithmetic (default: the chip's).")
+@click.option(
+    "--numbers",
+    type=click.Choice(["chip", "wide"]),
+    default="chip",
+    show_default=True,
+    help="The chip's arithmetic, or float64 sums and one rounding.",
+)
 def command(
     path: str,
     inputs: tuple[str, ...],
@@ -65,7 +71,7 @@ def command(
     It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
     follow the results, and the exit code is 3.
     """
-    from ..emulator.numbers import named
+    from .. import emulator
     from ..emulator.values import Recorder, as_npz
     from ..errors import HwxError
 
@@ -76,7 +82,6 @@ def command(
             check_output(target, read)
     recorder = Recorder(keep=bool(save_all or golden)) if save_all or golden or values or trace else None
     try:
-        chosen = named(numbers)
         expected = _expected_of_tasks(golden)
         subject = _subject(path)
         options = {"save": save, "fill": fill}
@@ -84,7 +89,7 @@ def command(
             options |= {"golden": golden, "atol": atol}
         with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
             arguments = _arguments(subject, inputs, options, folder)
-            result = subject.run(arguments, chosen, recorder, stop_after)
+            result = subject.run(arguments, emulator.POLICIES[numbers], recorder, stop_after)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     recorded = recorder.values if recorder else []
@@ -170,11 +175,11 @@ def _tell_faults(result: "Result", path: str) -> None:
 
 def _tell_doubts(subject: "Subject", path: str) -> None:
     """What speaks against a result: findings of `check`, and that no hardware run has confirmed such results."""
-    from ..emulator import ProgramSubject
+    from .. import emulator
 
-    if not subject.arch.machine.confirmed:
-        click.echo(f"note: no hardware run has confirmed results of {subject.arch.name}", err=True)
-    if isinstance(subject, ProgramSubject):
+    if note := emulator.unconfirmed(subject.arch):
+        click.echo(note, err=True)
+    if isinstance(subject, emulator.ProgramSubject):
         tell_errors(subject.file, path)
 
 

@@ -19,29 +19,44 @@ from .progress import bar
     required=True,
     help="Values, by number or name, for every task that writes the field, or for one: 'task 1: PE.Cfg.OpMode=Add'.",
 )
+@click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE|FILE.npy|random[:SEED]|ramp",
+    multiple=True,
+    help="An input (default: 3, 2, 1, 1 ..).",
+)
 @click.option("-o", "--output", metavar="TABLE", required=True, help="Folder of the table.")
 @click.option("--format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
 @click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes (default: one for each processor).")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
 def command(
-    path: str, vary: tuple[str, ...], output: str, format: str, jobs: int | None, scheduler: str | None
+    path: str,
+    vary: tuple[str, ...],
+    inputs: tuple[str, ...],
+    output: str,
+    format: str,
+    jobs: int | None,
+    scheduler: str | None,
 ) -> None:
     """Emulates PROGRAM once for each point of a grid of register values, and writes a row for each.
 
-    A row has the values, digest and statistics of each output, the faults, and why the virtual ANE refused. The inputs
-    are the default ones: the first 3, the second 2, further ones 1. A sweep that was stopped goes on where it was.
+    A row has the values, digest and statistics of each output, the faults, and why the virtual ANE refused. A
+    sweep that was stopped goes on where it was.
     """
     from .. import sweep
 
     if path == STANDARD:
         raise UsageError("every worker reads the program: it cannot come from standard input", hint="give a file")
     check_input(path)
-    plan = sweep.plan(path, vary, output, format)
+    plan = sweep.plan(path, vary, output, format, inputs)
     parts = []
     with bar(plan.points, "points") as advance:
         for part in sweep.run(plan, processes=jobs or os.cpu_count() or 1, scheduler=scheduler):
             parts.append(part)
             advance(part.points)
+    if plan.unconfirmed:
+        click.echo(f"note: no hardware run has confirmed results of {plan.unconfirmed}", err=True)
     counts = [
         f"{plan.points:,} points",
         f"{sum(part.faulty for part in parts):,} with faults",

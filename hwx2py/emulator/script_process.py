@@ -68,8 +68,16 @@ def run_script(
     driver = Driver(table, outline.arch, numbers, on_result, stop_after)
     with _started(driver, path, arguments) as (link, process):
         code = _serve(link, process, driver, limits)
-    names = Names({**outline.arch.fixed_bars, **{bar: row.name for bar, row in table.items()}}, {}, {})
-    return Result(code, driver.faults.found, driver.engine.steps, names)
+    return Result(code, driver.faults.found, driver.engine.steps, names_of(outline))
+
+
+def names_of(outline: script.Outline) -> Names:
+    """How a script calls its buffers."""
+    tensors = {tensor.bar: tensor for tensor in outline.tensors}
+    named = {tensor.name: tensor for tensor in outline.tensors}
+    tensors |= {bar: named[name] for bar, name in outline.aliases if name in named}
+    buffers = dict(outline.arch.fixed_bars) | outline.kernels
+    return Names(buffers | {bar: tensor.name for bar, tensor in tensors.items()}, tensors, {})
 
 
 def program_of_script(path: str, source: bytes, limits: Limits = PATIENT) -> Program:

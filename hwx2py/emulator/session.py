@@ -109,6 +109,11 @@ def check_runs(arch: Architecture) -> None:
         raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
 
 
+def unconfirmed(arch: Architecture) -> str:
+    """What is to be said of results on an architecture that no hardware run has confirmed; empty for others."""
+    return "" if arch.machine.confirmed else f"{arch.name}: no hardware run has confirmed these results"
+
+
 @contextlib.contextmanager
 def prepared(
     program: Program,

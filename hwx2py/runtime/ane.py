@@ -66,9 +66,9 @@ def run(device, program, tensors, inputs, fill=None):
     handles, arrays = [0] * 32, {}
     text, *rest = buffers[0]
     stamped, first_bytes = bytearray(text), 4 * len(tasks[0][1])
-    for number, (offset, words) in enumerate(tasks):
-        if words[0] & 0xFFFF != number:
-            print(f"task {number}: gets this id for the driver", file=sys.stderr)
+    if any(words[0] & 0xFFFF != number for number, (_, words) in enumerate(tasks)):
+        print("tasks: numbered from 0 for the driver", file=sys.stderr)
+    for number, (offset, _) in enumerate(tasks):
         struct.pack_into("<HB", stamped, offset, number, NETWORK_ID)
     for tensor in tensors:
         content = UNWRITTEN * tensor.size_bytes * (tensor.role == "output")

@@ -39,7 +39,7 @@ def read_inputs(tensors, chosen):
     inputs = default_inputs(tensors)
     given = dict(option.partition("=")[::2] for option in chosen)
     for name in [name for name in inputs if name not in given]:
-        print(f"{name}: filled with {inputs[name].flat[0]}")
+        print(f"input {name!r}: filled with {inputs[name].flat[0]}")
     for name, value in given.items():
         if name not in inputs:
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")

@@ -11,6 +11,7 @@ from ..program.model import Program
 from ..program.task import Task
 from ..registers import Architecture, Field, Register
 from ..registers.model import BYTE_KINDS, WORD_MASK
+from ..runtime.register import encode
 from ..tables import Column
 
 _VARY = re.compile(
@@ -202,7 +203,10 @@ def _value(name: str, field: Field | None, text: str) -> int | float | str:
 
 def _check(name: str, field: Field | None, value: int | float | str) -> None:
     if field is not None:
-        field.encode(value)
+        try:
+            encode(name.rpartition(".")[0], field.name, value, *field.place())
+        except (ValueError, TypeError, OverflowError) as error:
+            raise RegisterError(str(error), hint="`hwx2py registers` has what each field takes") from error
     elif not isinstance(value, int) or not 0 <= value <= WORD_MASK:
         raise RegisterError(f"{name}={value}: a whole register takes 32 bits", hint=EXAMPLE)
 

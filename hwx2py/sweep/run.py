@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import __version__, formats
@@ -15,22 +14,39 @@ from .grid import Axis, axis_of, count_points, point, varied
 if TYPE_CHECKING:
     import numpy as np
 
-#: What the inputs are filled with, in binding order.
-FIRST_INPUTS = (3.0, 2.0)
-FURTHER_INPUT = 1.0
-
 #: Points of a part.
 PART_POINTS = 64
 
 
-class PartJob(NamedTuple):
-    """A part of a sweep: where, its name, the program's path and digest, the axes as text, and its points."""
+class Source(NamedTuple):
+    """What is emulated, as text that every process understands.
 
-    store: Store
-    part: str
+    Attributes:
+        path: the program.
+        sha256: its digest.
+        vary: the axes, as `axis_of` takes them.
+        inputs: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp.
+    """
+
     path: str
     sha256: str
     vary: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+class PartJob(NamedTuple):
+    """A part of a sweep.
+
+    Attributes:
+        store: the table.
+        part: its name.
+        source: what is emulated.
+        points: which of its points.
+    """
+
+    store: Store
+    part: str
+    source: Source
     points: range
 
 
@@ -50,12 +66,14 @@ class Sweep(NamedTuple):
         jobs: the parts to be made.
         points: how many points they have together.
         standing: how many points stand already.
+        unconfirmed: the architecture, where no hardware run has confirmed what the virtual ANE gives for it.
     """
 
     store: Store
     jobs: tuple[PartJob, ...]
     points: int
     standing: int
+    unconfirmed: str | None
 
 
 class Outcome(NamedTuple):
@@ -72,7 +90,7 @@ class Outcome(NamedTuple):
     refusal: str | None
 
 
-def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -> Sweep:
+def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet", inputs: Sequence[str] = ()) -> Sweep:
     """Says what a sweep has to do; what stands already is not done again.
 
     Args:
@@ -80,6 +98,7 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -
         vary: what is varied, as `axis_of` takes it.
         folder: where the table is, or is to be.
         format: "parquet" or "jsonl".
+        inputs: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp; other inputs are as scripts have them.
 
     Returns:
         The parts to be made.
@@ -88,23 +107,28 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet") -
         HwxError: the program cannot be read, an axis makes no sense, or the folder holds something else.
     """
     program = formats.load(path).program
-    axes = [_axis(text, program, path) for text in vary]
+    try:
+        axes = [axis_of(text, program) for text in vary]
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__
+    input_arrays(program, inputs)
     if doubled := next((axis.name for n, axis in enumerate(axes) if axis.name in {a.name for a in axes[:n]}), None):
         raise UsageError(f"{doubled} is varied twice", hint="give its values in one --vary")
     count = count_points(axes)
     store = Store(folder, format, (_table(program, axes),))
     store.prepare()
-    sha256 = program.origin.sha256()
+    source = Source(path, program.origin.sha256(), tuple(vary), tuple(inputs))
     jobs = []
     for first in range(0, count, PART_POINTS):
         points = range(first, min(first + PART_POINTS, count))
-        jobs.append(PartJob(store, _part_name(sha256, vary, points), path, sha256, tuple(vary), points))
+        jobs.append(PartJob(store, _part_name(source, points), source, points))
     standing = set(store.parts())
     if standing - {job.part for job in jobs}:
         raise UsageError("holds another sweep", file=folder, hint="give another -o")
     missing = tuple(job for job in jobs if job.part not in standing)
     left = sum(len(job.points) for job in missing)
-    return Sweep(store, missing, left, count - left)
+    unconfirmed = None if program.arch.machine.confirmed else program.arch.name
+    return Sweep(store, missing, left, count - left, unconfirmed)
 
 
 def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PointsDone]:
@@ -137,15 +161,16 @@ def make_part(job: PartJob) -> PointsDone:
     Raises:
         HwxError: the program is not the one any more that the sweep began with, or the part cannot be written.
     """
-    program = formats.load(job.path).program
-    if program.origin.sha256() != job.sha256:
-        raise UsageError("was changed during the sweep", file=job.path, hint="run it again with another -o")
-    axes = [axis_of(text, program) for text in job.vary]
-    table = job.store.tables[0]
+    source, table = job.source, job.store.tables[0]
+    program = formats.load(source.path).program
+    if program.origin.sha256() != source.sha256:
+        raise UsageError("was changed during the sweep", file=source.path, hint="run it again with another -o")
+    axes = [axis_of(text, program) for text in source.vary]
+    inputs = input_arrays(program, source.inputs)
     rows, faulty, refused = [], 0, 0
     for number in job.points:
         values = point(axes, number)
-        outcome = emulate(varied(program, axes, values))
+        outcome = emulate(varied(program, axes, values), inputs)
         faulty += bool(outcome.faults)
         refused += outcome.refusal is not None
         rows.append(_row(table, number, axes, values, outcome))
@@ -154,31 +179,52 @@ def make_part(job: PartJob) -> PointsDone:
     return PointsDone(len(job.points), faulty, refused)
 
 
-def emulate(program: Program) -> Outcome:
-    """Runs a program on the virtual ANE with the inputs that scripts take where nobody names others.
+def input_arrays(program: Program, chosen: Sequence[str]) -> "dict[str, np.ndarray]":
+    """An array for each input of a program, by name: those that scripts take, or what is chosen in their place.
+
+    Args:
+        program: whose inputs.
+        chosen: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp.
+
+    Raises:
+        UsageError: there is no such input, or the values do not fit it.
+    """
+    import numpy as np
+
+    from ..runtime import command_line
+
+    arrays = command_line.default_inputs(program.tensors)
+    for option in chosen:
+        name, _, value = option.partition("=")
+        if name not in arrays:
+            raise UsageError(f"--input {option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
+        try:
+            # What overflows is told as an error.
+            with np.errstate(over="ignore"):
+                arrays[name] = command_line.input_array(value, arrays[name])
+        except (KeyError, ValueError, OSError) as error:
+            raise UsageError(f"--input {option}: {error}", hint="`hwx2py info` shows shapes and types") from error
+    return arrays
+
+
+def emulate(program: Program, inputs: "Mapping[str, np.ndarray]") -> Outcome:
+    """Runs a program on the virtual ANE.
 
     Args:
         program: what to run.
+        inputs: an array for each input, by name, in its tensor's shape and dtype.
 
     Returns:
         What it gave.
     """
     from ..emulator import check_runs, direct
 
-    inputs = {tensor.name: value for tensor, value in zip(program.inputs, chain(FIRST_INPUTS, repeat(FURTHER_INPUT)))}
     try:
         check_runs(program.arch)
         result = direct.run(program, inputs)
     except HwxError as error:
         return Outcome({}, (), legible(str(error)))
     return Outcome(result.outputs, tuple(legible(str(fault)) for fault in result.faults), None)
-
-
-def _axis(text: str, program: Program, path: str) -> Axis:
-    try:
-        return axis_of(text, program)
-    except HwxError as error:
-        raise error.in_file(path) from error.__cause__
 
 
 def _table(program: Program, axes: Sequence[Axis]) -> Table:
@@ -232,7 +278,7 @@ def statistics(array: "np.ndarray") -> dict[str, str | float | int | None]:
     }
 
 
-def _part_name(sha256: str, vary: Sequence[str], points: range) -> str:
+def _part_name(source: Source, points: range) -> str:
     """A name that follows from what the part holds."""
-    text = "\0".join([__version__, sha256, *vary, str(points.stop)])
-    return f"part-{points.start:07}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    text = "\0".join([__version__, source.sha256, *source.vary, "", *source.inputs, str(points.stop)])
+    return f"part-{points.start:07}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:16]}"

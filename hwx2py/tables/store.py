@@ -118,7 +118,8 @@ class Store(NamedTuple):
 
     def unwritable(self, error: OSError) -> UsageError:
         """The error for a folder that takes no file."""
-        return UsageError(f"cannot be written: {error.strerror or error}", file=self.folder)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return UsageError(f"cannot be written: {reason}", file=self.folder)
 
 
 class PartFiles:
@@ -169,8 +170,8 @@ class PartFiles:
         return os.path.join(self._store.folder, table, f".{self._part}{self._suffix}")
 
     def _discard(self) -> None:
-        for table, file in self._files.items():
+        for file in self._files.values():
+            file.abandon()
+        for table in self._store.tables:
             with contextlib.suppress(OSError):
-                file.close()
-            with contextlib.suppress(OSError):
-                os.unlink(self._temporary(table))
+                os.unlink(self._temporary(table.name))

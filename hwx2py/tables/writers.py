@@ -1,5 +1,6 @@
 """A part of a table in a file: Parquet, or a line of JSON for each row."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +22,10 @@ class Part(Protocol):
         """Appends rows, each with its values in the order of the columns."""
 
     def close(self) -> None:
-        """Ends the file."""
+        """Writes what is left, and ends the file."""
+
+    def abandon(self) -> None:
+        """Ends the file without writing anything more; it is no whole one then."""
 
 
 class Format(Protocol):
@@ -60,6 +64,11 @@ class _ParquetPart:
         if self._pending:
             self._flush()
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Ends the file as it is."""
+        # The writer's destructor would write a footer.
+        self._writer.is_open = False
 
     def _flush(self) -> None:
         arrays = [
@@ -132,8 +141,13 @@ class _JsonLinesPart:
         self._file.writelines(_lines(dict(zip(self._names, row)) for row in rows))
 
     def close(self) -> None:
-        """Ends the file."""
+        """Writes what is left, and ends the file."""
         self._file.close()
+
+    def abandon(self) -> None:
+        """Ends the file as it is."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -66,23 +66,43 @@ def looks_like_anec(data: memoryview) -> bool:
 
 
 def read(data: memoryview) -> Anec:
-    """Takes an `.anec` apart.
+    """Takes an `.anec` apart, and checks that its sizes go together.
+
+    Args:
+        data: the file's bytes.
 
     Raises:
         ContainerError: sizes that contradict each other or the file.
+    """
+    anec = unpack(data)
+    size = len(anec.content)
+    if round_up(anec.text_bytes, 16) + anec.coefficient_bytes > size:
+        raise ContainerError(
+            f"text ({anec.text_bytes:#x}) and coefficients ({anec.coefficient_bytes:#x}) exceed the content "
+            f"({size:#x})",
+            where="header",
+            hint="the file is damaged",
+        )
+    if anec.inputs + anec.outputs > BUFFERS - FIRST_TENSOR:
+        raise ContainerError(
+            f"{anec.inputs} inputs and {anec.outputs} outputs exceed {BUFFERS} buffers", where="header"
+        )
+    return anec
+
+
+def unpack(data: memoryview) -> Anec:
+    """Takes an `.anec` apart as it says itself, right or wrong.
+
+    Args:
+        data: the file's bytes.
+
+    Raises:
+        ContainerError: it does not look like one.
     """
     if not looks_like_anec(data):
         raise ContainerError("no .anec file (its size field does not fit its length)", where="header")
     size, task_bytes, task_count, text_bytes, coefficient_bytes, inputs, outputs, *rest = HEADER.unpack_from(data)
     offset = len(data) - size
-    if round_up(text_bytes, 16) + coefficient_bytes > size:
-        raise ContainerError(
-            f"text ({text_bytes:#x}) and coefficients ({coefficient_bytes:#x}) exceed the content ({size:#x})",
-            where="header",
-            hint="the file is damaged",
-        )
-    if inputs + outputs > BUFFERS - FIRST_TENSOR:
-        raise ContainerError(f"{inputs} inputs and {outputs} outputs exceed {BUFFERS} buffers", where="header")
     tiles, numbers = tuple(rest[:BUFFERS]), rest[BUFFERS:]
     shapes = tuple(TensorShape(*numbers[6 * n : 6 * n + 6]) for n in range(BUFFERS))
     return Anec(

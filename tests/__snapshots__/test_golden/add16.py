@@ -11,7 +11,7 @@ Source:   add16.hwx, 32768 bytes, sha256 f90208e0118a2c4d49075a98ac19e489a17448c
 Compiler: hwx2py v0.1.0, examples/make.py
 """
 
-import argparse, hashlib, os, struct, sys, zipfile
+import argparse, copy, hashlib, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np

@@ -13,7 +13,7 @@ Source:   chain.hwx, 32768 bytes, sha256 888ab3a751b5bb7dbc9678a75acc4b2e015d4c4
 Compiler: hwx2py v0.1.0, examples/make.py
 """
 
-import argparse, base64, contextlib, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np

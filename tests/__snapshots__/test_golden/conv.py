@@ -14,7 +14,7 @@ Source:   conv.hwx, 32768 bytes, sha256 e40efc5d546c990583d10562d6664ca5c0a20a66
 Compiler: hwx2py v0.1.0, examples/make.py
 """
 
-import argparse, base64, contextlib, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np

@@ -13,7 +13,7 @@ Source:   mul.hwx, 32768 bytes, sha256 8fdcc84c0502165ca052cfc8dd3819017d7bf964d
 Compiler: hwx2py v0.1.0, examples/make.py
 """
 
-import argparse, contextlib, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np

@@ -16,7 +16,7 @@ Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
 """
 
-import argparse, contextlib, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np

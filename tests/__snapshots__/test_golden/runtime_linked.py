@@ -15,12 +15,12 @@ class Register:
         self.fields = {
             k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
         }
-        places = range(address, address + 4 * count, 4) if count > 1 else []
-        self.elements = [Register(place, **fields) for place in places]
+        self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"
         for index, register in enumerate(self.elements):
+            register.address = self.address + 4 * index
             register.name = f"{self.name}[{index}]"
 
     def __getitem__(self, index):
@@ -28,7 +28,7 @@ class Register:
 
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
-        given = word = encode(self.name, "word", word, 31, 0)
+        given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
                 names = ", ".join(self.fields) or "none"
@@ -42,25 +42,26 @@ class Register:
 
 def encode(owner, name, value, msb, lsb, kind=None):
     """A field's bits in place; the names are for the message."""
-    bits, hint = value, ""
+    bits = value
     if isinstance(kind, dict):
-        bits, hint = kind.get(value, value), f" ({', '.join(kind)})"
+        bits = kind.get(value, value)
     elif kind in (FP16, FP32):
         bits = int.from_bytes(struct.pack(kind, value), "little")
-    elif kind == BYTES:
-        hint = f" (bytes, a multiple of {1 << lsb:#x})"
-    if isinstance(bits, int) and kind != BYTES:
-        bits <<= lsb
-    if not isinstance(bits, int) or not 0 <= bits < 2 << msb or bits % (1 << lsb):
-        raise ValueError(
-            f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}"
-        )
-    return bits
+    if isinstance(bits, int):
+        bits = bits if kind == BYTES else bits << lsb
+        if 0 <= bits < 2 << msb and not bits % (1 << lsb):
+            return bits
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
 def every(registers, word=0, **values):
-    """The same write to several registers."""
-    return [register(word, **values) for register in registers]
+    """The same write to several registers of an array."""
+    first = registers[0](word, **values)
+    if any(register.fields is not first.register.fields for register in registers):
+        raise ValueError(f"{first.register.name} and others: not all of one array")
+    return [Write(register, first.word, first.given) for register in registers]
 
 
 TASK_ALIGNMENT = 256  # bytes
@@ -91,10 +92,7 @@ def words_of(task, encode_record):
 
 
 def lay_out(tasks, encode_record, alignment, end=0, places=None):
-    """The text of tasks, made by functions, and their (offset, words).
-
-    They lie one behind the other from `end` on, or where {number: offset} says.
-    """
+    """The text of tasks in a row from `end` on, or in places, and (offset, words)."""
     made, placed = {}, []
     for number, task in enumerate(tasks):
         key = repr(task)
@@ -176,11 +174,11 @@ def run(device, program, tensors, inputs, fill=None):
     """Runs what `build` gives once: {input: array} in, {output: array} out."""
     buffers, tasks, aliases = program
     handles, arrays = [0] * 32, {}
-    text, *coefficients = buffers[0]
+    text, *rest = buffers[0]
     stamped, first_bytes = bytearray(text), 4 * len(tasks[0][1])
-    for number, (offset, words) in enumerate(tasks):
-        if words[0] & 0xFFFF != number:
-            print(f"task {number}: gets this id for the driver", file=sys.stderr)
+    if any(words[0] & 0xFFFF != number for number, (_, words) in enumerate(tasks)):
+        print("tasks: numbered from 0 for the driver", file=sys.stderr)
+    for number, (offset, _) in enumerate(tasks):
         struct.pack_into("<HB", stamped, offset, number, NETWORK_ID)
     for tensor in tensors:
         content = UNWRITTEN * tensor.size_bytes * (tensor.role == "output")
@@ -193,8 +191,7 @@ def run(device, program, tensors, inputs, fill=None):
             array[...] = inputs[tensor.name]
         elif fill is not None:
             array[...] = fill
-    command = [stamped, *(coefficients or [b"\0"])]  # the driver wants more than text
-    for bar, pieces in (buffers | {0: command}).items():
+    for bar, pieces in (buffers | {0: [stamped, *(rest or [b"\0"])]}).items():
         handles[bar], _ = device.allocate(sum(map(len, pieces)), pieces)
     for bar, tensor_bar in aliases.items():
         handles[bar] = handles[tensor_bar]
@@ -232,7 +229,7 @@ def read_inputs(tensors, chosen):
     inputs = default_inputs(tensors)
     given = dict(option.partition("=")[::2] for option in chosen)
     for name in [name for name in inputs if name not in given]:
-        print(f"{name}: filled with {inputs[name].flat[0]}")
+        print(f"input {name!r}: filled with {inputs[name].flat[0]}")
     for name, value in given.items():
         if name not in inputs:
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
