@@ -4,10 +4,12 @@ Sources: joshuaswarren's ane-linux-experiments, mil-hwx-compiler and omarchy-ane
 M2 Pro.
 """
 
+import hashlib
 import math
 
 import numpy as np
 import pytest
+from builders import elementwise, run
 
 from hwx2py.emulator.numbers import CHIP, WIDE
 from hwx2py.emulator.products import Lanes, dot
@@ -137,3 +139,62 @@ def test_depthwise_convolution_with_bias_on_an_m1_max():
         got = CHIP.rounded(lanes.sums + bias[:, None])
         found.append(relative_error(got, exact + bias[:, None]))
     assert [round(error, 6) for error in found] == pytest.approx([0.000208, 0.000207, 0.000207], abs=1.1e-6)
+
+
+def digest(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values, "<f2").tobytes()).hexdigest()
+
+
+def lanes(operation: str, a, b, **registers) -> np.ndarray:
+    """What a program of one planar task gives, lane by lane."""
+    a, b = (np.asarray(values, np.float16).reshape(1, -1, 1, 1) for values in (a, b))
+    program = elementwise(operation, (a.shape[1], 1, 1), **registers)
+    return run(program, a=a, b=b)["y"].ravel()
+
+
+INDEX = np.arange(64)
+
+#: Operation, inputs, and the sha256 of what an M1 gave.
+RECORDED = {
+    "smoke addition": (
+        "Add", (3 + INDEX % 11) / 4, (3 + 3 * INDEX % 11) / 4,
+        "5ad7eccd2977a88a375f123fe42c6780855953a1e9df4ac442cae383bc240dd6",
+    ),
+    "first run, additions": (
+        "Add", 0.125 * INDEX, 0.25 * INDEX,
+        "bf6058e573040afe541d8d8a02a604021c02095539a7a04e1d5b25f341c3ca3a",
+    ),
+    "addition of a constant": (
+        "Add", np.ones(512), np.full(512, 0.25),
+        "ad367dfea76ff961d1ffa60c4bf5225965c5ce8df5a39ea43701042af6eeb31a",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_lanes_of_an_m1(name):
+    operation, a, b, wanted = RECORDED[name]
+    assert digest(lanes(operation, a, b)) == wanted
+
+
+def test_product_of_a_sum_on_an_m1():
+    """Two programs; the machine wrote +0 where an exact computation has -0 (five lanes)."""
+    a, b = 0.25 * (INDEX - 32), 1.5 * (INDEX % 7 - 3)
+    result = lanes("Mul", lanes("Add", a, b), b)
+    assert digest(result) == "bade941d7d8f1e1097b9ce0298ff05617d85a9928de0e8c7eead5743f3f24352"
+    assert not np.signbit(result[result == 0]).any()
+
+
+def test_overflow_on_an_m1():
+    assert np.isposinf(lanes("Add", np.full(8, 65504.0), np.full(8, 65504.0))).all()
+
+
+def test_matrix_product_on_an_m1():
+    left, right = (0.25 * (np.arange(4096) % 7 - 3), 0.125 * (np.arange(4096) % 5 - 2))
+    result = CHIP.store(dot(half(left).reshape(64, 64), half(right).reshape(64, 64), CHIP)).view(np.float16)
+    assert digest(result) == "162f7c3f644b53705126cff309f51e78deb830ac07f80b51ac56dffe6c3710d5"
+
+
+def test_halves_go_away_from_zero():
+    """2048 + 1 is 2050 on M1 and M2; nearest even would be 2048."""
+    assert list(lanes("Add", [2048.0, -2048.0], [1.0, -1.0])) == [2050.0, -2050.0]
