@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import kernel_registers, network, tensor
 from conftest import SHARED, example, loaded, one_line
-from test_neural import MAC, convolution, reference, unary
+from test_neural import MAC, UNITY, convolution, reference, unary
 
 from hwx2py import weights
 from hwx2py.emulator import direct
@@ -152,12 +152,16 @@ def test_factors_lie_in_registers():
 
 
 def test_samples_of_a_table_are_set_in_every_engines_copy():
-    program = loaded("chain")
-    table = array_of(program, "table")
-    assert table.shape == (33,)
+    x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
+    looked_up = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
+    program = unary(x, y, 1, NE_MACCfg=looked_up, **fetched([make.square_table()] * 2))
+    (table,) = weights.find(program).arrays
+    assert (table.name, table.shape) == ("table", (33,))
     changed = weights.replace(program, [table], "table", np.full(33, 3.0))
-    outputs = direct.run(changed, {"a": np.float16(0.5), "b": np.float16(0.25)}).outputs
-    assert set(outputs["y"].ravel().tolist()) == {3.0}
+    halves = np.frombuffer(changed.const, np.float16).reshape(2, 64)
+    assert (halves[:, 4:37] == 3.0).all()
+    assert np.array_equal(halves[:, :4], np.frombuffer(program.const, np.float16).reshape(2, 64)[:, :4])
+    assert set(direct.run(changed, {"x": np.float16(0.5)}).outputs["y"].ravel().tolist()) == {3.0}
 
 
 def test_tasks_that_share_a_kernel_share_an_array():
