@@ -23,7 +23,6 @@ EMULATOR = (ROOT / "docs" / "emulator.md").read_text()
 NOT_RUN = Counter(
     {
         ("README.md", "the whole test run"): 1,
-        ("README.md", "a real program and hardware"): 1,
         ("contributing.md", "the whole test run"): 1,
         ("tutorial.md", "hardware"): 1,
         ("zero.md", "a real program and hardware"): 1,
