@@ -43,11 +43,13 @@ def padded_tensor(name: str, role: str, bar: int, shape: tuple[int, int, int, in
         The tensor, strides in bytes.
 
     Raises:
-        ValueError: a side of the shape is not positive.
+        ValueError: a side of the shape is not positive, or the element type is unknown.
     """
     batch, channels, height, width = shape
     if min(shape) < 1:
         raise ValueError(f"tensor {name}: shape {shape}; every side is at least 1")
+    if dtype not in ELEMENT_BYTES:
+        raise ValueError(f"tensor {name}: unknown element type {dtype} (types: {', '.join(ELEMENT_BYTES)})")
     element_bytes = ELEMENT_BYTES[dtype]
     row_bytes = round_up(width * element_bytes, ROW_ALIGNMENT_BYTES)
     plane_bytes = row_bytes * height
