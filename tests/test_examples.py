@@ -184,3 +184,14 @@ def test_script_by_hand_takes_the_operation_as_an_argument_and_tells_that_there_
 def test_script_by_hand_imports_nothing_of_the_project():
     assert "import hwx2py" not in SCRIPT.read_text()
     assert "from hwx2py" not in SCRIPT.read_text()
+
+
+@pytest.mark.parametrize("name", make.EXAMPLES)
+def test_script_and_anec_of_an_example_are_the_same_program(cli, tmp_path, name):
+    path, script = EXAMPLES / f"{name}.hwx", tmp_path / f"{name}.py"
+    assert cli(path, "-o", script).code == 0
+    assert cli("diff", path, script).code == 0
+    assert cli("emulate", script).out == cli("emulate", path).out
+    if loaded(name).arch.name == "H13":
+        assert cli("anec", path, "-o", tmp_path / f"{name}.anec").code == 0
+        assert cli("emulate", tmp_path / f"{name}.anec").code == 0
