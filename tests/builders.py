@@ -10,8 +10,10 @@ from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 from hwx2py.emulator import direct, driver
 from hwx2py.emulator.driver import Driver
 from hwx2py.emulator.faults import Fault
-from hwx2py.program.build import Draft, complete, lay_out, write
+from hwx2py.program import network as program_network
+from hwx2py.program.build import Draft, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
+from hwx2py.program.network import TaskRegisters
 from hwx2py.program.streams import Pending
 from hwx2py.program.task import Task
 
@@ -49,12 +51,9 @@ def network(
     tasks: Sequence[tuple[Registers, Registers]], tensors: Sequence[Tensor], const: bytes = b"", scratch: int = 0
 ) -> Program:
     """A program of several tasks, each (header words, registers)."""
-    drafts = [
-        complete(H13, {"W0": {"TID": number, "EON": number + 1 == len(tasks)}, "W6": LOCATIONS} | words, registers)
-        for number, (words, registers) in enumerate(tasks)
-    ]
-    extra = [Tensor("scratch", "scratch", 3, None, None, None, scratch)] if scratch else []
-    return make.program(lay_out(H13, drafts), (*tensors, *extra), const)
+    made = [TaskRegisters({"W6": LOCATIONS} | words, registers) for words, registers in tasks]
+    extra = [program_network.scratch(scratch)] if scratch else []
+    return program_network.network(H13, made, (*tensors, *extra), const)
 
 
 def elementwise(operation: str = "Add", shape: tuple[int, int, int] = (3, 4, 5), **registers: Any) -> Program:
