@@ -296,7 +296,7 @@ class TestTasks:
         for edit in edits:
             write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
             edited = file.program.with_tasks([task.with_words({write.index: int(edit["value"], 16)})])
-            errors = names(check.check(formats.File(edited, file.container)))
+            errors = names(checks.check(formats.File(edited, file.container)))
             if edit["outcome"] == "hang" or not wrong & {edit["register"]}:
                 assert bool(errors) == (edit["outcome"] == "hang"), edit
 
