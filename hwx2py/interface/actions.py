@@ -131,6 +131,7 @@ def check(program: File | Program) -> "list[Finding]":
     """
     from ..checks import check as found
 
-    content = content_of(program)
-    unchanged = program.source is not None and program.source.program is content
-    return found(program.source if unchanged else formats.File(content))
+    content, source = content_of(program), program.source
+    if source is not None and source.program is content:
+        return found(source)
+    return found(formats.File(content))
