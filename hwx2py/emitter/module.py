@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import EmitError
+from ..marks import UNSIGNED, signed
 from ..program.model import Program, natural_const_offset
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
@@ -71,7 +72,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
     module = skeleton.with_body(module, "build", list(_build(program, writer, coefficients, beside)))
     module = skeleton.renamed(module, {"DEVICE": "Ane" if program.arch.machine.driver == "ABI 1" else "no_driver"})
     laid_out = _laid_out(_pasted(skeleton.marked(module).code, program, own + "\n".join(["", *tables])))
-    text = laid_out.replace("PROGRAM = ...", own, 1).replace("TABLES = ...", "\n".join(tables), 1)
+    text = signed(laid_out.replace("PROGRAM = ...", own, 1).replace("TABLES = ...", "\n".join(tables), 1))
     _check(text)
     return Script(text, coefficients.data() if beside else None)
 
@@ -121,9 +122,11 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
     yield ""
     width = max(24, len(stem) + 20)
     if program.arch.machine.driver == "ABI 1":
-        yield f"    {f'python {stem}.py':<{width}} run it on the engine (Linux, the driver called ane)"
+        options = "--dry-run: only build it; --help: the rest"
+        yield f"    {f'python {stem}.py':<{width}} run it on the engine (Linux, driver ane); {options}"
         yield f"    {f'hwx2py emulate {stem}.py':<{width}} run it on a virtual engine"
-    yield f"    {f'python {stem}.py --dry-run':<{width}} only build the command buffer; --help: inputs, golden files"
+    else:
+        yield f"    {f'python {stem}.py --dry-run':<{width}} only build the command buffer; --help: the rest"
     yield ""
     yield "Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0."
     yield "A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given."
@@ -131,6 +134,7 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
     yield f"Chip:     {program.arch.name}, {', '.join(program.arch.chips)}"
     yield f"Source:   {origin.name}, {len(origin.data)} bytes, sha256 {origin.sha256()}"
     yield f"Compiler: {origin.compiler or 'not named in the file'}"
+    yield UNSIGNED
     yield from (f"Note:     {note}" for note in origin.notes)
     yield from (line for line in report if not line.startswith(" ") and ": 0 words" not in line)
     yield ""
