@@ -1,5 +1,7 @@
 """`hwx2py anec`."""
 
+from typing import Any
+
 import click
 
 from .check import tell_errors
@@ -19,7 +21,7 @@ from .options import apply_passes, pass_options, run_option, show
 )
 @pass_options
 @run_option
-def command(path: str, output: str, content_offset: str, run: bool, **options: object) -> None:
+def command(path: str, output: str, content_offset: str, run: bool, **options: Any) -> None:
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @raw_option
 @run_option
 def command(
-    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, run: bool, **options: object
+    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, run: bool, **options: Any
 ) -> None:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
@@ -48,7 +48,7 @@ def _target(path: str, output: str | None, count: int) -> str:
     return output
 
 
-def _convert(path: str, target: str, load: "Callable[[str], Program]", options: dict[str, object]) -> None:
+def _convert(path: str, target: str, load: "Callable[[str], Program]", options: dict[str, Any]) -> None:
     with Progress() as progress:
         progress.stage(f"reading {path}")
         program = load(path)

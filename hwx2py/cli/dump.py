@@ -1,6 +1,7 @@
 """`hwx2py dump`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ def command(path: str, task: int | None, as_json: bool, arch: str | None, raw: s
         click.echo(line)
 
 
-def _json(arch: str, notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
+def _json(arch: str, notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     """One object, a task a line."""
     import json
 
@@ -44,7 +45,7 @@ def _json(arch: str, notes: tuple[str, ...], entries: Iterator[dict]) -> Iterato
     yield "]}"
 
 
-def _text(notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
+def _text(notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     yield from (f"note: {note}" for note in notes)
     for entry in entries:
         yield f"task {entry['index']} at {entry['offset']:#x}, {entry['size_bytes']} bytes: {entry['does']}"
@@ -55,7 +56,7 @@ def _text(notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
         yield ""
 
 
-def _line(address: int, row: dict) -> str:
+def _line(address: int, row: dict[str, Any]) -> str:
     fields = " ".join(
         f"{name}={_value(value)}" + (f"({row['buffers'][name]})" if name in row.get("buffers", ()) else "")
         for name, value in row["fields"].items()

@@ -1,5 +1,7 @@
 """`hwx2py info`."""
 
+from typing import Any
+
 import click
 
 from ..names import legible
@@ -8,7 +10,7 @@ from .files import load_file
 from .options import arch_option, raw_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
-WHOLE_FLAGS = {
+WHOLE_FLAGS: dict[str, Any] = {
     "initial_indent": " " * 14,
     "subsequent_indent": " " * 14,
     "break_on_hyphens": False,
@@ -37,7 +39,7 @@ def command(path: str, as_json: bool, arch: str | None, raw: str | None, run: bo
     tell_errors(file, path)
 
 
-def _text(summary: dict) -> list[str]:
+def _text(summary: dict[str, Any]) -> list[str]:
     import textwrap
 
     lines = [
@@ -70,7 +72,7 @@ def _text(summary: dict) -> list[str]:
     return lines
 
 
-def _tensor(tensor: dict) -> list[str]:
+def _tensor(tensor: dict[str, Any]) -> list[str]:
     shape = " x ".join(map(str, tensor["shape"])) if tensor["shape"] else "-"
     strides = " ".join(map(str, tensor["strides_bytes"])) if tensor["strides_bytes"] else "-"
     return [

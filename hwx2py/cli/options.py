@@ -21,7 +21,7 @@ raw_option = click.option(
 run_option = click.option("--run", is_flag=True, help="Execute a script, confined, instead of parsing it.")
 
 
-def pass_options(function: Callable) -> Callable:
+def pass_options(function: Callable[..., object]) -> Callable[..., object]:
     """--clean, --pass and --skip."""
     function = click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")(function)
     function = click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass.")(function)

@@ -87,8 +87,12 @@ def parse(data: bytes | memoryview) -> Curve:
         struct.error: there are fewer bytes.
     """
     *numbers, shift, mode = _HALVES.unpack_from(data)
+    low, high, at_low, at_high = numbers[:4]
     return Curve(
-        *numbers[:4],
+        low,
+        high,
+        at_low,
+        at_high,
         samples=tuple(numbers[4 : 4 + SAMPLES]),
         left=Line(*numbers[37:39]),
         right=Line(*numbers[39:41]),
