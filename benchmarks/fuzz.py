@@ -2,8 +2,8 @@
 
 Every file goes through a command as a user would give it. A finding is anything but a result or one line of error:
 an exception, text that a terminal would act on, a file in another place than asked for, or seconds of work for a small
-file. Each kind of finding is written once, with its traceback, and the search goes on. What is found is kept as a test
-in tests/test_fuzz.py; needs `pip install atheris`.
+file. Each kind of finding is written once, with its traceback, and the search goes on; it ends where memory runs out.
+What is found is kept as a test in tests/test_fuzz.py; needs `pip install atheris`.
 """
 
 import argparse
@@ -240,7 +240,7 @@ def run() -> None:
                 pathlib.Path(corpus, f"{number}-{place}").write_bytes(bytes([place]) + data)
         flags = ["-max_len=70000", f"-max_total_time={options.seconds}", "-timeout=60", "-rss_limit_mb=4096"]
         atheris.Setup(
-            ["fuzz", corpus, *flags, "-print_final_stats=1"],
+            ["fuzz", corpus, *flags, f"-artifact_prefix={options.findings}/"],
             lambda data: give(reader, data, findings),
             custom_mutator=mutated,
         )

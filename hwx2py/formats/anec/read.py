@@ -119,7 +119,7 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
         raise ContainerError(
             f"buffer {bar} needs {size_bytes:#x} bytes, its {tiles} tiles have {tiles * TILE_BYTES:#x}", where="header"
         )
-    return Tensor(
+    tensor = Tensor(
         name=f"bar{bar}",
         role=role,
         bar=bar,
@@ -128,6 +128,13 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
         dtype="float16",
         size_bytes=size_bytes,
     )
+    if tensor.end_bytes > size_bytes:
+        raise ContainerError(
+            f"the elements of buffer {bar} reach {tensor.end_bytes:#x} bytes, but its planes have {size_bytes:#x} "
+            f"(shape {tensor.shape}, strides {tensor.strides})",
+            where="header",
+        )
+    return tensor
 
 
 def _scratch(anec: Anec) -> list[Tensor]:
