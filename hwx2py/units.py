@@ -1,5 +1,8 @@
 """Sizes in whole units."""
 
+#: The largest number that a 32-bit word holds.
+U32_MAX = 0xFFFFFFFF
+
 
 def whole(size: int, unit: int) -> int:
     """How many units it takes to hold a size."""

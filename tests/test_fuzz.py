@@ -1,6 +1,8 @@
 """Broken input of any kind: a clean result, or one line and exit code 2; never a traceback, never half a file."""
 
 import functools
+import math
+import struct
 import tempfile
 from pathlib import Path
 
@@ -10,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwx2py import emitter
+from hwx2py.formats.anec import header
 from hwx2py.formats.anec.write import write
+from hwx2py.operations.tables import PLACES, Curve, Line, name_of
 from hwx2py.program.bars import bound_order, renumber
 
 fuzz = settings(
@@ -77,12 +81,60 @@ def test_cut_files(cli, command, cut, name):
     check(cli, command, damaged(example(name).read_bytes(), [], cut), ".hwx")
 
 
+@functools.cache
+def conv_anec() -> bytes:
+    program = loaded("conv")
+    return b"".join(bytes(piece) for piece in write(renumber(program, bound_order(program)), 0x1000))
+
+
 @fuzz
 @given(command=commands, changes=flips, cut=cuts | st.just(1.0))
 def test_anec_files(cli, command, changes, cut):
-    program = loaded("conv")
-    data = b"".join(bytes(piece) for piece in write(renumber(program, bound_order(program)), 0x1000))
-    check(cli, command, damaged(data, changes, cut), ".anec")
+    check(cli, command, damaged(conv_anec(), changes, cut), ".anec")
+
+
+def with_shape(data: bytes, buffer: int, **sizes: int) -> bytes:
+    """An `.anec` whose header gives a buffer other sizes."""
+    anec = header.unpack(memoryview(data))
+    shapes = list(anec.shapes)
+    shapes[buffer] = shapes[buffer]._replace(**sizes)
+    return b"".join(header.write(anec._replace(shapes=tuple(shapes))))
+
+
+@pytest.mark.parametrize("sizes", [{"height": 1 << 31}, {"width": 0xFFFF_FFF0}, {"width": 1 << 63}])
+@pytest.mark.parametrize("command", ["info", "emulate"])
+def test_anec_tensors_beyond_their_planes(cli, tmp_path, command, sizes):
+    path = tmp_path / "odd.anec"
+    path.write_bytes(with_shape(conv_anec(), header.FIRST_TENSOR, **sizes))
+    done = cli(command, path)
+    assert done.code == 2
+    assert one_line(done.err)
+    assert "but its planes have" in done.err
+
+
+def test_check_repairs_no_size_that_no_header_holds(cli, tmp_path):
+    path = tmp_path / "odd.anec"
+    path.write_bytes(with_shape(conv_anec(), header.FIRST_TENSOR, plane_bytes=1 << 62))
+    done = cli("check", path)
+    assert done.code == 2
+    assert one_line(done.err)
+
+
+def test_check_repairs_no_text_that_reaches_beyond_the_file(cli, tmp_path):
+    data = bytearray(conv_anec())
+    text_bytes = struct.unpack_from("<Q", data, 24)[0]
+    path = tmp_path / "odd.anec"
+    start = len(data) - header.unpack(memoryview(bytes(data))).content_offset
+    path.write_bytes(data[: len(data) - start + text_bytes // 2])
+    assert cli("check", path).code == 2
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("shift", [-32768, -1100, -40, -16, 24, 63, 65, 1100, 32767])
+@pytest.mark.parametrize("sample", [0.0, -1.0, math.inf, math.nan])
+def test_tables_of_any_shift_have_a_name_or_none(place, shift, sample):
+    curve = Curve(-1.0, 1.0, 0.0, 0.0, (sample,) * 33, Line(1.0, 0.0), Line(1.0, 0.0), shift, place, 0)
+    assert isinstance(name_of(curve), str)
 
 
 @fuzz

@@ -1,6 +1,7 @@
 """The house rules that a program can check."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,10 @@ def tool(*command: str) -> None:
 def test_ruff_has_nothing_to_say():
     tool("ruff", "check", "--no-cache", ".")
     tool("ruff", "format", "--no-cache", "--check", ".")
+
+
+def test_types_hold():
+    tool("mypy", "--cache-dir", os.devnull)
 
 
 def test_dependencies_point_down():

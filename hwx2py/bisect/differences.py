@@ -48,7 +48,7 @@ class _Edit(NamedTuple):
     """A word of a task in the common layout, and what a difference makes of it."""
 
     task: int
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     word: int
 
 
@@ -159,8 +159,8 @@ def _check_alike(good: Program, bad: Program) -> None:
     for one, two in _paired(good, bad):
         if one._replace(bar=0, name="") != two._replace(bar=0, name=""):
             raise UsageError(f"tensors {one.name} and {two.name} differ", hint="`hwx2py diff` shows how")
-    for index, (one, two) in enumerate(zip(good.tasks, bad.tasks)):
-        if one.header_words != two.header_words:
+    for index, (task, other) in enumerate(zip(good.tasks, bad.tasks)):
+        if task.header_words != other.header_words:
             raise UnsupportedError("only one of the two has a DTID word", where=f"task {index}")
 
 

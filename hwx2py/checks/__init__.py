@@ -16,14 +16,4 @@ __all__ = [
     "check",
     "count_errors",
     "findings",
-    "open_subject",
 ]
-
-
-def __getattr__(name: str) -> object:
-    # Only `check` reads what loading refuses; what others import of this package must not cost them that.
-    if name == "open_subject":
-        from .lenient import open_subject
-
-        return open_subject
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -55,6 +55,8 @@ def _fetches(view: TaskView) -> Iterator[Fetch]:
 def _consumed(view: TaskView, kernel: Kernel) -> list[int] | None:
     """Bytes that each engine's part of a convolution reads; None for packings whose size is not settled."""
     operation = view.operation
+    if not isinstance(operation, Neural):
+        return None
     window, shape = operation.window, operation.source.shape
     if window.columns > 1 or kernel.zero_skipping or shape.groups > 1 or kernel.group_stride_bytes:
         return None

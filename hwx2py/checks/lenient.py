@@ -11,7 +11,7 @@ from ..formats.hwx import looks_like_hwx
 from ..formats.hwx.image import ProgramCommand
 from ..formats.hwx.structs import PROGRAM_LAYOUTS
 from ..registers import Architecture, by_name, by_subtype
-from ..units import round_up, whole
+from ..units import U32_MAX, round_up, whole
 from . import chain
 from .subject import ANEC_ALIGNMENT_BYTES, Declared, Subject, declared
 
@@ -83,12 +83,16 @@ def _repaired_anec(data: memoryview, path: str) -> Subject | None:
     text = _repaired_text(declared(anec), arch)
     if text is None:
         return None
+    coefficient_bytes = len(text.text) - round_up(text.text_bytes, ANEC_ALIGNMENT_BYTES)
+    tiles = tuple(_tiles(anec, buffer) for buffer in range(header.BUFFERS))
+    if coefficient_bytes < 0 or max(tiles) > U32_MAX:
+        return None
     changed = anec._replace(
         task_bytes=text.first_task_bytes,
         task_count=text.task_count,
         text_bytes=text.text_bytes,
-        coefficient_bytes=len(text.text) - round_up(text.text_bytes, ANEC_ALIGNMENT_BYTES),
-        tiles=tuple(_tiles(anec, buffer) for buffer in range(header.BUFFERS)),
+        coefficient_bytes=coefficient_bytes,
+        tiles=tiles,
         content=memoryview(text.text),
     )
     file: File = read.load(memoryview(b"".join(header.write(changed))), path)

@@ -1,10 +1,7 @@
 """What a rule and a finding are."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from .subject import Subject, TaskView
+from typing import Any, NamedTuple
 
 #: Levels: it will not run or is certainly wrong; may be meant, or depends on the driver; changes nothing.
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -43,7 +40,7 @@ class Rule(NamedTuple):
     evidence: str
     what: str
     what_to_do: str
-    find: "Callable[[Subject], Iterable[Place]] | Callable[[TaskView], Iterable[Place]]"
+    find: Callable[[Any], Iterable[Place]]
     of_tasks: bool = False
 
 

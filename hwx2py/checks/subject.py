@@ -59,7 +59,7 @@ class TaskView(NamedTuple):
     """
 
     subject: "Subject"
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     registers: RegisterFile
     operation: Planar | Neural
     transfers: tuple[Transfer, ...]

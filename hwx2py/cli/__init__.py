@@ -51,7 +51,7 @@ class _Closed(Exception):
     """Whoever reads the output has seen enough. click would end with 1, which stands for a difference."""
 
 
-class _Commands(DefaultGroup):
+class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says no types
     def invoke(self, ctx: click.Context) -> object:
         try:
             code = super().invoke(ctx)
@@ -65,9 +65,10 @@ class _Commands(DefaultGroup):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command:
         if name not in COMMANDS:
-            ctx.arg0 = name
+            ctx.arg0 = name  # type: ignore[attr-defined] # where DefaultGroup looks
             name = self.default_cmd_name
-        return importlib.import_module(f".{name.replace('-', '_')}", __package__).command
+        command: click.Command = importlib.import_module(f".{name.replace('-', '_')}", __package__).command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,7 +1,7 @@
 """`hwx2py anec`."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -39,7 +39,7 @@ class Arrangement(NamedTuple):
 @run_option
 @force_option
 @batch.jobs_option
-def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: object) -> int:
+def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another

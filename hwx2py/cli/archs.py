@@ -31,8 +31,8 @@ def command(as_json: bool, as_markdown: bool) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
     click.echo("\nknown from")
     for row in rows:
-        for line in archs.evidence(row):
-            click.echo(legible(f"  {row.arch}  cpusubtype {row.cpusubtype:<2}  {line}"))
+        for source in archs.evidence(row):
+            click.echo(legible(f"  {row.arch}  cpusubtype {row.cpusubtype:<2}  {source}"))
     click.echo("\nknown by name only: no register table")
     for subtype in SUBTYPES:
         if not subtype.has_table:

@@ -1,10 +1,15 @@
 """`hwx2py assemble`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, load_file, load_program, tell_written, write_output
 from .options import force_option, run_option, show
+
+if TYPE_CHECKING:
+    from ..program.model import Program
 
 
 @click.command(
@@ -52,7 +57,7 @@ def command(script: str, onto: str | None, output: str, run: bool, force: bool) 
     tell_written(output, program, changed)
 
 
-def _onto(path: str, program) -> list[bytes | memoryview]:
+def _onto(path: str, program: "Program") -> list[bytes | memoryview]:
     from ..formats.replace import replace
 
     file = load_file(path)

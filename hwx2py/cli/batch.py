@@ -6,7 +6,7 @@ Outputs come in the order of the files, whatever the number of processes. A file
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -76,10 +76,10 @@ class Document(NamedTuple):
 
     start: str
     end: str
-    failure: Callable[[str, str], dict]
+    failure: Callable[[str, str], dict[str, Any]]
 
 
-def _failed_entry(path: str, error: str) -> dict:
+def _failed_entry(path: str, error: str) -> dict[str, Any]:
     return {"file": path, "error": error}
 
 
@@ -88,7 +88,7 @@ LIST = Document("[", "]", _failed_entry)
 
 
 class _Job(NamedTuple):
-    index: int
+    place: int
     work: Callable[[Input], Result]
     input: Input
 
@@ -96,7 +96,7 @@ class _Job(NamedTuple):
 class _Outcome(NamedTuple):
     """A job that is done: its result, or the error."""
 
-    index: int
+    place: int
     result: Result
     error: str = ""
 
@@ -219,7 +219,7 @@ def run(
     separator = document.start if document else ""
     with Progress() as progress:
         for outcome in _in_order(given, work, _processes(given, jobs, few), progress):
-            path = given.items[outcome.index].path
+            path = given.items[outcome.place].path
             text = outcome.result.text
             if outcome.error:
                 failed += 1
@@ -267,13 +267,13 @@ def _in_order(given: Inputs, work: Callable[[Input], Result], processes: int, pr
     """The outcomes in the order of the files; one that comes early waits."""
     from ..tables.workers import each
 
-    jobs = [_Job(index, work, item) for index, item in enumerate(given.items)]
+    jobs = [_Job(place, work, item) for place, item in enumerate(given.items)]
     progress.count(0, len(jobs))
     early: dict[int, _Outcome] = {}
     coming = count()
     turn = next(coming)
     for done, outcome in enumerate(each(_attempt, jobs, processes=processes), 1):
-        early[outcome.index] = outcome
+        early[outcome.place] = outcome
         progress.pause()
         while turn in early:
             yield early.pop(turn)
@@ -284,10 +284,10 @@ def _in_order(given: Inputs, work: Callable[[Input], Result], processes: int, pr
 def _attempt(job: _Job) -> _Outcome:
     """Does a job; what goes wrong with a file is its outcome."""
     try:
-        return _Outcome(job.index, job.work(job.input))
+        return _Outcome(job.place, job.work(job.input))
     except HwxError as error:
-        return _Outcome(job.index, Result(), str(error.in_file(job.input.path)))
+        return _Outcome(job.place, Result(), str(error.in_file(job.input.path)))
     except OSError as error:
-        return _Outcome(job.index, Result(), f"{error.filename or job.input.path}: {error.strerror}")
+        return _Outcome(job.place, Result(), f"{error.filename or job.input.path}: {error.strerror}")
     except MemoryError:
-        return _Outcome(job.index, Result(), f"{job.input.path}: there is not enough memory")
+        return _Outcome(job.place, Result(), f"{job.input.path}: there is not enough memory")

@@ -12,8 +12,9 @@ from .files import check_input, load_file
 from .options import run_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ..bisect import Difference, Log, Plan
     from ..formats import File
     from ..program.model import Program
 
@@ -51,7 +52,7 @@ def command(
     for path in (good, bad):
         check_input(path)
     one, two = load_file(good, run=run), load_file(bad, run=run)
-    subject = {
+    subject: dict[str, object] = {
         "good": one.program.origin.sha256(),
         "bad": two.program.origin.sha256(),
         "test": [test or "", golden or "", atol, *inputs],
@@ -66,7 +67,7 @@ def command(
     _show(found, len(plan.differences), log.tests, as_json)
 
 
-def _searched(plan, fails: "Callable[[Program], bool]", log) -> tuple:
+def _searched(plan: "Plan", fails: "Callable[[Program], bool]", log: "Log") -> "tuple[Difference, ...]":
     """Runs the search with a progress bar: how many of the differences are ruled out."""
     from .. import bisect
 
@@ -75,7 +76,7 @@ def _searched(plan, fails: "Callable[[Program], bool]", log) -> tuple:
     with click.progressbar(length=total, label=f"{total} differences", file=sys.stderr, hidden=hidden) as bar:
         left = total
 
-        def on_test(chosen, failed: bool) -> None:
+        def on_test(chosen: "Sequence[int]", failed: bool) -> None:
             nonlocal left
             if failed and len(chosen) < left:
                 bar.update(left - len(chosen))
@@ -106,7 +107,7 @@ def _on_virtual_ane(
     return bisect.OnVirtualAne(arrays, read_npz(golden), atol)
 
 
-def _show(found: tuple, total: int, tests: int, as_json: bool) -> None:
+def _show(found: "tuple[Difference, ...]", total: int, tests: int, as_json: bool) -> None:
     if as_json:
         import json
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,7 +27,7 @@ class Question(NamedTuple):
     raw: str | None
 
 
-def _unreadable(path: str, error: str) -> dict:
+def _unreadable(path: str, error: str) -> dict[str, Any]:
     return {"file": path, "readable": False, "error": error, "findings": []}
 
 
@@ -83,11 +83,12 @@ def examine(item: batch.Input, question: Question) -> batch.Result:
         HwxError: it cannot be read.
     """
     from .. import checks
+    from ..checks.lenient import open_subject
     from ..registers import by_name
 
     arch, raw = (by_name(name) if name else None for name in (question.arch, question.raw))
     check_input(item.path)
-    findings = checks.findings(checks.open_subject(item.path, arch, raw))
+    findings = checks.findings(open_subject(item.path, arch, raw))
     code = ERRORS if any(finding.level == checks.ERROR for finding in findings) else 0
     if question.as_json:
         import json

@@ -1,7 +1,7 @@
 """`hwx2py clean`."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -31,7 +31,7 @@ class Cleaning(NamedTuple):
 @run_option
 @force_option
 @batch.jobs_option
-def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: object) -> int:
+def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes the program of INPUT, an .hwx or .anec cleaned by the default passes, back into its container."""
     given = batch.inputs(paths, leave_out=output)
     if given.several:

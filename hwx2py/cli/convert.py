@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -44,7 +44,7 @@ class Conversion(NamedTuple):
 @run_option
 @force_option
 @batch.jobs_option
-def command(paths: tuple[str, ...], output: str | None, jobs: int | None, **options: object) -> int:
+def command(paths: tuple[str, ...], output: str | None, jobs: int | None, **options: Any) -> int:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
     Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it. An INPUT that

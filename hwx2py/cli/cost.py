@@ -1,7 +1,7 @@
 """`hwx2py cost`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +44,7 @@ def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw
         tell_written(picture, program, write_output(picture, [drawn], [path], force=force))
 
 
-def _data(arch: str, report: "CostReport") -> dict:
+def _data(arch: str, report: "CostReport") -> dict[str, Any]:
     totals = {name: report.total(name) for name in (*COUNTED, "estimate_us")}
     return {
         "arch": arch,

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -31,7 +31,7 @@ class Question(NamedTuple):
 @run_option
 @raw_option
 @batch.jobs_option
-def command(paths: tuple[str, ...], jobs: int | None, **options: object) -> int:
+def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown.
 
     A folder stands for all programs in it.
@@ -72,7 +72,7 @@ def _lines(path: str, question: Question, json_name: str = "") -> Iterator[str]:
     return map(legible, _text(notes, entries))
 
 
-def _json(head: dict[str, str], arch: str, notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
+def _json(head: dict[str, str], arch: str, notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     """One object, a task a line."""
     import json
 
@@ -87,7 +87,7 @@ def _json(head: dict[str, str], arch: str, notes: tuple[str, ...], entries: Iter
     yield "]}"
 
 
-def _text(notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
+def _text(notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     yield from (f"note: {note}" for note in notes)
     for entry in entries:
         yield f"task {entry['index']} at {entry['offset']:#x}, {entry['size_bytes']} bytes: {entry['does']}"
@@ -98,7 +98,7 @@ def _text(notes: tuple[str, ...], entries: Iterator[dict]) -> Iterator[str]:
         yield ""
 
 
-def _line(address: int, row: dict) -> str:
+def _line(address: int, row: dict[str, Any]) -> str:
     fields = " ".join(
         f"{name}={_value(value)}" + (f"({row['buffers'][name]})" if name in row.get("buffers", ()) else "")
         for name, value in row["fields"].items()

@@ -1,8 +1,8 @@
 """`hwx2py emulate`."""
 
 import tempfile
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -84,7 +84,7 @@ def command(
     try:
         expected = _expected_of_tasks(golden)
         subject = _subject(path)
-        options = {"save": save, "fill": fill}
+        options: dict[str, object] = {"save": save, "fill": fill}
         if golden and not expected:
             options |= {"golden": golden, "atol": atol}
         with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
@@ -108,7 +108,7 @@ def command(
     return FAULTY if result.faults else code
 
 
-def _expected_of_tasks(golden: str | None) -> dict:
+def _expected_of_tasks(golden: str | None) -> Mapping[str, Any]:
     """What every task shall write, where the golden file is one of --save-all; else nothing."""
     if not golden:
         return {}
@@ -151,7 +151,7 @@ def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", p
         write_output(target, [json.dumps(data, indent=2).encode()], [path])
 
 
-def _compare(recorded: "Sequence[Values]", expected: dict, atol: float) -> int:
+def _compare(recorded: "Sequence[Values]", expected: Mapping[str, Any], atol: float) -> int:
     """Says where a run leaves an earlier one first; returns the exit code."""
     from ..emulator.values import first_divergence
 

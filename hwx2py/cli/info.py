@@ -1,7 +1,7 @@
 """`hwx2py info`."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -12,7 +12,7 @@ from .files import load_file
 from .options import arch_option, raw_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
-WHOLE_FLAGS = {
+WHOLE_FLAGS: dict[str, Any] = {
     "initial_indent": " " * 14,
     "subsequent_indent": " " * 14,
     "break_on_hyphens": False,
@@ -37,7 +37,7 @@ class Question(NamedTuple):
 @run_option
 @raw_option
 @batch.jobs_option
-def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: object) -> int:
+def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: Any) -> int:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task.
 
     A folder stands for all programs in it.
@@ -73,7 +73,7 @@ def describe(item: batch.Input, question: Question) -> batch.Result:
     return batch.Result(text, errors_note(file, item.path))
 
 
-def _text(summary: dict) -> list[str]:
+def _text(summary: dict[str, Any]) -> list[str]:
     import textwrap
 
     lines = [
@@ -106,7 +106,7 @@ def _text(summary: dict) -> list[str]:
     return lines
 
 
-def _tensor(tensor: dict) -> list[str]:
+def _tensor(tensor: dict[str, Any]) -> list[str]:
     shape = " x ".join(map(str, tensor["shape"])) if tensor["shape"] else "-"
     strides = " ".join(map(str, tensor["strides_bytes"])) if tensor["strides_bytes"] else "-"
     return [

@@ -24,7 +24,7 @@ force_option = click.option(
 )
 
 
-def pass_options(function: Callable) -> Callable:
+def pass_options(function: Callable[..., object]) -> Callable[..., object]:
     """--clean, --pass and --skip."""
     function = click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")(function)
     function = click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass.")(function)

@@ -47,7 +47,7 @@ class TaskCost(NamedTuple):
         bound_by: "memory", "engine", "chain" (counted with the task before) or "unknown".
     """
 
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     sentence: str
     read_bytes: int
     written_bytes: int
@@ -92,7 +92,9 @@ def cost(program: Program) -> CostReport:
         Costs by task, with their basis, and the live ranges of L2 and scratch.
     """
     reader, names = Reader(program.arch), Names.of(program)
-    tasks, in_l2, in_scratch = [], [], []
+    tasks: list[TaskCost] = []
+    in_l2: list[Touch] = []
+    in_scratch: list[Touch] = []
     for index, registers in enumerate(walk(program.arch, program.tasks)):
         operation = reader.read(registers)
         text = sentence(operation, names)

@@ -28,7 +28,7 @@ def align(a: Sequence[Aspects], b: Sequence[Aspects]) -> list[Pair]:
     Returns:
         Pairs in order: tasks that do the same, and between them those that are most alike.
     """
-    numbers: dict[tuple, int] = {}
+    numbers: dict[tuple[object, ...], int] = {}
     one, two = ([numbers.setdefault(tuple(task.items()), len(numbers)) for task in side] for side in (a, b))
     pairs: list[Pair] = []
     first, second = 0, 0

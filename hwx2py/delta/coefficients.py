@@ -22,8 +22,8 @@ def compare(a: Side, b: Side) -> tuple[Change, ...]:
     found = []
     for name in dict.fromkeys([*one, *two]):
         if name not in one or name not in two:
-            sizes = (len(side[name]) if name in side else None for side in (one, two))
-            found.append(Change(name, *(size and f"{size} bytes" for size in sizes)))
+            old, new = (f"{len(side[name])} bytes" if name in side else None for side in (one, two))
+            found.append(Change(name, old, new))
         elif not _are_equal(one[name], two[name]):
             found += _contents(name, one[name], two[name], a, b)
     return tuple(found)

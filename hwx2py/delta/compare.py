@@ -11,7 +11,7 @@ from ..program.model import SCRATCH, Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
 from .align import Pair, align
-from .model import Change, Comparison, FieldMove, OperationCount, TaskDifference
+from .model import Change, Comparison, FieldMove, OperationCount, TaskDifference, WordChange
 from .registers import Side, compare_tasks
 
 
@@ -64,7 +64,7 @@ def compare(a: Program, b: Program) -> Comparison:
     )
 
 
-def _essentials(program: Program) -> set[tuple]:
+def _essentials(program: Program) -> set[tuple[object, ...]]:
     """What tensors are, whatever their layout; scratch memory is the compiler's choice."""
     tensors = (tensor for tensor in program.tensors if tensor.role != SCRATCH)
     return {(tensor.name, tensor.role, tensor.shape, tensor.dtype) for tensor in tensors}
@@ -148,13 +148,14 @@ def _views(
     """The register files of each pair, which are valid until the next one."""
     walks = [walk(side.program.arch, side.program.tasks) for side in (one, two)]
     for pair in pairs:
-        yield pair, *(None if index is None else next(registers) for index, registers in zip(pair, walks))
+        left, right = (None if index is None else next(registers) for index, registers in zip(pair, walks))
+        yield pair, left, right
 
 
 def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, TaskDifference]]:
     idle = [[task.idle for task in unread(side.program)] for side in (one, two)]
     for pair, left, right in _views(one, two, pairs):
-        changes = ()
+        changes: tuple[WordChange, ...] = ()
         if left is not None and right is not None:
             changes = compare_tasks(
                 Side(left, pair.a, one.names.buffers, idle[0][pair.a]),
@@ -186,7 +187,7 @@ def _named_alike(a: Program, b: Program) -> tuple[Program, Program, tuple[str, .
     if _is_nameless(a) == _is_nameless(b):
         return a, b, ()
     nameless, named = (a, b) if _is_nameless(a) else (b, a)
-    names = {}
+    names: dict[str, str] = {}
     for role in ("input", "output"):
         sides = [sorted((t for t in side.tensors if t.role == role), key=_bar) for side in (nameless, named)]
         if len(sides[0]) != len(sides[1]):

@@ -48,7 +48,7 @@ def tensors(a: Program, b: Program) -> list[Change]:
     found = []
     for name in dict.fromkeys([*one, *two]):
         if name not in one or name not in two:
-            found.append(Change(f"tensor {name}", *(_brief(side.get(name)) for side in (one, two))))
+            found.append(Change(f"tensor {name}", _brief(one.get(name)), _brief(two.get(name))))
             continue
         for fact in ("role", "shape", "strides", "dtype", "size_bytes"):
             values = getattr(one[name], fact), getattr(two[name], fact)
@@ -56,8 +56,8 @@ def tensors(a: Program, b: Program) -> list[Change]:
                 found.append(Change(f"tensor {name}: {fact}", *values))
     moved = [name for name in one if name in two and one[name].bar != two[name].bar]
     if moved:
-        texts = (", ".join(f"{name} {side[name].bar}" for name in moved) for side in (one, two))
-        found.append(Change("BARs", *texts, BARS))
+        old, new = (", ".join(f"{name} {side[name].bar}" for name in moved) for side in (one, two))
+        found.append(Change("BARs", old, new, BARS))
     return found
 
 

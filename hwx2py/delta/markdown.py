@@ -24,8 +24,8 @@ def as_markdown(comparison: Comparison, verdict: str) -> Iterator[str]:
         yield from ["", f"## {_cell(_title(task))}"]
         yield from _tables(task, comparison)
     if comparison.moved:
-        rows = ((move.field, move.a, move.b) for move in comparison.moved)
-        yield from ["", "## Moved fields", "", *_table(("field", *comparison.architectures), rows)]
+        moves = ((move.field, move.a, move.b) for move in comparison.moved)
+        yield from ["", "## Moved fields", "", *_table(("field", *comparison.architectures), moves)]
     if comparison.notes:
         yield from ["", *(f"Note: {_cell(note)}." for note in comparison.notes)]
 
@@ -40,14 +40,14 @@ def _tables(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
     elif task.is_paired and comparison.is_across:
         yield from ["", f"Not understood: {_cell(task.unknown)}." if task.unknown else "Same operation."]
     if task.changes:
-        rows = (
+        words = (
             (register, word(c.a), word(c.b), c.kind, c.why or "; ".join(field_text(field) for field in c.fields))
             for register, c in merged(task.changes)
         )
-        yield from ["", *_table(("register", *_SIDES, "class", "fields, or why they do not compute"), rows)]
+        yield from ["", *_table(("register", *_SIDES, "class", "fields, or why they do not compute"), words)]
     if task.lone:
-        rows = ((field.field, field.a, field.b) for field in task.lone)
-        yield from ["", *_table(("field of one only", *comparison.architectures), rows)]
+        lone = ((field.field, field.a, field.b) for field in task.lone)
+        yield from ["", *_table(("field of one only", *comparison.architectures), lone)]
 
 
 def _title(task: TaskDifference) -> str:

@@ -239,7 +239,7 @@ class Comparison(NamedTuple):
 
     def without(self, *kinds: Class) -> "Comparison":
         """The comparison with differences of some classes left out."""
-        levels = {
+        levels: dict[str, Any] = {
             name: tuple(change for change in level if change.kind not in kinds) for name, level in self.levels.items()
         }
         tasks = (

@@ -22,7 +22,7 @@ class Side(NamedTuple):
     """
 
     registers: RegisterFile
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     names: Mapping[int, str]
     idle: frozenset[int]
 
@@ -43,9 +43,9 @@ def compare_tasks(a: Side, b: Side) -> tuple[WordChange, ...]:
 def _headers(a: Side, b: Side) -> Iterator[WordChange]:
     one, two = a.registers.task, b.registers.task
     for index in range(max(one.header_words, two.header_words)):
-        words = [task.words[index] if index < task.header_words else None for task in (one, two)]
-        if words[0] != words[1]:
-            yield _word(a.arch.header_location(index), 4 * index, *words, a, b)
+        old, new = (task.words[index] if index < task.header_words else None for task in (one, two))
+        if old != new:
+            yield _word(a.arch.header_location(index), 4 * index, old, new, a, b)
 
 
 def _writes(a: Side, b: Side) -> Iterator[WordChange]:
@@ -81,7 +81,7 @@ def _same_records(a: Side, b: Side) -> dict[int, WrittenPair] | None:
         if values[0] != values[1]:
             for index, address, old, new in zip(indexes, burst.addresses(), *values):
                 if old != new:
-                    found[address] = tuple(Write(index, address, value, burst.slot) for value in (old, new))
+                    found[address] = Write(index, address, old, burst.slot), Write(index, address, new, burst.slot)
     return found
 
 
@@ -97,8 +97,8 @@ def _word(location: Location, address: int, one: int | None, two: int | None, a:
     unread = UNREAD if _is_unread(location, held, a, b) else None
     if held[0] is None or held[1] is None or (held[0] == held[1] and None in (one, two)):
         reason = ABSENT if held[0] == held[1] is not None else unread
-        shown = tuple(_shown_word(location, word) for word in (one, two))
-        return WordChange(location.name, address, one, two, (FieldChange("", *shown, reason),))
+        change = FieldChange("", _shown_word(location, one), _shown_word(location, two), reason)
+        return WordChange(location.name, address, one, two, (change,))
     fields = tuple(_fields(location, held[0], held[1], a, b))
     if unread:
         fields = tuple(field if field.reason else field._replace(reason=unread) for field in fields)
@@ -153,7 +153,7 @@ def _fields(location: Location, one: int, two: int, a: Side, b: Side) -> Iterato
 def _field(field: Field, enable: Field | None, one: int, two: int, a: Side, b: Side) -> FieldChange:
     values = field.decode(one), field.decode(two)
     if field.kind in (*BYTE_KINDS, "layout"):
-        values = tuple(hex(value) for value in values)
+        values = hex(int(values[0])), hex(int(values[1]))
     if enable and enable.number(one) and enable.number(two):
         buffers = a.names.get(field.number(one), values[0]), b.names.get(field.number(two), values[1])
         if buffers[0] == buffers[1]:

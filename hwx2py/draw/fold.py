@@ -56,7 +56,7 @@ def _run(boxes: Sequence[Box], kinds: Sequence[Hashable]) -> Box:
 
 def _bundled(edges: Sequence[Edge] | dict[Edge, None], boxes: Sequence[Box]) -> list[Edge]:
     """Edges with those that run between the same two boxes, of which one is a run, bundled where they are many."""
-    bundles: dict[tuple, list[Edge]] = {}
+    bundles: dict[tuple[End, End, str], list[Edge]] = {}
     for edge in edges:
         bundles.setdefault((edge.source, edge.target, edge.kind), []).append(edge)
     found = []

@@ -1,7 +1,7 @@
 """From a program to its picture's data: every task a box, every way that data takes an edge."""
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..operations import InL2, Names, Operand, Operation, Planar, operations
 from ..operations.aspects import aspects, kind
@@ -29,7 +29,7 @@ def graph(program: Program) -> Graph:
     boxes, kinds = [], []
     for index, operation in enumerate(operations(program)):
         span = coefficient_span(operation)
-        box = _box(index, operation, buffer_name(span.memory, names) if span else "")
+        box = _box(index, operation, buffer_name(cast(int | None, span.memory), names) if span else "")
         if stands_alone(index, len(program.tasks)):
             box = box._replace(action=action(operation, names), shapes=shapes(operation))
         boxes.append(box)

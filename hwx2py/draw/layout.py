@@ -144,7 +144,7 @@ def _box_height(box: Box, lines: tuple[str, ...]) -> float:
 
 
 def _nets(graph: Graph, nodes: dict[End, Node]) -> list[Net]:
-    nets: dict[tuple, Net] = {}
+    nets: dict[tuple[object, ...], Net] = {}
     for edge in graph.edges:
         source, target = nodes[edge.source], nodes[edge.target]
         key = edge.source, edge.label, edge.kind
@@ -172,7 +172,7 @@ def _lanes(nets: list[Net], left: bool) -> int:
 def _sort(row: list[Node], nets: list[Net]) -> None:
     """Terminals in their row: what lanes go to or come from stands in the order of these lanes, on their side."""
     leaving = {net.source: -net.lane - 1 for net in nets if net.lane is not None and not net.near}
-    arriving = {node: net.lane + 1 for net in nets for node in net.far}
+    arriving = {node: net.lane + 1 for net in nets if net.lane is not None for node in net.far}
     row.sort(key=lambda node: leaving.get(node, 0) + arriving.get(node, 0))
 
 
@@ -233,13 +233,13 @@ def _departures(nodes: Iterable[Node], nets: list[Net], lanes: _Lanes) -> dict[t
     return found
 
 
-def _trunk(net: Net, departures: dict, lanes: _Lanes) -> Trunk:
+def _trunk(net: Net, departures: dict[tuple[Net, Node | None], float], lanes: _Lanes) -> Trunk:
     start = departures[net, None], net.source.bottom
     end = max(node.y for node in net.far) - LABELS - ARRIVING
     return Trunk(net, start, net.source.bottom + LEAVING, lanes.x(net), end)
 
 
-def _ways(node: Node, nets: list[Net], departures: dict, lanes: _Lanes) -> list[Way]:
+def _ways(node: Node, nets: list[Net], departures: dict[tuple[Net, Node | None], float], lanes: _Lanes) -> list[Way]:
     """What arrives at a node, from left to right."""
     arriving = [(net, (departures[net, node], net.source.bottom)) for net in nets if node in net.near]
     arriving += [(net, (lanes.x(net), node.y - LABELS - ARRIVING)) for net in nets if node in net.far]

@@ -51,7 +51,7 @@ class End(NamedTuple):
     """One end of an edge: an input, a box or an output by its index, or nobody knows who."""
 
     kind: str
-    index: int = 0
+    index: int = 0  # type: ignore[assignment] # hides tuple's method
 
 
 class Edge(NamedTuple):

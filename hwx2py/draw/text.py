@@ -37,7 +37,7 @@ def _head(text: str, limit: int) -> str:
 
 def wrapped(text: str, limit: int, lines: int) -> list[str]:
     """The text on at most so many lines of at most so many columns, broken at spaces where there are any."""
-    found = []
+    found: list[str] = []
     rest = text.strip()
     while rest and len(found) < lines - 1 and columns(rest) > limit:
         head = _head(rest, limit)

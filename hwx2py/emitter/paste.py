@@ -47,7 +47,9 @@ class Runtime:
                 case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                     self._define([name], module, lines, statement)
                 case ast.Assign(targets=[ast.Tuple(elts=targets)]):
-                    self._define([target.id for target in targets], module, lines, statement)
+                    self._define(
+                        [target.id for target in targets if isinstance(target, ast.Name)], module, lines, statement
+                    )
                 case ast.Assign(targets=[ast.Name(id=name)]):
                     self._define([name], module, lines, statement)
 

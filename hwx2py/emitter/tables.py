@@ -111,7 +111,7 @@ def _named(fields: Iterable[Field]) -> dict[tuple[tuple[int, str], ...], str]:
     names: dict[tuple[tuple[int, str], ...], str] = {}
     for values, field_names in owners.items():
         words = [re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name) for name in field_names]
-        shared = []
+        shared: list[str] = []
         for column in zip(*(reversed(parts) for parts in words)):
             if len(set(column)) > 1:
                 break

@@ -23,7 +23,7 @@ class Parameter(NamedTuple):
     """A value in which the tasks of a shape differ: a field, or a whole word (`field` None)."""
 
     name: str
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     field: Field | None
 
     def bits(self, task: Task) -> int:
@@ -75,8 +75,8 @@ class Shapes:
             for row in register.fields
             if is_link(program.arch, header, row)
         }
-        self._by_structure: dict[tuple, list[TaskShape]] = {}
-        self._exact: dict[tuple, TaskShape] = {}
+        self._by_structure: dict[tuple[object, ...], list[TaskShape]] = {}
+        self._exact: dict[tuple[object, ...], TaskShape] = {}
         end = len(program.text.frame)
         for number, task in enumerate(program.tasks):
             if task.offset != round_up(end, program.stream.alignment):
@@ -113,7 +113,7 @@ class Shapes:
         }
         return {name: values[name] for name in self._links}
 
-    def _near(self, structure: tuple, words: tuple[int, ...]) -> TaskShape | None:
+    def _near(self, structure: tuple[object, ...], words: tuple[int, ...]) -> TaskShape | None:
         """The latest shape that the words fit; remembers in which bits they differ from it."""
         for shape in reversed(self._by_structure.get(structure, [])):
             if sum(map(ne, shape.words, words)) > MOST_PARAMETERS:

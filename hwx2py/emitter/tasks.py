@@ -144,7 +144,7 @@ class TaskWriter:
         lines += wrapped("", idle, ",", 12) if idle else []
         return [*lines, "        ],"]
 
-    def _line(self, shape: TaskShape, task: Task, index: int, taken: dict) -> _Line:
+    def _line(self, shape: TaskShape, task: Task, index: int, taken: dict[tuple[int, str | None], str]) -> _Line:
         """What a register is called with: bits without a name, then the fields that say something."""
         location, word = shape.locations[index], task.words[index]
         if whole := taken.get((index, None)):
@@ -175,7 +175,7 @@ class TaskWriter:
     def _shown(self, row: Field, word: int, enabled: bool) -> Value:
         value = row.decode(word)
         if row.kind == "bar" and enabled:
-            return self.names.get(value, value)
+            return self.names.get(int(value), str(value))
         return shown(row, value)
 
     def _record_word(self, task: Task, burst: Burst) -> list[str]:
@@ -200,7 +200,7 @@ class TaskWriter:
     def _natural(burst: Burst, form: int) -> int:
         head = [Write(Register(RECORD), form, 0)] if form else []
         writes = [Write(Register(address), 0, 0) for address in burst.addresses()]
-        return stream_records.encode_record([*head, *writes])[0]
+        return int(stream_records.encode_record([*head, *writes])[0])
 
 
 def _merged(record: Sequence[_Line]) -> Iterator[_Call]:

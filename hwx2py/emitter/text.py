@@ -9,7 +9,7 @@ WIDTH = 120
 #: A literal of more characters is split, so that it fits a line wherever it begins.
 LONGEST_STRING = 72
 
-Value = int | float | str | None | tuple
+Value = int | float | str | None | tuple[object, ...]
 
 
 class Hex(int):
@@ -30,7 +30,7 @@ def string(value: str) -> str:
     return '"' + plain(value).replace('"', '\\"') + '"'
 
 
-def literal(value: Value) -> str:
+def literal(value: object) -> str:
     """A value as Python."""
     if isinstance(value, Name):
         return value

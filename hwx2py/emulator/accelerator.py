@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 
@@ -21,12 +22,18 @@ def find() -> Product | None:
     return _compiled(numba)
 
 
-def _compiled(numba) -> Product:
+def _compiled(numba: ModuleType) -> Product:
     offset, dropped = OFFSET, DROPPED_EXPONENT
     rows_at_once, columns_at_once = 4, 512
 
-    @numba.njit(parallel=True, cache=True, error_model="numpy")
-    def product(left, right, left_exponents, right_exponents, sums):
+    @numba.njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator] # numba has no types
+    def product(
+        left: np.ndarray,
+        right: np.ndarray,
+        left_exponents: np.ndarray,
+        right_exponents: np.ndarray,
+        sums: np.ndarray,
+    ) -> None:
         rows, depth = left.shape
         columns = right.shape[1]
         strips = (columns + columns_at_once - 1) // columns_at_once

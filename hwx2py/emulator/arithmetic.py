@@ -15,17 +15,17 @@ def without_nan(values: np.ndarray) -> np.ndarray:
     return np.where(lost, 0.0, values) if lost.any() else values
 
 
-def add(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def add(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
     """First + second."""
     return without_nan(first + second)
 
 
-def multiply(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def multiply(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
     """First * second."""
     return without_nan(first * second)
 
 
-def sum_squares(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def sum_squares(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
     """(first + second)^2."""
     return np.square(add(first, second))
 

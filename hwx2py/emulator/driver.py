@@ -127,7 +127,7 @@ class Driver:
         Raises:
             NotImplementedTask: SUBMIT met a task that is not implemented.
         """
-        calls = {
+        calls: dict[int, tuple[struct.Struct, Callable[..., tuple[int, bytes]]]] = {
             BO_INIT: (BO_INIT_STRUCT, self._bo_init),
             BO_FREE: (BO_FREE_STRUCT, self._bo_free),
             SUBMIT: (SUBMIT_STRUCT, self._submit),
@@ -205,7 +205,7 @@ class Driver:
     def _tasks(self, job: _Job) -> Iterator[Task]:
         """The tasks of a job, as the queue fetches them: the first from the bootstrap buffer, others from the text."""
         words = self._fetch(job.bootstrap, 0, job.first_bytes, "td_size")
-        text = words_of(job.bars[0].buffer.data)
+        text = words_of(job.bars[0].buffer.data.data)
         offset = 0
         for index in range(job.task_count):
             self.faults.task = index

@@ -5,7 +5,7 @@ inputs of a few levels, scattered at random, are run a second time: equal inputs
 they stand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def _keeps_places(operation: Operation) -> bool:
     return isinstance(operation, Planar) and operation.reduce is None and alike
 
 
-def _mixed(outputs: dict[str, np.ndarray], levels: np.ndarray) -> Iterator[str]:
+def _mixed(outputs: Mapping[str, np.ndarray], levels: np.ndarray) -> Iterator[str]:
     for name, array in outputs.items():
         for level in range(LEVELS):
             places = np.argwhere(levels == level)

@@ -207,7 +207,8 @@ def _in_rounds(task: Neural, rows: int) -> Packing:
     """Planes that a task made: rounds and groups at strides of their own, one round fetched at a time."""
     kernel, outputs = task.kernel, task.outputs
     plane_bytes = HALF_BYTES * rows * kernel.lanes
-    placed, needed = [], {}
+    placed: list[Plane] = []
+    needed: dict[int, int] = {}
     for group in range(task.source.shape.groups):
         for number, first in enumerate(range(0, outputs, kernel.lanes)):
             turn, engine = divmod(number, task.engines)

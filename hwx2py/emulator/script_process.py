@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import ScriptError
 from ..formats import script
@@ -100,10 +100,15 @@ def program_of_script(path: str, source: bytes, limits: Limits = PATIENT) -> Pro
         raise ScriptError(f"what its build() gives is not a program: {error}") from error
 
 
-def _taken_over(told: dict, data: memoryview, source: bytes, name: str) -> Program:
-    rows = [Tensor(*(tuple(part) if isinstance(part, list) else part for part in row)) for row in told["tensors"]]
+def _taken_over(told: dict[str, Any], data: memoryview, source: bytes, name: str) -> Program:
+    cells: list[list[Any]] = [
+        [tuple(part) if isinstance(part, list) else part for part in row] for row in told["tensors"]
+    ]
+    rows = [Tensor(*row) for row in cells]
     tables = script.outline_of(by_name(str(told["arch"])), rows, told["bars"], dict(told["aliases"]))
-    tasks, buffers, position = [], {}, 0
+    tasks: list[tuple[int, tuple[int, ...]]] = []
+    buffers: dict[int, list[memoryview]] = {}
+    position = 0
     for offset, words in told["tasks"]:
         tasks.append((offset, struct.unpack_from(f"<{words}I", data, position)))
         position += 4 * words
@@ -132,7 +137,9 @@ def _message(link: socket.socket, limits: Limits, wanted: bytes) -> bytes:
 
 
 @contextlib.contextmanager
-def _started(driver: Driver, path: str, arguments: Sequence[str]) -> Iterator[tuple[socket.socket, subprocess.Popen]]:
+def _started(
+    driver: Driver, path: str, arguments: Sequence[str]
+) -> Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
     """A process that runs a script, and the socket to it; it ends with the context."""
     ours, theirs = socket.socketpair()
     with contextlib.closing(driver.memory), ours, theirs:
@@ -147,7 +154,7 @@ def _started(driver: Driver, path: str, arguments: Sequence[str]) -> Iterator[tu
             process.wait()
 
 
-def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver, limits: Limits) -> int:
+def _serve(link: socket.socket, process: subprocess.Popen[bytes], driver: Driver, limits: Limits) -> int:
     """Answers the script's calls until it ends; returns its exit code."""
     deadline = time.monotonic() + limits.patience_seconds
     for _ in range(limits.calls):
@@ -171,7 +178,7 @@ def _serve(link: socket.socket, process: subprocess.Popen, driver: Driver, limit
     raise ScriptError(f"it made {limits.calls} calls to the device and was stopped", hint="does it loop?")
 
 
-def _ended(process: subprocess.Popen, limits: Limits) -> int:
+def _ended(process: subprocess.Popen[bytes], limits: Limits) -> int:
     """The exit code of a script that has hung up."""
     try:
         code = process.wait(limits.patience_seconds)

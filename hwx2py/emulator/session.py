@@ -4,7 +4,7 @@ import contextlib
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -114,13 +114,17 @@ def unconfirmed(arch: Architecture) -> str:
     return "" if arch.machine.confirmed else f"{arch.name}: no hardware run has confirmed these results"
 
 
+#: What a script's `build` gives: pieces of buffers by BAR, tasks with their offsets in bytes, further BARs.
+Built = tuple[dict[int, list[Any]], list[tuple[int, Sequence[int]]], dict[int, int]]
+
+
 @contextlib.contextmanager
 def prepared(
     program: Program,
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
-) -> Iterator[tuple["VirtualAne", Callable[[], tuple]]]:
+) -> Iterator[tuple["VirtualAne", Callable[[], Built]]]:
     """A device, and what a script's `build` would give."""
     check_runs(program.arch)
     known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
@@ -130,13 +134,13 @@ def prepared(
         yield VirtualAne(driver) if submits else SlotAne(driver, program), lambda: built(program)
 
 
-def built(program: Program) -> tuple[dict[int, list], list[tuple[int, Sequence[int]]], dict[int, int]]:
+def built(program: Program) -> Built:
     """What the `build` of a program's script gives: buffers, tasks, further BARs."""
     text = bytearray(program.text.to_bytes())
     bars = {tensor.name: tensor.bar for tensor in program.tensors}
     pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
     buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
-    tasks = [(task.offset, task.words) for task in program.tasks]
+    tasks: list[tuple[int, Sequence[int]]] = [(task.offset, task.words) for task in program.tasks]
     return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
 
 
@@ -150,7 +154,7 @@ class VirtualAne(ane.Ane):
     def __init__(self, driver: Driver):
         self.driver = driver
 
-    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime."""
         code, answer = self.driver.ioctl(number, struct.pack(layout, *values))
         if code:
@@ -161,7 +165,7 @@ class VirtualAne(ane.Ane):
     def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
         """See the runtime."""
         handle, *_ = self.call("BO_INIT", ane.BO_INIT, "<2I2Q", 0, 0, size, 0)
-        memory, position = memoryview(self.driver.memory.buffers[handle].data)[:size], 0
+        memory, position = self.driver.memory.buffers[handle].data.data[:size], 0
         for piece in pieces:
             memory[position : position + len(piece)] = bytes(piece)
             position += len(piece)
@@ -180,7 +184,7 @@ class SlotAne(VirtualAne):
         super().__init__(driver)
         self.program = program
 
-    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime; a SUBMIT runs the program."""
         if number != ane.SUBMIT:
             return super().call(name, number, layout, *values)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -110,7 +110,8 @@ def summary(step: Step, bits: np.ndarray, keep: bool = False) -> Values:
 def as_npz(values: Sequence[Values]) -> bytes:
     """Results that were kept, as the content of an `.npz` file: `task_0`, `task_1`, ..."""
     stream = io.BytesIO()
-    np.savez(stream, **dict(named(values)))
+    arrays: dict[str, Any] = dict(named(values))
+    np.savez(stream, **arrays)
     return stream.getvalue()
 
 
@@ -133,7 +134,7 @@ class Divergence(NamedTuple):
     element: tuple[int, ...]
     value: float | None
     expected: float | None
-    count: int
+    count: int  # type: ignore[assignment] # hides tuple's method
 
     def __str__(self) -> str:
         if self.value is None:
@@ -168,7 +169,6 @@ def first_divergence(
         with np.errstate(invalid="ignore"):
             apart = ~((np.abs(one - two) <= tolerance) | (one == two) | (np.isnan(one) & np.isnan(two)))
         if apart.any():
-            place = np.unravel_index(int(apart.argmax()), array.shape)
-            place = tuple(int(axis) for axis in place)
+            place = tuple(int(axis) for axis in np.unravel_index(int(apart.argmax()), array.shape))
             return Divergence(number, place, float(one[place]), float(two[place]), int(apart.sum()))
     return None

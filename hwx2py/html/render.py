@@ -3,12 +3,16 @@
 import base64
 import functools
 import hashlib
+from typing import TYPE_CHECKING
 
 from .. import draw
 from ..delta import Comparison
 from ..names import legible
 from ..program.model import Program
 from .view import MOST_TASKS, Page, page
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def html(comparison: Comparison, verdict: str, programs: tuple[Program, Program]) -> str:
@@ -40,7 +44,7 @@ def html(comparison: Comparison, verdict: str, programs: tuple[Program, Program]
 
 
 @functools.cache
-def _environment():
+def _environment() -> "jinja2.Environment":
     """The templates of this package. Names from files may be any text: all of them are escaped, everywhere."""
     import jinja2
 

@@ -184,7 +184,7 @@ def page(comparison: Comparison, verdict: str, programs: tuple[Program, Program]
         total=len(comparison.tasks),
         moved=tuple(_moved(move, arch) for move in comparison.moved),
         notes=comparison.notes,
-        marks=tuple(_marks(comparison, side) for side in (0, 1)),
+        marks=(_marks(comparison, 0), _marks(comparison, 1)),
     )
 
 
@@ -376,7 +376,7 @@ def _words(a: int | None, b: int | None) -> Word:
     if a is None and b is None:
         return Word((), ())
     texts = word(a), word(b)
-    runs: tuple[list, list] = [], []
+    runs: tuple[list[tuple[str, bool]], list[tuple[str, bool]]] = [], []
     for pair in zip(*texts):
         differs = pair[0] != pair[1] and None not in (a, b)
         for run, digit in zip(runs, pair):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..delta import Comparison
 
 
-def load(path: str | os.PathLike, arch: str = "", *, raw: str = "") -> File:
+def load(path: str | os.PathLike[str], arch: str = "", *, raw: str = "") -> File:
     """Reads a file: an `.hwx`, an `.anec`, a generated script (which is parsed, not run), or a bare task stream.
 
     Args:
@@ -32,7 +32,7 @@ def load(path: str | os.PathLike, arch: str = "", *, raw: str = "") -> File:
     return File(name, source)
 
 
-def save(program: File | Program, path: str | os.PathLike) -> None:
+def save(program: File | Program, path: str | os.PathLike[str]) -> None:
     """Writes a program as the file that the name asks for: `.py`, `.anec` (`.ane`), or else an `.hwx`.
 
     A program that came out of a file of that form goes back into its container, which keeps everything else; otherwise

@@ -38,7 +38,7 @@ def aspects(operation: Planar | Neural, names: Names) -> dict[str, Any]:
     return found
 
 
-def kind(found: dict[str, Any]) -> tuple:
+def kind(found: dict[str, Any]) -> tuple[object, ...]:
     """What is done, whatever it is done to: the same for all tasks of a kind."""
     return tuple(value for name, value in found.items() if name not in PLACES)
 

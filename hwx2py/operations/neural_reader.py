@@ -4,7 +4,7 @@ from ..registers.enums import NE_LAST, NE_OPERATION, Value
 from . import operand_reader
 from .look import Look
 from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
-from .operand import Shape
+from .operand import Dma, Shape
 from .understood import ALWAYS, BLOCKS, CHANNELS, KERNEL, NEURAL, NEURAL_BLOCKS
 
 CONVOLUTION, CHANNEL_SUM, PRODUCT, MAXIMUM, BYPASS = 0, 8, 10, 11, 12
@@ -49,7 +49,7 @@ def neural(look: Look) -> Neural:
         look.refuse("NE.AccBias.AccBias", "it was seen with convolutions and sums over channels only")
     post_scale = float(look.value("NE.PostScale.PostScale", 1.0))
     operand_reader.check_tiles(look, source)
-    if isinstance(source.where, operand_reader.Dma) and not operand_reader.is_fetched(look):
+    if isinstance(source.where, Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     look.check_rest((*BLOCKS, *NEURAL_BLOCKS))
     return Neural(

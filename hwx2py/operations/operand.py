@@ -17,7 +17,7 @@ class Shape(NamedTuple):
         return self._replace(channels=self.width, width=self.channels)
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override] # hides tuple's method
         """How many elements there are."""
         return self.groups * self.channels * self.depth * self.height * self.width
 

@@ -6,7 +6,7 @@ exact enough to tell who produced what: tensors that interleave still begin or e
 
 import bisect
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .coefficients import fetches
 from .neural import Neural
@@ -66,9 +66,11 @@ def span(where: Dma | InL2, stored: Shape, element: Element) -> Span:
         element: its format.
     """
     if isinstance(where, InL2):
-        memory, interleave = L2_MEMORY, 1
-    else:
-        memory, interleave = where.bar if where.enabled else None, where.interleave
+        return _span(L2_MEMORY, where, stored, element, 1)
+    return _span(where.bar if where.enabled else None, where, stored, element, where.interleave)
+
+
+def _span(memory: Hashable, where: Dma | InL2, stored: Shape, element: Element, interleave: int) -> Span:
     return Span(memory, where.base_bytes, where.base_bytes + _reach(stored, where.strides, element, interleave))
 
 
@@ -108,7 +110,7 @@ class Writers:
         starts[first:last] = [start for start, _ in kept]
         spans[first:last] = [rest for _, rest in kept]
 
-    def of(self, span: Span) -> list:
+    def of(self, span: Span) -> list[Any]:
         """Who wrote some byte of the span, in the order of the bytes, each once."""
         first, last = self._overlapped(span)
         return list(dict.fromkeys(writer for _, writer in self._spans.get(span.memory, ())[first:last]))

@@ -5,7 +5,7 @@ import struct
 from ..registers.enums import PE_COMBINE, PE_FUNCTION, PE_REDUCE, Value
 from . import operand_reader
 from .look import Look
-from .operand import Shape
+from .operand import Dma, Shape
 from .operand_reader import FLOAT16
 from .planar import Planar
 from .understood import ALWAYS, BLOCKS, PLANAR, PLANAR_BLOCKS
@@ -62,7 +62,7 @@ def planar(look: Look) -> Planar:
     }
     final_scale = float(look.value("PE.FinalScale.FinalScale", 1.0))
     operand_reader.check_tiles(look, first)
-    if isinstance(first.where, operand_reader.Dma) and not operand_reader.is_fetched(look):
+    if isinstance(first.where, Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     negate_first, relu = bool(look.number("PE.FirstSrc")), bool(look.number("PE.ReluEn"))
     look.check_rest((*BLOCKS, *PLANAR_BLOCKS))
@@ -140,6 +140,6 @@ def _half(look: Look, field: str) -> float:
 
 def _fits_half(value: float) -> bool:
     try:
-        return struct.unpack("<e", struct.pack("<e", value))[0] == value
+        return bool(struct.unpack("<e", struct.pack("<e", value))[0] == value)
     except OverflowError:
         return False

@@ -1,6 +1,7 @@
 """Reads what tasks do from their registers."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar, cast
 
 from ..program.model import Program
 from ..program.register_file import RegisterFile, walk
@@ -13,7 +14,7 @@ from .operand_reader import ADDRESS_END
 from .planar import Planar
 from .planar_reader import planar
 
-Place = Dma | InL2 | Table | None
+Place = TypeVar("Place", bound="Dma | InL2 | Table | None")
 
 #: Fields that tell tasks apart and that no operation depends on.
 IDENTITY = ("TaskID", "NID", "UserTag", "DataSetId", "ExeCycles", "Spare")
@@ -44,7 +45,7 @@ class Reader:
 
     def __init__(self, arch: Architecture):
         self.arch = arch
-        self._operations: dict[tuple, Planar | Neural] = {}
+        self._operations: dict[tuple[object, ...], Planar | Neural] = {}
         places = [arch.place(name) for name in _base_fields(arch)]
         self._mover = _Mover(arch, {place.register: place for place in places})
         self._bases = [
@@ -76,7 +77,7 @@ class Reader:
             return operation
         return self._mover.move(operation, registers)
 
-    def _key(self, registers: RegisterFile) -> tuple | None:
+    def _key(self, registers: RegisterFile) -> tuple[object, ...] | None:
         """All that an operation depends on but the addresses; None where an address is an odd one."""
         values = registers.words()
         for address, mask in self._bases:
@@ -138,9 +139,9 @@ class _Mover:
 
     def _place(self, where: Place, registers: RegisterFile) -> Place:
         if where is None:
-            return None
+            return where
         base_bytes = self.address(where.register, registers)
-        return where if base_bytes == where.base_bytes else where._replace(base_bytes=base_bytes)
+        return where if base_bytes == where.base_bytes else cast(Place, where._replace(base_bytes=base_bytes))
 
     def _operand(self, operand: Operand, registers: RegisterFile) -> Operand:
         where, stage = self._place(operand.where, registers), self._place(operand.stage, registers)

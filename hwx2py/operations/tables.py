@@ -87,8 +87,12 @@ def parse(data: bytes | memoryview) -> Curve:
         struct.error: there are fewer bytes.
     """
     *numbers, shift, mode = _HALVES.unpack_from(data)
+    low, high, at_low, at_high = numbers[:4]
     return Curve(
-        *numbers[:4],
+        low,
+        high,
+        at_low,
+        at_high,
         samples=tuple(numbers[4 : 4 + SAMPLES]),
         left=Line(*numbers[37:39]),
         right=Line(*numbers[39:41]),
@@ -139,6 +143,8 @@ DECOMPOSED: dict[int, tuple[str, Callable[[int, int], float]]] = {
     LOG2: ("log2", lambda index, shift: math.log2(0.5 + index / 2.0**shift)),
     EXP2: ("exp2", lambda index, shift: 2.0 ** (index / 32.0)),
 }
+#: Shifts with which samples lie apart in float16, whose numbers are multiples of 2**-24 below 2**16.
+SHIFTS = range(-16, 25)
 #: Largest distance of a sample from the curve that it stands for. Samples are placed so that the lines between them are
 #: near the curve, so they need not lie on it: those of gelu are off by up to 6.2e-3.
 CLOSE = 8e-3
@@ -178,9 +184,17 @@ def name_of(curve: Curve) -> str:
     first = {DIRECT: 0, CENTRED: -16, ENDS_AT_ZERO: -32}[curve.place]
     arguments = [(first + index) / 2.0**curve.shift for index in range(SAMPLES)]
     for name, function in CURVES.items():
-        if all(_is_close(sample, function(x)) for x, sample in zip(arguments, curve.samples)):
+        if _passes_through(function, arguments, curve.samples):
             return name
     return ""
+
+
+def _passes_through(function: Callable[[float], float], arguments: list[float], samples: tuple[float, ...]) -> bool:
+    """Whether a function is close to all samples; one that has no float64 at an argument is not."""
+    try:
+        return all(_is_close(sample, function(x)) for x, sample in zip(arguments, samples))
+    except (OverflowError, ValueError):
+        return False
 
 
 def _decomposed(curve: Curve) -> str:

@@ -44,7 +44,7 @@ class Transfer(NamedTuple):
         return "writes" if self.writes else "reads"
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override] # hides tuple's method
         """How many elements it moves."""
         count = 1
         for axis in self.axes:

@@ -10,7 +10,7 @@ class WordEdit(NamedTuple):
     """A word that a pass changes: index of the task and of the word in it, register, old and new value."""
 
     task: int
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     register: str
     old: int
     new: int

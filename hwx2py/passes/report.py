@@ -55,13 +55,13 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _merged(entries: Iterable[tuple[int, str, tuple]]) -> list[tuple[str, tuple]]:
+def _merged(entries: Iterable[tuple[int, str, tuple[object, ...]]]) -> list[tuple[str, tuple[object, ...]]]:
     """Entries with equal facts as one: registers of an array as a range, tasks as ranges."""
-    by_task: dict[tuple[int, str, tuple], list[int]] = {}
+    by_task: dict[tuple[int, str, tuple[object, ...]], list[int]] = {}
     for task, register, facts in entries:
         name, _, index = register.rstrip("]").partition("[")
         by_task.setdefault((task, name, facts), []).append(int(index) if index else -1)
-    by_place: dict[tuple[str, tuple], list[int]] = {}
+    by_place: dict[tuple[str, tuple[object, ...]], list[int]] = {}
     for (task, name, facts), indexes in by_task.items():
         place = name if indexes == [-1] else f"{name}[{_ranges(indexes)}]"
         by_place.setdefault((place, facts), []).append(task)

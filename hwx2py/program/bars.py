@@ -1,7 +1,7 @@
 """Renumbering BARs: the tensors' numbers, and the header fields of every task that select them."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..errors import UnsupportedError
 from .model import Program, Tensor
@@ -54,7 +54,7 @@ def _bound(tensor: Tensor, numbers: Mapping[str, int]) -> Tensor:
     return tensor._replace(bar=numbers.get(tensor.name, tensor.bar))
 
 
-def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], known) -> Task:
+def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], known: Collection[int]) -> Task:
     changes = {}
     for register in program.arch.header.registers:
         word_index = register.offset // 4

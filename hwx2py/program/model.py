@@ -38,6 +38,13 @@ class Tensor(NamedTuple):
     dtype: str | None
     size_bytes: int
 
+    @property
+    def end_bytes(self) -> int:
+        """Where its last element ends, from its first; its size for scratch."""
+        if self.shape is None:
+            return self.size_bytes
+        return sum((size - 1) * stride for size, stride in zip(self.shape, self.strides)) + ELEMENT_BYTES[self.dtype]
+
 
 class Kernel(NamedTuple):
     """Coefficients in a segment of their own (`__KERN_n`): a buffer that the file gives a BAR."""

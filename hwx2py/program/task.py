@@ -22,9 +22,9 @@ class Burst(NamedTuple):
         slot: the BAR slot that a base-address record names, or None.
     """
 
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     address: int
-    count: int
+    count: int  # type: ignore[assignment] # hides tuple's method
     mask: int | None = None
     slot: int | None = None
 
@@ -39,7 +39,7 @@ class Burst(NamedTuple):
 class Write(NamedTuple):
     """One register write: where its value lies in the task's words, the register's byte address, value and slot."""
 
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
     address: int
     value: int
     slot: int | None = None
@@ -99,7 +99,7 @@ def words_of(data: memoryview | bytes) -> memoryview:
     return memoryview(words)
 
 
-def bytes_of(words: memoryview | array) -> bytes:
+def bytes_of(words: "memoryview | array[int]") -> bytes:
     """Unsigned 32-bit words as little-endian bytes."""
     if sys.byteorder == "little":
         return bytes(memoryview(words).cast("B"))

@@ -112,4 +112,5 @@ def every() -> list[Architecture]:
 
 
 def _table(subtype: Subtype) -> Architecture:
-    return importlib.import_module(f".{subtype.names[-1].lower()}", __package__).ARCHITECTURE
+    arch: Architecture = importlib.import_module(f".{subtype.names[-1].lower()}", __package__).ARCHITECTURE
+    return arch

@@ -5,6 +5,7 @@ the rows and true.
 """
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from .model import Block, Field, Register
 
@@ -25,7 +26,7 @@ def single(
     also: str = "",
     field_also: str = "",
     count: int = 1,
-    **more: object,
+    **more: Any,
 ) -> Register:
     """A register of one field, in one row.
 
@@ -70,7 +71,7 @@ def span(block: Block, first: str, last: str) -> tuple[Register, ...]:
     return block.registers[names.index(first) : names.index(last) + 1]
 
 
-def edit(register: Register, *fields: Field, drop: Collection[str] = (), **attributes: object) -> Register:
+def edit(register: Register, *fields: Field, drop: Collection[str] = (), **attributes: Any) -> Register:
     """The register with these fields: each takes the place of the one of its name, or is added; `drop` goes.
 
     `attributes` is what else changes, as in `Register`.
@@ -88,7 +89,7 @@ def alias(register: Register, name: str = "", **fields: str) -> Register:
     return register._replace(also=name or register.also, fields=named)
 
 
-def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attributes: object) -> Block:
+def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attributes: Any) -> Block:
     """The block with these registers: each takes the place of the one of its name, or is added; `drop` goes.
 
     `attributes` is what else changes, as in `Block` (`base` and `words`, for instance).

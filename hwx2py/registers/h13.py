@@ -280,7 +280,9 @@ def _tile_stride(name: str, offset: int, of: str, source: str = AR, confidence: 
     return R(name, offset, of, (F("Stride", 31, 6, f"{of}, bytes", source, kind="bytes"),), confidence=confidence)
 
 
-def _tile_strides(prefix: str, offset: int, of: str, source: str = AR, confidence: str = "high"):
+def _tile_strides(
+    prefix: str, offset: int, of: str, source: str = AR, confidence: str = "high"
+) -> tuple[Register, ...]:
     return (_tile_stride(f"{prefix}RowStride",   offset,      f"from row to row of {of}", source, confidence),
             _tile_stride(f"{prefix}PlaneStride", offset + 4,  f"from channel to channel of {of}", source, confidence),
             _tile_stride(f"{prefix}DepthStride", offset + 8,  f"from depth slice to depth slice of {of}", source,

@@ -156,7 +156,7 @@ def _dma_config(name: str, offset: int, of: str, *more: Field, also: str = "") -
         F("UserTag",   23, 16, "index of the task", SEEN), *more), also=also)
 
 
-def _wide(name: str, offset: int, of: str, source: str, level: str, also: str = "") -> tuple[Register, Register]:
+def _wide(name: str, offset: int, of: str, source: str, level: str, also: str = "") -> tuple[Register, ...]:
     """A 64-bit address in two registers; `also` is what the notes call it, without `Lo` and `Hi`."""
     return tuple(
         S(f"{name}{ours}", offset + 4 * i, "Addr", 31, 0, f"offset of {of} from the slot's address, {half}, bytes",

@@ -74,7 +74,7 @@ class Field(NamedTuple):
         number = self.number(word)
         if self.kind in _FLOATS:
             packing = _FLOATS[self.kind]
-            return packing.unpack(number.to_bytes(packing.size, "little"))[0]
+            return float(packing.unpack(number.to_bytes(packing.size, "little"))[0])
         return self.enum.get(number, number) if self.enum else number
 
     def encode(self, value: int | float | str) -> int:
@@ -83,9 +83,9 @@ class Field(NamedTuple):
         Raises:
             RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
         """
-        return _told(encode, "field", self.name, value, *self.place())
+        return int(_told(encode, "field", self.name, value, *self.place()))
 
-    def place(self) -> tuple:
+    def place(self) -> tuple[int | str | dict[str, int], ...]:
         """The field as a script's register table has it: (msb, lsb) and its kind, if it has one."""
         if self.enum:
             return self.msb, self.lsb, {name: number for number, name in self.enum.items()}
@@ -118,7 +118,7 @@ class Register(NamedTuple):
     offset: int
     meaning: str
     fields: tuple[Field, ...] = ()
-    count: int = 1
+    count: int = 1  # type: ignore[assignment] # hides tuple's method
     confidence: str = "high"
     alone: bool = False
     also: str = ""
@@ -147,7 +147,7 @@ class Location(NamedTuple):
 
     block: Block
     register: Register
-    index: int
+    index: int  # type: ignore[assignment] # hides tuple's method
 
     @property
     def name(self) -> str:
@@ -408,4 +408,4 @@ def compose(register: Register, word: int = 0, **values: int | float | str) -> i
     """
     call = Call(0, **{field.name: field.place() for field in register.fields})
     call.name = register.name
-    return _told(call, word, **values).word
+    return int(_told(call, word, **values).word)

@@ -42,7 +42,7 @@ def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: ob
         _scatter(data, offsets[some][stored], flat[some][stored])
     _scatter(data, places.copies[:, 1], flat[places.copies[:, 0]])
     data.flags.writeable = False
-    return _with_content(program, array, memoryview(data))
+    return _with_content(program, array, data.data)
 
 
 def _scatter(data: np.ndarray, offsets: np.ndarray, bits: np.ndarray) -> None:

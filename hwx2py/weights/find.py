@@ -45,7 +45,7 @@ class Part(NamedTuple):
     """
 
     array: LogicalArray
-    identity: tuple
+    identity: tuple[object, ...]
 
 
 def find(program: Program) -> Found:
@@ -54,7 +54,7 @@ def find(program: Program) -> Found:
     Two tasks that use the same elements at the same places share one array.
     """
     finder = _Finder(program)
-    parts: dict[tuple, list[LogicalArray]] = {}
+    parts: dict[tuple[object, ...], list[LogicalArray]] = {}
     for index in range(len(program.tasks)):
         for part in finder.parts(index):
             parts.setdefault(part.identity, []).append(part.array)
@@ -162,7 +162,7 @@ class _Finder:
                 tasks=(index,),
                 buffer=TEXT,
                 bar=0,
-                places=lambda offset=offset: Places(np.array([offset])),
+                places=lambda offset=offset: Places(np.array([offset])),  # type: ignore[misc] # mypy infers no defaults
                 about={"register": place.register},
             )
             yield Part(array, (TEXT, offset))
@@ -217,7 +217,9 @@ def _rows_of(array: LogicalArray, layout: Layout, stored: Shape) -> tuple[Logica
             name=kind,
             kind=kind,
             shape=(stored.channels * stored.width,),
-            places=lambda row=row: Places(layout.offsets(stored)[0, :, 0, row, :, 0].reshape(-1)),
+            places=lambda row=row: Places(  # type: ignore[misc] # mypy infers no defaults
+                layout.offsets(stored)[0, :, 0, row, :, 0].reshape(-1)
+            ),
         )
         for row, kind in enumerate(("bias", "scale"))
     )

@@ -3,7 +3,7 @@
 from ...errors import ContainerError, StreamError
 from ...program.model import SCRATCH, Origin, Program, Tensor
 from ...program.register_file import buffer_of, walk
-from ...program.streams import STREAMS, Linked, Text
+from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of
 from ...registers import Architecture, by_name
 from ...units import round_up
@@ -63,7 +63,7 @@ def load(data: memoryview, name: str) -> File:
 def is_h14(anec: Anec) -> bool:
     """Whether the text is a stream of H14: an opening frame, then a task that announces the header's task size."""
     text = anec.content[: min(anec.text_bytes, len(anec.content)) // 4 * 4]
-    stream, size_field = STREAMS["records"], by_name("H14").field("Header.TaskSize")[1]
+    stream, size_field = Records(), by_name("H14").field("Header.TaskSize")[1]
     frame_words = stream.frame_bytes // 4
     words = words_of(text)
     if len(words) <= frame_words or words[0] > 1 or any(words[1:frame_words]):
@@ -119,7 +119,7 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
         raise ContainerError(
             f"buffer {bar} needs {size_bytes:#x} bytes, its {tiles} tiles have {tiles * TILE_BYTES:#x}", where="header"
         )
-    return Tensor(
+    tensor = Tensor(
         name=f"bar{bar}",
         role=role,
         bar=bar,
@@ -128,6 +128,13 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
         dtype="float16",
         size_bytes=size_bytes,
     )
+    if tensor.end_bytes > size_bytes:
+        raise ContainerError(
+            f"the elements of buffer {bar} reach {tensor.end_bytes:#x} bytes, but its planes have {size_bytes:#x} "
+            f"(shape {tensor.shape}, strides {tensor.strides})",
+            where="header",
+        )
+    return tensor
 
 
 def _scratch(anec: Anec) -> list[Tensor]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...errors import UnsupportedError
 from ...program.model import DTYPES, Program, Tensor
-from ...units import round_up
+from ...units import U32_MAX, round_up
 from . import structs
 from .read import BARS, MOST_BUFFER_BYTES, OUTPUT_SUFFIX
 from .replace import event_bits
@@ -21,7 +21,7 @@ ELEMENT_CODES = {name: code for code, name in DTYPES.items()}
 PROTECTIONS = {"input": 1, "output": 2, "scratch": 3}
 SCRATCH_BAR = 3
 NAME_BYTES = 16
-U32_MAX = 0xFFFFFFFF
+
 NETWORK = b"net"
 FILE_TYPE, FLAGS = 2, 0x200000
 

@@ -102,10 +102,12 @@ class ProgramCommand(NamedTuple):
         return structs.PROGRAM_LAYOUTS[self.kind]
 
     def _u32(self, offset: int) -> int:
-        return struct.unpack_from("<I", self.raw, offset)[0]
+        (word,) = struct.unpack_from("<I", self.raw, offset)
+        return int(word)
 
     def _u64(self, offset: int) -> int:
-        return struct.unpack_from("<Q", self.raw, offset)[0]
+        (word,) = struct.unpack_from("<Q", self.raw, offset)
+        return int(word)
 
     def bars(self) -> dict[int, int]:
         """VM address of every BAR (slot) whose table entry is not zero."""

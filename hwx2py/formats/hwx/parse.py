@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from ...errors import ContainerError
 from ..foreign import macho, refuse
@@ -38,7 +39,7 @@ class _Reader:
             )
         return self.data[offset : offset + size]
 
-    def unpack(self, packing: struct.Struct, offset: int, what: str) -> tuple:
+    def unpack(self, packing: struct.Struct, offset: int, what: str) -> tuple[Any, ...]:
         return packing.unpack(self.slice(offset, packing.size, what))
 
 
@@ -153,7 +154,7 @@ def _read_ident(reader: _Reader, raw: memoryview) -> Ident:
     """The text stands behind the command's head, in newer containers (compiler 10) behind its own offset."""
     (offset,) = struct.unpack_from("<I", raw, structs.COMMAND.size)
     start = offset if structs.COMMAND.size < offset < len(raw) else structs.COMMAND.size
-    return Ident(text_of(raw[start:], "the compiler's ident"))
+    return Ident(text_of(bytes(raw[start:]), "the compiler's ident"))
 
 
 _PARSERS = {

@@ -243,7 +243,7 @@ def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes
 def _count(raw: bytearray, offset: int, old: Program, new: Program, field: str) -> int:
     """A count of log events: moved by as much as the tasks' masks changed."""
     (count,) = struct.unpack_from("<I", raw, offset)
-    return count + event_bits(new, field) - event_bits(old, field)
+    return int(count) + event_bits(new, field) - event_bits(old, field)
 
 
 def event_bits(program: Program, field: str) -> int:

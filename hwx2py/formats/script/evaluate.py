@@ -53,7 +53,7 @@ _SIGNS: Mapping[type, Callable[[Any], Any]] = {
 _MISTAKES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, struct.error)
 
 
-def fail(node: ast.AST, what: str, hint: str = "") -> ScriptError:
+def fail(node: ast.expr | ast.stmt | ast.arg | ast.keyword, what: str, hint: str = "") -> ScriptError:
     """An error at a node's line."""
     return ScriptError(what, where=f"line {node.lineno}", hint=hint)
 
@@ -121,7 +121,7 @@ class Evaluator:
     ):
         self.steps_left = MOST_STEPS + 2 * source_bytes
         self.zeros_left = MOST_ZEROS
-        self.functions = {
+        self.functions: dict[str, Callable[..., Any]] = {
             **functions,
             "Tensor": Tensor,
             "Register": _register,
@@ -159,7 +159,7 @@ class Evaluator:
             self.names[name] = self._block(node) if isinstance(node, ast.ClassDef) else self.evaluate(node, {})
         return self.names[name]
 
-    def body(self, node: ast.FunctionDef, arguments: tuple, keywords: Mapping[str, Any]) -> Any:
+    def body(self, node: ast.FunctionDef, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """What a function that only assigns and returns gives."""
         scope = self._bound(node, arguments, keywords)
         for statement in node.body:
@@ -179,7 +179,7 @@ class Evaluator:
                     raise fail(statement, f"in {node.name}: {MORE}")
         raise fail(node, f"{node.name} returns nothing")
 
-    def _bound(self, node: ast.FunctionDef, arguments: tuple, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    def _bound(self, node: ast.FunctionDef, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> dict[str, Any]:
         signature = node.args
         if signature.vararg or signature.kwarg or signature.posonlyargs or node.decorator_list:
             raise fail(node, f"{node.name}: {MORE}")
@@ -352,7 +352,7 @@ class Evaluator:
         self.steps_left -= 0 if numbers else len(value)
         return value
 
-    def _checked(self, node: ast.AST, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    def _checked(self, node: ast.expr, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         """Calls a function; what goes wrong in it is told with the line."""
         try:
             return function(*arguments, **keywords)
