@@ -153,4 +153,5 @@ def test_lines_that_mean_the_same_are_the_same():
     task = program.tasks[0]
     other = program.with_tasks([task.with_words({2: 0x42A})])
     lines = [set(emitter.emit(one).text.splitlines()) for one in (program, other)]
-    assert {line.split("#")[0].strip() for line in lines[1] - lines[0]} == {"Header.W2(LogEvents=0x42a),"}
+    changed = {line.split("#")[0].strip() for line in lines[1] - lines[0] if not line.startswith("Digest: ")}
+    assert changed == {"Header.W2(LogEvents=0x42a),"}

@@ -246,9 +246,11 @@ def show(result: Result) -> int:
 
 
 def _summarise(total: int, failed: int) -> None:
+    if total == 1:
+        return
     if failed:
         click.echo(f"hwx2py: {failed} of {total} files failed", err=True)
-    elif total > 1:
+    else:
         click.echo(f"{total} files done", err=True)
 
 
