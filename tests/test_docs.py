@@ -136,7 +136,8 @@ def test_wheel_takes_everything_along():
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / "hwx2py").rglob("*.py")}
     packages = {str(folder).replace("/", ".") for folder in folders} | {"hwx2py.templates"}
     assert set(settings["packages"]) == packages
-    others = {path for path in (ROOT / "hwx2py").rglob("*.*") if path.suffix not in (".py", ".pyc")}
+    files = (path for path in (ROOT / "hwx2py").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".pyc"))
+    others = {path for path in files if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)}
     covered = {
         path
         for package, patterns in settings["package-data"].items()

@@ -2,12 +2,13 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import EXAMPLES, ROOT, example
 
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
@@ -60,3 +61,38 @@ def test_errors_are_caught_by_name(path):
 def test_importing_the_command_line_loads_no_library_but_click(name):
     code = f"import sys, hwx2py.cli; sys.exit({name!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == (name == "click")
+
+
+def test_a_checkout_works_beside_an_installation(tmp_path):
+    """`python -m hwx2py` in a checkout finds the skeletons beside the package, and an installation those inside."""
+    shutil.copytree(ROOT / "hwx2py", tmp_path / "hwx2py", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for home in (tmp_path, tmp_path / "hwx2py"):
+        shutil.copytree(ROOT / "templates", home / "templates")
+        command = [sys.executable, "-W", "error", "-m", "hwx2py", str(example("mul")), "-o", "-"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        shutil.rmtree(home / "templates")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0, "it ran another copy"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("chain.hwx", "--clean", "-o", "-"),
+        ("dump", "--json", "conv.hwx"),
+        ("diff", "--json", "chain.hwx", "conv.hwx"),
+        ("check", "-v", "--json", "chain.hwx"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_outputs_depend_on_the_input_only(arguments):
+    """What is written holds no order of a set, and no path of this machine."""
+    told = []
+    for seed in ("0", "1"):
+        command = [sys.executable, "-m", "hwx2py", *arguments]
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        done = subprocess.run(command, cwd=EXAMPLES, env=environment, capture_output=True, text=True, check=False)
+        told.append(done.stdout)
+    assert told[0] == told[1] != ""
+    assert str(ROOT) not in told[0]

@@ -1,7 +1,7 @@
 """The skeletons of scripts: Python whose `...` and whose imports from hwx2py are filled in."""
 
-import importlib.resources
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import libcst as cst
 
@@ -13,8 +13,11 @@ IMPORTS, PASTE = "IMPORTS", "PASTE_"
 
 def read(name: str) -> cst.Module:
     """A skeleton by its file name."""
-    source = importlib.resources.files("hwx2py.templates").joinpath(name).read_text(encoding="utf-8")
-    return cst.parse_module(source)
+    package = Path(__file__).parents[1]
+    # An installation has the folder inside the package, a checkout beside it.
+    folders = package / "templates", package.parent / "templates"
+    path = next(folder / name for folder in folders if (folder / name).is_file())
+    return cst.parse_module(path.read_text(encoding="utf-8"))
 
 
 def assigned(module: cst.Module, values: Mapping[str, str]) -> cst.Module:
