@@ -1,4 +1,4 @@
-"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|generations|many]...` (all by default).
+"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|generations|python|many]...` (all by default).
 
 Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
 """
@@ -120,7 +120,7 @@ def emulate() -> None:
     """The virtual ANE, beside NumPy doing the same without the chip's arithmetic."""
     import make
 
-    from hwx2py.emulate import accelerator, direct
+    from hwx2py.emulator import accelerator, direct
 
     generator = np.random.default_rng(1)
     matrix = generator.standard_normal((512, 512))
@@ -147,7 +147,7 @@ def generations() -> None:
     """2,048 tasks of a generation beside those of H13 that do the same, one sum of 64 values each."""
     import make
 
-    from hwx2py.emulate import direct
+    from hwx2py.emulator import direct
 
     def run(program) -> float:
         return _best(lambda: direct.run(program, {tensor.name: 1 for tensor in program.inputs}))
@@ -161,6 +161,7 @@ def generations() -> None:
 def _later_chain(make, name: str, count: int):
     """Sums of 64 values for H14 and later, each into its own row of the output."""
     from hwx2py.program.build import Draft, header, lay_out, write
+    from hwx2py.program.model import Program, natural_const_offset
     from hwx2py.registers import by_name
 
     arch = by_name(name)
@@ -174,6 +175,7 @@ def _later_chain(make, name: str, count: int):
     source = {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1}
     later = arch.register("L2.Source2Cfg") is not None
     plain = arch.machine.plain_formats
+    form_fields = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
     formats = dict(zip(("Src1", "Src2", "Dst"), (plain[0], plain[0], plain[1]))) if plain else {}
     common = [
         *(write(arch, f"Common.{register}", **fields) for register, fields in sizes.items()),
@@ -191,7 +193,7 @@ def _later_chain(make, name: str, count: int):
         common += [
             write(arch, f"{prefix}RowStride", Stride=tensor.strides[2]),
             write(arch, f"{prefix}PlaneStride", Stride=tensor.strides[1]),
-            write(arch, f"{prefix}Fmt", form) if form else write(arch, f"{prefix}Fmt", **make.FORMAT),
+            write(arch, f"{prefix}Fmt", form) if form else write(arch, f"{prefix}Fmt", **form_fields),
             write(arch, f"{prefix}DMAConfig", En=1),
         ]
     drafts = []
@@ -203,7 +205,8 @@ def _later_chain(make, name: str, count: int):
         ]
         drafts.append(Draft(header(arch, {"W0": {"TID": number & 0xFFFF}}), common + bases, frozenset({"TaskSize"})))
     frame = (1).to_bytes(4, "little") + bytes(12)
-    return make.program(lay_out(arch, drafts, frame), (a, b, y), arch=arch)
+    text = lay_out(arch, drafts, frame)
+    return Program(arch, text, (a, b, y), memoryview(b""), natural_const_offset(text.size_bytes))
 
 
 def _best(work) -> float:
@@ -220,7 +223,7 @@ def memory(runs: int) -> None:
     """A magnitude of 2560 x 1600 values, so many times: for the peak memory of a process that does nothing else."""
     import make
 
-    from hwx2py.emulate import direct
+    from hwx2py.emulator import direct
     from hwx2py.program.build import complete, lay_out
 
     x, y = (make.tensor(name, role, bar, 1, 2560, 1600) for name, role, bar in (("x", "input", 4), ("y", "output", 5)))
@@ -281,6 +284,30 @@ def _convolution(make, channels: int, outputs: int, height: int, width: int, win
     return make.program(text, (x, y), weights)
 
 
+def python() -> None:
+    """The Python interface: emulations of an edited field, and a bisection over many registers."""
+    import hwx2py
+    from hwx2py import bisect
+
+    program = hwx2py.load(EXAMPLES / "mul.hwx").program
+    task = program.tasks[0]
+    begin = time.perf_counter()
+    for number in range(1000):
+        edited = program.with_task(0, task.with_("PE.PreScale", PreScale=1.0 + number / 1024))
+        hwx2py.emulate(edited, {"a": 2.0, "b": 1.0})
+    show("1,000 emulations of one edited field", time.perf_counter() - begin, "s", 10.0)
+
+    edited = task.with_("PE.Cfg", OpMode="Max")
+    for word in [word for word in task if word.name.startswith(("NE.", "KernelDMASrc."))][:64]:
+        edited = edited.with_(word.name, int(word) ^ 0x40)
+    bad = program.with_task(0, edited)
+    begin = time.perf_counter()
+    plan = bisect.plan(program.content, bad.content)
+    test = bisect.OnVirtualAne.like(program.content, bisect.random_inputs(program.content))
+    bisect.search(plan, test, bisect.Log("", {}))
+    show(f"bisection over {len(plan.differences)} registers", time.perf_counter() - begin, "s", 10.0)
+
+
 def many() -> None:
     """2,000 small programs as tables, and 1,000 points of a sweep, on two cores."""
     small = EXAMPLES / "mul.hwx"
@@ -297,7 +324,14 @@ def many() -> None:
         show("sweep, 1,000 points", took, "s", 10.0)
 
 
-PARTS = {"start": start, "large": large, "emulate": emulate, "generations": generations, "many": many}
+PARTS = {
+    "start": start,
+    "large": large,
+    "emulate": emulate,
+    "generations": generations,
+    "python": python,
+    "many": many,
+}
 
 
 def main() -> None:

@@ -1,3 +1,58 @@
-"""hwx2py: compiled Apple Neural Engine programs as readable Python, and a virtual engine that runs them."""
+"""hwx2py: compiled Apple Neural Engine programs as readable Python, and a virtual engine that runs them.
+
+    program = hwx2py.load("mul.hwx").program
+    program.tasks[0]["PE.Cfg"].OpMode
+    hwx2py.emulate(program, {"image": 3.0, "image2": 2.0}).outputs
+
+Names are looked up when they are first used, so that importing the package costs nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from .errors import HwxError
+
+if TYPE_CHECKING:
+    from .interface import (
+        File,
+        Program,
+        RegisterWord,
+        Result,
+        Task,
+        check,
+        clean,
+        diff,
+        emit,
+        emulate,
+        load,
+        save,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "File",
+    "HwxError",
+    "Program",
+    "RegisterWord",
+    "Result",
+    "Task",
+    "check",
+    "clean",
+    "diff",
+    "emit",
+    "emulate",
+    "load",
+    "save",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import interface
+
+    return getattr(interface, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

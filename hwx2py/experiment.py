@@ -7,9 +7,9 @@ scripts, alike but for one thing each, tell them apart.
 
 from typing import NamedTuple
 
-from . import emit, passes
-from .emit import skeleton
-from .emit.text import literal, wrapped
+from . import emitter, passes
+from .emitter import skeleton
+from .emitter.text import literal, wrapped
 from .errors import UnsupportedError
 from .operations import Planar, operations
 from .program.bars import bound_order, renumber, with_bindings
@@ -72,7 +72,7 @@ def variants(program: Program, right: float) -> list[Variant]:
 
 def scripts(found: list[Variant]) -> dict[str, str]:
     """File name -> source of each variant's script, and of the runner."""
-    files = {variant.script: emit.emit(variant.program, [f"Experiment: {variant.what}."]).text for variant in found}
+    files = {variant.script: emitter.emit(variant.program, [f"Experiment: {variant.what}."]).text for variant in found}
     return files | {RUNNER: _runner(found)}
 
 

@@ -7,11 +7,13 @@ import make
 import numpy as np
 from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulate import direct, driver
-from hwx2py.emulate.driver import Driver
-from hwx2py.emulate.faults import Fault
-from hwx2py.program.build import Draft, complete, header, lay_out, write
+from hwx2py.emulator import direct, driver
+from hwx2py.emulator.driver import Driver
+from hwx2py.emulator.faults import Fault
+from hwx2py.program import network as program_network
+from hwx2py.program.build import Draft, header, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
+from hwx2py.program.network import TaskRegisters
 from hwx2py.program.streams import Pending
 from hwx2py.program.task import Task
 from hwx2py.registers import by_name
@@ -51,12 +53,9 @@ def network(
     tasks: Sequence[tuple[Registers, Registers]], tensors: Sequence[Tensor], const: bytes = b"", scratch: int = 0
 ) -> Program:
     """A program of several tasks, each (header words, registers)."""
-    drafts = [
-        complete(H13, {"W0": {"TID": number, "EON": number + 1 == len(tasks)}, "W6": LOCATIONS} | words, registers)
-        for number, (words, registers) in enumerate(tasks)
-    ]
-    extra = [Tensor("scratch", "scratch", 3, None, None, None, scratch)] if scratch else []
-    return make.program(lay_out(H13, drafts), (*tensors, *extra), const)
+    made = [TaskRegisters({"W6": LOCATIONS} | words, registers) for words, registers in tasks]
+    extra = [program_network.scratch(scratch)] if scratch else []
+    return program_network.network(H13, made, (*tensors, *extra), const)
 
 
 def elementwise(operation: str = "Add", shape: tuple[int, int, int] = (3, 4, 5), **registers: Any) -> Program:
@@ -102,6 +101,10 @@ def complete_add16() -> Program:
     return program._replace(text=lay_out(arch, [draft], program.text.frame))
 
 
+#: A float16 tensor in memory, without interleave.
+FORMAT = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
+
+
 def add14() -> Program:
     """y = a + b for H14."""
     arch = by_name("H14")
@@ -120,12 +123,12 @@ def add14() -> Program:
         write(arch, "PE.Cfg", OpMode="Add", SecSrc="+Source2"),
         *(write(arch, f"{prefix}RowStride", Stride=row) for prefix, _ in places),
         *(write(arch, f"{prefix}PlaneStride", Stride=plane) for prefix, _ in places),
-        *(write(arch, f"{prefix}Fmt", **make.FORMAT) for prefix, _ in places),
+        *(write(arch, f"{prefix}Fmt", **FORMAT) for prefix, _ in places),
         *(write(arch, f"{prefix}DMAConfig", En=1) for prefix, _ in places),
         *(write(arch, f"{prefix}BaseAddr{half}", slot=slot) for prefix, slot in places for half in ("", "Hi")),
     ]
     text = lay_out(arch, [Draft(header(arch, {}), items, frozenset({"TaskSize"}))], bytes(16))
-    return make.program(text, (a, b, y), arch=arch)
+    return Program(arch, text, (a, b, y), memoryview(b""), natural_const_offset(text.size_bytes))
 
 
 FORMATS = ("TileDMASrc.Src1Fmt", "TileDMASrc.Src2Fmt", "TileDMADst.Fmt")

@@ -11,8 +11,8 @@ import pytest
 from builders import H13, elementwise
 from conftest import EXAMPLE_NAMES, ROOT, SHARED, example, loaded
 
-from hwx2py import check, formats
-from hwx2py.check import Finding
+from hwx2py import checks, formats
+from hwx2py.checks import Finding
 from hwx2py.errors import HwxError
 from hwx2py.formats.anec import header as anec_header
 from hwx2py.formats.anec.write import arrange, write
@@ -28,7 +28,7 @@ H16 = by_name("H16")
 
 
 def of_program(program: Program) -> list[Finding]:
-    return check.check(formats.File(program))
+    return checks.check(formats.File(program))
 
 
 def names(findings: list[Finding], level: str = "error") -> set[str]:
@@ -51,7 +51,7 @@ def of_anec(folder: Path, anec: anec_header.Anec, **changes: Any) -> list[Findin
     """The findings in an `.anec` with parts of its header, or its content, replaced."""
     path = folder / "x.anec"
     path.write_bytes(b"".join(anec_header.write(anec._replace(**changes))))
-    return check.findings(check.open_subject(str(path)))
+    return checks.findings(checks.open_subject(str(path)))
 
 
 def patched(content: memoryview, **words: int) -> memoryview:
@@ -69,7 +69,7 @@ def word_at(content: memoryview, offset: int) -> int:
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_examples_have_no_errors_and_no_warnings(name):
-    findings = check.check(formats.load(str(example(name))))
+    findings = checks.check(formats.load(str(example(name))))
     assert not names(findings) | names(findings, "warning")
 
 
@@ -103,7 +103,7 @@ class TestStream:
         places = [place for place in range(0, 0x4000, 4) if word_at(data, place) == words]
         data[places[0] : places[0] + 4] = (words + 31).to_bytes(4, "little")
         path.write_bytes(data)
-        findings = check.findings(check.open_subject(str(path)))
+        findings = checks.findings(checks.open_subject(str(path)))
         assert names(findings) == {"td-size-overruns"}
 
     def test_trailing_zeros_of_the_first_task(self, chain, tmp_path):
@@ -218,7 +218,7 @@ class TestStream:
         ],
     )
     def test_cases(self, name, rule, level):
-        assert one(check.findings(check.open_subject(str(SHARED / "cases" / name))), rule, level)
+        assert one(checks.findings(checks.open_subject(str(SHARED / "cases" / name))), rule, level)
 
 
 def with_header(program: Program, index: int, **fields: int) -> Program:
@@ -296,7 +296,7 @@ class TestTasks:
         for edit in edits:
             write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
             edited = file.program.with_tasks([task.with_words({write.index: int(edit["value"], 16)})])
-            errors = names(check.check(formats.File(edited, file.container)))
+            errors = names(checks.check(formats.File(edited, file.container)))
             if edit["outcome"] == "hang" or not wrong & {edit["register"]}:
                 assert bool(errors) == (edit["outcome"] == "hang"), edit
 
@@ -398,7 +398,7 @@ class TestBuffers:
         data[place : place + 4] = (size // 2).to_bytes(4, "little")
         path = tmp_path / "x.hwx"
         path.write_bytes(data)
-        findings = check.findings(check.open_subject(str(path)))
+        findings = checks.findings(checks.open_subject(str(path)))
         assert one(findings, "scratch-disagrees", "warning")
         assert not names(findings)
 
@@ -410,7 +410,7 @@ class TestBuffers:
         assert "write BAR 5, libane binds the outputs to BAR 4" in one(findings, "positional-binding").what
 
     def test_positional_binding_of_a_container_is_a_note(self):
-        findings = check.check(formats.load(str(example("mul"))))
+        findings = checks.check(formats.load(str(example("mul"))))
         assert "the outputs are BAR 6" in one(findings, "positional-binding", "note").what
 
     def test_tensor_strides_of_the_task(self):
@@ -606,11 +606,11 @@ def test_no_edit_of_a_bit_makes_it_stumble(bit, tmp_path):
     path = tmp_path / "x.anec"
     path.write_bytes(b"".join(anec_header.write(anec._replace(content=memoryview(data)))))
     with contextlib.suppress(HwxError):
-        check.findings(check.open_subject(str(path)))
+        checks.findings(checks.open_subject(str(path)))
 
 
 def test_every_rule_says_how_it_is_known_and_what_to_do():
-    for rule in check.RULES:
+    for rule in checks.RULES:
         assert rule.evidence, rule.name
         assert rule.what_to_do, rule.name
-        assert rule.level in check.LEVELS
+        assert rule.level in checks.LEVELS

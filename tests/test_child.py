@@ -6,9 +6,9 @@ import builders
 import pytest
 from conftest import loaded
 
-from hwx2py import emit
-from hwx2py.emulate import as_lines, direct, session
-from hwx2py.emulate.script_process import Limits, run_script
+from hwx2py import emitter
+from hwx2py.emulator import as_lines, direct, session
+from hwx2py.emulator.script_process import Limits, run_script
 from hwx2py.errors import ScriptError
 from hwx2py.formats import script
 from hwx2py.operations import Names
@@ -19,7 +19,7 @@ def run(tmp_path, cli):
     """Runs an example's script with something put before its last two lines."""
 
     def run(code: str, name: str = "mul"):
-        text = emit.emit(loaded(name)).text
+        text = emitter.emit(loaded(name)).text
         place = text.rindex('if __name__ == "__main__":')
         path = tmp_path / "odd.py"
         path.write_text(text[:place] + code + "\n\n\n" + text[place:])
@@ -33,7 +33,7 @@ def run_within(tmp_path):
     """Runs an example's script with something put before its last two lines, within limits; the error it ends with."""
 
     def run(code: str, limits: Limits) -> str:
-        text = emit.emit(loaded("mul")).text
+        text = emitter.emit(loaded("mul")).text
         place = text.rindex('if __name__ == "__main__":')
         path = tmp_path / "odd.py"
         path.write_text(text[:place] + code + "\n\n\n" + text[place:])
@@ -55,7 +55,7 @@ def test_script_that_raises(run):
 
 def test_script_that_is_no_python(tmp_path, cli):
     path = tmp_path / "odd.py"
-    path.write_text(emit.emit(loaded("mul")).text + "\n(")
+    path.write_text(emitter.emit(loaded("mul")).text + "\n(")
     assert one_line(cli("emulate", path), "odd.py: line ", "not Python")
 
 
@@ -150,7 +150,7 @@ def test_script_and_file_give_the_same(cli, tmp_path, name):
     from conftest import example
 
     path = tmp_path / "s.py"
-    path.write_text(emit.emit(loaded(name)).text)
+    path.write_text(emitter.emit(loaded(name)).text)
     results = []
     for target in (path, example(name)):
         assert cli("emulate", target, "--save", tmp_path / "o.npz").code == 0

@@ -5,7 +5,7 @@ import pytest
 from conftest import EXAMPLE_NAMES, loaded, one_line
 from make import tensor
 
-from hwx2py import emit, formats
+from hwx2py import emitter, formats
 from hwx2py.errors import ContainerError, UnsupportedError
 from hwx2py.formats.hwx import structs
 from hwx2py.formats.hwx.create import create
@@ -26,7 +26,7 @@ def again(program: Program) -> Program:
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_script_alone_makes_a_container(cli, tmp_path, name):
     script, out = tmp_path / "s.py", tmp_path / "new.hwx"
-    script.write_text(emit.emit(loaded(name)).text)
+    script.write_text(emitter.emit(loaded(name)).text)
     done = cli("assemble", script, "-o", out)
     assert (done.code, done.err.startswith(f"wrote {out}: ")) == (0, True)
     assert cli("diff", script, out, "--ignore", "noise").code == 0
@@ -36,11 +36,11 @@ def test_script_alone_makes_a_container(cli, tmp_path, name):
 
 def test_suffix_asks_for_an_anec(cli, tmp_path):
     script, out = tmp_path / "s.py", tmp_path / "new.anec"
-    script.write_text(emit.emit(loaded("mul")).text)
+    script.write_text(emitter.emit(loaded("mul")).text)
     done = cli("assemble", script, "-o", out)
     assert (done.code, "BAR order: bar 4 = y (output), 5 = a, 6 = b" in done.err) == (0, True)
     assert "output[0] = 6.0" in cli("emulate", out).out
-    script.write_text(emit.emit(loaded("add16")).text)
+    script.write_text(emitter.emit(loaded("add16")).text)
     done = cli("assemble", script, "-o", tmp_path / "other.anec")
     assert (done.code, one_line(done.err), (tmp_path / "other.anec").exists()) == (2, True, False)
 

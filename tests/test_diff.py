@@ -9,12 +9,12 @@ from builders import elementwise
 from conftest import example, loaded
 from wiring import L2, SCRATCH, At, X, Y, Z
 
-from hwx2py import diff, emit, formats
-from hwx2py.diff.align import align
-from hwx2py.diff.data import as_data
-from hwx2py.diff.markdown import as_markdown
-from hwx2py.diff.model import ABSENT, BARS, Class
-from hwx2py.diff.text import as_text
+from hwx2py import delta, emitter, formats
+from hwx2py.delta.align import align
+from hwx2py.delta.data import as_data
+from hwx2py.delta.markdown import as_markdown
+from hwx2py.delta.model import ABSENT, BARS, Class
+from hwx2py.delta.text import as_text
 from hwx2py.formats.anec.write import write
 from hwx2py.formats.hwx.create import create
 from hwx2py.program.bars import bound_order, renumber
@@ -40,19 +40,19 @@ def with_words(program: Program, words: dict[int, int], task: int = 0) -> Progra
     return program.with_tasks(tasks)
 
 
-def registers(report: diff.Comparison) -> dict[str, str]:
+def registers(report: delta.Comparison) -> dict[str, str]:
     return {change.register: change.why for task in report.tasks for change in task.changes}
 
 
 def test_a_program_is_the_same_as_itself():
     for name in ("mul", "conv", "chain", "add16"):
-        report = diff.compare(loaded(name), loaded(name))
+        report = delta.compare(loaded(name), loaded(name))
         assert report.is_empty
         assert report.verdict() == "The two are the same program."
 
 
 def test_a_changed_field_is_told_with_both_values():
-    report = diff.compare(elementwise("Add"), elementwise("Mul"))
+    report = delta.compare(elementwise("Add"), elementwise("Mul"))
     assert registers(report) == {"PE.Cfg": ""}
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b) == ("OpMode", "Add", "Mul")
@@ -63,7 +63,7 @@ def test_a_changed_field_is_told_with_both_values():
 def test_masks_cycles_and_priorities_are_noise():
     program = elementwise()
     other = with_words(program, {1: 0x77, 2: 0x42A, 4: 0xFFF, 6: program.tasks[0].words[6] | 0x3 << 16})
-    report = diff.compare(program, other)
+    report = delta.compare(program, other)
     assert set(registers(report)) == {"Header.W1", "Header.W2", "Header.W4", "Header.W6"}
     assert report.computes_same
     assert report.without(Class.NOISE).is_empty
@@ -71,18 +71,18 @@ def test_masks_cycles_and_priorities_are_noise():
 
 def test_other_bits_of_the_same_word_are_none():
     program = elementwise()
-    report = diff.compare(program, with_words(program, {6: program.tasks[0].words[6] ^ (1 << 12 | 1 << 16)}))
+    report = delta.compare(program, with_words(program, {6: program.tasks[0].words[6] ^ (1 << 12 | 1 << 16)}))
     assert not report.computes_same
     (change,) = report.without(Class.NOISE).tasks[0].changes
     assert [field.field for field in change.fields] == ["TSR"]
 
 
-def kinds(report: diff.Comparison) -> dict[str, Class]:
+def kinds(report: delta.Comparison) -> dict[str, Class]:
     return {change.register: change.kind for task in report.tasks for change in task.changes}
 
 
 def test_what_the_passes_would_remove_is_idle():
-    report = diff.compare(elementwise(), elementwise(**IDLE, NE_MACCfg=0x00100000))
+    report = delta.compare(elementwise(), elementwise(**IDLE, NE_MACCfg=0x00100000))
     assert set(kinds(report).values()) == {Class.IDLE}
     assert report.tasks[0].kind is Class.IDLE
     assert not report.computes_same
@@ -91,7 +91,7 @@ def test_what_the_passes_would_remove_is_idle():
 
 
 def test_odd_values_where_a_pass_clears_only_one_are_not_idle():
-    report = diff.compare(elementwise(), elementwise(NE_KernelCfg=0x1080))
+    report = delta.compare(elementwise(), elementwise(NE_KernelCfg=0x1080))
     assert kinds(report) == {"NE.KernelCfg": Class.COMPUTES}
 
 
@@ -114,18 +114,18 @@ def two_tasks(writes_again: bool) -> Program:
 def test_what_a_planar_task_leaves_to_a_later_one_is_not_idle(writes_again, kind):
     program = two_tasks(writes_again)
     index = next(w.index for w in program.tasks[0].writes() if w.address == program.arch.address("NE.AccBias"))
-    assert kinds(diff.compare(program, with_words(program, {index: 7}))) == {"NE.AccBias": kind}
+    assert kinds(delta.compare(program, with_words(program, {index: 7}))) == {"NE.AccBias": kind}
 
 
 def test_bits_that_hardware_ignores_are_idle():
     program = elementwise()
     index = next(w.index for w in program.tasks[0].writes() if w.address == program.arch.address("L2.L2Cfg"))
     word = program.tasks[0].words[index]
-    assert kinds(diff.compare(program, with_words(program, {index: word ^ 0x100}))) == {"L2.L2Cfg": Class.IDLE}
+    assert kinds(delta.compare(program, with_words(program, {index: word ^ 0x100}))) == {"L2.L2Cfg": Class.IDLE}
 
 
 def test_idle_registers_are_one_line_of_text_and_not_counted():
-    report = diff.compare(elementwise("Add"), elementwise("Mul", **IDLE))
+    report = delta.compare(elementwise("Add"), elementwise("Mul", **IDLE))
     (line,) = (line for line in as_text(report, "v") if "idle" in line)
     assert line == "  16 idle registers: KernelDMASrc.CoeffDMAConfig[0..15]"
     assert "they differ in 1 register in 1 task." in report.verdict()
@@ -138,7 +138,7 @@ def test_long_flags_are_wrapped():
         flags = tuple(f"--some-flag-{number}={number}" for number in range(count)) + (f"--last{count}",) * 2
         programs.append(program._replace(origin=program.origin._replace(flags=flags)))
     long = programs[1]._replace(origin=programs[1].origin._replace(flags=tuple(f"--other-{n}" for n in range(40))))
-    lines = list(as_text(diff.compare(programs[0], long), "v"))
+    lines = list(as_text(delta.compare(programs[0], long), "v"))
     assert max(map(len, lines)) <= 110
     assert any(line.startswith("    - --some-flag-0=0 ") for line in lines)
     assert any(line.startswith("    + --other-0 ") for line in lines)
@@ -154,7 +154,7 @@ def test_both_kinds_can_be_ignored(cli, tmp_path):
 
 
 def test_every_row_of_the_data_has_its_class():
-    data = as_data(diff.compare(elementwise("Add"), with_words(elementwise("Mul", **IDLE), {4: 0xFFF})), "v")
+    data = as_data(delta.compare(elementwise("Add"), with_words(elementwise("Mul", **IDLE), {4: 0xFFF})), "v")
     found = {change["register"]: change["class"] for change in data["tasks"][0]["changes"]}
     assert found["PE.Cfg"] == "computes"
     assert found["KernelDMASrc.CoeffDMAConfig[3]"] == "idle"
@@ -166,14 +166,14 @@ def test_every_row_of_the_data_has_its_class():
 
 def test_unnamed_bits_are_told():
     program = elementwise()
-    report = diff.compare(program, elementwise(Common_PECfg=1 << 20))
+    report = delta.compare(program, elementwise(Common_PECfg=1 << 20))
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b) == ("", "0x0", "0x100000")
 
 
 def test_renumbered_bars_are_one_line_and_noise():
     program = elementwise()
-    report = diff.compare(program, renumber(program, bound_order(program)))
+    report = delta.compare(program, renumber(program, bound_order(program)))
     assert [(change.what, change.a, change.b) for change in report.tensors] == [
         ("BARs", "a 4, b 5, y 6", "a 5, b 6, y 4")
     ]
@@ -183,16 +183,16 @@ def test_renumbered_bars_are_one_line_and_noise():
 
 def test_bars_that_mean_other_buffers_are_no_noise():
     program = elementwise()
-    report = diff.compare(program, with_words(program, {8: program.tasks[0].words[8] ^ (4 ^ 5)}))
+    report = delta.compare(program, with_words(program, {8: program.tasks[0].words[8] ^ (4 ^ 5)}))
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b, change.reason) == ("RBase0", "a", "b", None)
 
 
 def test_an_absent_write_of_zero_is_noise_and_of_anything_else_is_none():
     program = elementwise()
-    report = diff.compare(program, without(program, "Common.DPE", "NE.MACCfg"))
+    report = delta.compare(program, without(program, "Common.DPE", "NE.MACCfg"))
     assert registers(report) == dict.fromkeys(("Common.DPE", "NE.MACCfg"), ABSENT.words)
-    report = diff.compare(program, without(program, "Common.Cout"))
+    report = delta.compare(program, without(program, "Common.Cout"))
     assert registers(report) == {"Common.Cout": ""}
 
 
@@ -210,7 +210,7 @@ def test_an_absent_write_of_what_an_earlier_task_left_is_noise():
             program.tasks, ([Pending(w.address, w.value) for w in program.tasks[0].writes()], kept), strict=True
         )
     ]
-    report = diff.compare(program, program._replace(text=lay_out(program.arch, drafts)))
+    report = delta.compare(program, program._replace(text=lay_out(program.arch, drafts)))
     assert registers(report) == {"Common.Cin": ABSENT.words}
 
 
@@ -220,9 +220,9 @@ def test_inserted_and_deleted_tasks_are_recognised():
     )
     tasks = [({"W8": builders.select(a, b, y)}, builders.planar(a, b, y, op)) for op in ("Add", "Mul", "Max")]
     longer, shorter = builders.network(tasks, (a, b, y)), builders.network([tasks[0], tasks[2]], (a, b, y))
-    report = diff.compare(longer, shorter)
+    report = delta.compare(longer, shorter)
     assert [(task.a, task.b) for task in report.without(Class.NOISE).tasks] == [(1, None)]
-    report = diff.compare(shorter, longer)
+    report = delta.compare(shorter, longer)
     assert [(task.a, task.b) for task in report.without(Class.NOISE).tasks] == [(None, 1)]
     assert "1 task that only one of them has" in report.verdict()
 
@@ -268,7 +268,7 @@ def test_the_most_alike_become_a_pair():
 
 
 def made_by(*two: Program) -> list[tuple]:
-    report = diff.compare(*two)
+    report = delta.compare(*two)
     found = [(change.what, change.a, change.b) for task in report.tasks for change in task.operation]
     assert report.operations.different == bool(found)
     return found
@@ -292,12 +292,12 @@ def test_coefficients_are_told_by_channel():
     data = bytearray(program.const)
     data[130] ^= 1
     data[131] ^= 1
-    report = diff.compare(program, program._replace(const=memoryview(bytes(data))))
+    report = delta.compare(program, program._replace(const=memoryview(bytes(data))))
     (change,) = report.coefficients
     assert change.what == "const, task 0 engine 1"
     assert change.b == "2 of them differ"
     assert not report.computes_same
-    shorter = diff.compare(program, program._replace(const=memoryview(bytes(data[:256]))))
+    shorter = delta.compare(program, program._replace(const=memoryview(bytes(data[:256]))))
     assert shorter.coefficients[0].b == "256 bytes"
 
 
@@ -305,22 +305,22 @@ def test_coefficients_that_only_the_second_program_fetches():
     program = loaded("conv")
     data = bytearray(program.const)
     data[130] ^= 1
-    report = diff.compare(loaded("mul")._replace(const=memoryview(bytes(data))), program)
+    report = delta.compare(loaded("mul")._replace(const=memoryview(bytes(data))), program)
     assert [change.what for change in report.coefficients] == ["const, task 0 engine 1 of conv.hwx"]
 
 
 def test_tensors_are_matched_by_name():
     program = elementwise()
     bigger = program.tensors[0]._replace(shape=(1, 9, 9, 9))
-    report = diff.compare(program, program._replace(tensors=(bigger, *program.tensors[1:])))
+    report = delta.compare(program, program._replace(tensors=(bigger, *program.tensors[1:])))
     assert [change.what for change in report.tensors] == ["tensor a: shape"]
     renamed = program.tensors[0]._replace(name="q")
-    report = diff.compare(program, program._replace(tensors=(renamed, *program.tensors[1:])))
+    report = delta.compare(program, program._replace(tensors=(renamed, *program.tensors[1:])))
     assert [change.what for change in report.tensors] == ["tensor a", "tensor q"]
 
 
 def test_another_operation_on_another_architecture_is_told_by_aspect():
-    report = diff.compare(elementwise("Mul", (4, 1, 32)), builders.complete_add16())
+    report = delta.compare(elementwise("Mul", (4, 1, 32)), builders.complete_add16())
     assert [(change.what, change.a, change.b) for change in report.tasks[0].operation] == [("combine", "Mul", "Add")]
     found = {field.field for task in report.tasks for change in task.changes for field in change.fields}
     assert "OpMode" in found
@@ -330,7 +330,7 @@ def test_another_operation_on_another_architecture_is_told_by_aspect():
 
 
 def test_the_same_operation_on_another_architecture_is_told_apart_from_the_registers():
-    report = diff.compare(elementwise("Add", (4, 1, 32)), builders.complete_add16())
+    report = delta.compare(elementwise("Add", (4, 1, 32)), builders.complete_add16())
     assert report.operations_are_equal
     assert not report.without(Class.NOISE).is_empty
     assert report.verdict() == "The operations are equal; the registers are not (H13, H16)."
@@ -346,7 +346,7 @@ def test_the_same_operation_on_another_architecture_is_told_apart_from_the_regis
 
 def test_what_is_not_understood_is_not_called_equal():
     odd = elementwise("Add", (4, 1, 32), Common_Cfg={"TaskType": "ElementwiseTwoSources", "ActiveNE": 0}, PE_Cfg=0x200)
-    report = diff.compare(odd, builders.complete_add16())
+    report = delta.compare(odd, builders.complete_add16())
     assert not report.operations_are_equal
     assert report.operations.equal == 0
     assert report.verdict() == "Whether the operations are equal is not known (H13, H16): 1 task is not understood."
@@ -359,7 +359,7 @@ def files(tmp_path):
     paths = {form: tmp_path / f"mul.{form}" for form in ("hwx", "anec", "py")}
     paths["hwx"].write_bytes(b"".join(create(program, "test")))
     paths["anec"].write_bytes(b"".join(write(program, 0x1000)))
-    paths["py"].write_text(emit.emit(formats.load(str(paths["hwx"])).program).text)
+    paths["py"].write_text(emitter.emit(formats.load(str(paths["hwx"])).program).text)
     paths["other"] = example("chain")
     return paths
 
@@ -401,7 +401,7 @@ def test_json_holds_everything(cli, files):
 
 
 def test_markdown_and_text_tell_the_same_registers(files):
-    report = diff.compare(formats.load(str(files["hwx"])).program, formats.load(str(files["other"])).program)
+    report = delta.compare(formats.load(str(files["hwx"])).program, formats.load(str(files["other"])).program)
     text, markdown = "\n".join(as_text(report, "v")), "\n".join(as_markdown(report, "v"))
     for task in report.tasks:
         for change in task.changes:
@@ -432,25 +432,25 @@ def base(slot: int, value: int = 0) -> Pending:
 
 
 def slot_fields(one: Program, two: Program) -> list[tuple]:
-    (change,) = diff.compare(one, two).tasks[0].changes
+    (change,) = delta.compare(one, two).tasks[0].changes
     return [(field.field, field.a, field.b, field.reason) for field in change.fields]
 
 
 def test_base_address_relative_to_another_buffer_is_no_noise():
     assert slot_fields(h16(base(6)), h16(base(7))) == [("slot", "a", "b", None)]
-    assert not diff.compare(h16(base(6)), h16(base(7))).computes_same
+    assert not delta.compare(h16(base(6)), h16(base(7))).computes_same
 
 
 def test_the_same_buffer_in_another_slot_is_noise():
     assert slot_fields(h16(base(6)), h16(base(8), slots=(8, 7))) == [("slot", "a", "a", BARS)]
-    assert diff.compare(h16(base(6)), h16(base(8), slots=(8, 7))).computes_same
+    assert delta.compare(h16(base(6)), h16(base(8), slots=(8, 7))).computes_same
 
 
 def test_another_address_in_a_renumbered_slot_is_no_noise():
     found = slot_fields(h16(base(6)), h16(base(8, 0x40), slots=(8, 7)))
     assert len(found) == 2
     assert [reason for *_, reason in found] == [None, BARS]
-    assert not diff.compare(h16(base(6)), h16(base(8, 0x40), slots=(8, 7))).computes_same
+    assert not delta.compare(h16(base(6)), h16(base(8, 0x40), slots=(8, 7))).computes_same
 
 
 def test_an_absent_write_of_the_start_value_is_noise_where_tasks_start_afresh():
@@ -459,18 +459,18 @@ def test_an_absent_write_of_the_start_value_is_noise_where_tasks_start_afresh():
     other = Pending(arch.address("Common.Cout"), 3)
     for value, why in ((start, ABSENT.words), (start + 1, ""), (0, "")):
         one = h16(Pending(arch.address("Common.Cin"), value), other)
-        assert registers(diff.compare(one, h16(other)))["Common.Cin"] == why
+        assert registers(delta.compare(one, h16(other)))["Common.Cin"] == why
 
 
 def test_an_absent_write_to_a_register_without_a_known_start_is_no_noise():
     arch = loaded("add16").arch
     name = next(place.name for place in arch.rows_of("Common") if place.name not in arch.start_names)
-    assert registers(diff.compare(h16(Pending(arch.address(name), 0)), h16()))[name] == ""
+    assert registers(delta.compare(h16(Pending(arch.address(name), 0)), h16()))[name] == ""
 
 
 def test_task_ids_are_layout_only_where_both_are_the_tasks_index():
     program = elementwise()
-    report = diff.compare(program, with_words(program, {0: program.tasks[0].words[0] | 5}))
+    report = delta.compare(program, with_words(program, {0: program.tasks[0].words[0] | 5}))
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.reason) == ("TID", None)
     assert not report.computes_same
@@ -483,7 +483,7 @@ def test_task_ids_are_layout_only_where_both_are_the_tasks_index():
 def test_every_fact_of_a_tensor_is_compared(change):
     program = elementwise()
     other = program._replace(tensors=(program.tensors[0]._replace(**change), *program.tensors[1:]))
-    report = diff.compare(program, other)
+    report = delta.compare(program, other)
     assert [found.what for found in report.tensors] == [f"tensor a: {next(iter(change))}"]
     assert not report.computes_same
 
@@ -510,6 +510,6 @@ def test_noise_is_a_difference_unless_it_is_ignored(cli, tmp_path):
 def test_bar_fields_that_are_off_are_compared_as_numbers():
     program = elementwise()
     off = with_words(program, {8: program.tasks[0].words[8] & ~(1 << 11)})
-    report = diff.compare(off, with_words(off, {8: off.tasks[0].words[8] ^ (5 ^ 4) << 6}))
+    report = delta.compare(off, with_words(off, {8: off.tasks[0].words[8] ^ (5 ^ 4) << 6}))
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b, change.reason) == ("RBase1", 5, 4, None)

@@ -9,7 +9,7 @@ import pytest
 from builders import elementwise, submitted
 from conftest import loaded
 
-from hwx2py.emulate.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver, rows
+from hwx2py.emulator.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver, rows
 from hwx2py.registers import compose
 
 

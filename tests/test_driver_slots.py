@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import SHARED
 
-from hwx2py import emit, formats
-from hwx2py.emulate import child, direct, rows, run_script, session
-from hwx2py.emulate.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver
-from hwx2py.emulate.driver_slots import (
+from hwx2py import emitter, formats
+from hwx2py.emulator import child, direct, rows, run_script, session
+from hwx2py.emulator.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver
+from hwx2py.emulator.driver_slots import (
     EXEC_STRUCT,
     PROC_CREATE_STRUCT,
     PROG_LOAD_STRUCT,
@@ -20,7 +20,7 @@ from hwx2py.emulate.driver_slots import (
     PROG_LOOKUP_STRUCT,
     SlotDriver,
 )
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.formats import script
 from hwx2py.runtime import ane_slots
 from hwx2py.runtime.ane_slots import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
@@ -194,7 +194,7 @@ def test_a_wedge_lasts(driver):
 def outputs_of_script(program, folder) -> dict[str, np.ndarray]:
     """What a program's script gives in a process of its own."""
     path, saved = folder / "s.py", folder / "s.npz"
-    path.write_text(emit.emit(program, inline=True).text)
+    path.write_text(emitter.emit(program, inline=True).text)
     outline = script.outline(path.read_bytes())
     table = rows(outline.tensors, outline.kernels, outline.aliases)
     inputs = [f"--input={tensor.name}=random:{number}" for number, tensor in enumerate(program.inputs)]
@@ -217,7 +217,7 @@ def check_script(program, folder) -> None:
 
 def test_script_calls_the_driver_itself(tmp_path):
     program = builders.add14()
-    text = emit.emit(program).text
+    text = emitter.emit(program).text
     assert ("PROG_LOAD" in text, "SUBMIT" in text) == (True, False)
     check_script(program, tmp_path)
 
@@ -239,7 +239,7 @@ def test_records_give_the_bytes_of_a_direct_run(path, tmp_path):
 def test_sections_come_out_of_files(tmp_path):
     """One that the firmware needs is loaded too, and changes nothing here."""
     program, path = builders.add14(), tmp_path / "s.py"
-    path.write_text(emit.emit(program).text)
+    path.write_text(emitter.emit(program).text)
     tmp_path.joinpath("port.bin").write_bytes(b"ports")
     outline = script.outline(path.read_bytes())
     table = rows(outline.tensors, outline.kernels, outline.aliases)

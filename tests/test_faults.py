@@ -7,8 +7,8 @@ import pytest
 from builders import elementwise, faults_of_hang, run_with_faults, tensor
 from test_neural import convolution
 
-from hwx2py.emulate import faults
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator import faults
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.program.model import Program
 
 SHAPE = (4, 2, 16)

@@ -12,7 +12,7 @@ import pytest
 from builders import tensor
 from conftest import example, one_line
 
-from hwx2py import emit, formats
+from hwx2py import emitter, formats
 from hwx2py.formats.hwx.create import create
 from hwx2py.program.build import Draft, header, lay_out
 from hwx2py.program.streams import Pending
@@ -188,7 +188,7 @@ def test_registers_with_a_record_of_their_own_need_no_burst(arch, tmp_path):
     items = [Pending(address, 1, None, arch.writes_alone(address, None)) for address in addresses]
     text = lay_out(arch, [Draft(header(arch, {}), items, frozenset({"TaskSize"}))], FRAME)
     made = make.program(text, tuple(tensor(name, role, bar, 2, 3, 8) for name, role, bar in BARS), arch=arch)
-    source = emit.emit(made).text
+    source = emitter.emit(made).text
     assert "Burst(0x" not in source
     (tmp_path / "s.py").write_text(source)
     assert formats.load(str(tmp_path / "s.py")).program.text.to_bytes() == text.to_bytes()

@@ -9,7 +9,7 @@ import pytest
 from conftest import EXAMPLE_NAMES, H13_EXAMPLES, ROOT, loaded
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from hwx2py import emit, formats, passes
+from hwx2py import emitter, formats, passes
 
 
 class ScriptExtension(SingleFileSnapshotExtension):
@@ -31,7 +31,7 @@ def golden(snapshot):
 
 def cleaned(name: str) -> str:
     program, outcomes = passes.run(loaded(name), passes.chosen(clean=True))
-    return emit.emit(program, passes.report(outcomes, program)).text
+    return emitter.emit(program, passes.report(outcomes, program)).text
 
 
 def parts(text: str) -> tuple[str, str]:
@@ -47,7 +47,7 @@ def parts(text: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_program_is_as_reviewed(name, golden):
-    assert parts(emit.emit(loaded(name)).text)[0] == golden(name=name)
+    assert parts(emitter.emit(loaded(name)).text)[0] == golden(name=name)
 
 
 def test_cleaned_program_is_as_reviewed(golden):
@@ -56,7 +56,7 @@ def test_cleaned_program_is_as_reviewed(golden):
 
 @pytest.mark.parametrize(("name", "stream"), [("chain", "linked"), ("add16", "records")])
 def test_runtime_is_as_reviewed(name, stream, golden):
-    assert parts(emit.emit(loaded(name)).text)[1] == golden(name=f"runtime_{stream}")
+    assert parts(emitter.emit(loaded(name)).text)[1] == golden(name=f"runtime_{stream}")
 
 
 def test_cleaned_script_is_short():
@@ -69,10 +69,10 @@ def test_cleaned_script_is_short():
 
 
 def test_only_what_the_program_reaches_is_in_it():
-    text = emit.emit(loaded("mul")).text
+    text = emitter.emit(loaded("mul")).text
     for name in ("def framed", "def inline", "def beside", "def no_driver", "SCATTER", "partial"):
         assert name not in text
-    text = emit.emit(loaded("add16")).text
+    text = emitter.emit(loaded("add16")).text
     for name in ("class Ane", "def run", "SUBMIT", "PROG_LOAD"):
         assert name not in text
 
@@ -80,31 +80,21 @@ def test_only_what_the_program_reaches_is_in_it():
 @pytest.mark.parametrize("program", [*map(loaded, EXAMPLE_NAMES), builders.add14()], ids=[*EXAMPLE_NAMES, "add14"])
 def test_every_name_in_it_is_defined(program, tmp_path):
     """What is pasted is found by name; one that was missed would show at run time only."""
-    (tmp_path / "script.py").write_text(emit.emit(program).text)
-    ruff = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "check",
-        "--isolated",
-        "--no-cache",
-        "--select",
-        "F821,F401,F811",
-        str(tmp_path),
-    ]
+    (tmp_path / "script.py").write_text(emitter.emit(program).text)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select=F821,F401,F811", str(tmp_path)]
     done = subprocess.run(ruff, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_two_conversions_are_equal(name):
-    assert emit.emit(loaded(name)) == emit.emit(loaded(name))
+    assert emitter.emit(loaded(name)) == emitter.emit(loaded(name))
 
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_black_changes_nothing(name, tmp_path):
     path = tmp_path / "script.py"
-    path.write_text(emit.emit(loaded(name)).text)
+    path.write_text(emitter.emit(loaded(name)).text)
     black = [sys.executable, "-m", "black", "--check", "--quiet", str(path)]
     assert subprocess.run(black, check=False).returncode == 0
 
@@ -118,7 +108,7 @@ def test_black_changes_nothing_in_the_runtime():
 def test_compiles_without_a_warning(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compile(emit.emit(loaded(name)).text, name, "exec")
+        compile(emitter.emit(loaded(name)).text, name, "exec")
 
 
 def contents(name: str) -> bytes:
@@ -131,7 +121,7 @@ def contents(name: str) -> bytes:
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_script_writes_the_files_bytes(name, tmp_path, script):
     path = tmp_path / "script.py"
-    path.write_text(emit.emit(loaded(name)).text)
+    path.write_text(emitter.emit(loaded(name)).text)
     done = script(path, "--write-command", tmp_path / "command.bin")
     assert done.code == 0, done.err
     assert (tmp_path / "command.bin").read_bytes() == contents(name)
@@ -141,7 +131,7 @@ def test_script_writes_the_files_bytes(name, tmp_path, script):
 def test_script_reads_back_as_the_same_program(name, tmp_path):
     program = loaded(name)
     path = tmp_path / "script.py"
-    path.write_text(emit.emit(program).text)
+    path.write_text(emitter.emit(program).text)
     again = formats.load(str(path)).program
     assert again.text.to_bytes() == program.text.to_bytes()
     assert again.tensors == program.tensors
@@ -152,7 +142,7 @@ def test_script_reads_back_as_the_same_program(name, tmp_path):
 
 @pytest.mark.parametrize("name", EXAMPLE_NAMES)
 def test_importing_runs_nothing_and_offers_the_program(name, tmp_path):
-    (tmp_path / "script.py").write_text(emit.emit(loaded(name)).text)
+    (tmp_path / "script.py").write_text(emitter.emit(loaded(name)).text)
     check = "import script; assert script.TENSORS and script.TASKS[0](); print(len(script.command_buffer()))"
     done = subprocess.run([sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -162,7 +152,7 @@ def test_importing_runs_nothing_and_offers_the_program(name, tmp_path):
 @pytest.mark.parametrize("name", H13_EXAMPLES)
 def test_without_a_device_it_says_what_to_do(name, tmp_path, script):
     path = tmp_path / "script.py"
-    path.write_text(emit.emit(loaded(name)).text)
+    path.write_text(emitter.emit(loaded(name)).text)
     done = script(path)
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
@@ -174,5 +164,5 @@ def test_lines_that_mean_the_same_are_the_same():
     program = loaded("mul")
     task = program.tasks[0]
     other = program.with_tasks([task.with_words({2: 0x42A})])
-    lines = [set(emit.emit(one).text.splitlines()) for one in (program, other)]
+    lines = [set(emitter.emit(one).text.splitlines()) for one in (program, other)]
     assert {line.split("#")[0].strip() for line in lines[1] - lines[0]} == {"Header.W2(LogEvents=0x42a),"}

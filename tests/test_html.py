@@ -11,9 +11,9 @@ import pytest
 from builders import network, planar, select, tensor
 from conftest import loaded
 
-from hwx2py import diff, html
-from hwx2py.diff import Comparison, FieldChange, TaskDifference, WordChange
-from hwx2py.diff.model import MASKS, Class
+from hwx2py import delta, html
+from hwx2py.delta import Comparison, FieldChange, TaskDifference, WordChange
+from hwx2py.delta.model import MASKS, Class
 from hwx2py.html.view import MOST_TASKS
 from hwx2py.program.model import Program
 
@@ -84,7 +84,7 @@ class Page(HTMLParser):
 
 
 def rendered(a: Program, b: Program, found: Comparison | None = None) -> str:
-    found = found or diff.compare(a, b)
+    found = found or delta.compare(a, b)
     return html.html(found, found.verdict(), (a, b))
 
 
@@ -110,7 +110,7 @@ class TestContent:
 
     def test_title_verdict_and_names(self):
         a, b = pair()
-        found = diff.compare(a, b)
+        found = delta.compare(a, b)
         root = page(a, b)
         assert root.every("title")[0].text == "first.hwx and second.hwx compared"
         assert root.every("h1")[0].text == "first.hwx and second.hwx"
@@ -161,7 +161,7 @@ class TestContent:
         a = builders.elementwise("Add")
         change = WordChange("Header.W2", 8, 1, 2, (FieldChange("LogEvents", 1, 2, MASKS),))
         task = TaskDifference(0, 0, "y = a", "y = a", (change,))
-        found = diff.compare(a, a)._replace(tasks=(task,))
+        found = delta.compare(a, a)._replace(tasks=(task,))
         (section,) = page(a, a, found).every("section", css="task")
         assert "open" not in section.every("details")[0].attributes
         assert section.every(css="tag")[0].text == "noise"
@@ -169,7 +169,7 @@ class TestContent:
     def test_tasks_that_one_program_lacks_are_marked(self):
         a = builders.elementwise("Add")
         tasks = TaskDifference(0, None, "y = a + b", "", ()), TaskDifference(None, 0, "", "y = a * b", ())
-        root = page(a, a, diff.compare(a, a)._replace(tasks=tasks))
+        root = page(a, a, delta.compare(a, a)._replace(tasks=tasks))
         titles = [title.text for title in root.every("h3")]
         assert titles == ["− Task 0 only in the first", "+ Task 0 only in the second"]
         assert "− only here" in root.every("svg")[0].text
@@ -183,7 +183,7 @@ class TestContent:
 
     def test_without_noise(self):
         a, b = pair()
-        text = rendered(a, b, diff.compare(a, b).without(Class.NOISE))
+        text = rendered(a, b, delta.compare(a, b).without(Class.NOISE))
         assert "noise:" not in text
 
     def test_bits_and_registers_without_names(self):
@@ -191,7 +191,7 @@ class TestContent:
         fields = FieldChange("", "0x0", "0x100"), FieldChange("", None, "En=1")
         changes = tuple(WordChange(f"TileDMASrc.Unk1384{n}", 0, 0, None, (field,)) for n, field in enumerate(fields))
         task = TaskDifference(0, 0, "y", "y", changes)
-        rows = [row.text for row in page(a, a, diff.compare(a, a)._replace(tasks=(task,))).every("tr", css="field")]
+        rows = [row.text for row in page(a, a, delta.compare(a, a)._replace(tasks=(task,))).every("tr", css="field")]
         assert rows == ["bits without a name changed 0x0 0x100", "not written by both changed none En=1"]
 
     def test_programs_without_a_container(self):
@@ -218,7 +218,7 @@ class TestContent:
         change = WordChange("PE.Cfg", 0, 1, 2, (FieldChange("OpMode", "Add", "Mul"),))
         noise = change._replace(fields=(FieldChange("OpMode", "Add", "Mul", MASKS),))
         tasks = [TaskDifference(n, n, f"y{n}", f"y{n}", (noise if n < 10 else change,)) for n in range(MOST_TASKS + 30)]
-        root = page(a, a, diff.compare(a, a)._replace(tasks=tuple(tasks)))
+        root = page(a, a, delta.compare(a, a)._replace(tasks=tuple(tasks)))
         assert len(root.every("section", css="task")) == MOST_TASKS
         listed = [line.text for line in root.every("ul", css="listed")[0].every("li")]
         assert len(listed) == 30

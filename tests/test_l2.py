@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import half, network, planar, rounded, select, tensor
 
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.program.model import Program, Tensor
 
 SHAPE = (3, 4, 5)

@@ -5,15 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import make
 import pytest
-from conftest import EXAMPLE_NAMES, ROOT, example
-
-from hwx2py.formats.hwx.create import create
+from conftest import ROOT
 
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
-PLAYED = ROOT / "hwx2py" / "emulate" / "child.py"
+PLAYED = ROOT / "hwx2py" / "emulator" / "child.py"
 
 
 def tool(*command: str) -> None:
@@ -58,9 +55,3 @@ def test_errors_are_caught_by_name(path):
 def test_importing_the_command_line_loads_no_library_but_click(name):
     code = f"import sys, hwx2py.cli; sys.exit({name!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == (name == "click")
-
-
-@pytest.mark.parametrize("name", EXAMPLE_NAMES)
-def test_examples_are_what_make_writes(name):
-    pieces = create(make.EXAMPLES[name](), "hwx2py v0.1.0, examples/make.py")
-    assert b"".join(pieces) == example(name).read_bytes()

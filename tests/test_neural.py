@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from builders import half, network, neural, product, rounded, select, tensor
 
-from hwx2py.emulate import kernels
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator import kernels
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.operations import operations
 from hwx2py.program.model import Program, Tensor
 

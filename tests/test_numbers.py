@@ -10,9 +10,9 @@ from builders import elementwise, half
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hwx2py.emulate import accelerator, products
-from hwx2py.emulate.blocks import pieces
-from hwx2py.emulate.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
+from hwx2py.emulator import accelerator, products
+from hwx2py.emulator.blocks import pieces
+from hwx2py.emulator.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
 from hwx2py.operations import Element
 
 HALF = Element("Float16", 2, "float16")

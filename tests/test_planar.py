@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from builders import elementwise, half, one_source, rounded, run
 
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.streams import Pending
 

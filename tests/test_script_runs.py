@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from conftest import loaded
 
-from hwx2py import emit
-from hwx2py.emulate import child
+from hwx2py import emitter
+from hwx2py.emulator import child
 
 
 @pytest.fixture
 def mul(tmp_path):
     path = tmp_path / "mul.py"
-    path.write_text(emit.emit(loaded("mul")).text)
+    path.write_text(emitter.emit(loaded("mul")).text)
     return path
 
 
@@ -75,7 +75,7 @@ def test_fill_and_sentinel(cli, mul):
 
 def test_script_alone_ends_with_1_where_an_output_is_not_written(mul, monkeypatch):
     """The exit code of the script itself, without the emulator's."""
-    from hwx2py.emulate import rows, run_script
+    from hwx2py.emulator import rows, run_script
     from hwx2py.formats import load, map_file, script
 
     mul.write_text(mul.read_text().replace('WBase="y"', 'WBase="b"'))

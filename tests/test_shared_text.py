@@ -6,8 +6,8 @@ import pytest
 from conftest import loaded, one_line
 
 from hwx2py import formats
-from hwx2py.emulate import direct
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator import direct
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.errors import ContainerError, StreamError
 from hwx2py.formats.hwx import structs
 from hwx2py.formats.hwx.read import load
@@ -134,7 +134,7 @@ def with_subtype(name: str, number: int) -> memoryview:
 
 
 def test_stream_of_another_generation_is_told():
-    with pytest.raises(StreamError, match="task 0, text offset 0x.*--arch H16"):
+    with pytest.raises(StreamError, match=r"task 0, text offset 0x.*--arch H16"):
         load(with_subtype("add16", 5), "odd.hwx")
 
 

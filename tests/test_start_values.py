@@ -6,8 +6,8 @@ import pytest
 from conftest import SHARED
 
 from hwx2py import formats
-from hwx2py.emulate import direct
-from hwx2py.emulate.faults import NotImplementedTask
+from hwx2py.emulator import direct
+from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.operations.read import read
 from hwx2py.program.model import Program
 from hwx2py.program.register_file import RegisterFile

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hwx2py.emulate.strided import Layout
+from hwx2py.emulator.strided import Layout
 from hwx2py.operations import Shape, Strides
 
 shapes = st.builds(Shape, st.integers(1, 3), st.integers(1, 9), st.integers(1, 2), st.integers(1, 3), st.integers(1, 4))

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..names import legible
-from .files import check_output, load_program, write_output
-from .options import raw_option, run_option
+from .files import STANDARD, check_output, load_program, outcome, tell, write_output
+from .options import force_option, raw_option, run_option
 
 if TYPE_CHECKING:
-    from ..diff import Comparison
+    from ..delta import Comparison
     from ..program.model import Program
 
 FORMATS = ("text", "json", "markdown", "html")
@@ -32,8 +32,16 @@ FORMATS = ("text", "json", "markdown", "html")
 )
 @raw_option
 @run_option
+@force_option
 def command(
-    first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None, run: bool
+    first: str,
+    second: str,
+    form: str,
+    output: str | None,
+    ignore: tuple[str, ...],
+    raw: str | None,
+    run: bool,
+    force: bool,
 ) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
@@ -41,16 +49,17 @@ def command(
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """
-    from .. import diff
+    from .. import delta
 
     programs = load_program(first, raw=raw, run=run), load_program(second, raw=raw, run=run)
     if output:
         check_output(output, [first, second])
-    comparison = diff.compare(*programs)
-    shown = comparison.without(*map(diff.Class, ignore))
+    comparison = delta.compare(*programs)
+    shown = comparison.without(*map(delta.Class, ignore))
     text = _rendered(form, shown, comparison.verdict(), programs)
-    if output:
-        write_output(output, [text.encode()], [first, second])
+    if output and output != STANDARD:
+        changed = write_output(output, [text.encode()], [first, second], force=force)
+        tell(outcome(output, comparison.verdict(), changed))
     else:
         click.echo(text, nl=False)
     return 0 if shown.is_empty else 1
@@ -60,7 +69,7 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
     if form == "json":
         import json
 
-        from ..diff.data import as_data
+        from ..delta.data import as_data
 
         return json.dumps(as_data(shown, verdict), indent=2) + "\n"
     if form == "html":
@@ -68,11 +77,11 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
 
         return html.html(shown, verdict, programs)
     if form == "markdown":
-        from ..diff.markdown import as_markdown
+        from ..delta.markdown import as_markdown
 
         lines = as_markdown(shown, verdict)
     else:
-        from ..diff.text import as_text
+        from ..delta.text import as_text
 
         lines = as_text(shown, verdict)
     return "\n".join(map(legible, lines)) + "\n"

@@ -1,12 +1,20 @@
 """`hwx2py emulate`."""
 
+import tempfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from ..names import legible
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
 
-FAULTY = 3
+if TYPE_CHECKING:
+    from ..emulator import Result, Subject
+    from ..emulator.values import Values
+
+FAILED, FAULTY = 1, 3
 
 
 class _Emulate(click.Command):
@@ -17,16 +25,27 @@ class _Emulate(click.Command):
         return super().parse_args(ctx, ["--trace=-" if alone else arg for arg, alone in zip(args, bare)])
 
 
-@click.command(cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=3 --input image2=2")
-@click.argument("path", metavar="SCRIPT.py|INPUT")
+@click.command(cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=ramp --input image2=2")
+@click.argument("path", metavar="PROGRAM")
 @click.option(
-    "--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input (default: 3, 2, 1, 1 ..)."
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE|FILE.npy|random[:SEED]|ramp",
+    multiple=True,
+    help="An input, or FILE.npz with several by name (default: 3, 2, 1, 1 ..).",
 )
 @click.option("--save", metavar="FILE.npz", help="Write the outputs, by name, in their shapes.")
+@click.option("--save-all", metavar="FILE.npz", help="Write what every task wrote.")
 @click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
-@click.option("--golden", metavar="FILE.npz", help="Compare the outputs: PASS or FAIL.")
-@click.option("--atol", metavar="X", type=float, help="Largest difference for --golden.")
-@click.option("--values", is_flag=True, help="What each task computed: range, mean, first elements.")
+@click.option(
+    "--golden",
+    metavar="FILE.npz",
+    help="Compare the outputs: PASS or FAIL; with a file of --save-all the first task and element that differ.",
+)
+@click.option("--atol", metavar="X", type=float, default=0.0, help="Largest difference for --golden.")
+@click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
+@click.option("--values", is_flag=True, help="Smallest, largest, mean and first elements of what every task wrote.")
+@click.option("--stop-after", metavar="N", type=click.IntRange(0), help="End the run with this task.")
 @click.option(
     "--numbers",
     type=click.Choice(["chip", "wide"]),
@@ -34,53 +53,117 @@ class _Emulate(click.Command):
     show_default=True,
     help="The chip's arithmetic, or float64 sums and one rounding.",
 )
-@click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
-def command(path: str, trace: str | None, values: bool, numbers: str, **options: object) -> int:
+def command(
+    path: str,
+    inputs: tuple[str, ...],
+    save: str | None,
+    save_all: str | None,
+    fill: float | None,
+    golden: str | None,
+    atol: float,
+    trace: str | None,
+    values: bool,
+    stop_after: int | None,
+    numbers: str,
+) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 
     It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
     follow the results, and the exit code is 3.
     """
-    from .. import emulate
-    from ..errors import HwxError, UsageError
-    from ..formats import SCRIPT_SUFFIX
-    from ..operations import Names
+    from .. import emulator
+    from ..emulator.values import Recorder, as_npz
+    from ..errors import HwxError
 
     check_input(path)
-    arguments = _arguments(**options)
-    read = [path, str(options["golden"] or ""), *(option.partition("=")[2] for option in options["inputs"])]
-    for target in (options["save"], trace):
+    read = [path, golden or "", *(option.rpartition("=")[2] for option in inputs)]
+    for target in (save, save_all, trace):
         if target and target != "-":
             check_output(target, read)
-    file = None
-    results = []
-    policy = emulate.POLICIES[numbers]
-    on_result = (lambda step, bits: results.append(emulate.values_of(step, bits, names))) if values else None
+    recorder = Recorder(keep=bool(save_all or golden)) if save_all or golden or values or trace else None
     try:
-        if path.endswith(SCRIPT_SUFFIX):
-            from ..formats import map_file, script
-
-            outline = script.outline(bytes(map_file(path)))
-            arch, names = outline.arch, emulate.names_of(outline)
-            emulate.check_runs(arch)
-            table = emulate.rows(outline.tensors, outline.kernels, outline.aliases)
-            result = emulate.run_script(path, outline, table, arguments, policy, on_result)
-        else:
-            file = load_file(path)
-            arch, names = file.program.arch, Names.of(file.program)
-            result = emulate.run_program(file.program, arguments, policy, on_result)
+        expected = _expected_of_tasks(golden)
+        subject = _subject(path)
+        options = {"save": save, "fill": fill}
+        if golden and not expected:
+            options |= {"golden": golden, "atol": atol}
+        with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
+            arguments = _arguments(subject, inputs, options, folder)
+            result = subject.run(arguments, emulator.POLICIES[numbers], recorder, stop_after)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
-    if trace == "-":
-        click.echo("\n".join(map(legible, emulate.as_lines(result.steps, result.names))))
-    elif trace:
+    recorded = recorder.values if recorder else []
+    if values:
+        click.echo("\n".join(legible(str(value)) for value in recorded))
+    _trace(trace, result, recorded, path)
+    if save_all:
+        write_output(save_all, [as_npz(recorded)], [path])
+    code = 0 if stop_after is not None and result.code == FAILED else result.code
+    if expected:
+        code = _compare(recorded, expected, atol) or code
+    _tell_faults(result, path)
+    _tell_doubts(subject, path)
+    if not inputs and not result.faults and stop_after is None:
+        _tell_mixed_elements(subject, path)
+    return FAULTY if result.faults else code
+
+
+def _expected_of_tasks(golden: str | None) -> dict:
+    """What every task shall write, where the golden file is one of --save-all; else nothing."""
+    if not golden:
+        return {}
+    from ..emulator.arrays import read_npz
+    from ..emulator.values import are_of_tasks
+
+    arrays = read_npz(golden)
+    return arrays if are_of_tasks(arrays) else {}
+
+
+def _subject(path: str) -> "Subject":
+    from ..emulator import ProgramSubject, ScriptSubject
+    from ..formats import SCRIPT_SUFFIX
+
+    return ScriptSubject.of(path) if path.endswith(SCRIPT_SUFFIX) else ProgramSubject(load_file(path))
+
+
+def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, object], folder: str) -> list[str]:
+    """The options as a script's command line; arrays that need another shape are put into the folder."""
+    from ..emulator.inputs import expanded
+
+    given = expanded(inputs, subject.tensors, folder)
+    for note in given.notes:
+        click.echo(legible(f"note: {note}"), err=True)
+    arguments = [f"--input={option}" for option in given.options]
+    return [*arguments, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
+
+
+def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", path: str) -> None:
+    """What ran, as lines or as JSON in a file."""
+    from .. import emulator
+
+    if target == "-":
+        click.echo("\n".join(map(legible, emulator.as_lines(result.steps, result.names))))
+    elif target:
         import json
 
-        write_output(trace, [json.dumps(emulate.as_data(result.steps, result.names), indent=2).encode()], [path])
-    for row in results:
-        click.echo(legible(str(row)))
-    if note := emulate.unconfirmed(arch):
-        click.echo(note, err=True)
+        rows = emulator.as_data(result.steps, result.names)
+        data = [row | {"values": value.as_data()} for row, value in zip(rows, recorded)]
+        write_output(target, [json.dumps(data, indent=2).encode()], [path])
+
+
+def _compare(recorded: "Sequence[Values]", expected: dict, atol: float) -> int:
+    """Says where a run leaves an earlier one first; returns the exit code."""
+    from ..emulator.values import first_divergence
+
+    divergence = first_divergence(recorded, expected, atol)
+    click.echo(f"FAIL: {divergence}" if divergence else f"PASS: {len(recorded)} tasks")
+    return FAILED if divergence else 0
+
+
+def _tell_faults(result: "Result", path: str) -> None:
+    """The faults of a run, and an error that ended it."""
+    from ..errors import UsageError
+
     for fault in result.faults:
         click.echo(legible(str(fault)), err=True)
     if result.error:
@@ -88,12 +171,26 @@ def command(path: str, trace: str | None, values: bool, numbers: str, **options:
         if not result.faults:
             raise error
         click.echo(legible(f"hwx2py: {error}"), err=True)
-    if file:
-        tell_errors(file, path)
-    return FAULTY if result.faults else result.code
 
 
-def _arguments(inputs: tuple[str, ...], **values: object) -> list[str]:
-    """The options as a script's command line."""
-    pairs = [("input", value) for value in inputs] + list(values.items())
-    return [f"--{name}={value}" for name, value in pairs if value is not None]
+def _tell_doubts(subject: "Subject", path: str) -> None:
+    """What speaks against a result: findings of `check`, and that no hardware run has confirmed such results."""
+    from .. import emulator
+
+    if note := emulator.unconfirmed(subject.arch):
+        click.echo(note, err=True)
+    if isinstance(subject, emulator.ProgramSubject):
+        tell_errors(subject.file, path)
+
+
+def _tell_mixed_elements(subject: "Subject", path: str) -> None:
+    """Warns where constant inputs hide that elements are mixed up."""
+    from ..emulator.elementwise import mixed_elements
+    from ..errors import ScriptError
+
+    try:
+        mixed = mixed_elements(subject.program())
+    except ScriptError:  # it is Python that only runs
+        return
+    if mixed:
+        click.echo(legible(f"warning: {path}: with inputs that are not constant, {mixed}"), err=True)

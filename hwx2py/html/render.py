@@ -5,7 +5,7 @@ import functools
 import hashlib
 
 from .. import draw
-from ..diff import Comparison
+from ..delta import Comparison
 from ..names import legible
 from ..program.model import Program
 from .view import MOST_TASKS, Page, page

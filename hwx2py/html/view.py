@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..diff import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
-from ..diff.model import counted
-from ..diff.text import TITLES, merged, value, word
+from ..delta import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
+from ..delta.model import counted
+from ..delta.text import TITLES, merged, value, word
 from ..program.model import Program
 from ..registers.model import Architecture
 

@@ -103,6 +103,8 @@ class Table(NamedTuple):
         base_bytes: from the start of the BAR.
         size_bytes: what is fetched.
         register: the base register, for faults and links.
+        channels: those that fetch it, each engine a copy in front of its coefficients (H13); empty where it has a
+            channel of its own.
     """
 
     bar: int | None
@@ -110,6 +112,7 @@ class Table(NamedTuple):
     base_bytes: int
     size_bytes: int
     register: str
+    channels: tuple[Channel, ...] = ()
 
 
 class Neural(NamedTuple):

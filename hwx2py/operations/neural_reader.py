@@ -231,11 +231,13 @@ def _table(look: Look, engines: int) -> Table:
             register=register,
         )
     bar, enabled = _bar(look, "")
-    channel = _channels(look, engines)[0]
+    channels = _channels(look, engines)
+    channel = channels[0]
     return Table(
         bar=bar,
         enabled=enabled and channel.enabled and bool(look.number("KernelDMASrc.MasterEnable")),
         base_bytes=channel.base_bytes,
         size_bytes=channel.size_bytes,
         register="KernelDMASrc.CoeffBaseAddr[0]",
+        channels=channels,
     )

@@ -6,7 +6,7 @@ from ..program.model import Program
 from ..program.register_file import RegisterFile, walk
 from ..registers.model import Architecture, FieldPlace
 from .look import Look
-from .neural import Kernel, Neural, Table
+from .neural import Channel, Kernel, Neural, Table
 from .neural_reader import neural
 from .operand import Dma, InL2, Operand
 from .operand_reader import ADDRESS_END
@@ -132,7 +132,7 @@ class _Mover:
         return operation._replace(
             source=self._operand(operation.source, registers),
             kernel=operation.kernel and self._kernel(operation.kernel, registers),
-            table=self._place(operation.table, registers),
+            table=operation.table and self._table(operation.table, registers),
             result=new,
         )
 
@@ -147,12 +147,23 @@ class _Mover:
         unmoved = where is operand.where and stage is operand.stage
         return operand if unmoved else operand._replace(where=where, stage=stage)
 
+    def _table(self, table: Table, registers: RegisterFile) -> Table:
+        moved = self._place(table, registers)
+        channels = self._channels(table.channels, registers)
+        return moved if channels is table.channels else moved._replace(channels=channels)
+
     def _kernel(self, kernel: Kernel, registers: RegisterFile) -> Kernel:
-        words = [registers.word_at(address) or 0 for address in self.channels[: len(kernel.channels)]]
-        bases = [word & self.channel_base.mask for word in words]
         own = "KernelDMASrc.CoeffBase"
         base_bytes = self.address(own, registers) if own in self.places else 0
-        if base_bytes == kernel.base_bytes and bases == [channel.base_bytes for channel in kernel.channels]:
+        channels = self._channels(kernel.channels, registers)
+        if base_bytes == kernel.base_bytes and channels is kernel.channels:
             return kernel
-        channels = tuple(channel._replace(base_bytes=base) for channel, base in zip(kernel.channels, bases))
         return kernel._replace(base_bytes=base_bytes, channels=channels)
+
+    def _channels(self, channels: tuple[Channel, ...], registers: RegisterFile) -> tuple[Channel, ...]:
+        """Coefficient channels at their new bases; the same object where none moved."""
+        words = [registers.word_at(address) or 0 for address in self.channels[: len(channels)]]
+        bases = [word & self.channel_base.mask for word in words]
+        if bases == [channel.base_bytes for channel in channels]:
+            return channels
+        return tuple(channel._replace(base_bytes=base) for channel, base in zip(channels, bases))

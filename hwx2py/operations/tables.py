@@ -144,6 +144,10 @@ DECOMPOSED: dict[int, tuple[str, Callable[[int, int], float]]] = {
 CLOSE = 8e-3
 
 
+#: Log2 of the samples per unit of tables that are compared with curves: beyond, arguments leave the range of floats.
+SHIFTS = range(-4, 25)
+
+
 def describe_table(table: Table, coefficients: Mapping[int, memoryview]) -> str:
     """A table in words: the curve that it holds, or its mode, or "table" where its bytes are not at hand.
 
@@ -167,6 +171,8 @@ def name_of(curve: Curve) -> str:
         return ""
     if curve.shift == NO_SAMPLES:
         return _lines(curve)
+    if curve.shift not in SHIFTS:
+        return ""
     if curve.place in DECOMPOSED:
         return _decomposed(curve)
     first = {DIRECT: 0, CENTRED: -16, ENDS_AT_ZERO: -32}[curve.place]

@@ -217,7 +217,7 @@ def emulate(program: Program, inputs: "Mapping[str, np.ndarray]") -> Outcome:
     Returns:
         What it gave.
     """
-    from ..emulate import check_runs, direct
+    from ..emulator import check_runs, direct
 
     try:
         check_runs(program.arch)

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """chain: 2 tasks, the first scratch = a + b; planar engine, 2 x 1 x 32. A register program of the Apple Neural Engine.
 
-    python chain.py           run it on the engine (Linux, the driver called ane)
+    python chain.py           run it on the engine (Linux, driver ane); --dry-run: only build it; --help: the rest
     hwx2py emulate chain.py   run it on a virtual engine
-    python chain.py --dry-run only build the command buffer; --help: inputs, golden files
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
@@ -11,6 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   cc283be91a3c2f1a of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

@@ -2,9 +2,8 @@
 """conv: y = relu(3 x 3 convolution plus bias of x, padding 1 x 1); 4 neural engines, 2 x 6 x 8 -> 8 x 6 x 8,
 coefficients from const. A register program of the Apple Neural Engine.
 
-    python conv.py           run it on the engine (Linux, the driver called ane)
+    python conv.py           run it on the engine (Linux, driver ane); --dry-run: only build it; --help: the rest
     hwx2py emulate conv.py   run it on a virtual engine
-    python conv.py --dry-run only build the command buffer; --help: inputs, golden files
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
@@ -12,6 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 a19a0ce3230d87b8b360ef55edf6a5b718108f17526104917e16bfe2eabc8b27
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   89ec848dee48af26 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """mul: y = a * b; planar engine, 4 x 2 x 16. A register program of the Apple Neural Engine.
 
-    python mul.py            run it on the engine (Linux, the driver called ane)
+    python mul.py            run it on the engine (Linux, driver ane); --dry-run: only build it; --help: the rest
     hwx2py emulate mul.py    run it on a virtual engine
-    python mul.py --dry-run  only build the command buffer; --help: inputs, golden files
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
@@ -11,6 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   59a620fb5898edbf of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

@@ -1,0 +1,8 @@
+"""The fewest register differences between two programs that still make one of them fail a test."""
+
+from .differences import Difference, Plan, plan
+from .log import Log
+from .search import search
+from .trials import Command, OnVirtualAne, given_input, random_inputs
+
+__all__ = ["Command", "Difference", "Log", "OnVirtualAne", "Plan", "given_input", "plan", "random_inputs", "search"]

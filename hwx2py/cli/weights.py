@@ -1,0 +1,135 @@
+"""`hwx2py weights`."""
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import HwxError, UsageError
+from ..names import legible
+from .files import check_input, check_output, load_file, tell_written, write_output
+from .options import arch_option, run_option
+
+if TYPE_CHECKING:
+    from ..formats import File
+    from ..program import model
+    from ..weights import Found
+
+MANIFEST = "manifest.json"
+
+
+@click.command(epilog="Example: hwx2py weights conv.hwx --set conv.weight=new.npy --into new.hwx")
+@click.argument("path", metavar="PROGRAM")
+@click.option("-o", "--output", metavar="DIR", help="Folder for a .npy of each array and manifest.json.")
+@click.option("--svg", is_flag=True, help="Draw lookup tables too.")
+@click.option("--set", "changes", metavar="NAME=FILE.npy", multiple=True, help="Other values for an array.")
+@click.option("--into", metavar="OUT", help="The changed program: an .hwx, .anec or script, by its name.")
+@click.option("--json", "as_json", is_flag=True, help="The manifest on standard output.")
+@arch_option
+@run_option
+def command(
+    path: str,
+    output: str | None,
+    svg: bool,
+    changes: tuple[str, ...],
+    into: str | None,
+    as_json: bool,
+    arch: str | None,
+    run: bool,
+) -> None:
+    """Takes the weights out of a program as arrays of the network's own shapes, or puts others in.
+
+    Convolutions are O, I, H, W, products K, N; biases, scales, constants, and lookup tables as their 33 samples follow.
+    Without -o and --set they are listed.
+    """
+    from .. import weights
+
+    if bool(changes) != bool(into):
+        raise UsageError("--set and --into belong together", hint="--set NAME=FILE.npy --into OUT")
+    if svg and not output:
+        raise UsageError("--svg draws into the folder that -o names", hint="add -o DIR")
+    check_input(path)
+    file = load_file(path, arch, run=run)
+    try:
+        found = weights.find(file.program)
+        if output:
+            _write_out(output, path, file.program, found, svg)
+        if into:
+            _write_into(into, path, file, found, changes)
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__
+    for note in found.notes:
+        click.echo(legible(f"note: {note}"), err=True)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(weights.manifest(found.arrays, {}), indent=2))
+    elif not output and not into:
+        _list(found)
+
+
+def _list(found: "Found") -> None:
+    for array in found.arrays:
+        size = " x ".join(map(str, array.shape))
+        tasks = ", ".join(map(str, array.tasks))
+        fixed = f"; cannot be set: {array.fixed}" if array.fixed else ""
+        curve = f" ({array.about['curve']})" if array.about.get("curve") else ""
+        click.echo(
+            legible(
+                f"{array.name}: {array.kind}{curve}, float16 {size}, in {array.buffer}, "
+                f"task{'' if len(array.tasks) == 1 else 's'} {tasks}{fixed}"
+            )
+        )
+    if not found.arrays:
+        click.echo("no arrays: the program has no coefficients that are understood")
+
+
+def _write_out(folder: str, path: str, program: "model.Program", found: "Found", svg: bool) -> None:
+    """One .npy for each array, pictures of tables, and the manifest last."""
+    import json
+
+    from .. import weights
+    from ..emulator.arrays import as_npy
+
+    _prepare(folder)
+    files = {array.name: f"{array.name}.npy" for array in found.arrays}
+    for array in found.arrays:
+        data = as_npy(weights.values(program, array))
+        write_output(os.path.join(folder, files[array.name]), [data], [path])
+        if svg and array.kind == "table":
+            from ..weights.curve import drawn
+
+            picture = drawn(array.name, weights.table_of(program, array))
+            write_output(os.path.join(folder, f"{array.name}.svg"), [picture.encode()], [path])
+    text = json.dumps(weights.manifest(found.arrays, files), indent=2) + "\n"
+    write_output(os.path.join(folder, MANIFEST), [text.encode()], [path])
+    count = len(found.arrays)
+    click.echo(legible(f"wrote {folder}: {count} array{'' if count == 1 else 's'}, {MANIFEST}"), err=True)
+
+
+def _prepare(folder: str) -> None:
+    """Makes the folder; one that holds other things is refused."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        foreign = os.listdir(folder) and not os.path.exists(os.path.join(folder, MANIFEST))
+    except OSError as error:
+        raise UsageError(f"is no folder that can be written to: {error.strerror}", file=folder) from error
+    if foreign:
+        raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
+
+
+def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...]) -> None:
+    from .. import weights
+    from ..emulator.arrays import read_npy
+    from ..interface import Program, save
+
+    read = [path, *(change.partition("=")[2] for change in changes)]
+    check_output(target, read)
+    program = file.program
+    for change in changes:
+        name, separator, source = change.partition("=")
+        if not separator:
+            raise UsageError(f"--set {change}: an array and a file are wanted", hint="--set NAME=FILE.npy")
+        program = weights.replace(program, found.arrays, name, read_npy(source))
+    save(Program(program, file), target)
+    tell_written(target, program)

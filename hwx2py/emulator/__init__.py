@@ -1,0 +1,26 @@
+"""The virtual ANE: engines of every generation, and the Linux driver's contract in front of H13's, in NumPy."""
+
+from .driver import rows
+from .numbers import POLICIES
+from .script_process import names_of, program_of_script, run_script
+from .session import Result, check_runs, outputs_of, run_program, unconfirmed
+from .subject import ProgramSubject, ScriptSubject, Subject
+from .trace import as_data, as_lines
+
+__all__ = [
+    "POLICIES",
+    "ProgramSubject",
+    "Result",
+    "ScriptSubject",
+    "Subject",
+    "as_data",
+    "as_lines",
+    "check_runs",
+    "names_of",
+    "outputs_of",
+    "program_of_script",
+    "rows",
+    "run_program",
+    "run_script",
+    "unconfirmed",
+]

@@ -1,0 +1,178 @@
+"""The engine: runs tasks, one after another, as their registers say.
+
+A door below the driver: whoever has tasks and buffers needs no ioctl.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..operations import Operation, Planar
+from ..operations.read import Reader
+from ..program.register_file import RegisterFile
+from ..program.streams import work_of
+from ..program.task import Burst, Task
+from ..registers import Architecture
+from . import faults as kinds
+from . import neural, planar
+from .access import L2, Access, Bar, Move
+from .faults import Faults, NotImplementedTask
+from .memory import Memory
+from .numbers import POLICIES, Numbers
+
+#: 2 GiB while they are computed with; chosen.
+MOST_ELEMENTS = 1 << 28
+
+
+class Step(NamedTuple):
+    """A task that ran.
+
+    Attributes:
+        task: its index.
+        operation: what it did.
+        moves: the bytes that it moved.
+    """
+
+    task: int
+    operation: Operation
+    moves: tuple[Move, ...]
+
+
+class _Decoded(NamedTuple):
+    """A task read in a state of the register file: what it does, and the state that it leaves."""
+
+    operation: Operation
+    state: int
+
+
+class Engine:
+    """An engine with its L2 and register file, which keep what they hold from job to job.
+
+    Args:
+        arch: the chip's generation.
+        memory: device memory.
+        faults: where faults go.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
+    """
+
+    def __init__(
+        self,
+        arch: Architecture,
+        memory: Memory,
+        faults: Faults,
+        numbers: Numbers | None = None,
+        on_result: Callable[[Step, np.ndarray], None] | None = None,
+        stop_after: int | None = None,
+    ):
+        self.arch, self.memory, self.faults = arch, memory, faults
+        self.machine = arch.machine
+        self.numbers = numbers or POLICIES[self.machine.numbers]
+        self.on_result = on_result
+        self.stop_after = stop_after
+        #: Whether a run ended with `stop_after`: what later tasks write is then not missing.
+        self.ended_early = False
+        self.l2 = L2(self.machine.l2_bytes)
+        self.steps: list[Step] = []
+        self._reader = Reader(arch)
+        # States of the register file that occurred; a task is read once in each of them.
+        self._states: list[dict[int, int]] = [dict(arch.start_image)]
+        self._numbers_of_states: dict[tuple[int, ...], int] = {}
+        self._decoded: dict[tuple[int, bytes], _Decoded] = {}
+        self._state = 0
+        self._known_runs: set[tuple[int, int, int | None]] = set()
+
+    def run(self, tasks: Iterable[Task], bars: Mapping[int, Bar]) -> None:
+        """Runs tasks.
+
+        Args:
+            tasks: in order; each is asked for when the one before it has ended.
+            bars: BAR (slot) number -> what stands behind it.
+
+        Raises:
+            Hang: the engine stopped; the fault says why.
+            NotImplementedTask: a task asks for something that is not implemented.
+        """
+        self.memory.note_host_writes()
+        for index, task in enumerate(tasks):
+            self.faults.task = index
+            self.execute(index, self._read(index, task), bars)
+            if index == self.stop_after:
+                self.ended_early = True
+                break
+        self.faults.task = None
+
+    def execute(self, index: int, operation: Operation, bars: Mapping[int, Bar]) -> np.ndarray:
+        """Runs one operation.
+
+        Args:
+            index: the task's index, for faults.
+            operation: what to do.
+            bars: BAR (slot) number -> what stands behind it.
+
+        Returns:
+            The bits of the result, uint8 or uint16, (groups, channels, depth, height, width), before they are stored.
+
+        Raises:
+            Hang: the engine stopped; the fault says why.
+            NotImplementedTask: the operation is not implemented.
+        """
+        self._check(index, operation)
+        access = Access(index, bars, self.memory, self.l2, self.faults)
+        runner = planar if isinstance(operation, Planar) else neural
+        bits = runner.run(operation, access, self.numbers)
+        access.put(operation.result, bits)
+        step = Step(index, operation, tuple(access.moves))
+        self.steps.append(step)
+        if self.on_result is not None:
+            self.on_result(step, bits)
+        return bits
+
+    def _read(self, index: int, task: Task) -> Operation:
+        """What a task does, after the tasks that ran before it."""
+        key = self._state, work_of(task, self.arch)
+        decoded = self._decoded.get(key)
+        if decoded is None:
+            decoded = self._decoded[key] = self._decode(index, task)
+        self._state = decoded.state if self.arch.carries_state else 0
+        return decoded.operation
+
+    def _decode(self, index: int, task: Task) -> _Decoded:
+        values = dict(self._states[self._state])
+        for burst in task.bursts:
+            first = burst.index + 1
+            words = task.words[first : first + burst.count]
+            self._check_rows(index, burst, words)
+            values.update(zip(burst.addresses(), words))
+        state = 0
+        if self.arch.carries_state:
+            content = (*values, *values.values())
+            state = self._numbers_of_states.setdefault(content, len(self._states))
+            if state == len(self._states):
+                self._states.append(values)
+        return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
+
+    def _check_rows(self, index: int, burst: Burst, words: memoryview) -> None:
+        """Refuses writes to addresses at which no register is known."""
+        run = burst.address, burst.count, burst.mask
+        if run in self._known_runs:
+            return
+        for address, word in zip(burst.addresses(), words):
+            if not self.arch.has_row(address):
+                raise NotImplementedTask(index, f"the register at {address:#x}", word, "no register is known there")
+        self._known_runs.add(run)
+
+    def _check(self, index: int, operation: Operation) -> None:
+        """What makes hardware hang, then what is not understood, then what is too large."""
+        if operation.zeros:
+            register, _, field = operation.zeros[0].rpartition(".")
+            raise self.faults.hang(kinds.ZERO_DIMENSION, f"{field} is 0", register)
+        if operation.unknowns:
+            raise NotImplementedTask(index, *operation.unknowns[0])
+        shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
+        largest = max(shapes, key=lambda shape: shape.count)
+        if largest.count > MOST_ELEMENTS:
+            size = " x ".join(map(str, largest))
+            raise NotImplementedTask(index, "the shape", size, f"at most {MOST_ELEMENTS} elements can be held")

@@ -1,0 +1,180 @@
+"""Running programs on the virtual ANE: a program straight from its file, or a script in a process of its own."""
+
+import contextlib
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..operations import Names
+from ..program.model import Program
+from ..registers import Architecture
+from ..runtime import ane, ane_slots, ane_submit, command_line
+from ..runtime import text as text_module
+from . import child
+from .driver import Driver, rows
+from .driver_slots import SlotDriver
+from .engine import Step
+from .faults import Fault
+from .numbers import Numbers
+
+#: Called with every step and the bits of its result.
+OnResult = Callable[[Step, np.ndarray], None]
+
+#: The runtime's `run`.
+Run = Callable[..., dict[str, np.ndarray]]
+
+#: What answers a script's calls, by the encoding of its task stream. Chips of H15 and later, for which no driver is
+#: known, run as the M2 does.
+DRIVERS: Mapping[str, type[Driver]] = {"linked": Driver, "records": SlotDriver}
+RUNS: Mapping[str, Run] = {"linked": ane_submit.run, "records": ane_slots.run}
+
+
+class Result(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+        code: the exit code that a script would have.
+        faults: what was found on the way.
+        steps: the tasks that ran.
+        names: how buffers are called.
+        error: an error that nobody has told yet; empty where there is none.
+    """
+
+    code: int
+    faults: Sequence[Fault]
+    steps: Sequence[Step]
+    names: Names
+    error: str = ""
+
+
+def run_program(
+    program: Program,
+    arguments: Sequence[str],
+    numbers: Numbers | None = None,
+    on_result: OnResult | None = None,
+    stop_after: int | None = None,
+) -> Result:
+    """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
+
+    Args:
+        program: what to run.
+        arguments: a generated script's command line.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
+    """
+    code, error = 2, ""
+    with prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
+        try:
+            chosen = command_line.options(program.origin.name, device, list(arguments))
+            actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
+            code = command_line.execute(chosen, program.tensors, *actions)
+        except OSError as end:
+            error = str(end)
+    driver = device.driver
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+
+
+def run(
+    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
+) -> tuple[dict[str, np.ndarray], Driver]:
+    """Runs a program; nothing is printed.
+
+    Args:
+        program: what to run.
+        inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
+        fill: what outputs hold before the run; None for a pattern.
+
+    Returns:
+        The outputs by name, and the driver, which has the faults.
+
+    Raises:
+        OSError: the driver refuses the program, or the engine hangs.
+    """
+    with prepared(program) as device:
+        outputs = RUNS[program.arch.stream](device, built(program), program.tensors, inputs, fill)
+        return outputs, device.driver
+
+
+def default_inputs(program: Program) -> dict[str, np.ndarray]:
+    """The inputs that a script takes where the command line names none."""
+    return command_line.default_inputs(program.tensors)
+
+
+def outputs_of(program: Program) -> dict[str, np.ndarray]:
+    """A program's outputs for the default inputs, by name; nothing is printed."""
+    return run(program, default_inputs(program))[0]
+
+
+def check_runs(arch: Architecture) -> None:
+    """Refuses what the engine does not run."""
+    if not arch.machine.executes:
+        hint = "`hwx2py archs` lists what works"
+        raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
+
+
+def unconfirmed(arch: Architecture) -> str:
+    """What is to be said of results on an architecture that no hardware run has confirmed; empty for others."""
+    return "" if arch.machine.confirmed else f"{arch.name}: no hardware run has confirmed these results"
+
+
+@contextlib.contextmanager
+def prepared(
+    program: Program,
+    numbers: Numbers | None = None,
+    on_result: OnResult | None = None,
+    stop_after: int | None = None,
+) -> Iterator["VirtualAne"]:
+    """A device for a program."""
+    check_runs(program.arch)
+    known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
+    driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
+    with contextlib.closing(driver.memory):
+        yield VirtualAne(driver)
+
+
+def built(program: Program) -> tuple[dict[int, list], list[tuple[int, Sequence[int]]], dict[int, int]]:
+    """What the `build` of a program's script gives: buffers, tasks, further BARs."""
+    text = bytearray(program.text.to_bytes())
+    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
+    buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
+    tasks = [(task.offset, task.words) for task in program.tasks]
+    return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
+
+
+class VirtualAne(ane.Ane):
+    """The runtime's device, played in the same process.
+
+    Args:
+        driver: what answers its calls.
+    """
+
+    #: Further sections, of which a program in a file has none.
+    sections = ()
+    load = ane_slots.SlotAne.load
+
+    def __init__(self, driver: Driver):
+        self.driver = driver
+
+    def call(self, name: str, number: int, layout: str, *values: int) -> tuple:
+        """See the runtime."""
+        request = child.with_tables(number, struct.pack(layout, *values))
+        code, answer = self.driver.ioctl(number, request)
+        if code:
+            error = OSError(code, os.strerror(code))
+            raise type(error)(f"{name}: {error.strerror}")
+        return struct.unpack(layout, answer)
+
+    def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
+        """See the runtime."""
+        handle, *_ = self.call("BO_INIT", ane.BO_INIT, "<2I2Q", 0, 0, size, 0)
+        memory, position = memoryview(self.driver.memory.buffers[handle].data)[:size], 0
+        for piece in pieces:
+            memory[position : position + len(piece)] = bytes(piece)
+            position += len(piece)
+        return handle, memory

@@ -1,0 +1,99 @@
+"""What can be run on the virtual ANE, whichever kind of file it is: a program out of its container, or a script."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..formats import File, load, map_file, script
+from ..program.model import Program, Tensor
+from ..registers import Architecture
+from .driver import rows
+from .numbers import Numbers
+from .script_process import run_script
+from .session import OnResult, Result, check_runs, run_program
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSubject:
+    """A program out of an `.hwx` or `.anec`.
+
+    Attributes:
+        file: as `formats.load` gives it.
+    """
+
+    file: File
+
+    @property
+    def arch(self) -> Architecture:
+        """The chip's generation."""
+        return self.file.program.arch
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """Its buffers."""
+        return self.file.program.tensors
+
+    def program(self) -> Program:
+        """The program."""
+        return self.file.program
+
+    def run(
+        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
+    ) -> Result:
+        """See `session.run_program`."""
+        return run_program(self.file.program, arguments, numbers, on_result, stop_after)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSubject:
+    """A script, which runs unchanged in a process of its own.
+
+    Attributes:
+        path: the script.
+        outline: what its tables say.
+    """
+
+    path: str
+    outline: script.Outline
+
+    @classmethod
+    def of(cls, path: str) -> "ScriptSubject":
+        """A script whose tables are parsed, to know what its buffers are.
+
+        Args:
+            path: the script.
+
+        Raises:
+            HwxError: the tables cannot be read, or the virtual ANE does not run the architecture.
+        """
+        outline = script.outline(bytes(map_file(path)))
+        check_runs(outline.arch)
+        return cls(path, outline)
+
+    @property
+    def arch(self) -> Architecture:
+        """The chip's generation."""
+        return self.outline.arch
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """Its buffers."""
+        return self.outline.tensors
+
+    def program(self) -> Program:
+        """What it builds, as far as that can be read without running it.
+
+        Raises:
+            ScriptError: it has to be run.
+        """
+        return load(self.path).program
+
+    def run(
+        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
+    ) -> Result:
+        """See `script_process.run_script`."""
+        outline = self.outline
+        table = rows(outline.tensors, outline.kernels, outline.aliases)
+        return run_script(self.path, outline, table, arguments, numbers, on_result, stop_after)
+
+
+Subject = ProgramSubject | ScriptSubject

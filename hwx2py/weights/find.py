@@ -1,0 +1,255 @@
+"""Finds the logical arrays of a program: kernels, biases, lookup tables, constants, factors that lie in registers."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..emulator.kernels import Misfit
+from ..emulator.sparse import Unreadable
+from ..emulator.strided import Layout
+from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
+from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
+from ..program.model import Program
+from ..program.task import Task
+from .kernel import kernel_arrays, owner_of
+from .logical import HALF_BYTES, SAMPLES_BYTES, TEXT, LogicalArray, Places
+
+#: Kind of a planar task that adds a row to the channels and multiplies them with another.
+GAIN_OFFSET = "GainOffset"
+#: Registers that hold a number for all channels: part of the name, kind, register, field, neutral value.
+FACTORS = (
+    ("acc_bias", "bias", "NE.AccBias.AccBias", 0.0),
+    ("post_scale", "scale", "NE.PostScale.PostScale", 1.0),
+)
+
+
+class Found(NamedTuple):
+    """What a program holds.
+
+    Attributes:
+        arrays: its arrays, in the order of the tasks.
+        notes: what could not be taken apart, and which arrays share bytes.
+    """
+
+    arrays: tuple[LogicalArray, ...]
+    notes: tuple[str, ...]
+
+
+class Part(NamedTuple):
+    """An array of one task, before it has a name of its own.
+
+    Attributes:
+        array: the array, named without its task.
+        identity: equal for arrays that are the same elements at the same places.
+    """
+
+    array: LogicalArray
+    identity: tuple
+
+
+def find(program: Program) -> Found:
+    """The logical arrays of a program.
+
+    Two tasks that use the same elements at the same places share one array.
+    """
+    finder = _Finder(program)
+    parts: dict[tuple, list[LogicalArray]] = {}
+    for index in range(len(program.tasks)):
+        for part in finder.parts(index):
+            parts.setdefault(part.identity, []).append(part.array)
+    shared = [arrays[0]._replace(tasks=tuple(dict.fromkeys(a.tasks[0] for a in arrays))) for arrays in parts.values()]
+    several = len({array.tasks[0] for array in shared}) > 1
+    named = [_named(array, several) for array in shared]
+    return Found(tuple(named), tuple(finder.notes))
+
+
+def _named(array: LogicalArray, several: bool) -> LogicalArray:
+    return array._replace(name=f"task{array.tasks[0]}.{array.name}") if several else array
+
+
+class _Finder:
+    """Looks at the tasks of a program one by one."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.names = Names.of(program)
+        self.operations = list(operations(program))
+        self.notes: list[str] = []
+        self._pairs = set(_gain_and_offset(self.operations))
+
+    def parts(self, index: int) -> Iterator[Part]:
+        """The arrays of one task."""
+        operation = self.operations[index]
+        if not operation.unknowns:
+            yield from self._known_parts(index, operation)
+        elif self._uses_coefficients(operation):
+            unknown = operation.unknowns[0]
+            what = f"{unknown.register} = {unknown.value} is not understood ({unknown.why})"
+            self.notes.append(f"task {index}: {what}: its arrays are left out")
+
+    def _uses_coefficients(self, operation: Neural | Planar) -> bool:
+        bars = {operand.where.bar for operand in operation.inputs if isinstance(operand.where, Dma)}
+        if isinstance(operation, Neural):
+            bars |= {part.bar for part in (operation.kernel, operation.table) if part is not None}
+        return not bars.isdisjoint(self.names.coefficients)
+
+    def _known_parts(self, index: int, operation: Neural | Planar) -> Iterator[Part]:
+        if isinstance(operation, Neural):
+            yield from self._kernel(index, operation)
+            yield from self._table(index, operation)
+            yield from self._factors(index, self.program.tasks[index], operation)
+        for number, operand in enumerate(operation.inputs):
+            yield from self._constant(index, operand, number)
+
+    def _kernel(self, index: int, operation: Neural) -> Iterator[Part]:
+        kernel = operation.kernel
+        if kernel is None or not kernel.enabled or kernel.bar is None:
+            return
+        if kernel.from_task is not None or kernel.bar not in self.names.coefficients:
+            name = self.names.buffers.get(kernel.bar, f"BAR {kernel.bar}")
+            self.notes.append(f"task {index}: its kernel is made while the program runs, in {name}")
+            return
+        if 0 in (*operation.source.shape, operation.outputs, *operation.window[:2]) or operation.unicast == 0:
+            self.notes.append(f"task {index}: a size of its kernel is 0")
+            return
+        try:
+            arrays = kernel_arrays(
+                index, operation, self.names.buffers[kernel.bar], self.names.coefficients[kernel.bar]
+            )
+        except (Misfit, Unreadable) as error:
+            self.notes.append(f"task {index}: its kernel goes with no packing that is known {error}".rstrip())
+            return
+        for array in arrays:
+            yield Part(array, (array.name, array.shape, kernel, operation.window, operation.engines))
+
+    def _table(self, index: int, operation: Neural) -> Iterator[Part]:
+        table = operation.table
+        if table is None or not table.enabled or table.bar not in self.names.coefficients:
+            return
+        data = self.names.coefficients[table.bar]
+        bases = dict.fromkeys([table.base_bytes, *(ch.base_bytes for ch in table.channels if ch.enabled)])
+        if max(bases) + TABLE_BYTES > len(data):
+            self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[table.bar]}")
+            return
+        curve = parse(data[table.base_bytes : table.base_bytes + TABLE_BYTES])
+        array = LogicalArray(
+            name=_prefixed(operation, "table"),
+            kind="table",
+            shape=(SAMPLES,),
+            tasks=(index,),
+            buffer=self.names.buffers[table.bar],
+            bar=table.bar,
+            places=lambda: _table_places(list(bases)),
+            about=_about(curve),
+            fixed=_why_fixed(curve),
+        )
+        yield Part(array, ("table", table.bar, *bases))
+
+    def _factors(self, index: int, task: Task, operation: Neural) -> Iterator[Part]:
+        for (part, kind, name, neutral), value in zip(FACTORS, (operation.acc_bias, operation.post_scale)):
+            place = self.program.arch.place(name)
+            if value == neutral or place is None:
+                continue
+            writes = [write for write in task.writes() if write.address == place.address]
+            if not writes:
+                continue
+            offset = task.offset + 4 * writes[-1].index + place.field.lsb // 8
+            array = LogicalArray(
+                name=_prefixed(operation, part),
+                kind=kind,
+                shape=(1,),
+                tasks=(index,),
+                buffer=TEXT,
+                bar=0,
+                places=lambda offset=offset: Places(np.array([offset])),
+                about={"register": place.register},
+            )
+            yield Part(array, (TEXT, offset))
+
+    def _constant(self, index: int, operand: Operand, number: int) -> Iterator[Part]:
+        where = operand.where
+        if not isinstance(where, Dma) or not where.enabled or where.bar not in self.names.coefficients:
+            return
+        stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+        layout = Layout(where.base_bytes, where.strides, where.interleave, operand.element.size_bytes)
+        size = len(self.names.coefficients[where.bar])
+        inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
+        if operand.element.dtype != "float16" or not inside:
+            self.notes.append(f"task {index}: its constant is no float16 array inside the buffer")
+            return
+        array = LogicalArray(
+            name="constant" if number == 0 else f"constant{number + 1}",
+            kind="constant",
+            shape=(stored.groups, stored.channels, *([stored.depth] if stored.depth > 1 else []), *stored[3:]),
+            tasks=(index,),
+            buffer=self.names.buffers[where.bar],
+            bar=where.bar,
+            places=lambda: Places(layout.offsets(stored)[..., 0].reshape(array.shape)),
+        )
+        for row, part in enumerate((array,) if index not in self._pairs else _rows_of(array, layout, stored)):
+            yield Part(part, ("constant", where.bar, layout, stored, row))
+
+
+def _gain_and_offset(tasks: Sequence[Neural | Planar]) -> Iterator[int]:
+    """Indices of the tasks whose constant is the offsets (row 0) and factors (row 1) of a gain and offset.
+
+    Either the task reads it itself, or an earlier one has put a copy of it into L2.
+    """
+    copies: dict[int, int] = {}
+    for index, task in enumerate(tasks):
+        if isinstance(task, Planar) and task.kind == GAIN_OFFSET and task.second is not None:
+            where = task.second.where
+            if isinstance(where, Dma):
+                yield index
+            elif where.base_bytes in copies:
+                yield copies[where.base_bytes]
+        elif isinstance(task, Neural) and task.result.l2 is not None:
+            copies[task.result.l2.base_bytes] = index
+
+
+def _rows_of(array: LogicalArray, layout: Layout, stored: Shape) -> tuple[LogicalArray, ...]:
+    """The constant of a gain and offset as two arrays."""
+    if stored.groups * stored.depth > 1 or stored.height != 2:
+        return (array,)
+    return tuple(
+        array._replace(
+            name=kind,
+            kind=kind,
+            shape=(stored.channels * stored.width,),
+            places=lambda row=row: Places(layout.offsets(stored)[0, :, 0, row, :, 0].reshape(-1)),
+        )
+        for row, kind in enumerate(("bias", "scale"))
+    )
+
+
+def _prefixed(operation: Neural, part: str) -> str:
+    return part if operation.kernel is None else f"{owner_of(operation)}.{part}"
+
+
+def _table_places(bases: list[int]) -> Places:
+    """The samples in the first table, and in the copies of it that other engines fetch."""
+    first, *others = (base + SAMPLES_BYTES + HALF_BYTES * np.arange(SAMPLES) for base in bases)
+    copies = [np.stack([np.arange(SAMPLES), offsets], axis=1) for offsets in others]
+    return Places(first, np.concatenate(copies)) if copies else Places(first)
+
+
+def _about(curve: Curve) -> dict[str, object]:
+    """What a table holds beside its samples, ready for JSON."""
+    return {
+        "curve": name_of(curve),
+        "mode": curve.mode,
+        "log2_samples_per_unit": curve.shift,
+        "limits": [str(curve.low), str(curve.high)],
+        "values_at_limits": [str(curve.at_low), str(curve.at_high)],
+        "line_left": [str(value) for value in curve.left],
+        "line_right": [str(value) for value in curve.right],
+    }
+
+
+def _why_fixed(curve: Curve) -> str:
+    if not curve.is_known:
+        return f"the meaning of a table of mode {curve.mode:#x} is not known"
+    if curve.place in (FRACTION, TRUNCATION):
+        return f"a table of mode {curve.mode:#x} computes without samples"
+    return ""

@@ -1,0 +1,118 @@
+"""Weights and biases of a convolution at their places in the coefficients."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..emulator import kernels, sparse
+from ..operations import Neural
+from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
+
+
+class _Rows(NamedTuple):
+    """Bias and weights of every output channel.
+
+    Attributes:
+        offsets: int32 or int64 (output channels, [bias] and weights), byte offsets in the buffer, or `NOT_STORED`.
+        copies: (output channel, row, byte offset) of places that hold an element once more.
+    """
+
+    offsets: np.ndarray
+    copies: list[tuple[int, int, int]]
+
+
+def owner_of(operation: Neural) -> str:
+    """What a kernel belongs to: "matmul" where a 1 x 1 kernel works on rows of its input, else "conv".
+
+    Observed in programs of compiler 9.509: a product exchanges channels and columns on the way out.
+    """
+    window, shape = operation.window, operation.source.shape
+    plain = (window.height, window.width, window.step_y, window.step_x, window.columns) == (1, 1, 1, 1, 1)
+    rows = operation.result.exchanged and operation.unicast is None and (shape.groups, shape.height) == (1, 1)
+    return "matmul" if plain and rows else "conv"
+
+
+def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) -> tuple[LogicalArray, ...]:
+    """The arrays of a kernel, named "conv.weight" and the like.
+
+    Args:
+        index: the task's index.
+        operation: the task, with a kernel that lies in a buffer of coefficients.
+        buffer: the buffer's name.
+        data: its content.
+
+    Raises:
+        kernels.Misfit: the sizes of the fetches go with no packing that is known.
+        sparse.Unreadable: a kernel without zeros does not follow the packing that is known, or lies outside.
+    """
+    kernel, owner = operation.kernel, owner_of(operation)
+    rows = _sparse_rows(operation, data) if kernel.zero_skipping else _dense_rows(operation, len(data))
+    outputs, inputs = operation.source.shape.groups * operation.outputs, kernels.input_channels(operation)
+    is_product = owner == "matmul"
+    weight = LogicalArray(
+        name=f"{owner}.weight",
+        kind=owner,
+        shape=(inputs, outputs) if is_product else (outputs, inputs, operation.window.height, operation.window.width),
+        tasks=(index,),
+        buffer=buffer,
+        bar=kernel.bar,
+        places=lambda: _weight_places(rows(), kernel.bias_row, array_shape, is_product),
+    )
+    array_shape = weight.shape
+    if not kernel.bias_row:
+        return (weight,)
+    bias = weight._replace(name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()))
+    return weight, bias
+
+
+def _weight_places(rows: _Rows, bias_row: bool, shape: tuple[int, ...], is_product: bool) -> Places:
+    offsets = rows.offsets[:, int(bias_row) :]
+    count = offsets.shape[1]
+    copies = [(channel * count + row - bias_row, offset) for channel, row, offset in rows.copies if row >= bias_row]
+    return Places(np.ascontiguousarray(offsets.T) if is_product else offsets.reshape(shape), _pairs(copies))
+
+
+def _bias_places(rows: _Rows) -> Places:
+    return Places(rows.offsets[:, 0], _pairs([(channel, offset) for channel, row, offset in rows.copies if row == 0]))
+
+
+def _pairs(copies: list[tuple[int, int]]) -> np.ndarray:
+    return np.array(copies, np.int64).reshape(-1, 2)
+
+
+def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
+    packed = kernels.packing(operation)
+    for plane in packed.planes:
+        if plane.offset_bytes + packed.plane_bytes(plane) > size_bytes:
+            raise kernels.Misfit(plane.engine, operation.kernel.channels[plane.engine].size_bytes, None)
+
+    def rows() -> _Rows:
+        dtype = np.int32 if size_bytes < 1 << 31 else np.int64
+        offsets = np.empty((operation.source.shape.groups * operation.outputs, packed.rows), dtype)
+        copies = []
+        for plane in packed.planes:
+            offsets[plane.first : plane.first + plane.channels] = packed.offsets(plane)
+            if packed.slots is not None:
+                places = packed.places(plane)
+                copies += [place for place in places if place[2] != offsets[place[0], place[1]]]
+        return _Rows(offsets, copies)
+
+    return rows
+
+
+def _sparse_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
+    kernel = operation.kernel
+    if operation.outputs * kernels.rows_of(operation) > 8 * len(data):  # each weight has a bit in a mask at least
+        raise sparse.Unreadable
+    offsets = np.full((operation.outputs, kernels.rows_of(operation)), NOT_STORED, np.int64)
+    for channel in kernel.channels:
+        if channel.engine * kernel.lanes >= operation.outputs:
+            continue
+        start = kernel.base_bytes + channel.base_bytes
+        chunk = sparse.chunk(operation, channel.engine, bytes(data[start : start + channel.size_bytes]))
+        for output, places in chunk.rows.items():
+            offsets[output] = np.where(places < 0, NOT_STORED, places + start)
+    if offsets.max(initial=0) + HALF_BYTES > len(data):
+        raise sparse.Unreadable
+    return lambda: _Rows(offsets, [])

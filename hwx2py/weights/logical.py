@@ -1,0 +1,99 @@
+"""What a logical array is: a name, a shape, and for every element the place where a program keeps it."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..operations import Names
+from ..operations.tables import TABLE_BYTES, Curve, parse
+from ..program.model import Program
+
+#: NumPy's name of the type of every array: other formats are refused by the readers of operations.
+DTYPE = "float16"
+HALF_BYTES = 2
+#: Offset of the samples in a lookup table, bytes.
+SAMPLES_BYTES = 8
+#: What the text, in which registers lie, is called.
+TEXT = "text"
+#: Elements that are looked up at a time.
+AT_A_TIME = 1 << 20
+#: Offset of an element that is not stored: kernels without zeros leave them out.
+NOT_STORED = -1
+
+
+class Places(NamedTuple):
+    """Where the elements of an array lie.
+
+    Attributes:
+        offsets: byte offset in the buffer of every element, int32 or int64 of the array's shape; `NOT_STORED` for a
+            zero that has no place.
+        copies: further places of elements, int64 (n, 2): index into the flat array, byte offset.
+    """
+
+    offsets: np.ndarray
+    copies: np.ndarray = np.empty((0, 2), np.int64)
+
+
+class LogicalArray(NamedTuple):
+    """An array of a network, as a program keeps it.
+
+    Attributes:
+        name: such as "conv.weight"; with the task in front where several tasks have arrays.
+        kind: "conv" (O, I, H, W), "matmul" (K, N), "bias", "scale", "table" (samples) or "constant".
+        shape: its shape.
+        tasks: the tasks that use it.
+        buffer: name of the buffer that it lies in: "const", a kernel segment, or "text" for values in registers.
+        bar: the BAR (slot) of that buffer.
+        places: where its elements lie; worked out when asked for.
+        about: more that is known of it, ready for JSON.
+        fixed: why it cannot be set; empty where it can.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    tasks: tuple[int, ...]
+    buffer: str
+    bar: int
+    places: Callable[[], Places]
+    about: Mapping[str, object] = {}
+    fixed: str = ""
+
+
+def content(program: Program, array: LogicalArray) -> bytes | memoryview:
+    """The bytes of the buffer that an array lies in."""
+    return program.text.to_bytes() if array.buffer == TEXT else Names.of(program).coefficients[array.bar]
+
+
+def values(program: Program, array: LogicalArray) -> np.ndarray:
+    """An array's elements, float16 of its shape.
+
+    Args:
+        program: the program.
+        array: one of its arrays.
+    """
+    return gathered(np.frombuffer(content(program, array), np.uint8), array.places())
+
+
+def table_of(program: Program, array: LogicalArray) -> Curve:
+    """The lookup table whose samples an array holds."""
+    start = int(array.places().offsets[0]) - SAMPLES_BYTES
+    return parse(content(program, array)[start : start + TABLE_BYTES])
+
+
+def gathered(data: np.ndarray, places: Places) -> np.ndarray:
+    """Elements from their places, float16.
+
+    Args:
+        data: the buffer, uint8.
+        places: where they lie.
+    """
+    bits = np.empty(places.offsets.shape, np.uint16)
+    flat, offsets = bits.reshape(-1), places.offsets.reshape(-1)
+    for start in range(0, len(flat), AT_A_TIME):
+        some = offsets[start : start + AT_A_TIME]
+        halves = data[some] | data[some + 1].astype(np.uint16) << 8
+        halves[some == NOT_STORED] = 0
+        flat[start : start + AT_A_TIME] = halves
+    return bits.view(np.float16)
