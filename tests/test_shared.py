@@ -81,6 +81,17 @@ def test_script_builds_the_files_bytes_and_reads_back(path, tmp_path):
     assert bytes(again.const) == bytes(program.const)
 
 
+@each(sorted((SHARED / "cases").glob("m6*.hwx")))
+def test_script_of_a_real_text_of_three_streams_rebuilds_it(path, tmp_path, cli, script):
+    assert cli(path, "-o", tmp_path / "m6.py").code == 0
+    assert script(tmp_path / "m6.py", "--dry-run", "--write-command", tmp_path / "c.bin").code == 0
+    data = path.read_bytes()
+    offset, size = sections(data)["__TEXT", "__text"]
+    command = (tmp_path / "c.bin").read_bytes()
+    assert command[:size] == data[offset : offset + size]
+    assert (tmp_path / "m6.py").read_text().count("    # stream ") == 3
+
+
 @each(FILES)
 def test_unedited_script_gives_back_its_container(path, tmp_path, cli):
     cli(path, "-o", tmp_path / "s.py")

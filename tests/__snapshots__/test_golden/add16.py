@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """add16: y = a + b; planar engine, 4 x 1 x 32. A register program of the Apple Neural Engine.
 
-    python add16.py --dry-run only build the command buffer; --help: the rest
+    hwx2py emulate add16.py   run it on a virtual engine
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
@@ -9,7 +9,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 821bbb777518e4e2bfa3cbac60327e4b8cf93a2705451caaf45e88df0f61bdde
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   3057162cd9a3ca10 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   8cadc487449c3f0a of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile
@@ -193,4 +193,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, no_driver))
+    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, no_driver, no_driver))
