@@ -9,6 +9,7 @@ import click
 from ..names import legible
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
+from .options import force_option
 
 if TYPE_CHECKING:
     from ..emulator import Result, Subject
@@ -53,6 +54,7 @@ class _Emulate(click.Command):
     show_default=True,
     help="The chip's arithmetic, or float64 sums and one rounding.",
 )
+@force_option
 def command(
     path: str,
     inputs: tuple[str, ...],
@@ -65,6 +67,7 @@ def command(
     values: bool,
     stop_after: int | None,
     numbers: str,
+    force: bool,
 ) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 
@@ -95,9 +98,9 @@ def command(
     recorded = recorder.values if recorder else []
     if values:
         click.echo("\n".join(legible(str(value)) for value in recorded))
-    _trace(trace, result, recorded, path)
+    _trace(trace, result, recorded, path, force)
     if save_all:
-        write_output(save_all, [as_npz(recorded)], [path])
+        write_output(save_all, [as_npz(recorded)], [path], force=force)
     code = 0 if stop_after is not None and result.code == FAILED else result.code
     if expected:
         code = _compare(recorded, expected, atol) or code
@@ -137,7 +140,7 @@ def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, o
     return [*arguments, *(f"--{name}={value}" for name, value in options.items() if value is not None)]
 
 
-def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", path: str) -> None:
+def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", path: str, force: bool) -> None:
     """What ran, as lines or as JSON in a file."""
     from .. import emulator
 
@@ -148,7 +151,7 @@ def _trace(target: str | None, result: "Result", recorded: "Sequence[Values]", p
 
         rows = emulator.as_data(result.steps, result.names)
         data = [row | {"values": value.as_data()} for row, value in zip(rows, recorded)]
-        write_output(target, [json.dumps(data, indent=2).encode()], [path])
+        write_output(target, [json.dumps(data, indent=2).encode()], [path], force=force)
 
 
 def _compare(recorded: "Sequence[Values]", expected: Mapping[str, Any], atol: float) -> int:

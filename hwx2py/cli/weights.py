@@ -7,8 +7,9 @@ import click
 
 from ..errors import HwxError, UsageError
 from ..names import legible
+from ..output import check_replaceable
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import arch_option, run_option
+from .options import arch_option, force_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import File
@@ -27,6 +28,7 @@ MANIFEST = "manifest.json"
 @click.option("--json", "as_json", is_flag=True, help="The manifest on standard output.")
 @arch_option
 @run_option
+@force_option
 def command(
     path: str,
     output: str | None,
@@ -36,6 +38,7 @@ def command(
     as_json: bool,
     arch: str | None,
     run: bool,
+    force: bool,
 ) -> None:
     """Takes the weights out of a program as arrays of the network's own shapes, or puts others in.
 
@@ -53,9 +56,9 @@ def command(
     try:
         found = weights.find(file.program)
         if output:
-            _write_out(output, path, file.program, found, svg)
+            _write_out(output, path, file.program, found, svg, force)
         if into:
-            _write_into(into, path, file, found, changes)
+            _write_into(into, path, file, found, changes, force)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     for note in found.notes:
@@ -84,7 +87,7 @@ def _list(found: "Found") -> None:
         click.echo("no arrays: the program has no coefficients that are understood")
 
 
-def _write_out(folder: str, path: str, program: "model.Program", found: "Found", svg: bool) -> None:
+def _write_out(folder: str, path: str, program: "model.Program", found: "Found", svg: bool, force: bool) -> None:
     """One .npy for each array, pictures of tables, and the manifest last."""
     import json
 
@@ -95,14 +98,14 @@ def _write_out(folder: str, path: str, program: "model.Program", found: "Found",
     files = {array.name: f"{array.name}.npy" for array in found.arrays}
     for array in found.arrays:
         data = as_npy(weights.values(program, array))
-        write_output(os.path.join(folder, files[array.name]), [data], [path])
+        write_output(os.path.join(folder, files[array.name]), [data], [path], force=force)
         if svg and array.kind == "table":
             from ..weights.curve import drawn
 
             picture = drawn(array.name, weights.table_of(program, array))
-            write_output(os.path.join(folder, f"{array.name}.svg"), [picture.encode()], [path])
+            write_output(os.path.join(folder, f"{array.name}.svg"), [picture.encode()], [path], force=force)
     text = json.dumps(weights.manifest(found.arrays, files), indent=2) + "\n"
-    write_output(os.path.join(folder, MANIFEST), [text.encode()], [path])
+    write_output(os.path.join(folder, MANIFEST), [text.encode()], [path], force=force)
     count = len(found.arrays)
     click.echo(legible(f"wrote {folder}: {count} array{'' if count == 1 else 's'}, {MANIFEST}"), err=True)
 
@@ -118,7 +121,7 @@ def _prepare(folder: str) -> None:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 
 
-def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...]) -> None:
+def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...], force: bool) -> None:
     from .. import weights
     from ..emulator.arrays import read_npy
     from ..interface import Program, save
@@ -131,5 +134,7 @@ def _write_into(target: str, path: str, file: "File", found: "Found", changes: t
         if not separator:
             raise UsageError(f"--set {change}: an array and a file are wanted", hint="--set NAME=FILE.npy")
         program = weights.replace(program, found.arrays, name, read_npy(source))
+    if not force:
+        check_replaceable(target)
     save(Program(program, file), target)
     tell_written(target, program)
