@@ -1,4 +1,4 @@
-"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|python|many]...` (all by default).
+"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|generations|python|many]...` (all by default).
 
 Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
 """
@@ -143,6 +143,72 @@ def emulate() -> None:
     show("magnitude, 2560 x 1600: MiB beyond 12 x tensors", busy - idle - 12 * tensors, "MiB", 60)
 
 
+def generations() -> None:
+    """2,048 tasks of a generation beside those of H13 that do the same, one sum of 64 values each."""
+    import make
+
+    from hwx2py.emulator import direct
+
+    def run(program) -> float:
+        return _best(lambda: direct.run(program, {tensor.name: 1 for tensor in program.inputs}))
+
+    count = 2_048
+    twin = run(_chain(make, count))
+    for name in ("H14", "H15", "H16", "H17", "H18"):
+        show(f"{name}: {count:,} tasks / those of H13", run(_later_chain(make, name, count)) / twin, "x", 1.3)
+
+
+def _later_chain(make, name: str, count: int):
+    """Sums of 64 values for H14 and later, each into its own row of the output."""
+    from hwx2py.program.build import Draft, header, lay_out, write
+    from hwx2py.program.model import Program, natural_const_offset
+    from hwx2py.registers import by_name
+
+    arch = by_name(name)
+    slot = arch.first_tensor_bar
+    a, b = (make.tensor(label, "input", slot + number, 64, 1, 1) for number, label in enumerate("ab"))
+    y = make.tensor("y", "output", slot + 2, 64, count, 1)
+    memory = (("TileDMASrc.Src1", a), ("TileDMASrc.Src2", b), ("TileDMADst.", y))
+    sizes = {"InDim": {"Win": 1, "Hin": 1}, "OutDim": {"Wout": 1, "Hout": 1}}
+    if arch.register("Common.InWidth"):
+        sizes = {"InWidth": {"Win": 1}, "InHeight": {"Hin": 1}, "OutWidth": {"Wout": 1}, "OutHeight": {"Hout": 1}}
+    source = {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1}
+    later = arch.register("L2.Source2Cfg") is not None
+    plain = arch.machine.plain_formats
+    form_fields = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
+    formats = dict(zip(("Src1", "Src2", "Dst"), (plain[0], plain[0], plain[1]))) if plain else {}
+    common = [
+        *(write(arch, f"Common.{register}", **fields) for register, fields in sizes.items()),
+        write(arch, "Common.Cin", Cin=64),
+        write(arch, "Common.Cout", Cout=64),
+        write(arch, "Common.TileCfg", TileHeight=1),
+        write(arch, "Common.Cfg", TaskType="ElementwiseTwoSources"),
+        write(arch, "L2.SourceCfg", **source, **({} if later else {"Source2Dma": 1})),
+        *([write(arch, "L2.Source2Cfg", **source)] if later else []),
+        write(arch, "L2.ResultCfg", ResultType=2, DMAFmt="16b", DMAInterleave=1),
+        write(arch, "PE.Cfg", OpMode="Add", SecSrc="+Source2"),
+    ]
+    for prefix, tensor in memory:
+        form = formats.get(prefix.rpartition(".")[2] or "Dst")
+        common += [
+            write(arch, f"{prefix}RowStride", Stride=tensor.strides[2]),
+            write(arch, f"{prefix}PlaneStride", Stride=tensor.strides[1]),
+            write(arch, f"{prefix}Fmt", form) if form else write(arch, f"{prefix}Fmt", **form_fields),
+            write(arch, f"{prefix}DMAConfig", En=1),
+        ]
+    drafts = []
+    for number in range(count):
+        bases = [
+            write(arch, f"{prefix}BaseAddr{half}", 64 * number if tensor is y and not half else 0, slot=tensor.bar)
+            for prefix, tensor in memory
+            for half in ("", "Hi")
+        ]
+        drafts.append(Draft(header(arch, {"W0": {"TID": number & 0xFFFF}}), common + bases, frozenset({"TaskSize"})))
+    frame = (1).to_bytes(4, "little") + bytes(12)
+    text = lay_out(arch, drafts, frame)
+    return Program(arch, text, (a, b, y), memoryview(b""), natural_const_offset(text.size_bytes))
+
+
 def _best(work) -> float:
     """The shortest of a few times, in seconds."""
     times = []
@@ -258,7 +324,14 @@ def many() -> None:
         show("sweep, 1,000 points", took, "s", 10.0)
 
 
-PARTS = {"start": start, "large": large, "emulate": emulate, "python": python, "many": many}
+PARTS = {
+    "start": start,
+    "large": large,
+    "emulate": emulate,
+    "generations": generations,
+    "python": python,
+    "many": many,
+}
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from .registers import Architecture, every
 
 #: What scripts look for, and run on.
 DRIVER = "ane"
-SCRIPT_ABI = "ABI 1"
+#: The interface whose calls scripts make without that anyone has run one on it.
+UNTRIED_ABI = "ABI 2"
 SCRIPT_PACKAGES = ("numpy",)
 PACKAGES = ("hwx2py", "numpy", "click", "libcst", "black", "pyarrow", "distributed")
 
@@ -29,6 +30,9 @@ TEXT_BYTES = 256
 _WORD = re.compile(r"\w+")
 
 EMULATE = "`hwx2py emulate FILE` runs programs here without a device"
+SECTIONS = (
+    "`python FILE.py --section ID=FILE` with the firmware's sections, which are not public; or `hwx2py emulate FILE.py`"
+)
 
 
 class Node(NamedTuple):
@@ -86,7 +90,7 @@ class Facts(NamedTuple):
         engine: the generation of its engine: "H13"; None where it is not known.
         page_bytes: the size of a memory page.
         driver: version, date and description that the engine's driver gives; None without one.
-        abi: the driver's interface for the chip: "ABI 1"; None where none is known.
+        abi: the driver's interface for the chip: "ABI 1" or "ABI 2"; None where none is known.
         python: the version of Python.
         packages: name -> version, None where it is not installed.
     """
@@ -162,11 +166,12 @@ def _conclude(facts: Facts, nodes: Sequence[Node], node: Node | None) -> tuple[b
         return False, "The driver that scripts use is one of Linux.", EMULATE
     if node is None:
         return _without_node(facts, nodes)
-    if facts.engine and facts.abi != SCRIPT_ABI:
-        interface = facts.abi or "no interface is known"
-        return False, f"The driver has no call that scripts use on {facts.chip} ({interface}).", EMULATE
+    if facts.engine and not facts.abi:
+        return False, f"The driver has no call that scripts use on {facts.chip} (no interface is known).", EMULATE
     if missing := next((name for name in SCRIPT_PACKAGES if facts.packages[name] is None), None):
         return False, f"Scripts need {missing}, which is not installed.", f"`pip install {missing}`"
+    if facts.abi == UNTRIED_ABI:
+        return False, f"Scripts call {node.path} as far as {facts.abi} is public; none was ever run on it.", SECTIONS
     return True, f"Scripts run on {node.path}.", "`hwx2py FILE.hwx -o FILE.py`, then `python FILE.py`"
 
 

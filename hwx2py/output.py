@@ -1,14 +1,35 @@
-"""Writing files: whole or not at all, and never over an input."""
+"""Writing files: whole or not at all, never over an input, and never over what somebody else made."""
 
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+from . import marks
 from .errors import HwxError, UsageError
 
 #: Stands for standard input and standard output.
 STANDARD = "-"
+
+#: How much of a file is compared at a time.
+CHUNK_BYTES = 1 << 20
+
+
+class Output(NamedTuple):
+    """A file to be written.
+
+    Attributes:
+        path: the target; "-" is standard output.
+        pieces: its bytes in order.
+        verify: reads the file back before it gets its name; what it raises keeps the file from being written.
+        owner: the script that has the file's sha256, and thus tells whose it is.
+    """
+
+    path: str
+    pieces: Sequence[bytes | memoryview]
+    verify: Callable[[str], object] | None = None
+    owner: str = ""
 
 
 def write_output(
@@ -16,47 +37,103 @@ def write_output(
     pieces: Iterable[bytes | memoryview],
     inputs: Iterable[str] = (),
     verify: Callable[[str], object] | None = None,
-) -> None:
-    """Writes a file whole or not at all: beside the target under another name first, then renamed.
+    *,
+    force: bool = False,
+) -> bool:
+    """Writes a file; see `write_outputs`.
 
     Args:
         path: the target; "-" is standard output.
         pieces: its bytes in order.
         inputs: files that must not be written over.
         verify: reads the file back before it gets its name; what it raises keeps the file from being written.
+        force: write over a file that somebody else made or edited.
+
+    Returns:
+        False where the file has these bytes already.
 
     Raises:
-        UsageError: the target is an input or a directory, or cannot be written.
+        UsageError: the target is an input or a directory or somebody else's, or cannot be written.
     """
+    return write_outputs([Output(path, list(pieces), verify)], inputs, force=force)
+
+
+def write_outputs(outputs: Sequence[Output], inputs: Iterable[str] = (), *, force: bool = False) -> bool:
+    """Writes files that belong together, all or none: beside the targets under other names first, then renamed.
+
+    A full disk, a file that does not verify and an interrupt leave the old files. So does a kill, but for the moment
+    between two renames, when the first file is new and the next still old: coefficients come before their script, which
+    then says that they are others, and the same command puts it right. Nothing is forced out to the disk; after a power
+    cut the file system decides.
+
+    Args:
+        outputs: the files, in the order in which they get their names.
+        inputs: files that must not be written over.
+        force: write over files that somebody else made or edited.
+
+    Returns:
+        False where all files have these bytes already.
+
+    Raises:
+        UsageError: a target is an input or a directory or somebody else's, or cannot be written.
+    """
+    sources = list(inputs)
+    files = []
+    for output in outputs:
+        if output.path == STANDARD:
+            sys.stdout.buffer.writelines(output.pieces)
+            continue
+        check_output(output.path, sources)
+        with _told(output.path):
+            if os.path.exists(output.path) and not os.path.isfile(output.path):
+                with open(output.path, "wb") as device:
+                    device.writelines(output.pieces)
+                continue
+            if _has(output):
+                continue
+        if not force:
+            check_replaceable(output.path, output.owner)
+        files.append(output)
+    with contextlib.ExitStack() as stack:
+        staged = [stack.enter_context(_staged(output)) for output in files]
+        for output, temporary in zip(files, staged):
+            with _told(output.path):
+                os.replace(temporary, output.path)
+    return bool(files) or any(output.path == STANDARD for output in outputs)
+
+
+@contextlib.contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Makes errors of the system ones that name the file."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", file=path) from error
+
+
+@contextlib.contextmanager
+def _staged(output: Output) -> Iterator[str]:
+    """The file under another name beside its target, until it is renamed; it is removed where it was not."""
     import tempfile
 
-    if path == STANDARD:
-        for piece in pieces:
-            sys.stdout.buffer.write(piece)
-        return
-    check_output(path, inputs)
-    folder = os.path.dirname(path) or "."
+    with _told(output.path):
+        folder, name = os.path.split(output.path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
-                file.writelines(pieces)
-            return
-        handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        try:
+        with _told(output.path):
             with open(handle, "wb") as file:
-                file.writelines(pieces)
-            if verify:
-                _verify(verify, temporary, path)
+                file.writelines(output.pieces)
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", file=path) from error
+            if not output.owner:
+                marks.remember(temporary)
+        if output.verify:
+            _verify(output.verify, temporary, output.path)
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:
@@ -66,6 +143,19 @@ def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:
         error.what = f"would not be readable, and is not written: {error.what}"
         error.file = path
         raise
+
+
+def _has(output: Output) -> bool:
+    """Whether the file is there with the same bytes."""
+    pieces = [memoryview(piece).cast("B") for piece in output.pieces]
+    if not os.path.isfile(output.path) or os.path.getsize(output.path) != sum(map(len, pieces)):
+        return False
+    with open(output.path, "rb") as file:
+        return all(file.read(len(chunk)) == bytes(chunk) for piece in pieces for chunk in _chunks(piece))
+
+
+def _chunks(piece: memoryview) -> Iterator[memoryview]:
+    return (piece[start : start + CHUNK_BYTES] for start in range(0, len(piece), CHUNK_BYTES))
 
 
 def check_output(path: str, inputs: Iterable[str] = ()) -> None:
@@ -79,3 +169,23 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
     for source in inputs:
         if os.path.exists(path) and os.path.exists(source) and os.path.samefile(path, source):
             raise UsageError("would be written over, but it is an input", file=path, hint="give another -o")
+
+
+def check_replaceable(path: str, owner: str = "") -> None:
+    """Refuses to write over a file that hwx2py did not write, or that was edited since.
+
+    Args:
+        path: the target.
+        owner: the script that has the file's sha256, where a script tells whose the file is.
+
+    Raises:
+        UsageError: it is somebody else's.
+    """
+    if not os.path.isfile(path):
+        return
+    with _told(path):
+        if owner and marks.is_named_by(path, owner):
+            return
+        origin = marks.origin(path)
+    if origin is not marks.Origin.OURS:
+        raise UsageError(origin.value, file=path, hint="--force writes over it, or give another name")

@@ -26,7 +26,8 @@ TABLES = ...
 # How tasks are laid out and run: the same for every program.
 from hwx2py.runtime.stream import encode_record
 from hwx2py.runtime.text import lay_out
-from hwx2py.runtime.ane import DEVICE
+from hwx2py.runtime.ane import Ane
+from hwx2py.runtime.driver import DEVICE, RUN
 from hwx2py.runtime.command_line import main
 
 
@@ -41,4 +42,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, DEVICE))
+    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, DEVICE, RUN))

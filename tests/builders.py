@@ -10,16 +10,20 @@ from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
 from hwx2py.emulator import direct, driver
 from hwx2py.emulator.driver import Driver
 from hwx2py.emulator.faults import Fault
-from hwx2py.program.build import Draft, complete, lay_out, write
+from hwx2py.program import network as program_network
+from hwx2py.program.build import Draft, header, lay_out, write
 from hwx2py.program.model import Program, Tensor, natural_const_offset
+from hwx2py.program.network import TaskRegisters
 from hwx2py.program.streams import Pending
 from hwx2py.program.task import Task
+from hwx2py.registers import by_name
 
 Registers = Mapping[str, Any]
 
 __all__ = [
     "H13",
     "LOCATIONS",
+    "add14",
     "by_dma",
     "complete_add16",
     "complete_again",
@@ -49,12 +53,9 @@ def network(
     tasks: Sequence[tuple[Registers, Registers]], tensors: Sequence[Tensor], const: bytes = b"", scratch: int = 0
 ) -> Program:
     """A program of several tasks, each (header words, registers)."""
-    drafts = [
-        complete(H13, {"W0": {"TID": number, "EON": number + 1 == len(tasks)}, "W6": LOCATIONS} | words, registers)
-        for number, (words, registers) in enumerate(tasks)
-    ]
-    extra = [Tensor("scratch", "scratch", 3, None, None, None, scratch)] if scratch else []
-    return make.program(lay_out(H13, drafts), (*tensors, *extra), const)
+    made = [TaskRegisters({"W6": LOCATIONS} | words, registers) for words, registers in tasks]
+    extra = [program_network.scratch(scratch)] if scratch else []
+    return program_network.network(H13, made, (*tensors, *extra), const)
 
 
 def elementwise(operation: str = "Add", shape: tuple[int, int, int] = (3, 4, 5), **registers: Any) -> Program:
@@ -98,6 +99,36 @@ def complete_add16() -> Program:
     items = [Pending(w.address, w.value, w.slot) for w in task.writes()]
     draft = Draft(list(task.words[: task.header_words]), items + more, frozenset({"TaskSize"}))
     return program._replace(text=lay_out(arch, [draft], program.text.frame))
+
+
+#: A float16 tensor in memory, without interleave.
+FORMAT = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
+
+
+def add14() -> Program:
+    """y = a + b for H14."""
+    arch = by_name("H14")
+    a, b, y = (tensor(n, r, bar, 4, 1, 32) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6)))
+    _, plane, row, _ = a.strides
+    places = (("TileDMASrc.Src1", 4), ("TileDMASrc.Src2", 5), ("TileDMADst.", 6))
+    items = [
+        write(arch, "Common.InDim", Win=32, Hin=1),
+        write(arch, "Common.OutDim", Wout=32, Hout=1),
+        write(arch, "Common.Cin", Cin=4),
+        write(arch, "Common.Cout", Cout=4),
+        write(arch, "Common.TileCfg", TileHeight=1),
+        write(arch, "Common.Cfg", TaskType="ElementwiseTwoSources"),
+        write(arch, "L2.SourceCfg", SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=1),
+        write(arch, "L2.ResultCfg", ResultType=2, DMAFmt="16b", DMAInterleave=1),
+        write(arch, "PE.Cfg", OpMode="Add", SecSrc="+Source2"),
+        *(write(arch, f"{prefix}RowStride", Stride=row) for prefix, _ in places),
+        *(write(arch, f"{prefix}PlaneStride", Stride=plane) for prefix, _ in places),
+        *(write(arch, f"{prefix}Fmt", **FORMAT) for prefix, _ in places),
+        *(write(arch, f"{prefix}DMAConfig", En=1) for prefix, _ in places),
+        *(write(arch, f"{prefix}BaseAddr{half}", slot=slot) for prefix, slot in places for half in ("", "Hi")),
+    ]
+    text = lay_out(arch, [Draft(header(arch, {}), items, frozenset({"TaskSize"}))], bytes(16))
+    return Program(arch, text, (a, b, y), memoryview(b""), natural_const_offset(text.size_bytes))
 
 
 FORMATS = ("TileDMASrc.Src1Fmt", "TileDMASrc.Src2Fmt", "TileDMADst.Fmt")

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from conftest import ROOT
 from markdown_it import MarkdownIt
 
-DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md")
 COMMANDS, PYTHON = ("console", "sh"), ("python", "pycon")
 #: Languages of blocks that are only shown; what runs them has tests of its own.
 SHOWN = ("", "text", "json", "diff", "sql", "toml", "html")

@@ -13,6 +13,7 @@ from conftest import EXAMPLE_NAMES, ROOT, SHARED, example, loaded
 
 from hwx2py import checks, formats
 from hwx2py.checks import Finding
+from hwx2py.checks.lenient import open_subject
 from hwx2py.errors import HwxError
 from hwx2py.formats.anec import header as anec_header
 from hwx2py.formats.anec.write import arrange, write
@@ -51,7 +52,7 @@ def of_anec(folder: Path, anec: anec_header.Anec, **changes: Any) -> list[Findin
     """The findings in an `.anec` with parts of its header, or its content, replaced."""
     path = folder / "x.anec"
     path.write_bytes(b"".join(anec_header.write(anec._replace(**changes))))
-    return checks.findings(checks.open_subject(str(path)))
+    return checks.findings(open_subject(str(path)))
 
 
 def patched(content: memoryview, **words: int) -> memoryview:
@@ -103,7 +104,7 @@ class TestStream:
         places = [place for place in range(0, 0x4000, 4) if word_at(data, place) == words]
         data[places[0] : places[0] + 4] = (words + 31).to_bytes(4, "little")
         path.write_bytes(data)
-        findings = checks.findings(checks.open_subject(str(path)))
+        findings = checks.findings(open_subject(str(path)))
         assert names(findings) == {"td-size-overruns"}
 
     def test_trailing_zeros_of_the_first_task(self, chain, tmp_path):
@@ -218,7 +219,7 @@ class TestStream:
         ],
     )
     def test_cases(self, name, rule, level):
-        assert one(checks.findings(checks.open_subject(str(SHARED / "cases" / name))), rule, level)
+        assert one(checks.findings(open_subject(str(SHARED / "cases" / name))), rule, level)
 
 
 def with_header(program: Program, index: int, **fields: int) -> Program:
@@ -398,7 +399,7 @@ class TestBuffers:
         data[place : place + 4] = (size // 2).to_bytes(4, "little")
         path = tmp_path / "x.hwx"
         path.write_bytes(data)
-        findings = checks.findings(checks.open_subject(str(path)))
+        findings = checks.findings(open_subject(str(path)))
         assert one(findings, "scratch-disagrees", "warning")
         assert not names(findings)
 
@@ -606,7 +607,7 @@ def test_no_edit_of_a_bit_makes_it_stumble(bit, tmp_path):
     path = tmp_path / "x.anec"
     path.write_bytes(b"".join(anec_header.write(anec._replace(content=memoryview(data)))))
     with contextlib.suppress(HwxError):
-        checks.findings(checks.open_subject(str(path)))
+        checks.findings(open_subject(str(path)))
 
 
 def test_every_rule_says_how_it_is_known_and_what_to_do():

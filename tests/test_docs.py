@@ -23,7 +23,6 @@ EMULATOR = (ROOT / "docs" / "emulator.md").read_text()
 NOT_RUN = Counter(
     {
         ("README.md", "the whole test run"): 1,
-        ("README.md", "a real program and hardware"): 1,
         ("contributing.md", "the whole test run"): 1,
         ("tutorial.md", "hardware"): 1,
         ("zero.md", "a real program and hardware"): 1,
@@ -69,8 +68,20 @@ def test_paths_in_documents_exist(document: Path):
         assert (ROOT / path).exists(), path
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_every_package_has_its_place_in_the_architecture():
+    layers = ARCHITECTURE.split("| layer |")[1].split("\n\n")[0]
+    told = re.findall(r"`(\w+)`", "".join(row.split("|")[2] for row in layers.splitlines()[2:]))
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert sorted(told) == sorted(name.removeprefix("hwx2py.") for layer in stated for name in layer.split(" | "))
+    flow = ARCHITECTURE.split("```")[1]
+    assert not {name for name in re.findall(r"--> (\w+)", flow) if name not in told}
+
+
 def test_adding_something_touches_at_most_three_files():
-    table = (ROOT / "docs" / "contributing.md").read_text().split("| to add |")[1].split("\n\n")[0]
+    table = ARCHITECTURE.split("| to add |")[1].split("\n\n")[0]
     for row in table.splitlines()[2:]:
         assert 1 <= len(re.findall(r"`[\w./]+/[\w.]*`|`\w+\.md`", row.split("|")[2])) <= 3, row
 

@@ -64,7 +64,8 @@ def test_a_machine_with_the_engine_is_ready():
         (Made(compatible_names=(), found=()), "the engine is part of Apple's chips", "hwx2py emulate"),
         (Made(name="Darwin 23.0", found=()), "one of Linux", "hwx2py emulate"),
         (Made(missing=("numpy",)), "Scripts need numpy", "pip install numpy"),
-        (Made(compatible_names=("apple,t6021",)), "no call that scripts use on T6021 (ABI 2)", "hwx2py emulate"),
+        (Made(compatible_names=("apple,t6021",)), "as far as ABI 2 is public; none", "--section ID=FILE"),
+        (Made(compatible_names=("apple,t8122",)), "no call that scripts use on T8122", "hwx2py emulate"),
         (Made(compatible_names=("apple,t8122",), found=()), "No Linux driver is known for T8122 (H15)", "emulate"),
     ],
 )

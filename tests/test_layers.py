@@ -7,11 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import make
 import pytest
-from conftest import EXAMPLE_NAMES, EXAMPLES, ROOT, example
-
-from hwx2py.formats.hwx.create import create
+from conftest import EXAMPLES, ROOT, example
 
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
@@ -99,9 +96,3 @@ def test_outputs_depend_on_the_input_only(arguments):
         told.append(done.stdout)
     assert told[0] == told[1] != ""
     assert str(ROOT) not in told[0]
-
-
-@pytest.mark.parametrize("name", EXAMPLE_NAMES)
-def test_examples_are_what_make_writes(name):
-    pieces = create(make.EXAMPLES[name](), "hwx2py v0.1.0, examples/make.py")
-    assert b"".join(pieces) == example(name).read_bytes()

@@ -8,7 +8,7 @@ from test_neural import MAC, UNITY, chunks, convolution, reference, unary
 
 from hwx2py.emulator import lut
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.operations.tables import parse
+from hwx2py.operations.tables import name_of, parse
 
 
 def table(samples, shift: int, mode: int, low=-np.inf, high=np.inf, left=(0, 0), right=(0, 0), ends=(0, 0)) -> bytes:
@@ -160,3 +160,11 @@ def test_unknown_mode_is_refused():
     )  # fmt: skip
     with pytest.raises(NotImplementedTask, match="mode of the lookup table = 8 is not implemented"):
         builders.run(program)
+
+
+@pytest.mark.parametrize("shift", [-32768, -1075, -6, 25, 1024, 32767])
+@pytest.mark.parametrize("mode", [0x0, 0x1, 0x2, 0x5, 0x7, 0x9])
+def test_tables_of_absurd_scales_have_no_name_and_are_evaluated(shift, mode):
+    data = table(np.linspace(0, 1, 33), shift, mode)
+    assert name_of(parse(data)) == ""
+    assert evaluate(data, np.array([0.0, 1.0, -1.0])).shape == (3,)

@@ -58,7 +58,7 @@ def assembled(cli, tmp_path, name: str, *changes: tuple[str, str]):
 
 
 def test_edited_word_changes_nothing_else(cli, tmp_path):
-    _, out = assembled(cli, tmp_path, "mul", ("Common.TileCfg()", "Common.TileCfg(TileHeight=9)"))
+    _, out = assembled(cli, tmp_path, "mul", ("Common.TileCfg(TileHeight=2)", "Common.TileCfg(TileHeight=9)"))
     old, new = example("mul").read_bytes(), out.read_bytes()
     assert len(old) == len(new)
     assert [index for index, (a, b) in enumerate(zip(old, new, strict=True)) if a != b] == [

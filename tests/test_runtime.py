@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from builders import half
 
+from hwx2py.emulator import session
 from hwx2py.program.streams import STREAMS, Pending
 from hwx2py.registers import by_name, compose
 from hwx2py.runtime import ane, command_line, stream_linked, stream_records, text
@@ -248,8 +249,10 @@ def test_tasks_with_other_ids_run_and_it_is_said(capfd):
     task = program.tasks[0]
     other = program.with_tasks([task.with_words({0: task.words[0] | 5})])
     a, b = half(1, 3, 4, 5), half(2, 3, 4, 5)
-    outputs = builders.run(other, a=a, b=b)
-    assert np.array_equal(outputs["y"], builders.run(program, a=a, b=b)["y"])
+    inputs = {"a": a.astype(np.float16), "b": b.astype(np.float16)}
+    inputs = {name: array.reshape(1, 3, 4, 5) for name, array in inputs.items()}
+    (outputs, _), (expected, _) = session.run(other, inputs), session.run(program, inputs)
+    assert np.array_equal(outputs["y"], expected["y"])
     assert "tasks: numbered from 0 for the driver" in capfd.readouterr().err
 
 

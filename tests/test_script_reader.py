@@ -124,7 +124,7 @@ def test_sidecar_is_found_beside_the_script(tmp_path, capsys):
     (tmp_path / "big.coeff.bin").write_bytes(noise)
     assert bytes(formats.load(str(path)).program.const) == noise
     (tmp_path / "big.coeff.bin").write_bytes(noise[:-1] + b"x")
-    assert bytes(formats.load(str(path)).const) == noise[:-1] + b"x"
+    assert bytes(formats.load(str(path)).program.const) == noise[:-1] + b"x"
     assert "edited since" in capsys.readouterr().err
     (tmp_path / "big.coeff.bin").write_bytes(noise[:-1])
     with pytest.raises(ScriptError, match="69999 bytes of coefficients, not 70000"):
@@ -167,8 +167,8 @@ WRONG = {
     "no task": ("    task_0,", "    # task_0,", "no task in TASKS"),
     "itself": (CIN, "*task_0()", "nested too deeply, or calls itself"),
     "count": (
-        "PixelOffset   = Register(0x13850, 4",
-        "PixelOffset   = Register(0x13850, 1 << 40",
+        "= Register(0x13850, 4",
+        "= Register(0x13850, 1 << 40",
         "number of registers",
     ),
     "kind": (
@@ -264,7 +264,7 @@ def test_run_takes_the_program_from_an_executed_script(tmp_path, cli):
     assert refused.code == 2
     assert "--run executes the script" in refused.err
     assert cli("convert", path, "--run", "-o", out).code == 0
-    assert formats.load(str(out)).text.to_bytes() == loaded("mul").text.to_bytes()
+    assert formats.load(str(out)).program.text.to_bytes() == loaded("mul").text.to_bytes()
     assert cli("diff", path, conftest.example("mul"), "--run").code == 0
 
 

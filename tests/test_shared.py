@@ -4,13 +4,14 @@ Nothing of them is kept in this project. The numbers come from what each record 
 """
 
 import json
+import re
 import subprocess
 import sys
 
 import builders
 import numpy as np
 import pytest
-from conftest import SHARED, one_line
+from conftest import SHARED
 
 from hwx2py import emitter, formats, passes
 from hwx2py.emulator import session
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="no folder `shared` 
 FILES = sorted((SHARED / "hwx").rglob("*.hwx"))
 REAL = SHARED / "hwx" / "real"
 H13_FILES = [path for path in FILES if path.parent.name in ("real", "oracle-h13")]
-RECORDS = [path for path in H13_FILES if path.with_suffix(".json").exists()]
+RECORDS = [path for path in FILES if path.with_suffix(".json").exists()]
 
 
 def name_of(path) -> str:
@@ -80,18 +81,22 @@ def test_script_builds_the_files_bytes_and_reads_back(path, tmp_path):
     assert bytes(again.const) == bytes(program.const)
 
 
+@each(sorted((SHARED / "cases").glob("m6*.hwx")))
+def test_script_of_a_real_text_of_three_streams_rebuilds_it(path, tmp_path, cli, script):
+    assert cli(path, "-o", tmp_path / "m6.py").code == 0
+    assert script(tmp_path / "m6.py", "--dry-run", "--write-command", tmp_path / "c.bin").code == 0
+    data = path.read_bytes()
+    offset, size = sections(data)["__TEXT", "__text"]
+    command = (tmp_path / "c.bin").read_bytes()
+    assert command[:size] == data[offset : offset + size]
+    assert (tmp_path / "m6.py").read_text().count("    # stream ") == 3
+
+
 @each(FILES)
 def test_unedited_script_gives_back_its_container(path, tmp_path, cli):
     cli(path, "-o", tmp_path / "s.py")
     assert cli("assemble", tmp_path / "s.py", "--onto", path, "-o", tmp_path / "o.hwx").code == 0
     assert (tmp_path / "o.hwx").read_bytes() == path.read_bytes()
-
-
-@each([path for path in FILES if path.parent.name not in ("real", "oracle-h13")])
-def test_later_generations_are_refused_by_name(path, cli):
-    done = cli("emulate", path)
-    assert (done.code, one_line(done.err)) == (2, True)
-    assert f"runs H13, not {path.parent.name.removeprefix('oracle-').upper()}" in done.err
 
 
 def ramp(shape, *values):
@@ -162,7 +167,7 @@ def test_old_binding_gives_zero_as_people_saw(cli, tmp_path):
     assert "output[0] = 0.0" in zero.out
     plain = cli("emulate", tmp_path / "s.py")
     assert "output[0]" not in plain.out
-    assert "probs: not written" in plain.err
+    assert re.search(r"probs'?: .*not written", plain.err)
 
 
 def test_old_binding_with_names_in_the_header_is_right_again(cli, tmp_path):
@@ -189,9 +194,14 @@ def operands(operation, values, weights):
 TWO = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
        "real_div": np.divide, "pow": np.power}  # fmt: skip
 REDUCTIONS = {"reduce_sum": np.sum, "reduce_mean": np.mean, "reduce_max": np.max}
-#: Largest relative error of operations that look values up in a table.
-LOOSE = {"sigmoid": 5e-3, "tanh": 5e-3, "gelu": 6e-3, "pow": 2e-3, "real_div": 2e-3, "rsqrt": 2e-3, "softmax": 3e-3,
-         "layer_norm": 2e-3}  # fmt: skip
+#: Largest relative error of operations that look values up in a table, or whose products and sums the engines round.
+LOOSE = {
+    **dict.fromkeys(("conv", "matmul", "linear", "reduce_sum", "reduce_mean"), 1e-3),
+    **dict.fromkeys(("sigmoid", "tanh"), 5e-3),
+    **dict.fromkeys(("pow", "real_div", "rsqrt", "layer_norm"), 2e-3),
+    "gelu": 6e-3,
+    "softmax": 3e-3,
+}
 
 
 def softmax(x):
@@ -275,7 +285,7 @@ def test_decoded_programs_compute_their_operations(path):
         if tolerance:
             assert np.linalg.norm(got - wanted) <= tolerance * np.linalg.norm(wanted)
         else:
-            assert np.array_equal(got, wanted.astype(np.float16))
+            assert np.array_equal(got, builders.rounded(wanted))
 
 
 def test_bool_transpose_moves_its_bytes():

@@ -6,7 +6,9 @@ import pytest
 from conftest import loaded, one_line
 
 from hwx2py import formats
-from hwx2py.errors import StreamError
+from hwx2py.emulator import direct
+from hwx2py.emulator.faults import NotImplementedTask
+from hwx2py.errors import ContainerError, StreamError
 from hwx2py.formats.hwx import structs
 from hwx2py.formats.hwx.read import load
 from hwx2py.program.build import Draft, header, lay_out, write
@@ -83,6 +85,9 @@ def test_every_command_reads_it_and_the_script_builds_the_text(cli, tmp_path, sc
     path.write_bytes(container(text_of(2, 1, 1)))
     assert cli("dump", path).code == cli("diff", path, path).code == 0
     assert cli(path, "-o", tmp_path / "m6.py").code == 0
+    source = (tmp_path / "m6.py").read_text()
+    places = [source.index(f"    # stream {name}:\n    ") for name in STREAM_NAMES]
+    assert places == sorted(places)
     assert script(tmp_path / "m6.py", "--dry-run", "--write-command", tmp_path / "c.bin").code == 0
     assert (tmp_path / "c.bin").read_bytes().rstrip(b"\0") == text_of(2, 1, 1).rstrip(b"\0")
     assert cli("diff", path, tmp_path / "m6.py").code == 0
@@ -129,13 +134,41 @@ def with_subtype(name: str, number: int) -> memoryview:
 
 
 def test_stream_of_another_generation_is_told():
-    with pytest.raises(StreamError, match="--arch H16"):
+    with pytest.raises(StreamError, match=r"task 0, text offset 0x.*--arch H16"):
         load(with_subtype("add16", 5), "odd.hwx")
 
 
 def test_bare_stream_of_another_generation_does_not_parse():
     with pytest.raises(StreamError):
         STREAMS["linked"].decode_bare(memoryview(loaded("add16").text.to_bytes()), by_name("H13"))
+
+
+def test_stream_that_parses_under_another_name_is_refused_when_it_runs():
+    """H15 and H16 share most addresses; the header's further word is then a record that no task of H15 has."""
+    program = load(with_subtype("add16", 6), "odd.hwx").program
+    with pytest.raises(NotImplementedTask, match="task 0"):
+        direct.run(program, {"a": 1.0, "b": 1.0})
+
+
+@pytest.mark.parametrize(("name", "number"), [("mul", 5), ("mul", 7), ("chain", 9), ("add16", 4)])
+def test_program_of_the_other_kind_of_stream_is_refused(name, number):
+    with pytest.raises(ContainerError, match="no program command of kind"):
+        load(with_subtype(name, number), "odd.hwx")
+
+
+def test_mixed_streams_are_refused_with_task_and_offset():
+    """A task of H13 behind one of H16."""
+    first, second = loaded("add16").text.to_bytes(), loaded("mul").text.to_bytes()
+    text = first.ljust(-(-len(first) // 16) * 16, b"\0") + second
+    with pytest.raises(StreamError, match=f"task 1, text offset {len(text) - len(second):#x}: task size"):
+        STREAMS["records"].decode(memoryview(text), by_name("H16"), None, None)
+
+
+@pytest.mark.parametrize("size", [0, 8, 15])
+def test_a_frame_that_is_cut_is_refused(size):
+    text = memoryview(loaded("add16").text.to_bytes())[:size]
+    with pytest.raises(StreamError, match="text"):
+        STREAMS["records"].decode(text, by_name("H16"), None, None)
 
 
 def test_compiler_target_is_a_name(cli, tmp_path):

@@ -171,4 +171,4 @@ def test_command_tells_arrays_of_another_shape_and_takes_archives(cli, tmp_path)
 
 def test_command_computes_wide(cli):
     assert cli("emulate", example("conv"), "--numbers", "wide").code == 0
-    assert "there are chip and wide" in cli("emulate", example("conv"), "--numbers", "exact").err
+    assert "'exact' is not one of 'chip', 'wide'" in cli("emulate", example("conv"), "--numbers", "exact").err

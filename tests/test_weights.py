@@ -3,9 +3,9 @@ import json
 import make
 import numpy as np
 import pytest
-from builders import network, tensor
+from builders import kernel_registers, network, tensor
 from conftest import SHARED, example, loaded, one_line
-from test_neural import convolution, reference
+from test_neural import MAC, UNITY, convolution, reference, unary
 
 from hwx2py import weights
 from hwx2py.emulator import direct
@@ -59,6 +59,75 @@ def test_an_array_that_is_set_is_what_the_engine_computes_with(case):
     assert np.array_equal(direct.run(changed, {"x": x}).outputs["y"][0], CHIP.store(y).view(np.float16))
 
 
+def fetched(packed: list[bytes]) -> dict:
+    """Registers that fetch each engine's chunk, padded to 64 bytes, and the coefficients."""
+    chunks = [chunk.ljust(-(-len(chunk) // 64) * 64, b"\0") for chunk in packed]
+    registers = kernel_registers([*map(len, chunks)])
+    return {"const": b"".join(chunks)} | {
+        name.replace(".", "_", 1): value for name, value in registers.items() if value
+    }
+
+
+def two_columns(weights: np.ndarray, biases: np.ndarray):
+    """A depthwise row of weights (channels, taps) with two outputs side by side: tap p beside tap p - 1."""
+    channels, taps = weights.shape
+    packed = [b""] * 4
+    for channel, row in enumerate(weights):
+        padded = np.concatenate([[0], row, [0]]).astype(np.float16)
+        pairs = [(padded[p + 1], padded[p]) for p in (*range(0, taps + 1, 2), *range(1, taps + 1, 2))]
+        packed[channel % 4] += np.array([(biases[channel],) * 2, *pairs], np.float16).tobytes()
+    x, y = tensor("x", "input", 4, channels, 1, 12), tensor("y", "output", 5, channels, 1, 12)
+    return unary(
+        x, y, 2, Common_OutDim={"Wout": 6, "Hout": 1},
+        Common_ConvCfg={"Kh": 1, "Kw": taps, "Sy": 1, "Sx": 2, "Px": 4, "Ox": 2, "Oy": 1},
+        Common_GroupConvCfg={"NumGroups": 1, "UnicastEn": 1, "UnicastCin": 1},
+        NE_MACCfg=MAC | {"BiasMode": 1}, **fetched(packed),
+    )  # fmt: skip
+
+
+def test_weights_that_lie_in_two_lanes_change_in_both():
+    old, new, biases = eighths(1, 5, 9), eighths(2, 5, 9), eighths(3, 5)
+    program = two_columns(old, biases)
+    arrays = weights.find(program).arrays
+    assert np.array_equal(weights.values(program, arrays[0])[:, 0, 0], old)
+    assert np.array_equal(weights.values(program, arrays[1]), biases)
+    changed = weights.replace(program, arrays, "conv.weight", new[:, None, None])
+    changed = weights.replace(changed, arrays, "conv.bias", 2 * biases)
+    assert bytes(changed.const) == bytes(two_columns(new, 2 * biases).const)
+
+
+def without_zeros(kernel: np.ndarray):
+    """A 1 x 1 kernel (8, channels) of two engines that stores only weights other than 0, planes of four channels."""
+    packed = []
+    for first in (0, 4):
+        body = b""
+        for column in kernel[first : first + 4].T:
+            mask = sum(1 << lane for lane in range(4) if column[lane])
+            body += bytes([0, mask]) + column[column != 0].tobytes()
+        packed.append(len(body).to_bytes(2, "little") + body)
+    x, y = tensor("x", "input", 4, kernel.shape[1], 2, 3), tensor("y", "output", 5, 8, 2, 3)
+    return unary(
+        x, y, 1, Common_ConvCfg={"Kh": 1, "Kw": 1, "Sy": 1, "Sx": 1, "OCGSize": 2, "Ox": 1, "Oy": 1},
+        NE_MACCfg=MAC, NE_KernelCfg={"KernelFmt": "Float16", "PalettizedBits": 8, "SparseFmt": 1},
+        KernelDMASrc_MasterConfig={"MasterEnable": 1, "KernelSparseFmt": 1},
+        **{name: value for name, value in fetched(packed).items() if name != "KernelDMASrc_MasterConfig"},
+    )  # fmt: skip
+
+
+def test_kernels_without_zeros_keep_their_zeros():
+    kernel = eighths(4, 8, 10)
+    kernel[np.random.default_rng(5).random(kernel.shape) < 0.4] = 0
+    program = without_zeros(kernel)
+    (array,) = weights.find(program).arrays
+    assert np.array_equal(weights.values(program, array)[:, :, 0, 0], kernel)
+    doubled = weights.replace(program, [array], "conv.weight", 2 * kernel[:, :, None, None])
+    assert bytes(doubled.const) == bytes(without_zeros(2 * kernel).const)
+    hole = tuple(np.argwhere(kernel == 0)[0])
+    kernel[hole] = 1
+    with pytest.raises(UnsupportedError, match="is kept without its zeros, and the one at"):
+        weights.replace(program, [array], "conv.weight", kernel[:, :, None, None])
+
+
 @pytest.mark.parametrize("name", ["conv.weight", "conv.bias"])
 def test_only_bytes_of_the_array_change(name):
     program = loaded("conv")
@@ -83,12 +152,16 @@ def test_factors_lie_in_registers():
 
 
 def test_samples_of_a_table_are_set_in_every_engines_copy():
-    program = loaded("chain")
-    table = array_of(program, "table")
-    assert table.shape == (33,)
+    x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
+    looked_up = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
+    program = unary(x, y, 1, NE_MACCfg=looked_up, **fetched([make.square_table()] * 2))
+    (table,) = weights.find(program).arrays
+    assert (table.name, table.shape) == ("table", (33,))
     changed = weights.replace(program, [table], "table", np.full(33, 3.0))
-    outputs = direct.run(changed, {"a": np.float16(0.5), "b": np.float16(0.25)}).outputs
-    assert set(outputs["y"].ravel().tolist()) == {3.0}
+    halves = np.frombuffer(changed.const, np.float16).reshape(2, 64)
+    assert (halves[:, 4:37] == 3.0).all()
+    assert np.array_equal(halves[:, :4], np.frombuffer(program.const, np.float16).reshape(2, 64)[:, :4])
+    assert set(direct.run(changed, {"x": np.float16(0.5)}).outputs["y"].ravel().tolist()) == {3.0}
 
 
 def test_tasks_that_share_a_kernel_share_an_array():

@@ -68,7 +68,7 @@ class Log:
         """Drops a last line that was cut off."""
         from ..output import write_output
 
-        write_output(self._path, ["".join(f"{line}\n" for line in lines).encode()])
+        write_output(self._path, ["".join(f"{line}\n" for line in lines).encode()], force=True)
 
     def _append(self, row: dict[str, object]) -> None:
         try:

@@ -1,6 +1,5 @@
 """What will go wrong when a program is submitted, and how its file shows it: rules as rows, each with its evidence."""
 
-from .lenient import open_subject
 from .model import ERROR, LEVELS, NOTE, WARNING, Finding, Rule
 from .run import RULES, check, count_errors, findings
 from .subject import Subject
@@ -17,5 +16,4 @@ __all__ = [
     "check",
     "count_errors",
     "findings",
-    "open_subject",
 ]

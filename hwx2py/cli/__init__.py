@@ -4,6 +4,7 @@ Commands live in modules of their own, which are imported when they are asked fo
 is imported when it runs.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -40,6 +41,10 @@ COMMANDS = {
     "doctor": "What this machine can run",
     "net-options": "Options for compiling again on macOS",
 }
+
+
+#: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
+GARBAGE = 50_000
 
 
 class _Closed(Exception):
@@ -83,6 +88,7 @@ def group() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
+    gc.set_threshold(GARBAGE)
     try:
         code = group.main(args, prog_name="hwx2py", standalone_mode=False)
     except HwxError as error:

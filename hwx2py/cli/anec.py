@@ -1,17 +1,33 @@
 """`hwx2py anec`."""
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import click
 
-from .check import tell_errors
-from .files import check_output, load_file, tell_written, write_output
-from .options import apply_passes, pass_options, run_option, show
+from . import batch
+from .check import errors_note
+from .files import check_output, load_file, write_output, written
+from .options import apply_passes, force_option, pass_options, run_option
+
+
+class Arrangement(NamedTuple):
+    """What was asked for: the layout, how to read, which passes, and whether to write over what others made."""
+
+    content_offset: str
+    run: bool
+    force: bool
+    clean: bool
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    in_batch: bool
 
 
 @click.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
-@click.argument("path", metavar="INPUT")
-@click.option("-o", "--output", metavar="OUT.anec", required=True, help="File to write.")
+@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="OUT.anec", required=True, help="File to write; a folder for several INPUTs or a folder."
+)
 @click.option(
     "--content-offset",
     type=click.Choice(["0x1000", "0x800"]),
@@ -21,24 +37,49 @@ from .options import apply_passes, pass_options, run_option, show
 )
 @pass_options
 @run_option
-def command(path: str, output: str, content_offset: str, run: bool, **options: Any) -> None:
+@force_option
+@batch.jobs_option
+def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another
     order, the BARs are renumbered in every task. The order of the BARs is always told.
     """
+    given = batch.inputs(paths, leave_out=output)
+    if given.several:
+        given = batch.with_targets(given, output, ".anec")
+    else:
+        check_output(output, paths)
+        given = given._replace(items=(given.items[0]._replace(target=output),))
+    arrangement = Arrangement(**options, in_batch=given.several)
+    return batch.run(given, functools.partial(rewrite, arrangement=arrangement), jobs=jobs)
+
+
+def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.Result:
+    """Writes a file as an .anec.
+
+    Args:
+        item: the file, and the one to write.
+        arrangement: how.
+
+    Raises:
+        HwxError: with the file's name, whatever went wrong.
+    """
     from ..errors import HwxError
     from ..formats.anec.write import arrange, write
 
-    check_output(output, [path])
-    file = load_file(path, run=run)
-    program, _, report = apply_passes(file.program, **options)
+    file = load_file(item.path, run=arrangement.run)
+    program, _, report = apply_passes(
+        file.program, clean=arrangement.clean, only=arrangement.only, skip=arrangement.skip
+    )
     try:
         arranged = arrange(program)
-        pieces = write(arranged.program, int(content_offset, 16))
+        pieces = write(arranged.program, int(arrangement.content_offset, 16))
     except HwxError as error:
-        raise error.in_file(path) from error.__cause__
-    write_output(output, pieces, [path])
-    show([*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes])
-    tell_written(output, arranged.program)
-    tell_errors(file, path)
+        raise error.in_file(item.path) from error.__cause__
+    if arrangement.in_batch:
+        batch.make_folder(item.target)
+    changed = write_output(item.target, pieces, [item.path], force=arrangement.force)
+    notes = (*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes)
+    told = written(item.target, arranged.program, changed)
+    return batch.Result(notes=(*notes, told, *errors_note(file, item.path)))

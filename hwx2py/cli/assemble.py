@@ -6,7 +6,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, load_file, load_program, tell_written, write_output
-from .options import run_option, show
+from .options import force_option, run_option, show
 
 if TYPE_CHECKING:
     from ..program.model import Program
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 @click.argument("script", metavar="SCRIPT.py")
 @click.option("--onto", metavar="FILE", help="The .hwx or .anec that the program goes into; without it, a fresh one.")
 @run_option
+@force_option
 @click.option("-o", "--output", metavar="OUT", required=True, help="File to write: .anec, .ane, or else an .hwx.")
-def command(script: str, onto: str | None, output: str, run: bool) -> None:
+def command(script: str, onto: str | None, output: str, run: bool, force: bool) -> None:
     """Writes the program of a generated, perhaps edited script as an .hwx or .anec (by the name of OUT).
 
     With --onto FILE the program goes into that container, and an unedited script gives back FILE byte for byte.
@@ -50,9 +51,10 @@ def command(script: str, onto: str | None, output: str, run: bool) -> None:
             pieces = create(program, f"hwx2py v{__version__}, assemble")
     except HwxError as error:
         raise error.in_file(script) from error.__cause__
-    write_output(output, pieces, [script, *([onto] if onto else [])], verify=formats.load)
+    sources = [script, *([onto] if onto else [])]
+    changed = write_output(output, pieces, sources, verify=formats.load, force=force)
     show(list(notes))
-    tell_written(output, program)
+    tell_written(output, program, changed)
 
 
 def _onto(path: str, program: "Program") -> list[bytes | memoryview]:

@@ -1,12 +1,13 @@
 """`hwx2py check`."""
 
+import functools
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..errors import HwxError
 from ..names import legible
+from . import batch
 from .files import check_input
 from .options import arch_option, raw_option
 
@@ -14,7 +15,24 @@ if TYPE_CHECKING:
     from ..checks import Finding
     from ..formats import File
 
-ERRORS, UNREADABLE = 1, 2
+ERRORS = 1
+
+
+class Question(NamedTuple):
+    """What is asked: the form of the answer, and how to read."""
+
+    as_json: bool
+    verbose: bool
+    arch: str | None
+    raw: str | None
+
+
+def _unreadable(path: str, error: str) -> dict[str, Any]:
+    return {"file": path, "readable": False, "error": error, "findings": []}
+
+
+#: The JSON document: an object, of which the files are a list.
+FILES = batch.Document('{"files": [', "]}", _unreadable)
 
 
 def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
@@ -27,60 +45,72 @@ def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 
 @click.command(epilog="Example: hwx2py check mul.anec")
 @click.argument("paths", metavar="PROGRAM..", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON, notes included.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON, notes included: {files: [..]}.")
 @click.option("-v", "--verbose", is_flag=True, help="Show notes, too: what is odd and changes nothing.")
 @click.option(
     "--rules", is_flag=True, is_eager=True, expose_value=False, callback=_print_rules, help="List the rules, and end."
 )
 @arch_option
 @raw_option
-def command(paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | None, raw: str | None) -> int:
+@batch.jobs_option
+def command(
+    paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | None, raw: str | None, jobs: int | None
+) -> int:
     """Says what will give -110, 0.0 or garbage: a line for each finding.
 
-    A line is FILE: LEVEL: RULE: where: what; what to do. Exit code: 0 where there is no error, 1 where there is one, 2
-    where a file cannot be read.
+    A line is FILE: LEVEL: RULE: where: what; what to do. A folder stands for all programs in it. Exit code: 0 where
+    there is no error, 1 where there is one, 2 where a file cannot be read.
+    """
+    given = batch.inputs(paths)
+    question = Question(as_json, verbose, arch, raw)
+    if as_json:  # the document has an entry for the only file too, should it be unreadable
+        given = given._replace(several=True)
+    work = functools.partial(examine, question=question)
+    return batch.run(given, work, jobs=jobs, document=FILES if as_json else None)
+
+
+def examine(item: batch.Input, question: Question) -> batch.Result:
+    """Checks a file.
+
+    Args:
+        item: the file.
+        question: what is asked.
+
+    Returns:
+        Its findings for standard output, how many there are for standard error.
+
+    Raises:
+        HwxError: it cannot be read.
     """
     from .. import checks
+    from ..checks.lenient import open_subject
     from ..registers import by_name
 
-    code, entries = 0, []
-    for path in paths:
-        try:
-            check_input(path)
-            subject = checks.open_subject(path, by_name(arch) if arch else None, by_name(raw) if raw else None)
-        except HwxError as error:
-            click.echo(f"hwx2py: {legible(str(error.in_file(path)))}", err=True)
-            entries.append({"file": path, "readable": False, "findings": []})
-            code = UNREADABLE
-            continue
-        findings = checks.findings(subject)
-        if any(finding.level == checks.ERROR for finding in findings):
-            code = code or ERRORS
-        entries.append({"file": path, "readable": True, "findings": [finding._asdict() for finding in findings]})
-        if not as_json:
-            _show(path, findings, verbose)
-    if as_json:
+    arch, raw = (by_name(name) if name else None for name in (question.arch, question.raw))
+    check_input(item.path)
+    findings = checks.findings(open_subject(item.path, arch, raw))
+    code = ERRORS if any(finding.level == checks.ERROR for finding in findings) else 0
+    if question.as_json:
         import json
 
-        click.echo(json.dumps({"files": entries}, indent=2))
-    return code
+        entry = {"file": item.path, "readable": True, "findings": [finding._asdict() for finding in findings]}
+        return batch.Result(json.dumps(entry), code=code)
+    return batch.Result(*_shown(item.path, findings, question.verbose), code)
 
 
-def _show(path: str, findings: "list[Finding]", verbose: bool) -> None:
-    """Findings on standard output; how many there are on standard error."""
+def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tuple[str, ...]]:
+    """The findings as text, and a note about how many there are."""
     from ..checks import LEVELS, NOTE
 
-    for finding in findings:
-        if verbose or finding.level != NOTE:
-            click.echo(legible(f"{path}: {finding}"))
+    lines = [legible(f"{path}: {finding}") for finding in findings if verbose or finding.level != NOTE]
     counts = Counter(finding.level for finding in findings)
     words = [f"{counts[level]} {level}{'' if counts[level] == 1 else 's'}" for level in LEVELS if counts[level]]
     hint = " (-v shows them)" if counts[NOTE] and not verbose else ""
-    click.echo(legible(f"{path}: {', '.join(words) or 'nothing found'}{hint}"), err=True)
+    return "\n".join(lines), (f"{path}: {', '.join(words) or 'nothing found'}{hint}",)
 
 
-def tell_errors(file: "File", path: str) -> None:
-    """Says in a line on standard error that `check` finds errors in a file that is used for something else.
+def errors_note(file: "File", path: str) -> tuple[str, ...]:
+    """The line that `check` finds errors in a file that is used for something else, if it does.
 
     Args:
         file: what was loaded.
@@ -89,5 +119,10 @@ def tell_errors(file: "File", path: str) -> None:
     from .. import checks
 
     count = checks.count_errors(file)
-    if count:
-        click.echo(legible(f"note: hwx2py check finds {count} error{'' if count == 1 else 's'} in {path}"), err=True)
+    return (f"note: hwx2py check finds {count} error{'' if count == 1 else 's'} in {path}",) if count else ()
+
+
+def tell_errors(file: "File", path: str) -> None:
+    """Says on standard error what `errors_note` gives."""
+    for note in errors_note(file, path):
+        click.echo(legible(note), err=True)

@@ -1,32 +1,72 @@
 """`hwx2py clean`."""
 
+import functools
+from typing import Any, NamedTuple
+
 import click
 
 from ..errors import HwxError, UsageError
-from .files import check_output, load_file, tell_written, write_output
-from .options import apply_passes, run_option, show
+from . import batch
+from .files import check_output, load_file, write_output, written
+from .options import apply_passes, force_option, run_option
+
+
+class Cleaning(NamedTuple):
+    """What was asked for: how to read, which passes, and whether to write over what others made."""
+
+    run: bool
+    force: bool
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    in_batch: bool
 
 
 @click.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
-@click.argument("path", metavar="INPUT")
-@click.option("-o", "--output", metavar="OUT", required=True, help="File to write.")
+@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="OUT", required=True, help="File to write; a folder for several INPUTs or a folder."
+)
 @click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass too.")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
 @run_option
-def command(path: str, output: str, run: bool, only: tuple[str, ...], skip: tuple[str, ...]) -> None:
+@force_option
+@batch.jobs_option
+def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes the program of INPUT, an .hwx or .anec cleaned by the default passes, back into its container."""
+    given = batch.inputs(paths, leave_out=output)
+    if given.several:
+        given = batch.with_targets(given, output)
+    else:
+        check_output(output, paths)
+        given = given._replace(items=(given.items[0]._replace(target=output),))
+    cleaning = Cleaning(**options, in_batch=given.several)
+    return batch.run(given, functools.partial(clean, cleaning=cleaning), jobs=jobs)
+
+
+def clean(item: batch.Input, cleaning: Cleaning) -> batch.Result:
+    """Cleans a file.
+
+    Args:
+        item: the file, and the one to write.
+        cleaning: how.
+
+    Raises:
+        HwxError: with the file's name, whatever went wrong.
+    """
     from .. import formats
     from ..formats.replace import replace
 
-    check_output(output, [path])
-    file = load_file(path, run=run)
+    file = load_file(item.path, run=cleaning.run)
     if file.container is None:
-        raise UsageError("has no container to write back into", file=path, hint="convert it, or use `hwx2py assemble`")
-    cleaned, _, report = apply_passes(file.program, clean=True, only=only, skip=skip)
+        raise UsageError(
+            "has no container to write back into", file=item.path, hint="convert it, or use `hwx2py assemble`"
+        )
+    cleaned, _, report = apply_passes(file.program, clean=True, only=cleaning.only, skip=cleaning.skip)
     try:
         pieces = replace(file, cleaned)
     except HwxError as error:
-        raise error.in_file(path) from error.__cause__
-    write_output(output, pieces, [path], verify=formats.load)
-    show(report)
-    tell_written(output, cleaned)
+        raise error.in_file(item.path) from error.__cause__
+    if cleaning.in_batch:
+        batch.make_folder(item.target)
+    changed = write_output(item.target, pieces, [item.path], verify=formats.load, force=cleaning.force)
+    return batch.Result(notes=(*report, written(item.target, cleaned, changed)))

@@ -2,83 +2,128 @@
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from ..errors import UsageError
-from .files import check_output, load_program, write_output
-from .options import apply_passes, arch_option, pass_options, raw_option, run_option, show
+from . import batch
+from .files import STANDARD, check_output, load_program, written
+from .options import apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..program.model import Program
+
+#: So many conversions take about as long as starting a process for them.
+FEW_FILES = 4
+
+
+class Conversion(NamedTuple):
+    """What was asked for: how to read, which passes, and whether to write over what others made."""
+
+    arch: str | None
+    raw: str | None
+    run: bool
+    force: bool
+    clean: bool
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    in_batch: bool
 
 
 @click.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs; - for stdout.")
+@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs or a folder; - for stdout."
+)
 @pass_options
 @arch_option
 @raw_option
 @run_option
-def command(
-    inputs: tuple[str, ...], output: str | None, arch: str | None, raw: str | None, run: bool, **options: Any
-) -> None:
+@force_option
+@batch.jobs_option
+def command(paths: tuple[str, ...], output: str | None, jobs: int | None, **options: Any) -> int:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 
-    Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it.
+    Without -o the script is out/<stem>.py. Coefficients over 64 KiB go into <stem>.coeff.bin beside it. An INPUT that
+    is a folder stands for all programs in it, whose scripts go into subfolders of the same names.
     """
-    targets = [_target(path, output, len(inputs)) for path in inputs]
-    if doubled := next((target for target in targets if targets.count(target) > 1 and target != "-"), None):
-        raise UsageError("two inputs would be written to it", file=doubled, hint="convert them one by one")
-    for path, target in zip(inputs, targets):
-        _convert(path, target, functools.partial(load_program, arch=arch, raw=raw, run=run), options)
+    given = batch.inputs(paths)
+    conversion = Conversion(**options, in_batch=given.several)
+    if given.several:
+        given = batch.with_targets(given, "out" if output is None else output, ".py")
+        return batch.run(given, functools.partial(convert, conversion=conversion), jobs=jobs, few=FEW_FILES)
+    (item,) = given.items
+    with Progress() as progress:
+        result = convert(item._replace(target=_target(item.path, output)), conversion, progress.stage)
+    if result.text:
+        click.echo(result.text, nl=False)
+    return batch.show(result._replace(text=""))
 
 
-def _target(path: str, output: str | None, count: int) -> str:
-    stem = "stdin" if path == "-" else os.path.splitext(os.path.basename(path))[0]
-    script = stem + ".py"
+def _target(path: str, output: str | None) -> str:
+    script = ("stdin" if path == STANDARD else os.path.splitext(os.path.basename(path))[0]) + ".py"
     if output is None:
         return os.path.join("out", script)
-    if output != "-" and (count > 1 or os.path.isdir(output) or output.endswith(os.sep)):
+    if output != STANDARD and (os.path.isdir(output) or output.endswith(os.sep)):
         return os.path.join(output, script)
     return output
 
 
-def _convert(path: str, target: str, load: "Callable[[str], Program]", options: dict[str, Any]) -> None:
-    with Progress() as progress:
-        progress.stage(f"reading {path}")
-        program = load(path)
-        program, summary, report = apply_passes(program, **options)
-        _prepare(target, path)
-        progress.stage(f"writing {target}")
+def convert(
+    item: batch.Input, conversion: Conversion, stage: Callable[[str], object] = lambda text: None
+) -> batch.Result:
+    """Converts a file.
 
-        from .. import emitter
-        from ..formats import SIDECAR_SUFFIX
+    Args:
+        item: the file, and the script to write.
+        conversion: how.
+        stage: is told what begins.
 
-        script = emitter.emit(program, summary, inline=target == "-")
-        if target == "-":
-            click.echo(script.text, nl=False)
-            show(report)
-            return
-        sidecar = os.path.splitext(target)[0] + SIDECAR_SUFFIX
-        if script.sidecar is not None:
-            write_output(sidecar, script.sidecar, [path])
-        write_output(target, [script.text.encode()], [path])
-    show(report)
+    Raises:
+        HwxError: with the file's name, whatever went wrong.
+    """
+    stage(f"reading {item.path}")
+    program = load_program(item.path, conversion.arch, conversion.raw, conversion.run)
+    notes = _lost(program, item.path)
+    program, summary, report = apply_passes(program, clean=conversion.clean, only=conversion.only, skip=conversion.skip)
+    _prepare(item, conversion.in_batch)
+    stage(f"writing {item.target}")
+
+    from .. import emitter
+    from ..formats import SIDECAR_SUFFIX
+    from ..output import Output, write_outputs
+
+    script = emitter.emit(program, summary, inline=item.target == STANDARD)
+    if item.target == STANDARD:
+        return batch.Result(script.text, (*report, *notes, written(item.target, program)))
+    sidecar = os.path.splitext(item.target)[0] + SIDECAR_SUFFIX
+    beside = [] if script.sidecar is None else [Output(sidecar, script.sidecar, owner=item.target)]
+    changed = write_outputs([*beside, Output(item.target, [script.text.encode()])], [item.path], force=conversion.force)
+    return batch.Result(notes=(*report, *notes, written(item.target, program, changed)))
 
 
-def _prepare(target: str, path: str) -> None:
-    """Makes the default folder, or the one that several inputs go to; says early what cannot be written."""
-    if target == "-":
+def _lost(program: "Program", path: str) -> tuple[str, ...]:
+    """What a script that is converted again does not keep."""
+    from .. import marks
+
+    if program.origin.form != "script" or marks.is_signed(bytes(program.origin.data)):
+        return ()
+    return (f"note: {path} was edited: its program goes on; comments, and code that makes it, do not",)
+
+
+def _prepare(item: batch.Input, in_batch: bool) -> None:
+    """Makes the default folder, or those of a batch; says early what cannot be written."""
+    if item.target == STANDARD:
         return
-    folder = os.path.dirname(target)
-    if folder and not os.path.exists(folder) and os.path.isdir(os.path.dirname(folder) or "."):
+    folder = os.path.dirname(item.target)
+    if in_batch:
+        batch.make_folder(item.target)
+    elif folder and not os.path.exists(folder) and os.path.isdir(os.path.dirname(folder) or "."):
         try:
             os.mkdir(folder)
         except OSError as error:
             raise UsageError(f"cannot be made: {error.strerror}", file=folder) from error
-    check_output(target, [path])
+    check_output(item.target, [item.path])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..names import legible
-from .files import check_output, load_program, write_output
-from .options import arch_option, raw_option
+from .files import check_output, load_program, tell_written, write_output
+from .options import arch_option, force_option, raw_option
 
 if TYPE_CHECKING:
     from ..cost import CostReport, Range, TaskCost
@@ -24,7 +24,8 @@ COUNTED = ("read_bytes", "written_bytes", "coefficient_bytes", "l2_read_bytes", 
 @click.option("--svg", "picture", metavar="FILE", help="Draw the live ranges of L2 and scratch, too.")
 @arch_option
 @raw_option
-def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw: str | None) -> None:
+@force_option
+def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw: str | None, force: bool) -> None:
     """Counts, for every task, bytes moved, operations and the estimated time, and says what bounds it."""
     from .. import cost
 
@@ -39,7 +40,8 @@ def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw
     else:
         click.echo("\n".join(map(legible, _text(report))))
     if picture:
-        write_output(picture, [cost.svg(report, f"{program.origin.name}: memory in use").encode()], [path])
+        drawn = cost.svg(report, f"{program.origin.name}: memory in use").encode()
+        tell_written(picture, program, write_output(picture, [drawn], [path], force=force))
 
 
 def _data(arch: str, report: "CostReport") -> dict[str, Any]:

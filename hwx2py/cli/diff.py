@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..names import legible
-from .files import check_output, load_program, write_output
-from .options import raw_option, run_option
+from .files import STANDARD, check_output, load_program, outcome, tell, write_output
+from .options import force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -32,8 +32,16 @@ FORMATS = ("text", "json", "markdown", "html")
 )
 @raw_option
 @run_option
+@force_option
 def command(
-    first: str, second: str, form: str, output: str | None, ignore: tuple[str, ...], raw: str | None, run: bool
+    first: str,
+    second: str,
+    form: str,
+    output: str | None,
+    ignore: tuple[str, ...],
+    raw: str | None,
+    run: bool,
+    force: bool,
 ) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
@@ -49,8 +57,9 @@ def command(
     comparison = delta.compare(*programs)
     shown = comparison.without(*map(delta.Class, ignore))
     text = _rendered(form, shown, comparison.verdict(), programs)
-    if output:
-        write_output(output, [text.encode()], [first, second])
+    if output and output != STANDARD:
+        changed = write_output(output, [text.encode()], [first, second], force=force)
+        tell(outcome(output, comparison.verdict(), changed))
     else:
         click.echo(text, nl=False)
     return 0 if shown.is_empty else 1

@@ -1,40 +1,82 @@
 """`hwx2py dump`."""
 
+import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from ..errors import UsageError
 from ..names import legible
+from . import batch
 from .files import load_program
 from .options import arch_option, raw_option, run_option
 
 
+class Question(NamedTuple):
+    """What is asked: which task, the form of the answer, and how to read."""
+
+    task: int | None
+    as_json: bool
+    arch: str | None
+    raw: str | None
+    run: bool
+
+
 @click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
-@click.argument("path", metavar="INPUT")
+@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--task", type=click.IntRange(min=0), metavar="N", help="Only this task.")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
 @raw_option
-def command(path: str, task: int | None, as_json: bool, arch: str | None, raw: str | None, run: bool) -> None:
-    """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown."""
+@batch.jobs_option
+def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
+    """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown.
+
+    A folder stands for all programs in it.
+    """
+    given, question = batch.inputs(paths), Question(**options)
+    if given.several:
+        work = functools.partial(listing, question=question)
+        return batch.run(given, work, jobs=jobs, document=batch.LIST if question.as_json else None)
+    for line in _lines(given.items[0].path, question):
+        click.echo(line)
+    return 0
+
+
+def listing(item: batch.Input, question: Question) -> batch.Result:
+    """The registers of a file in a batch, with its name.
+
+    Args:
+        item: the file.
+        question: what is asked.
+
+    Raises:
+        HwxError: with the file's name, whatever went wrong.
+    """
+    name = [] if question.as_json else [legible(f"{item.path}:")]
+    return batch.Result("\n".join([*name, *_lines(item.path, question, json_name=item.path)]))
+
+
+def _lines(path: str, question: Question, json_name: str = "") -> Iterator[str]:
     from ..listing import dump
 
-    program = load_program(path, arch, raw, run)
+    program = load_program(path, question.arch, question.raw, question.run)
+    task = question.task
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
     entries, notes = dump.tasks(program, task), program.origin.notes
-    for line in _json(program.arch.name, notes, entries) if as_json else map(legible, _text(notes, entries)):
-        click.echo(line)
+    if question.as_json:
+        return _json({"file": json_name} if json_name else {}, program.arch.name, notes, entries)
+    return map(legible, _text(notes, entries))
 
 
-def _json(arch: str, notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+def _json(head: dict[str, str], arch: str, notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:
     """One object, a task a line."""
     import json
 
-    yield f'{{"arch": {json.dumps(arch)}, "notes": {json.dumps(notes)}, "tasks": ['
+    yield json.dumps(head | {"arch": arch, "notes": notes}).removesuffix("}") + ', "tasks": ['
     previous = None
     for entry in entries:
         if previous:

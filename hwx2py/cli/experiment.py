@@ -4,7 +4,9 @@ import os
 
 import click
 
-from .files import load_program, write_output
+from ..output import Output, write_outputs
+from .files import load_program, tell
+from .options import force_option
 
 
 @click.command(
@@ -13,7 +15,8 @@ from .files import load_program, write_output
 )
 @click.argument("path", metavar="INPUT")
 @click.option("-o", "--output", metavar="DIR", required=True, help="Folder for the scripts; made if it is not there.")
-def command(path: str, output: str) -> None:
+@force_option
+def command(path: str, output: str, force: bool) -> None:
     """Writes the scripts that settle why an elementwise program returns 0.0, and run_all.py, which runs them.
 
     INPUT is an elementwise program of macOS 14 or later. The README says how to run it on an M1 and send the report.
@@ -32,6 +35,6 @@ def command(path: str, output: str) -> None:
         os.makedirs(output, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot be made: {error.strerror}", file=output) from error
-    for name, text in files.items():
-        write_output(os.path.join(output, name), [text.encode()], [path])
-    click.echo(f"{len(files) - 1} scripts and {experiment.RUNNER} in {output}", err=True)
+    outputs = [Output(os.path.join(output, name), [text.encode()]) for name, text in files.items()]
+    write_outputs(outputs, [path], force=force)
+    tell(f"wrote {output}: {len(files) - 1} scripts and {experiment.RUNNER}")

@@ -16,8 +16,11 @@ __all__ = [
     "check_output",
     "load_file",
     "load_program",
+    "outcome",
+    "tell",
     "tell_written",
     "write_output",
+    "written",
 ]
 
 
@@ -63,12 +66,40 @@ def load_program(path: str, arch: str | None = None, raw: str | None = None, run
     return load_file(path, arch, raw, run).program
 
 
-def tell_written(path: str, program: "Program") -> None:
-    """Says on standard error what was written."""
+def written(path: str, program: "Program", changed: bool = True) -> str:
+    """The line that says what was written.
+
+    Args:
+        path: the file; "-" is standard output.
+        program: what is in it.
+        changed: whether it was not there already, byte for byte.
+    """
+    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    words = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return outcome(path, words, changed)
+
+
+def outcome(path: str, what: str, changed: bool) -> str:
+    """The line that says what a file holds now.
+
+    Args:
+        path: the file; "-" is standard output.
+        what: what is in it.
+        changed: whether it was not there already, byte for byte.
+    """
+    name = "standard output" if path == STANDARD else path
+    return f"wrote {name}: {what}" if changed else f"{name} is up to date: {what}"
+
+
+def tell_written(path: str, program: "Program", changed: bool = True) -> None:
+    """Says on standard error what was written; see `written`."""
+    tell(written(path, program, changed))
+
+
+def tell(line: str) -> None:
+    """A line on standard error."""
     import click
 
     from ..names import legible
 
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
-    words = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
-    click.echo(legible(f"wrote {'standard output' if path == STANDARD else path}: {words}"), err=True)
+    click.echo(legible(line), err=True)

@@ -5,23 +5,30 @@ import os
 import click
 
 from ..errors import UsageError
-from .files import check_output, load_program, write_output
-from .options import arch_option, run_option, show
+from .files import STANDARD, check_output, load_program, tell_written, write_output
+from .options import arch_option, force_option, run_option, show
 
 SUFFIXES = (".svg", ".dot")
 
 
 @click.command(epilog="Example: hwx2py graph softmax.hwx -o softmax.svg")
 @click.argument("path", metavar="INPUT")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Picture to write: .svg, or .dot for Graphviz.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    help="Picture to write: .svg, or .dot for Graphviz; - for SVG on stdout.",
+)
 @arch_option
 @run_option
-def command(path: str, output: str, arch: str | None, run: bool) -> None:
+@force_option
+def command(path: str, output: str, arch: str | None, run: bool, force: bool) -> None:
     """Draws INPUT (.hwx, .anec or a generated script): its tasks, and who hands which data to whom.
 
     Programs of more than 60 tasks are folded: runs of tasks become one box.
     """
-    suffix = os.path.splitext(output)[1].lower()
+    suffix = ".svg" if output == STANDARD else os.path.splitext(output)[1].lower()
     if suffix not in SUFFIXES:
         raise UsageError("cannot be drawn: its name ends neither in .svg nor in .dot", file=output)
     program = load_program(path, arch, run=run)
@@ -31,5 +38,6 @@ def command(path: str, output: str, arch: str | None, run: bool) -> None:
 
     picture = draw.graph(program)
     text = draw.svg(picture) if suffix == ".svg" else draw.dot(picture)
-    write_output(output, [text.encode()], [path])
+    changed = write_output(output, [text.encode()], [path], force=force)
     show([f"note: {note}" for note in program.origin.notes])
+    tell_written(output, program, changed)

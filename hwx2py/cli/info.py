@@ -1,11 +1,13 @@
 """`hwx2py info`."""
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import click
 
 from ..names import legible
-from .check import tell_errors
+from . import batch
+from .check import errors_note
 from .files import load_file
 from .options import arch_option, raw_option, run_option
 
@@ -18,25 +20,57 @@ WHOLE_FLAGS: dict[str, Any] = {
 }
 
 
+class Question(NamedTuple):
+    """What is asked: the form of the answer, and how to read."""
+
+    as_json: bool
+    arch: str | None
+    raw: str | None
+    run: bool
+    in_batch: bool
+
+
 @click.command(epilog="Example: hwx2py info mul_macos14.hwx")
-@click.argument("path", metavar="INPUT")
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
 @raw_option
-def command(path: str, as_json: bool, arch: str | None, raw: str | None, run: bool) -> None:
-    """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task."""
+@batch.jobs_option
+def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: Any) -> int:
+    """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task.
+
+    A folder stands for all programs in it.
+    """
+    given = batch.inputs(paths)
+    question = Question(as_json, **options, in_batch=given.several)
+    work = functools.partial(describe, question=question)
+    return batch.run(given, work, jobs=jobs, document=batch.LIST if as_json else None)
+
+
+def describe(item: batch.Input, question: Question) -> batch.Result:
+    """Says what a file is.
+
+    Args:
+        item: the file.
+        question: what is asked.
+
+    Raises:
+        HwxError: with the file's name, whatever went wrong.
+    """
     from ..listing import info
 
-    file = load_file(path, arch, raw, run)
+    file = load_file(item.path, question.arch, question.raw, question.run)
     summary = info.summary(file.program)
-    if as_json:
+    if question.in_batch:
+        summary["file"] = item.path
+    if question.as_json:
         import json
 
-        click.echo(json.dumps(summary, indent=2))
+        text = json.dumps(summary, indent=2)
     else:
-        click.echo("\n".join(map(legible, _text(summary))))
-    tell_errors(file, path)
+        text = "\n".join([*map(legible, _text(summary)), *([""] if question.in_batch else [])])
+    return batch.Result(text, errors_note(file, item.path))
 
 
 def _text(summary: dict[str, Any]) -> list[str]:

@@ -2,13 +2,15 @@
 
 import click
 
-from .files import load_program, write_output
+from .files import load_program, outcome, tell, write_output
+from .options import force_option
 
 
 @click.command(epilog="Example: hwx2py net-options mul_macos14.hwx -o net_options.plist")
 @click.argument("path", metavar="[PROGRAM]", required=False)
 @click.option("-o", "--output", metavar="FILE", default="-", help="The property list (default: standard output).")
-def command(path: str | None, output: str) -> None:
+@force_option
+def command(path: str | None, output: str, force: bool) -> None:
     """Writes a candidate net_options.plist for compiling a network again on macOS.
 
     With PROGRAM its own compiler flags go in as ModuleCompilationFlags. This is an unverified hypothesis;
@@ -23,8 +25,8 @@ def command(path: str | None, output: str) -> None:
     if output == "-":
         click.echo(data, nl=False)
     else:
-        write_output(output, [data], [path] if path else [])
-        click.echo(f"wrote {legible(output)}: {len(net_options.options(flags))} options", err=True)
+        changed = write_output(output, [data], [path] if path else [], force=force)
+        tell(outcome(output, f"{len(net_options.options(flags))} options", changed))
     if path and not flags:
         click.echo(f"{legible(path)} names no compiler flags: no {net_options.FLAGS_KEY}", err=True)
     click.echo(f"note: {net_options.NOTE}", err=True)

@@ -19,6 +19,9 @@ raw_option = click.option(
     "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
 )
 run_option = click.option("--run", is_flag=True, help="Execute a script, confined, instead of parsing it.")
+force_option = click.option(
+    "--force", is_flag=True, help="Write over a file that hwx2py did not write, or that was edited since."
+)
 
 
 def pass_options(function: Callable[..., object]) -> Callable[..., object]:

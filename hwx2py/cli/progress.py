@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
+#: Columns of a drawn bar.
+BAR_COLUMNS = 30
+
 
 class Progress:
     """Shows the current stage on standard error once a second has passed; says nothing in a pipe."""
@@ -26,18 +29,29 @@ class Progress:
     ) -> None:
         if self._timer:
             self._timer.cancel()
-        if self._shown.is_set():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self.pause()
 
     def stage(self, text: str) -> None:
         """Says what begins now."""
-        self._text = text
+        self._text = f"hwx2py: {text} ..."
         if self._shown.is_set():
             self._show()
 
+    def count(self, done: int, total: int) -> None:
+        """Draws a bar: how many files of how many are done."""
+        filled = BAR_COLUMNS * done // total
+        self._text = f"[{'#' * filled}{'-' * (BAR_COLUMNS - filled)}] {done}/{total} files"
+        if self._shown.is_set():
+            self._show()
+
+    def pause(self) -> None:
+        """Takes the line away, so that something else can be printed; the next stage shows it again."""
+        if self._shown.is_set():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
     def _show(self) -> None:
         self._shown.set()
-        print(f"\r\x1b[Khwx2py: {self._text} ...", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{self._text}", end="", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

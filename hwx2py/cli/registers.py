@@ -9,12 +9,13 @@ from ..names import legible
 @click.argument("arch", metavar="ARCH")
 @click.argument("name", metavar="[NAME]", default="")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
-def command(arch: str, name: str, as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help="The same as a Markdown page.")
+def command(arch: str, name: str, as_json: bool, markdown: bool) -> None:
     """Shows the registers of ARCH: address, fields, bits, values, meaning, and where that is known from.
 
     NAME is a block (PE), a register (PE.Cfg), a field (OpMode, PE.OpMode) or an address (0x8800).
     """
-    from ..listing import registers
+    from ..listing import page, registers
     from ..registers import by_name
 
     table = by_name(arch)
@@ -24,5 +25,5 @@ def command(arch: str, name: str, as_json: bool) -> None:
 
         click.echo(json.dumps(registers.as_data(table, entries), indent=2))
         return
-    for line in registers.as_text(table, entries):
+    for line in page.as_markdown(table, entries) if markdown else registers.as_text(table, entries):
         click.echo(legible(line))

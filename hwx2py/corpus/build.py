@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..errors import HwxError, UsageError
-from ..formats import ANEC_SUFFIXES, SCRIPT_SUFFIX
+from ..formats import SCRIPT_SUFFIX
+from ..formats.find import PROGRAM_SUFFIXES, programs_in
 from ..names import legible
 from ..tables import PartFiles, Store, each
 from ..tables.writers import BATCH_ROWS
 from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
-
-PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
 #: A part holds so many files, or fewer that together have so many bytes.
 PART_FILES = 64
@@ -160,8 +159,8 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
     for path in paths:
         if not os.path.exists(path):
             raise UsageError("no such file or folder", file=path)
-        for name in _walk(path) if os.path.isdir(path) else [path]:
-            size = _size_of(name) if path == name or name.lower().endswith(suffixes) else None
+        for name in programs_in(path, suffixes) if os.path.isdir(path) else [path]:
+            size = _size_of(name)
             if size is not None:
                 sizes[os.path.normpath(name)] = size
     return [_File(path, sizes[path]) for path in sorted(sizes)]
@@ -174,16 +173,6 @@ def _size_of(path: str) -> int | None:
     except OSError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _walk(folder: str) -> Iterator[str]:
-    for parent, _, names in os.walk(folder, onerror=_unreadable_folder):
-        for name in names:
-            yield os.path.join(parent, name)
-
-
-def _unreadable_folder(error: OSError) -> None:
-    raise UsageError(f"cannot be searched: {error.strerror}", file=str(error.filename), hint="leave it out") from error
 
 
 def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[UnreadableRow]]:

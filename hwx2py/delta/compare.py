@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..operations import Names, Operation, aspects, operations, sentence
+from ..operations import Names, Operation, operations, sentence
+from ..operations.aspects import aspects
 from ..operations.idle import unread
 from ..operations.places import L2_MEMORY, Writers, reads, writes
 from ..program.model import SCRATCH, Program, Tensor

@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import NamedTuple, cast
 
-from ..operations import InL2, Names, Operand, Operation, Planar, aspects, operations
-from ..operations.aspects import kind
+from ..operations import InL2, Names, Operand, Operation, Planar, operations
+from ..operations.aspects import aspects, kind
 from ..operations.places import L2_MEMORY, Span, Writers, coefficient_span, reads, writes
 from ..operations.sentence import action, buffer_name, engine, shapes
 from ..program.model import Program, Tensor

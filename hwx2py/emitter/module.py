@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import EmitError
+from ..marks import UNSIGNED, signed
 from ..program.model import Program, natural_const_offset
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
@@ -17,8 +18,32 @@ from .tables import RECORD_CLASS, Tables
 from .tasks import TaskWriter
 from .text import docstring, literal, string, wrapped
 
-#: The runtime's modules in the order in which a script has them; the stream is the architecture's.
-MODULES = ("tensor", "register", "stream", "text", "ane", "command_line")
+#: The runtime's modules in the order in which a script has them; stream and driver are the architecture's.
+MODULES = ("tensor", "register", "stream", "text", "ane", "driver", "command_line")
+
+
+class Driver(NamedTuple):
+    """How a script reaches the engine.
+
+    Attributes:
+        module: the runtime's module that has the device.
+        device: what opens it, and takes the parsed options.
+        run: what runs a program on it.
+        how: what the header says that a run on it takes; empty where there is none.
+    """
+
+    module: str
+    device: str
+    run: str
+    how: str
+
+
+#: By the driver's interface, as `Machine.driver` names it.
+DRIVERS = {
+    "ABI 1": Driver("ane_submit", "Ane", "run", "Linux, driver ane"),
+    "ABI 2": Driver("ane_slots", "SlotAne", "run", "Linux, driver ane; needs --section"),
+    "": Driver("ane_none", "no_driver", "no_driver", ""),
+}
 
 #: What the program and its registers may name of the runtime.
 OWN_NAMES = ("Tensor", "partial", "every", "Register", "RECORD", "BYTES", "FP16", "FP32", "LINK")
@@ -69,20 +94,22 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
     module = skeleton.read("script.py")
     module = skeleton.assigned(module, {"": title, "ARCH": string(program.arch.name)})
     module = skeleton.with_body(module, "build", list(_build(program, writer, coefficients, beside)))
-    module = skeleton.renamed(module, {"DEVICE": "Ane" if program.arch.machine.driver == "ABI 1" else "no_driver"})
+    driver = DRIVERS[program.arch.machine.driver]
+    module = skeleton.renamed(module, {"DEVICE": driver.device, "RUN": driver.run})
     laid_out = _laid_out(_pasted(skeleton.marked(module).code, program, own + "\n".join(["", *tables])))
-    text = laid_out.replace("PROGRAM = ...", own, 1).replace("TABLES = ...", "\n".join(tables), 1)
+    text = signed(laid_out.replace("PROGRAM = ...", own, 1).replace("TABLES = ...", "\n".join(tables), 1))
     _check(text)
     return Script(text, coefficients.data() if beside else None)
 
 
-def _pasted(code: str, program: Program, own: str) -> str:
+def _pasted(code: str, program: Program, text: str) -> str:
     """A skeleton's code with its marks replaced by imports and by the runtime that the code and the program reach."""
-    modules = [f"stream_{program.arch.stream}" if name == "stream" else name for name in MODULES]
+    own = {"stream": f"stream_{program.arch.stream}", "driver": DRIVERS[program.arch.machine.driver].module}
+    modules = [own.get(name, name) for name in MODULES]
     runtime = Runtime(modules)
     imports = {"NamedTuple": "from typing import NamedTuple", "partial": "from functools import partial"}
     runtime.imports |= imports
-    used = {name for name in OWN_NAMES if re.search(rf"\b{name}[(),]", own)}
+    used = {name for name in OWN_NAMES if re.search(rf"\b{name}[(),]", text)}
     reached = runtime.reached(names_in(code) | used)
     lines = []
     for line in code.splitlines():
@@ -120,10 +147,13 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
     yield f"{stem}: {what}. A register program of the Apple Neural Engine."
     yield ""
     width = max(24, len(stem) + 20)
-    if program.arch.machine.driver == "ABI 1":
-        yield f"    {f'python {stem}.py':<{width}} run it on the engine (Linux, the driver called ane)"
+    driver, options = DRIVERS[program.arch.machine.driver], "--dry-run: only build it; --help: the rest"
+    if driver.how:
+        yield f"    {f'python {stem}.py':<{width}} run it on the engine ({driver.how}); {options}"
+    if program.arch.machine.executes:
         yield f"    {f'hwx2py emulate {stem}.py':<{width}} run it on a virtual engine"
-    yield f"    {f'python {stem}.py --dry-run':<{width}} only build the command buffer; --help: inputs, golden files"
+    else:
+        yield f"    {f'python {stem}.py --dry-run':<{width}} only build the command buffer; --help: the rest"
     yield ""
     yield "Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0."
     yield "A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given."
@@ -131,6 +161,7 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
     yield f"Chip:     {program.arch.name}, {', '.join(program.arch.chips)}"
     yield f"Source:   {origin.name}, {len(origin.data)} bytes, sha256 {origin.sha256()}"
     yield f"Compiler: {origin.compiler or 'not named in the file'}"
+    yield UNSIGNED
     yield from (f"Note:     {note}" for note in origin.notes)
     yield from (line for line in report if not line.startswith(" ") and ": 0 words" not in line)
     yield ""

@@ -99,7 +99,13 @@ class TaskWriter:
                 name = f"task_{shape.first}"
                 code = wrapped("partial(", [name, *different], "),", 4) if different else [f"    {name},"]
                 rows[number] = self._row(code, self.sentences[number])
-        return ["TASKS = [", *(line for number in sorted(rows) for line in rows[number]), "]"]
+        streams = {stream.first_task: stream.name for stream in self.program.text.streams}
+        lines = ["TASKS = ["]
+        for number in sorted(rows):
+            if number in streams:
+                lines += [f"    # stream {streams[number]}:"]
+            lines += rows[number]
+        return [*lines, "]"]
 
     @staticmethod
     def _row(code: list[str], sentence: str) -> list[str]:

@@ -8,6 +8,7 @@ with errno, length and bytes; `e` the script's last word about an error, not ans
 JSON, and `d` the bytes that belong to it, where it is asked for that.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import glob
@@ -26,6 +27,16 @@ ANSWER = struct.Struct("<iQ")
 VERSION = 0xC0406400
 VERSION_STRUCT = struct.Struct("<3i4x6Q")
 DRIVER = (b"ane", b"20260101", b"virtual ANE of hwx2py")
+
+#: Calls whose structure points to tables: number -> (place of the pointer, place of the count, bytes of a row). The
+#: tables go behind the structure.
+TABLES = {
+    0xC0206444: ((0, 16, 24), (8, 20, 24)),  # PROG_LOAD
+    0xC0206446: ((24, 16, 32),),  # EXEC
+    0xC0186447: ((0, 8, 1),),  # PROG_LOOKUP
+}
+#: A longer table is left out, as one that cannot be read; the driver says what is wrong with it.
+MOST_TABLE_BYTES = 1 << 16
 
 
 #: In place of a script's own arguments: hand over what `build()` gives.
@@ -112,7 +123,8 @@ def _play(link, memory, script):
             return real_ioctl(node, number, data, mutate)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError("the virtual ANE takes the structure of an ioctl as bytes")
-        code, answer = (0, _version(bytes(data))) if number == VERSION else _ask(link, number, bytes(data))
+        call = with_tables(number, bytes(data))
+        code, answer = (0, _version(call)) if number == VERSION else _ask(link, number, call)
         if code:
             raise OSError(code, os.strerror(code))
         if isinstance(data, bytes):
@@ -129,6 +141,18 @@ def _play(link, memory, script):
 
     os.open, os.close, fcntl.ioctl, glob.glob = played_open, played_close, played_ioctl, played_glob
     sys.addaudithook(watch)
+
+
+def with_tables(number, data):
+    """A call's structure with the tables that it points to, in this process, behind it."""
+    pieces = [data]
+    with open("/proc/self/mem", "rb", buffering=0) as memory:
+        for pointer, count, row_bytes in TABLES.get(number, ()):
+            size = int.from_bytes(data[count : count + 4], "little") * row_bytes
+            place = int.from_bytes(data[pointer : pointer + 8], "little")
+            with contextlib.suppress(OSError, OverflowError):
+                pieces.append(os.pread(memory.fileno(), size if size <= MOST_TABLE_BYTES else 0, place))
+    return b"".join(pieces)
 
 
 def _ask(link, number, data):

@@ -22,7 +22,7 @@ from . import faults as kinds
 from .access import Bar
 from .engine import Engine, Step
 from .faults import Faults, Hang
-from .memory import Memory
+from .memory import Buffer, Memory
 from .numbers import Numbers
 from .strided import Layout
 
@@ -36,6 +36,10 @@ SUBMIT_STRUCT = struct.Struct("<Q2I32I2I")
 NETWORK_ID = 0x40
 #: Limits of the newer driver.
 MOST_TASKS, MOST_TASK_BYTES = 0xFFFF, 0x40000
+
+
+#: A call: its structure, and what does it with the structure and the structure's values.
+Call = tuple[struct.Struct, Callable[..., tuple[int, bytes]]]
 
 
 class TensorRow(NamedTuple):
@@ -127,17 +131,20 @@ class Driver:
         Raises:
             NotImplementedTask: SUBMIT met a task that is not implemented.
         """
-        calls: dict[int, tuple[struct.Struct, Callable[..., tuple[int, bytes]]]] = {
-            BO_INIT: (BO_INIT_STRUCT, self._bo_init),
-            BO_FREE: (BO_FREE_STRUCT, self._bo_free),
-            SUBMIT: (SUBMIT_STRUCT, self._submit),
-        }
+        calls = self._calls()
         if number not in calls:
             return errno.ENOTTY, data
         packing, call = calls[number]
         if len(data) != packing.size:
             return errno.EINVAL, data
         return call(data, *packing.unpack(data))
+
+    def _calls(self) -> dict[int, Call]:
+        return {
+            BO_INIT: (BO_INIT_STRUCT, self._bo_init),
+            BO_FREE: (BO_FREE_STRUCT, self._bo_free),
+            SUBMIT: (SUBMIT_STRUCT, self._submit),
+        }
 
     def _bo_init(self, data: bytes, handle: int, pad: int, size: int, offset: int) -> tuple[int, bytes]:
         if self.wedged:
@@ -195,12 +202,15 @@ class Driver:
         }
         for number, handle in enumerate(handles[2:], 2):
             if handle:
-                row = self.rows.get(number, TensorRow(f"BAR {number}", ""))
-                element = row.layout.element if row.layout else 0
-                buffer = buffers[handle]
-                size = min(buffer.size, row.size_bytes) if row.role == "scratch" and row.size_bytes else buffer.size
-                bars[number] = Bar(row.name, row.role, buffer, 0, size, element)
+                bars[number] = self.bar(number, buffers[handle])
         return bars
+
+    def bar(self, number: int, buffer: Buffer) -> Bar:
+        """A buffer behind a BAR (slot), with what the program's own table says of it."""
+        row = self.rows.get(number, TensorRow(f"BAR {number}", ""))
+        element = row.layout.element if row.layout else 0
+        size = min(buffer.size, row.size_bytes) if row.role == "scratch" and row.size_bytes else buffer.size
+        return Bar(row.name, row.role, buffer, 0, size, element)
 
     def _tasks(self, job: _Job) -> Iterator[Task]:
         """The tasks of a job, as the queue fetches them: the first from the bootstrap buffer, others from the text."""

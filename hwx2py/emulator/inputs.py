@@ -47,6 +47,9 @@ def expanded(options: Sequence[str], tensors: Sequence[Tensor], folder: str) -> 
                 result.options.append(option)
                 continue
             shape = inputs[name].shape
+            if option != source and (array.shape == shape or array.size != np.prod(shape)):
+                result.options.append(option)  # it fits, or never will: the script says so
+                continue
             if array.shape != shape and array.size == np.prod(shape):
                 result.notes.append(f"{name}: the shape {array.shape} of {source} is taken as {shape}")
                 array = array.reshape(shape)

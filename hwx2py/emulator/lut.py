@@ -27,13 +27,17 @@ def _sample(table: Curve, place: np.ndarray) -> np.ndarray:
     return samples[index] * (1.0 - part) + samples[index + 1] * part
 
 
+#: 2 to this is a float, and so is a float16 times it.
+MOST_SHIFT = 1000
+
+
 def _scale(table: Curve) -> float:
     """Samples per unit.
 
     With 2**64 of them every argument but 0 lies beside the samples: two straight lines, and one sample for 0
-    (logical_not has ones there, a step of ceil a zero).
+    (logical_not has ones there, a step of ceil a zero). So they do with more, which floats need not hold.
     """
-    return 2.0**table.shift
+    return 2.0 ** min(table.shift, MOST_SHIFT)
 
 
 def _line(line: Line, x: np.ndarray) -> np.ndarray:

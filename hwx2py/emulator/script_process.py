@@ -21,7 +21,7 @@ from ..registers import by_name
 from . import child
 from .driver import Driver, TensorRow
 from .numbers import Numbers
-from .session import SUBMITS, OnResult, Result, run_program
+from .session import DRIVERS, OnResult, Result, run_program
 
 
 class Limits(NamedTuple):
@@ -46,7 +46,7 @@ def run_script(
 ) -> Result:
     """Runs a script in a process of its own.
 
-    A script for a chip whose driver it cannot call itself is only built there; its program then runs here.
+    A script for a chip without a known driver is only built there; its program then runs here.
 
     Args:
         path: the script.
@@ -61,11 +61,11 @@ def run_script(
     Raises:
         ScriptError: the script raises, hangs, or opens another device.
     """
-    if outline.arch.machine.driver != SUBMITS:
+    if not outline.arch.machine.driver:
         with open(path, "rb") as file:
             program = program_of_script(path, file.read(), limits)
         return run_program(program, arguments, numbers, on_result, stop_after)
-    driver = Driver(table, outline.arch, numbers, on_result, stop_after)
+    driver = DRIVERS[outline.arch.stream](table, outline.arch, numbers, on_result, stop_after)
     with _started(driver, path, arguments) as (link, process):
         code = _serve(link, process, driver, limits)
     return Result(code, driver.faults.found, driver.engine.steps, names_of(outline))

@@ -12,19 +12,25 @@ from ..errors import UnsupportedError
 from ..operations import Names
 from ..program.model import Program
 from ..registers import Architecture
-from ..runtime import ane, command_line
+from ..runtime import ane, ane_slots, ane_submit, command_line
 from ..runtime import text as text_module
-from .access import Bar
-from .driver import Driver, TensorRow, check_outputs, rows
+from . import child
+from .driver import Driver, rows
+from .driver_slots import SlotDriver
 from .engine import Step
-from .faults import Fault, Hang
+from .faults import Fault
 from .numbers import Numbers
 
 #: Called with every step and the bits of its result.
 OnResult = Callable[[Step, np.ndarray], None]
 
-#: The driver's interface whose calls a script makes itself.
-SUBMITS = "ABI 1"
+#: The runtime's `run`.
+Run = Callable[..., dict[str, np.ndarray]]
+
+#: What answers a script's calls, by the encoding of its task stream. Chips of H15 and later, for which no driver is
+#: known, run as the M2 does.
+DRIVERS: Mapping[str, type[Driver]] = {"linked": Driver, "records": SlotDriver}
+RUNS: Mapping[str, Run] = {"linked": ane_submit.run, "records": ane_slots.run}
 
 
 class Result(NamedTuple):
@@ -62,10 +68,11 @@ def run_program(
         stop_after: index of the last task to run; all run if left out.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after) as (device, build), np.errstate(all="ignore"):
+    with prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
         try:
-            chosen = command_line.options(program.origin.name, list(arguments))
-            code = command_line.execute(chosen, program.tensors, build, lambda path: device)
+            chosen = command_line.options(program.origin.name, device, list(arguments))
+            actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
+            code = command_line.execute(chosen, program.tensors, *actions)
         except OSError as end:
             error = str(end)
     driver = device.driver
@@ -88,8 +95,9 @@ def run(
     Raises:
         OSError: the driver refuses the program, or the engine hangs.
     """
-    with prepared(program) as (device, build):
-        return ane.run(device, build(), program.tensors, inputs, fill), device.driver
+    with prepared(program) as device:
+        outputs = RUNS[program.arch.stream](device, built(program), program.tensors, inputs, fill)
+        return outputs, device.driver
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:
@@ -124,14 +132,13 @@ def prepared(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
-) -> Iterator[tuple["VirtualAne", Callable[[], Built]]]:
-    """A device, and what a script's `build` would give."""
+) -> Iterator["VirtualAne"]:
+    """A device for a program."""
     check_runs(program.arch)
     known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
-    driver = Driver(known, program.arch, numbers, on_result, stop_after)
+    driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
     with contextlib.closing(driver.memory):
-        submits = program.arch.machine.driver == SUBMITS
-        yield VirtualAne(driver) if submits else SlotAne(driver, program), lambda: built(program)
+        yield VirtualAne(driver)
 
 
 def built(program: Program) -> Built:
@@ -151,12 +158,17 @@ class VirtualAne(ane.Ane):
         driver: what answers its calls.
     """
 
+    #: Further sections, of which a program in a file has none.
+    sections = ()
+    load = ane_slots.SlotAne.load
+
     def __init__(self, driver: Driver):
         self.driver = driver
 
     def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime."""
-        code, answer = self.driver.ioctl(number, struct.pack(layout, *values))
+        request = child.with_tables(number, struct.pack(layout, *values))
+        code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
             raise type(error)(f"{name}: {error.strerror}")
@@ -170,41 +182,3 @@ class VirtualAne(ane.Ane):
             memory[position : position + len(piece)] = bytes(piece)
             position += len(piece)
         return handle, memory
-
-
-class SlotAne(VirtualAne):
-    """The runtime's device for chips without SUBMIT: the engine without a driver, on the program's own tasks.
-
-    Args:
-        driver: owner of memory and engine.
-        program: what a submit runs.
-    """
-
-    def __init__(self, driver: Driver, program: Program):
-        super().__init__(driver)
-        self.program = program
-
-    def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
-        """See the runtime; a SUBMIT runs the program."""
-        if number != ane.SUBMIT:
-            return super().call(name, number, layout, *values)
-        self._run(values[3 : 3 + 32])
-        return values
-
-    def _run(self, handles: Sequence[int]) -> None:
-        driver, program = self.driver, self.program
-        buffers = driver.memory.buffers
-        bars = {1: Bar("const", "coefficients", buffers[handles[0]], program.const_offset, len(program.const))}
-        for slot, handle in enumerate(handles[2:], 2):
-            if handle:
-                row = driver.rows.get(slot, TensorRow(f"slot {slot}", ""))
-                element = row.layout.element if row.layout else 0
-                bars[slot] = Bar(row.name, row.role, buffers[handle], 0, buffers[handle].size, element)
-        try:
-            driver.engine.run(program.tasks, bars)
-        except Hang as hang:
-            raise TimeoutError("the engine stopped") from hang
-        finally:
-            driver.faults.task = None
-            if not driver.engine.ended_early:
-                check_outputs(driver.rows.values(), bars, driver.faults)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import formats
 from ..errors import HwxError
-from ..output import write_output
+from ..output import Output, write_output, write_outputs
 from ..program import model
 from ..registers import by_name
 from .program import File, Program, content_of
@@ -51,7 +51,7 @@ def save(program: File | Program, path: str | os.PathLike[str]) -> None:
         if name.endswith(formats.SCRIPT_SUFFIX):
             _save_script(content, name)
         else:
-            write_output(name, _pieces(content, program.source, name), verify=formats.load)
+            write_output(name, _pieces(content, program.source, name), verify=formats.load, force=True)
     except HwxError as error:
         raise error.in_file(name) from error.__cause__
 
@@ -60,9 +60,9 @@ def _save_script(program: model.Program, path: str) -> None:
     from ..emitter import emit as written
 
     script = written(program)
-    if script.sidecar is not None:
-        write_output(os.path.splitext(path)[0] + formats.SIDECAR_SUFFIX, script.sidecar)
-    write_output(path, [script.text.encode()])
+    sidecar = os.path.splitext(path)[0] + formats.SIDECAR_SUFFIX
+    beside = [] if script.sidecar is None else [Output(sidecar, script.sidecar, owner=path)]
+    write_outputs([*beside, Output(path, [script.text.encode()])], force=True)
 
 
 def _pieces(program: model.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
@@ -131,6 +131,7 @@ def check(program: File | Program) -> "list[Finding]":
     """
     from ..checks import check as found
 
-    content = content_of(program)
-    unchanged = program.source is not None and program.source.program is content
-    return found(program.source if unchanged else formats.File(content))
+    content, source = content_of(program), program.source
+    if source is not None and source.program is content:
+        return found(source)
+    return found(formats.File(content))

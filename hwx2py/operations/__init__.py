@@ -4,7 +4,6 @@
 the virtual ANE work on those.
 """
 
-from .aspects import aspects
 from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
@@ -31,7 +30,6 @@ __all__ = [
     "Table",
     "Unknown",
     "Window",
-    "aspects",
     "operations",
     "read",
     "sentence",

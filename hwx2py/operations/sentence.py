@@ -14,7 +14,6 @@ from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
 from .planar import Planar
 from .read import operations
-from .tables import describe_table
 
 #: The part of a tensor behind its name, and the argument of a call.
 _BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]|\([^()]*\))")
@@ -197,6 +196,8 @@ def _neural(operation: Neural, names: Names) -> str:
         return f"copy of {text}" if text == _bare_name(operation.source, names) else text
     if operation.table is None:
         return operation.last.sentence.format(text)
+    from .tables import describe_table  # few tasks have one
+
     table = describe_table(operation.table, names.coefficients)
     return f"{table}({text})" if " " not in table else f"{table} of {_wrapped(text)}"
 

@@ -150,6 +150,10 @@ SHIFTS = range(-16, 25)
 CLOSE = 8e-3
 
 
+#: Log2 of the samples per unit of tables that are compared with curves: beyond, arguments leave the range of floats.
+SHIFTS = range(-4, 25)
+
+
 def describe_table(table: Table, coefficients: Mapping[int, memoryview]) -> str:
     """A table in words: the curve that it holds, or its mode, or "table" where its bytes are not at hand.
 

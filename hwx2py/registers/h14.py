@@ -4,7 +4,7 @@ The word order comes from decoded compiler streams: their values line up with th
 operators. Bit positions that those values do not prove are from published register notes. Names are H13's.
 """
 
-from . import machines
+from . import later_machines
 from .derive import single, strides
 from .enums import (
     CONDITION,
@@ -380,5 +380,5 @@ ARCHITECTURE = Architecture(
     carries_state=False,
     confidence="high",
     evidence="decoded compiler streams of small networks, compared with their H13 twins; none was run",
-    machine=machines.H14,
+    machine=later_machines.H14,
 )

@@ -7,7 +7,7 @@ others stand where published register notes have them, for H15 or for H16, whose
 
 from functools import partial
 
-from . import h14, machines
+from . import h14, later_machines
 from .derive import alias, carry, edit, redo, row, shift, single, span, strides
 from .enums import (
     CONDITION_WIDE,
@@ -323,5 +323,5 @@ ARCHITECTURE = Architecture(
     carries_state=False,
     confidence="medium",
     evidence="decoded compiler streams of small networks, compared with H14 and H16 twins; none was run",
-    machine=machines.H15,
+    machine=later_machines.H15,
 )

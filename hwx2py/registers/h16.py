@@ -6,7 +6,7 @@ decoded compiler streams disagreed, the streams decided. Names are H13's where t
 
 from functools import partial
 
-from . import h14, h15, machines
+from . import h14, h15, later_machines
 from .derive import alias, carry, edit, redo, row, single, span, strides
 from .enums import FORMAT, L2_FORMAT, RESULT_TYPE, SOURCE_TYPE, TASK_TYPE
 from .model import Block, Field, Register
@@ -291,5 +291,5 @@ ARCHITECTURE = h15.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="medium",
     evidence="decoded and raw compiler streams of small networks, every word compared with the rows; none was run",
-    machine=machines.H16,
+    machine=later_machines.H16,
 )

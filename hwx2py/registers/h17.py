@@ -4,7 +4,7 @@ Decoded compiler streams write the same addresses as H16's, word for word but fo
 the trace registers and the other changes are from published register notes.
 """
 
-from . import h16, machines
+from . import h16, later_machines
 from .derive import carry, edit, redo, row, single, span
 from .model import Field
 
@@ -98,5 +98,5 @@ ARCHITECTURE = h16.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="medium",
     evidence="decoded compiler streams of small networks, compared with H16 twins; none was run",
-    machine=machines.H17,
+    machine=later_machines.H17,
 )

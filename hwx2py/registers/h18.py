@@ -4,7 +4,7 @@ One decoded compiler stream places what an elementwise task needs: the tile DMA 
 stands where H17 has it. Everything else is from published register notes.
 """
 
-from . import h17, machines
+from . import h17, later_machines
 from .derive import carry, edit, redo, row, shift, single, span
 from .enums import FORMAT
 from .model import Field, Register, unnamed_register
@@ -119,5 +119,5 @@ ARCHITECTURE = h17.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="low",
     evidence="one decoded compiler stream; the stream known for the M6 is not counted: its NE block differs",
-    machine=machines.H18,
+    machine=later_machines.H18,
 )

@@ -4,7 +4,7 @@ The stream (compiler target `h18g`) has MACCfg at 0x4908 and PostScale at 0x4914
 notes count a word more in the block: from MACCfg on everything lies 4 bytes further, and 0x4904 has no name.
 """
 
-from . import h18, machines
+from . import h18, later_machines
 from .derive import carry, edit, redo, row, shift, single, span
 from .model import unnamed_register
 
@@ -63,5 +63,5 @@ ARCHITECTURE = h18.ARCHITECTURE._replace(
     blocks=(COMMON, L2, PE, NE, TILE_DMA_SRC, TILE_DMA_DST, KERNEL_DMA_SRC, CACHE_DMA),
     confidence="low",
     evidence="one task of a real M6 stream; else tables only, tested with streams of the project's own encoder",
-    machine=machines.H19,
+    machine=later_machines.H19,
 )

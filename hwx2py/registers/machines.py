@@ -4,7 +4,6 @@ Sources: results and register edits that others recorded on M1, M1 Pro, M1 Max, 
 programs that were executed; the Linux drivers.
 """
 
-from . import start_images
 from .machine import Idle, Ignored, Machine
 
 M1 = "edited on an M1: nothing changed"
@@ -51,8 +50,6 @@ H13_IDLE = (
 )
 
 DRAM_H13 = "inferred: ExeCycles of memory-bound tasks is 240 for 8,192,000 bytes, half of an M1's bandwidth"
-DRAM_H14 = "as on H13: one decoded program has 26 for 903,168 bytes"
-DRAM_H15 = "inferred from one decoded program, whose ExeCycles is 17 for 903,168 bytes"
 
 H13 = Machine(
     confirmed="results recorded on M1, M1 Pro and M1 Max",
@@ -64,22 +61,3 @@ H13 = Machine(
     dram_bytes_per_us=34_133,
     dram_evidence=DRAM_H13,
 )
-H14 = Machine(
-    confirmed="results recorded on M2 Pro and M2 Max: elementwise and products",
-    executes=True,
-    driver="ABI 2",
-    anec=True,
-    start=start_images.H14,
-    dram_bytes_per_us=34_133,
-    dram_evidence=DRAM_H14,
-)
-H15 = Machine(executes=True, start=start_images.H15, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
-H16 = Machine(executes=True, start=start_images.H16, binary_point=60, dram_bytes_per_us=53_128, dram_evidence=DRAM_H15)
-H17 = H16
-H18 = Machine(
-    executes=True,
-    start=start_images.H18,
-    binary_point=60,
-    plain_formats=(0x3211, 0xF0003211),
-)
-H19 = Machine(binary_point=60)

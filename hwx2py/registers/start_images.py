@@ -11,6 +11,7 @@ from .machine import Start
 OMITTED = "never written with this value, and left out by the tasks that need it"
 TWIN = "the H13 programs of the same networks write it in every case"
 EXECUTED = "left out, and another value breaks recorded networks"
+BASE = "written by every recorded task that uses it; left out exactly where nothing is fetched or stored"
 INFERRED = "inferred: off is what fits every recorded network"
 STRIDE = "strides along a dimension of extent 1 and of a broadcast dimension are left out; 0 never changes a result"
 
@@ -85,9 +86,9 @@ _TILE_DMA = (
     Start("TileDMASrc.Src1DMAConfig", 0, "off; left out exactly where the source lies in L2"),
     Start("TileDMASrc.Src2DMAConfig", 0, "off; left out exactly where there is no source 2 in memory"),
     Start("TileDMADst.DMAConfig", 0, f"off; {EXECUTED}"),
-    Start("TileDMASrc.Src1BaseAddr", 0, EXECUTED),
-    Start("TileDMASrc.Src2BaseAddr", 0, EXECUTED),
-    Start("TileDMADst.BaseAddr", 0, EXECUTED),
+    Start("TileDMASrc.Src1BaseAddr", 0, BASE),
+    Start("TileDMASrc.Src2BaseAddr", 0, BASE),
+    Start("TileDMADst.BaseAddr", 0, BASE),
     Start("TileDMASrc.Src1Fmt", 0, INFERRED),
     Start("TileDMASrc.Src2Fmt", 0, INFERRED),
     Start("TileDMADst.Fmt", 0, INFERRED),
@@ -96,7 +97,7 @@ _TILE_DMA = (
 
 _KERNEL_DMA = (
     Start("KernelDMASrc.MasterConfig", 0, f"no fetch; {TWIN}"),
-    Start("KernelDMASrc.CoeffBase", 0, EXECUTED),
+    Start("KernelDMASrc.CoeffBase", 0, BASE),
     Start("KernelDMASrc.CoeffDMAConfig", 0, f"off; {EXECUTED}"),
     Start("KernelDMASrc.CoeffBaseAddr", 0, f"{EXECUTED}: that of engine 0 is never written"),
     Start("KernelDMASrc.CoeffBfrSize", 0x40, f"{OMITTED}: where bases are 0x40 apart and a plane has 16 bytes"),
@@ -104,7 +105,7 @@ _KERNEL_DMA = (
     Start("KernelDMASrc.KernelOCGStride", 0, INFERRED),
     Start("KernelDMASrc.NonLinearLutDMAConfig", 0, f"off; {EXECUTED}"),
     Start("KernelDMASrc.NonLinearLutBfrSize", 0, INFERRED),
-    Start("KernelDMASrc.NonLinearLutBase", 0, EXECUTED),
+    Start("KernelDMASrc.NonLinearLutBase", 0, BASE),
 )
 _EXTRA_CHANNELS = tuple(
     Start(f"KernelDMASrc.{name}DMAConfig", 0, INFERRED) for name in ("Bias", "PostScale", "PaletteLut")

@@ -1,4 +1,4 @@
-"""The Linux driver of the engine: its device node, its calls, and a run."""
+"""The Linux driver of the engine: its device node, its calls, its buffers."""
 
 import ctypes
 import fcntl
@@ -8,18 +8,16 @@ import os
 import struct
 import sys
 
-import numpy as np
-
-BO_INIT, SUBMIT, VERSION = 0xC0186441, 0xC0986443, 0xC0406400
-NETWORK_ID = 0x40  # that the driver waits for
+BO_INIT, VERSION = 0xC0186441, 0xC0406400
+SUBMIT, NETWORK_ID = 0xC0986443, 0x40  # the driver waits for this id
 UNWRITTEN = b"\xfd"  # twice a float16 NaN, which the engine never writes
 
 
 class Ane:
     """The engine behind the Linux driver."""
 
-    def __init__(self, path):
-        self.file = os.open(path or find_device(), os.O_RDWR)
+    def __init__(self, chosen):
+        self.file = os.open(chosen.device or find_device(), os.O_RDWR)
 
     def call(self, name, number, layout, *values):
         """A call of the driver; returns its structure as it comes back."""
@@ -52,41 +50,3 @@ def find_device():
         if name.value == b"ane":
             return path
     raise OSError(f"{problem}; `hwx2py emulate {sys.argv[0]}` runs it without one")
-
-
-def no_driver(path):
-    """Stands in for the device where no driver is known for the chip."""
-    raise OSError(
-        f"no driver is known for its chip; try `hwx2py emulate {sys.argv[0]}`"
-    )
-
-
-def run(device, program, tensors, inputs, fill=None):
-    """Runs what `build` gives once: {input: array} in, {output: array} out."""
-    buffers, tasks, aliases = program
-    handles, arrays = [0] * 32, {}
-    text, *rest = buffers[0]
-    stamped, first_bytes = bytearray(text), 4 * len(tasks[0][1])
-    if any(words[0] & 0xFFFF != number for number, (_, words) in enumerate(tasks)):
-        print("tasks: numbered from 0 for the driver", file=sys.stderr)
-    for number, (offset, _) in enumerate(tasks):
-        struct.pack_into("<HB", stamped, offset, number, NETWORK_ID)
-    for tensor in tensors:
-        content = UNWRITTEN * tensor.size_bytes * (tensor.role == "output")
-        handles[tensor.bar], memory = device.allocate(tensor.size_bytes, [content])
-        if tensor.role == "scratch":
-            continue
-        array = np.ndarray(tensor.shape, tensor.dtype, memory, 0, tensor.strides)
-        arrays[tensor.name] = array
-        if tensor.role == "input":
-            array[...] = inputs[tensor.name]
-        elif fill is not None:
-            array[...] = fill
-    for bar, pieces in (buffers | {0: [stamped, *(rest or [b"\0"])]}).items():
-        handles[bar], _ = device.allocate(sum(map(len, pieces)), pieces)
-    for bar, tensor_bar in aliases.items():
-        handles[bar] = handles[tensor_bar]
-    bootstrap, _ = device.allocate(first_bytes, [stamped[tasks[0][0] :][:first_bytes]])
-    sizes = sum(map(len, buffers[0][:2])), len(tasks), first_bytes
-    device.call("SUBMIT", SUBMIT, "<Q2I32I2I", *sizes, *handles, bootstrap, 0)
-    return {t.name: arrays[t.name].copy() for t in tensors if t.role == "output"}

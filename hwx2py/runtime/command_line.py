@@ -8,11 +8,11 @@ import zipfile
 
 import numpy as np
 
-from .ane import UNWRITTEN, run
+from .ane import UNWRITTEN
 
 
-def options(about, arguments=None):
-    """The command line, parsed."""
+def options(about, device, arguments=None):
+    """The command line, parsed; some options are the device's."""
     parser = argparse.ArgumentParser(description=about)
     add = parser.add_argument
     add("--device", metavar="PATH", help="accel node (default: the one called ane)")
@@ -24,6 +24,8 @@ def options(about, arguments=None):
     add("--atol", type=float, default=0.0, help="largest difference for --golden")
     add("--dry-run", action="store_true", help="build only, touch no device")
     add("--write-command", metavar="FILE", help="write buffer 0, touch no device")
+    for name, takes, what in getattr(device, "OPTIONS", ()):
+        add(name, metavar=takes, action="append", default=[], help=what)
     return parser.parse_args(arguments)
 
 
@@ -106,7 +108,7 @@ def verdict(got, want, tolerance):
     return f"FAIL: {wrong} of {apart.size}, most by {most}" if wrong else "PASS"
 
 
-def execute(chosen, tensors, build, open_device):
+def execute(chosen, tensors, build, open_device, run):
     """Does what the options ask for; returns the exit code."""
     if chosen.dry_run or chosen.write_command:
         buffers, tasks, _ = build()
@@ -119,7 +121,7 @@ def execute(chosen, tensors, build, open_device):
         sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
-    device = open_device(chosen.device)
+    device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
     outputs = run(device, build(), tensors, inputs, chosen.fill)
@@ -134,11 +136,11 @@ def execute(chosen, tensors, build, open_device):
     return min(failed, 1)
 
 
-def main(about, tensors, build, open_device):
-    """The script's command line; `build` and `open_device` are called when needed."""
+def main(about, tensors, build, device, run):
+    """The script's command line; its functions are called when they are needed."""
     np.seterr(all="ignore")
     try:
-        return execute(options(about), tensors, build, open_device)
+        return execute(options(about, device), tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,7 @@
 """Work spread over processes of this machine, or over a Dask cluster."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,7 +54,7 @@ def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processe
 
     # A forked process inherits locks of threads that do not run in it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context) as pool:
+    with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts_to_the_parent) as pool:
         futures = [pool.submit(function, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -62,6 +63,11 @@ def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processe
             raise UsageError("a worker process died; was there not enough memory?", hint=RUN_AGAIN) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; the parent ends the workers in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _on_cluster(function: Callable[[Job], Done], jobs: Sequence[Job], address: str) -> Iterator[Done]:

@@ -81,13 +81,18 @@ class _Finder:
     def parts(self, index: int) -> Iterator[Part]:
         """The arrays of one task."""
         operation = self.operations[index]
-        known = list(self._known_parts(index, operation))
         if not operation.unknowns:
-            yield from known
-        elif known:
+            yield from self._known_parts(index, operation)
+        elif self._uses_coefficients(operation):
             unknown = operation.unknowns[0]
             what = f"{unknown.register} = {unknown.value} is not understood ({unknown.why})"
             self.notes.append(f"task {index}: {what}: its arrays are left out")
+
+    def _uses_coefficients(self, operation: Neural | Planar) -> bool:
+        bars = {operand.where.bar for operand in operation.inputs if isinstance(operand.where, Dma)}
+        if isinstance(operation, Neural):
+            bars |= {part.bar for part in (operation.kernel, operation.table) if part is not None}
+        return not bars.isdisjoint(self.names.coefficients)
 
     def _known_parts(self, index: int, operation: Neural | Planar) -> Iterator[Part]:
         if isinstance(operation, Neural):
@@ -104,6 +109,9 @@ class _Finder:
         if kernel.from_task is not None or kernel.bar not in self.names.coefficients:
             name = self.names.buffers.get(kernel.bar, f"BAR {kernel.bar}")
             self.notes.append(f"task {index}: its kernel is made while the program runs, in {name}")
+            return
+        if 0 in (*operation.source.shape, operation.outputs, *operation.window[:2]) or operation.unicast == 0:
+            self.notes.append(f"task {index}: a size of its kernel is 0")
             return
         try:
             arrays = kernel_arrays(
@@ -165,7 +173,9 @@ class _Finder:
             return
         stored = operand.shape.exchanged() if operand.exchanged else operand.shape
         layout = Layout(where.base_bytes, where.strides, where.interleave, operand.element.size_bytes)
-        if operand.element.dtype != "float16" or layout.span(stored)[1] > len(self.names.coefficients[where.bar]):
+        size = len(self.names.coefficients[where.bar])
+        inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
+        if operand.element.dtype != "float16" or not inside:
             self.notes.append(f"task {index}: its constant is no float16 array inside the buffer")
             return
         array = LogicalArray(

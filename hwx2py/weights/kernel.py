@@ -103,6 +103,8 @@ def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
 
 def _sparse_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
     kernel = operation.kernel
+    if operation.outputs * kernels.rows_of(operation) > 8 * len(data):  # each weight has a bit in a mask at least
+        raise sparse.Unreadable
     offsets = np.full((operation.outputs, kernels.rows_of(operation)), NOT_STORED, np.int64)
     for channel in kernel.channels:
         if channel.engine * kernel.lanes >= operation.outputs:

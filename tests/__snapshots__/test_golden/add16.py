@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """add16: y = a + b; planar engine, 4 x 1 x 32. A register program of the Apple Neural Engine.
 
-    python add16.py --dry-run only build the command buffer; --help: inputs, golden files
+    hwx2py emulate add16.py   run it on a virtual engine
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
-Source:   add16.hwx, 32768 bytes, sha256 f90208e0118a2c4d49075a98ac19e489a17448ca86044b8c8b65125dc86baf4a
+Source:   add16.hwx, 32768 bytes, sha256 821bbb777518e4e2bfa3cbac60327e4b8cf93a2705451caaf45e88df0f61bdde
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   8cadc487449c3f0a of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile
@@ -52,21 +53,27 @@ def task_0():
             Common.OutWidth(Wout=32),                                 # output width
             Common.OutHeight(Hout=1),                                 # output height
             Common.Cout(Cout=4),                                      # output channels of a group
-            Common.Cfg(SmallSourceMode="Normal", TaskType="ElementwiseTwoSources"),  # kind of task and engines
+            Common.TileCfg(TileHeight=1),                             # rows of a tile
+            Common.Cfg(TaskType="ElementwiseTwoSources"),             # kind of task and engines
         ],
+        [TileDMASrc.Src1RowStride(Stride=0x40), TileDMASrc.Src1PlaneStride(Stride=0x40)],  # from row to row of source 1
         [  # DMA that fetches the sources
-            TileDMASrc.Src1RowStride(Stride=0x40),                    # from row to row of source 1
-            TileDMASrc.Src1PlaneStride(Stride=0x40),                  # from channel to channel of source 1
             TileDMASrc.Src2RowStride(Stride=0x40),                    # from row to row of source 2
             TileDMASrc.Src2PlaneStride(Stride=0x40),                  # from channel to channel of source 2
+            TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 1 in memory
+            TileDMASrc.Src2Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 2 in memory
         ],
         [  # the buffer memory between DMA and the engines
             L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where source 1 comes from
             L2.Source2Cfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where source 2 comes from
         ],
-        [L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1)],  # where the result goes
+        [L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1)],  # where the result goes
         [PE.Cfg(PoolMode="Sum", OpMode="Add", Cond="None", NLMode="None", FirstSrc="+Source1", SecSrc="+Source2")],
-        [TileDMADst.RowStride(Stride=0x40), TileDMADst.PlaneStride(Stride=0x40)],  # from row to row of the result
+        [  # DMA that stores the result
+            TileDMADst.RowStride(Stride=0x40),                        # from row to row of the result
+            TileDMADst.PlaneStride(Stride=0x40),                      # from channel to channel of the result
+            TileDMADst.Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of the result in memory
+        ],
         [Stream.Record(Slot="a", SlotRelative=1), TileDMASrc.Src1BaseAddr(), TileDMASrc.Src1BaseAddrHi()],
         [Stream.Record(Slot="b", SlotRelative=1), TileDMASrc.Src2BaseAddr(), TileDMASrc.Src2BaseAddrHi()],
         [Stream.Record(Slot="y", SlotRelative=1), TileDMADst.BaseAddr(), TileDMADst.BaseAddrHi()],
@@ -89,12 +96,14 @@ TASK_TYPE = {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "Elementwis
              "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}
 SOURCE_TYPE = {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}
 DMA_FMT = {"8b": 0, "16b": 1, "32b": 3}
+RESULT_TYPE = {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}
 POOL_MODE = {"Sum": 0, "Avg": 1, "Max": 2, "Min": 3}
 OP_MODE = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}
 COND = {"None": 0, "Less": 1, "Greater": 2, "NotEqual": 3, "Equal": 4, "LessEqual": 5, "GreaterEqual": 6, "Abs": 7}
 NL_MODE = {"None": 0, "Reciprocal": 1, "Rsqrt": 2}
 FIRST_SRC = {"+Source1": 0, "-Source1": 1}
 SEC_SRC = {"None": 0, "+Source2": 2, "-Source2": 3}
+MEM_FMT = {"8b": 0, "16b": 2}
 
 class Header:  # task descriptor header
     W0 = Register(0x00, TID=(15, 0, LINK), TaskSize=(26, 16, LINK))
@@ -114,9 +123,10 @@ class Common:  # shapes, formats and kind of the task
     OutWidth  = Register(0x00014, Wout=(16, 0))
     OutHeight = Register(0x00018, Hout=(16, 0))
     Cout      = Register(0x0001c, Cout=(16, 0))
-    Cfg       = Register(0x0003c, SmallSourceMode=(3, 2, SMALL_SOURCE_MODE), TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8),
-                         ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), TraceEn=22, L2Barrier=23, ReluType=(26, 24),
-                         OutTrans=28, FillLowerNE=29)
+    TileCfg   = Register(0x00034, TileHeight=(16, 0))
+    Cfg       = Register(0x0003c, Unk0=0, Source2Dma=1, SmallSourceMode=(3, 2, SMALL_SOURCE_MODE),
+                         TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19),
+                         TraceEn=22, L2Barrier=23, ReluType=(26, 24), OutTrans=28, FillLowerNE=29)
 
 class L2:  # the buffer memory between DMA and the engines
     SourceCfg  = Register(0x04104, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
@@ -125,7 +135,7 @@ class L2:  # the buffer memory between DMA and the engines
     Source2Cfg = Register(0x04108, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
                           DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
                           Compression=(26, 25))
-    ResultCfg  = Register(0x04148, ResultType=(1, 0), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
+    ResultCfg  = Register(0x04148, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
                           DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
                           Compression=(26, 25))
 
@@ -147,6 +157,10 @@ class TileDMASrc:  # DMA that fetches the sources
     Src2BaseAddrHi  = Register(0x04d2c, Addr=(31, 0, BYTES))
     Src2RowStride   = Register(0x04d30, Stride=(31, 6, BYTES))
     Src2PlaneStride = Register(0x04d34, Stride=(31, 6, BYTES))
+    Src1Fmt         = Register(0x04d68, FmtMode=(1, 0), Truncate=(6, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
+                               OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
+    Src2Fmt         = Register(0x04d6c, FmtMode=(1, 0), Truncate=(6, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
+                               OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
 
 class TileDMADst:  # DMA that stores the result
     DMAConfig   = Register(0x05100, En=0, CacheHint=(7, 4), DataSetId=(15, 8), UserTag=(23, 16), L2BfrMode=24)
@@ -154,6 +168,8 @@ class TileDMADst:  # DMA that stores the result
     BaseAddrHi  = Register(0x0510c, Addr=(31, 0, BYTES))
     RowStride   = Register(0x05110, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x05114, Stride=(31, 6, BYTES))
+    Fmt         = Register(0x05138, FmtMode=(1, 0), Truncate=(6, 4), Shift=(10, 8), MemFmt=(13, 12, MEM_FMT),
+                           OffsetCh=(18, 16), ZeroPadFirst=20, ZeroPadLast=21, Interleave=(27, 24), CmpVec=(31, 28))
 
 class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural engine
     MasterConfig = Register(0x05500, GroupKernelReuse=4, KernelSparseFmt=5, MasterEnable=6, LastTask=7, Unk9=9,
@@ -177,4 +193,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, no_driver))
+    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, no_driver, no_driver))

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """chain: 2 tasks, the first scratch = a + b; planar engine, 2 x 1 x 32. A register program of the Apple Neural Engine.
 
-    python chain.py           run it on the engine (Linux, the driver called ane)
+    python chain.py           run it on the engine (Linux, driver ane); --dry-run: only build it; --help: the rest
     hwx2py emulate chain.py   run it on a virtual engine
-    python chain.py --dry-run only build the command buffer; --help: inputs, golden files
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   chain.hwx, 32768 bytes, sha256 888ab3a751b5bb7dbc9678a75acc4b2e015d4c405cf639c4d53cf6b96f23537c
+Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   cc283be91a3c2f1a of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -59,17 +59,18 @@ def task_0():
             Common.ConvCfg(Kw=1, Kh=1, Sx=1, Sy=1, Ox=1, Oy=1),       # kernel window
             Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                       # kernel window, third dimension
             Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
-            Common.TileCfg(), Common.PatchCfg(), Common.PECfg(),
+            Common.TileCfg(TileHeight=1),                             # tiling
+            Common.PatchCfg(), Common.PECfg(),
             Common.Cfg(TaskType="ElementwiseTwoSources"),             # kind of task and engines
             Common.TaskInfo(), Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
-            L2.L2Cfg(PaddingMode="Clamp"),                            # what happens on entry
+            L2.L2Cfg(),
             L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=1),
             L2.SourceBase(), L2.SourceChannelStride(), L2.SourceRowStride(), L2.SourceDepthStride(),
             L2.SourceGroupStride(), L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(),
             L2.Source2DepthStride(), L2.Source2GroupStride(),
-            L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1),  # where the result goes
+            L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),  # where the result goes
             L2.ResultBase(), L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(),
             L2.ResultGroupStride(),
         ],
@@ -120,7 +121,7 @@ def task_0():
 
 
 def task_1():
-    """y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const."""
+    """y = table of mode 0x1 of scratch; 1 neural engine, 2 x 1 x 32."""
     return [
         [  # header
             Header.W0(LNID=1, EON=1),                                 # identity of the task
@@ -145,18 +146,19 @@ def task_1():
             Common.ConvCfg(Kw=1, Kh=1, Sx=1, Sy=1, Ox=1, Oy=1),       # kernel window
             Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                       # kernel window, third dimension
             Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
-            Common.TileCfg(), Common.PatchCfg(), Common.PECfg(),
+            Common.TileCfg(TileHeight=1),                             # tiling
+            Common.PatchCfg(), Common.PECfg(),
             Common.Cfg(TaskType="NE"),                                # kind of task and engines
             Common.TaskInfo(NID=1),                                   # identity of the task, for the blocks
             Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
-            L2.L2Cfg(PaddingMode="Clamp"),                            # what happens on entry
+            L2.L2Cfg(),
             L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where the sources come from
             L2.SourceBase(), L2.SourceChannelStride(), L2.SourceRowStride(), L2.SourceDepthStride(),
             L2.SourceGroupStride(), L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(),
             L2.Source2DepthStride(), L2.Source2GroupStride(),
-            L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1),  # where the result goes
+            L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),  # where the result goes
             L2.ResultBase(), L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(),
             L2.ResultGroupStride(),
         ],
@@ -177,10 +179,9 @@ def task_1():
             TileDMASrc.Src2BaseAddr(), TileDMASrc.Src2RowStride(), TileDMASrc.Src2PlaneStride(),
             TileDMASrc.Src2DepthStride(), TileDMASrc.Src2GroupStride(), TileDMASrc.Unk13830(), TileDMASrc.Unk13834(),
             TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 1 in memory
-            TileDMASrc.Src2Fmt(MemFmt="8b"),                          # layout of source 2 in memory
-            TileDMASrc.Unk13840(), TileDMASrc.Unk13844(), TileDMASrc.Unk13848(), TileDMASrc.Unk1384c(),
-            *every(TileDMASrc.PixelOffset[:]), TileDMASrc.Unk13860(), TileDMASrc.Unk13864(), TileDMASrc.Unk13868(),
-            TileDMASrc.Unk1386c(),
+            TileDMASrc.Src2Fmt(), TileDMASrc.Unk13840(), TileDMASrc.Unk13844(), TileDMASrc.Unk13848(),
+            TileDMASrc.Unk1384c(), *every(TileDMASrc.PixelOffset[:]), TileDMASrc.Unk13860(), TileDMASrc.Unk13864(),
+            TileDMASrc.Unk13868(), TileDMASrc.Unk1386c(),
         ],
         [  # DMA that stores the result
             TileDMADst.DMAConfig(En=1),                               # how the result is stored
@@ -208,7 +209,7 @@ def task_1():
 
 TASKS = [
     task_0,             # scratch = a + b; planar engine, 2 x 1 x 32
-    task_1,             # y = table(scratch); 1 neural engine, 2 x 1 x 32, coefficients from const
+    task_1,             # y = table of mode 0x1 of scratch; 1 neural engine, 2 x 1 x 32
 ]
 DATA_BYTES = 0x80
 DATA = """
@@ -231,10 +232,10 @@ def coefficients(data):
 FMT = {"UInt8": 0, "Int8": 1, "Float16": 2}
 TASK_TYPE = {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4,
              "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}
-PADDING_MODE = {"Clamp": 0, "Zero": 1, "Mirror": 2, "Constant": 3}
 SOURCE_TYPE = {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}
 DMA_FMT = {"8b": 0, "16b": 1, "32b": 3}
-POOL_MODE = {"Sum": 0, "Max": 2}
+RESULT_TYPE = {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}
+POOL_MODE = {"Sum": 0, "Max": 2, "Min": 3}
 OP_MODE = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}
 COND = {"None": 0, "Abs": 1}
 NL_MODE = {"None": 0, "Reciprocal": 1, "Rsqrt": 2}
@@ -277,14 +278,14 @@ class Common:  # shapes, formats and kind of the task
     PECfg        = Register(0x00030, Src1BroadcastW=0, Src1BroadcastH=1, Src1BroadcastD=2, Src1BroadcastC=3,
                             Src2BroadcastW=4, Src2BroadcastH=5, Src2BroadcastD=6, Src2BroadcastC=7, Src1Transpose=8,
                             Src2Transpose=9, OutputTranspose=10)
-    Cfg          = Register(0x00034, SmallSourceMode=2, TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8), ShMin=(14, 12),
-                            ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=22, ContextSwitchOut=24,
-                            AccDoubleBufEn=26, OutTrans=28, FillLowerNE=29)
+    Cfg          = Register(0x00034, Unk0=0, Source2Dma=1, SmallSourceMode=2, TaskType=(7, 4, TASK_TYPE),
+                            ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=22,
+                            ContextSwitchOut=24, AccDoubleBufEn=26, OutTrans=28, FillLowerNE=29)
     TaskInfo     = Register(0x00038, TaskID=(15, 0), TaskQ=(19, 16), NID=(27, 20))
     DPE          = Register(0x0003c, Category=(3, 0))
 
 class L2:  # the buffer memory between DMA and the engines
-    L2Cfg                = Register(0x04800, InputReLU=0, PaddingMode=(3, 2, PADDING_MODE), Src2ReLU=4)
+    L2Cfg                = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
     SourceCfg            = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
                                     AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
                                     DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24)
@@ -298,8 +299,8 @@ class L2:  # the buffer memory between DMA and the engines
     Source2RowStride     = Register(0x04824, Stride=(20, 4, BYTES))
     Source2DepthStride   = Register(0x04828, Stride=(20, 4, BYTES))
     Source2GroupStride   = Register(0x0482c, Stride=(20, 4, BYTES))
-    ResultCfg            = Register(0x04830, ResultType=(1, 0), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
-                                    DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
+    ResultCfg            = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
                                     DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22)
     ResultBase           = Register(0x04834, Addr=(20, 4, BYTES))
     ResultChannelStride  = Register(0x04838, Stride=(20, 4, BYTES))
@@ -351,7 +352,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk1386c = Register(0x1386c)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), L2BfrMode=26, BypassEOW=27)
+    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
+                           BypassEOW=27)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))
@@ -395,4 +397,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, Ane))
+    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, Ane, run))

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """mul: y = a * b; planar engine, 4 x 2 x 16. A register program of the Apple Neural Engine.
 
-    python mul.py            run it on the engine (Linux, the driver called ane)
+    python mul.py            run it on the engine (Linux, driver ane); --dry-run: only build it; --help: the rest
     hwx2py emulate mul.py    run it on a virtual engine
-    python mul.py --dry-run  only build the command buffer; --help: inputs, golden files
 
 Made to be edited. A line writes one register: fields by name, bits without a name as a number, the rest 0.
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   mul.hwx, 32768 bytes, sha256 8fdcc84c0502165ca052cfc8dd3819017d7bf964db87c9276af41fde19c4bd03
+Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
 Compiler: hwx2py v0.1.0, examples/make.py
+Digest:   6250b43459daf86a of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
@@ -61,17 +61,18 @@ def task_0():
             Common.ConvCfg(Kw=1, Kh=1, Sx=1, Sy=1, Ox=1, Oy=1),       # kernel window
             Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                       # kernel window, third dimension
             Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
-            Common.TileCfg(), Common.PatchCfg(), Common.PECfg(),
+            Common.TileCfg(TileHeight=2),                             # tiling
+            Common.PatchCfg(), Common.PECfg(),
             Common.Cfg(TaskType="ElementwiseTwoSources"),             # kind of task and engines
             Common.TaskInfo(), Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
-            L2.L2Cfg(PaddingMode="Clamp"),                            # what happens on entry
+            L2.L2Cfg(),
             L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=1),
             L2.SourceBase(), L2.SourceChannelStride(), L2.SourceRowStride(), L2.SourceDepthStride(),
             L2.SourceGroupStride(), L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(),
             L2.Source2DepthStride(), L2.Source2GroupStride(),
-            L2.ResultCfg(ResultType=2, DMAFmt="16b", DMAInterleave=1),  # where the result goes
+            L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),  # where the result goes
             L2.ResultBase(), L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(),
             L2.ResultGroupStride(),
         ],
@@ -131,10 +132,10 @@ TASKS = [
 FMT = {"UInt8": 0, "Int8": 1, "Float16": 2}
 TASK_TYPE = {"NE": 0, "PoolOneSource": 1, "ElementwiseOneSource": 2, "ElementwiseTwoSources": 3, "GainOffset": 4,
              "ReduceOneSource": 5, "ReduceTwoSources": 6, "PoolTwoSources": 8}
-PADDING_MODE = {"Clamp": 0, "Zero": 1, "Mirror": 2, "Constant": 3}
 SOURCE_TYPE = {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}
 DMA_FMT = {"8b": 0, "16b": 1, "32b": 3}
-POOL_MODE = {"Sum": 0, "Max": 2}
+RESULT_TYPE = {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}
+POOL_MODE = {"Sum": 0, "Max": 2, "Min": 3}
 OP_MODE = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}
 COND = {"None": 0, "Abs": 1}
 NL_MODE = {"None": 0, "Reciprocal": 1, "Rsqrt": 2}
@@ -177,14 +178,14 @@ class Common:  # shapes, formats and kind of the task
     PECfg        = Register(0x00030, Src1BroadcastW=0, Src1BroadcastH=1, Src1BroadcastD=2, Src1BroadcastC=3,
                             Src2BroadcastW=4, Src2BroadcastH=5, Src2BroadcastD=6, Src2BroadcastC=7, Src1Transpose=8,
                             Src2Transpose=9, OutputTranspose=10)
-    Cfg          = Register(0x00034, SmallSourceMode=2, TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8), ShMin=(14, 12),
-                            ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=22, ContextSwitchOut=24,
-                            AccDoubleBufEn=26, OutTrans=28, FillLowerNE=29)
+    Cfg          = Register(0x00034, Unk0=0, Source2Dma=1, SmallSourceMode=2, TaskType=(7, 4, TASK_TYPE),
+                            ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19), ContextSwitchIn=22,
+                            ContextSwitchOut=24, AccDoubleBufEn=26, OutTrans=28, FillLowerNE=29)
     TaskInfo     = Register(0x00038, TaskID=(15, 0), TaskQ=(19, 16), NID=(27, 20))
     DPE          = Register(0x0003c, Category=(3, 0))
 
 class L2:  # the buffer memory between DMA and the engines
-    L2Cfg                = Register(0x04800, InputReLU=0, PaddingMode=(3, 2, PADDING_MODE), Src2ReLU=4)
+    L2Cfg                = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
     SourceCfg            = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
                                     AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
                                     DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24)
@@ -198,8 +199,8 @@ class L2:  # the buffer memory between DMA and the engines
     Source2RowStride     = Register(0x04824, Stride=(20, 4, BYTES))
     Source2DepthStride   = Register(0x04828, Stride=(20, 4, BYTES))
     Source2GroupStride   = Register(0x0482c, Stride=(20, 4, BYTES))
-    ResultCfg            = Register(0x04830, ResultType=(1, 0), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
-                                    DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
+    ResultCfg            = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
                                     DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22)
     ResultBase           = Register(0x04834, Addr=(20, 4, BYTES))
     ResultChannelStride  = Register(0x04838, Stride=(20, 4, BYTES))
@@ -251,7 +252,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk1386c = Register(0x1386c)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), L2BfrMode=26, BypassEOW=27)
+    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
+                           BypassEOW=27)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))
@@ -294,4 +296,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, Ane))
+    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, Ane, run))

@@ -126,16 +126,16 @@ def inline(text, size):
     return memoryview(data)
 
 
-BO_INIT, SUBMIT, VERSION = 0xC0186441, 0xC0986443, 0xC0406400
-NETWORK_ID = 0x40  # that the driver waits for
+BO_INIT, VERSION = 0xC0186441, 0xC0406400
+SUBMIT, NETWORK_ID = 0xC0986443, 0x40  # the driver waits for this id
 UNWRITTEN = b"\xfd"  # twice a float16 NaN, which the engine never writes
 
 
 class Ane:
     """The engine behind the Linux driver."""
 
-    def __init__(self, path):
-        self.file = os.open(path or find_device(), os.O_RDWR)
+    def __init__(self, chosen):
+        self.file = os.open(chosen.device or find_device(), os.O_RDWR)
 
     def call(self, name, number, layout, *values):
         """A call of the driver; returns its structure as it comes back."""
@@ -183,9 +183,7 @@ def run(device, program, tensors, inputs, fill=None):
     for tensor in tensors:
         content = UNWRITTEN * tensor.size_bytes * (tensor.role == "output")
         handles[tensor.bar], memory = device.allocate(tensor.size_bytes, [content])
-        if tensor.role == "scratch":
-            continue
-        array = np.ndarray(tensor.shape, tensor.dtype, memory, 0, tensor.strides)
+        array = np.ndarray(tensor.shape or 0, tensor.dtype, memory, 0, tensor.strides)
         arrays[tensor.name] = array
         if tensor.role == "input":
             array[...] = inputs[tensor.name]
@@ -201,8 +199,8 @@ def run(device, program, tensors, inputs, fill=None):
     return {t.name: arrays[t.name].copy() for t in tensors if t.role == "output"}
 
 
-def options(about, arguments=None):
-    """The command line, parsed."""
+def options(about, device, arguments=None):
+    """The command line, parsed; some options are the device's."""
     parser = argparse.ArgumentParser(description=about)
     add = parser.add_argument
     add("--device", metavar="PATH", help="accel node (default: the one called ane)")
@@ -214,6 +212,8 @@ def options(about, arguments=None):
     add("--atol", type=float, default=0.0, help="largest difference for --golden")
     add("--dry-run", action="store_true", help="build only, touch no device")
     add("--write-command", metavar="FILE", help="write buffer 0, touch no device")
+    for name, takes, what in getattr(device, "OPTIONS", ()):
+        add(name, metavar=takes, action="append", default=[], help=what)
     return parser.parse_args(arguments)
 
 
@@ -296,7 +296,7 @@ def verdict(got, want, tolerance):
     return f"FAIL: {wrong} of {apart.size}, most by {most}" if wrong else "PASS"
 
 
-def execute(chosen, tensors, build, open_device):
+def execute(chosen, tensors, build, open_device, run):
     """Does what the options ask for; returns the exit code."""
     if chosen.dry_run or chosen.write_command:
         buffers, tasks, _ = build()
@@ -309,7 +309,7 @@ def execute(chosen, tensors, build, open_device):
         sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
-    device = open_device(chosen.device)
+    device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
     outputs = run(device, build(), tensors, inputs, chosen.fill)
@@ -324,11 +324,11 @@ def execute(chosen, tensors, build, open_device):
     return min(failed, 1)
 
 
-def main(about, tensors, build, open_device):
-    """The script's command line; `build` and `open_device` are called when needed."""
+def main(about, tensors, build, device, run):
+    """The script's command line; its functions are called when they are needed."""
     np.seterr(all="ignore")
     try:
-        return execute(options(about), tensors, build, open_device)
+        return execute(options(about, device), tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2

@@ -131,51 +131,17 @@ def framed(text, frame=b"", size=0, stray=()):
     return text
 
 
-BO_INIT, SUBMIT, VERSION = 0xC0186441, 0xC0986443, 0xC0406400
-NETWORK_ID = 0x40  # that the driver waits for
 UNWRITTEN = b"\xfd"  # twice a float16 NaN, which the engine never writes
 
 
-def no_driver(path):
-    """Stands in for the device where no driver is known for the chip."""
-    raise OSError(
-        f"no driver is known for its chip; try `hwx2py emulate {sys.argv[0]}`"
-    )
+def no_driver(*_):
+    """Refuses to be opened."""
+    emulate = f"`hwx2py emulate {sys.argv[0]}`"
+    raise OSError(f"no driver is known for its chip; try {emulate}")
 
 
-def run(device, program, tensors, inputs, fill=None):
-    """Runs what `build` gives once: {input: array} in, {output: array} out."""
-    buffers, tasks, aliases = program
-    handles, arrays = [0] * 32, {}
-    text, *rest = buffers[0]
-    stamped, first_bytes = bytearray(text), 4 * len(tasks[0][1])
-    if any(words[0] & 0xFFFF != number for number, (_, words) in enumerate(tasks)):
-        print("tasks: numbered from 0 for the driver", file=sys.stderr)
-    for number, (offset, _) in enumerate(tasks):
-        struct.pack_into("<HB", stamped, offset, number, NETWORK_ID)
-    for tensor in tensors:
-        content = UNWRITTEN * tensor.size_bytes * (tensor.role == "output")
-        handles[tensor.bar], memory = device.allocate(tensor.size_bytes, [content])
-        if tensor.role == "scratch":
-            continue
-        array = np.ndarray(tensor.shape, tensor.dtype, memory, 0, tensor.strides)
-        arrays[tensor.name] = array
-        if tensor.role == "input":
-            array[...] = inputs[tensor.name]
-        elif fill is not None:
-            array[...] = fill
-    for bar, pieces in (buffers | {0: [stamped, *(rest or [b"\0"])]}).items():
-        handles[bar], _ = device.allocate(sum(map(len, pieces)), pieces)
-    for bar, tensor_bar in aliases.items():
-        handles[bar] = handles[tensor_bar]
-    bootstrap, _ = device.allocate(first_bytes, [stamped[tasks[0][0] :][:first_bytes]])
-    sizes = sum(map(len, buffers[0][:2])), len(tasks), first_bytes
-    device.call("SUBMIT", SUBMIT, "<Q2I32I2I", *sizes, *handles, bootstrap, 0)
-    return {t.name: arrays[t.name].copy() for t in tensors if t.role == "output"}
-
-
-def options(about, arguments=None):
-    """The command line, parsed."""
+def options(about, device, arguments=None):
+    """The command line, parsed; some options are the device's."""
     parser = argparse.ArgumentParser(description=about)
     add = parser.add_argument
     add("--device", metavar="PATH", help="accel node (default: the one called ane)")
@@ -187,6 +153,8 @@ def options(about, arguments=None):
     add("--atol", type=float, default=0.0, help="largest difference for --golden")
     add("--dry-run", action="store_true", help="build only, touch no device")
     add("--write-command", metavar="FILE", help="write buffer 0, touch no device")
+    for name, takes, what in getattr(device, "OPTIONS", ()):
+        add(name, metavar=takes, action="append", default=[], help=what)
     return parser.parse_args(arguments)
 
 
@@ -269,7 +237,7 @@ def verdict(got, want, tolerance):
     return f"FAIL: {wrong} of {apart.size}, most by {most}" if wrong else "PASS"
 
 
-def execute(chosen, tensors, build, open_device):
+def execute(chosen, tensors, build, open_device, run):
     """Does what the options ask for; returns the exit code."""
     if chosen.dry_run or chosen.write_command:
         buffers, tasks, _ = build()
@@ -282,7 +250,7 @@ def execute(chosen, tensors, build, open_device):
         sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
-    device = open_device(chosen.device)
+    device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
     outputs = run(device, build(), tensors, inputs, chosen.fill)
@@ -297,11 +265,11 @@ def execute(chosen, tensors, build, open_device):
     return min(failed, 1)
 
 
-def main(about, tensors, build, open_device):
-    """The script's command line; `build` and `open_device` are called when needed."""
+def main(about, tensors, build, device, run):
+    """The script's command line; its functions are called when they are needed."""
     np.seterr(all="ignore")
     try:
-        return execute(options(about), tensors, build, open_device)
+        return execute(options(about, device), tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2

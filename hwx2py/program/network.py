@@ -1,0 +1,118 @@
+"""A program from nothing: tensors with padded rows, the strides that follow from them, and tasks one after another."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import RegisterError
+from ..registers.model import Architecture
+from ..units import round_up
+from .build import complete, lay_out
+from .model import ELEMENT_BYTES, SCRATCH, Program, Tensor, natural_const_offset
+
+#: Rows of tensors begin at multiples of this (every tensor of the real files at hand; the drivers' users rely on it).
+ROW_ALIGNMENT_BYTES = 64
+#: The BAR of scratch memory (observed in every real file that has any).
+SCRATCH_BAR = 3
+#: What register names call the steps of a tensor, and which of its strides they are.
+STEPS = {"Row": 2, "Plane": 1, "Depth": 0, "Group": 0}
+
+
+class TaskRegisters(NamedTuple):
+    """What a task is made of, by name; what is left out is 0.
+
+    Attributes:
+        header: header word -> its fields, or the whole word: `{"W8": {"RBase0": 4, "RBE0": 1}}`.
+        registers: `Block.Register` or `Block.Register[3]` -> its fields, or the whole word.
+    """
+
+    header: Mapping[str, Mapping[str, Any] | int]
+    registers: Mapping[str, Mapping[str, Any] | int]
+
+
+def padded_tensor(name: str, role: str, bar: int, shape: tuple[int, int, int, int], dtype: str = "float16") -> Tensor:
+    """A tensor whose rows are padded to 64 bytes, and which has no other gaps.
+
+    Args:
+        name: its name.
+        role: "input" or "output".
+        bar: the BAR that tasks know it by.
+        shape: N, C, H, W in elements.
+        dtype: the element type, one of `program.model.ELEMENT_BYTES`.
+
+    Returns:
+        The tensor, strides in bytes.
+
+    Raises:
+        ValueError: a side of the shape is not positive, or the element type is unknown.
+    """
+    batch, channels, height, width = shape
+    if min(shape) < 1:
+        raise ValueError(f"tensor {name}: shape {shape}; every side is at least 1")
+    if dtype not in ELEMENT_BYTES:
+        raise ValueError(f"tensor {name}: unknown element type {dtype} (types: {', '.join(ELEMENT_BYTES)})")
+    element_bytes = ELEMENT_BYTES[dtype]
+    row_bytes = round_up(width * element_bytes, ROW_ALIGNMENT_BYTES)
+    plane_bytes = row_bytes * height
+    batch_bytes = plane_bytes * channels
+    strides = (batch_bytes, plane_bytes, row_bytes, element_bytes)
+    return Tensor(name, role, bar, shape, strides, dtype, batch * batch_bytes)
+
+
+def scratch(size_bytes: int) -> Tensor:
+    """The scratch memory of a program, in the BAR that every real file gives it.
+
+    Args:
+        size_bytes: its size.
+    """
+    return Tensor(SCRATCH, SCRATCH, SCRATCH_BAR, None, None, None, size_bytes)
+
+
+def strides(arch: Architecture, prefix: str, tensor: Tensor) -> dict[str, dict[str, int]]:
+    """The stride registers of an operand that a tensor is.
+
+    Args:
+        arch: the architecture.
+        prefix: what the registers' names begin with: "TileDMASrc.Src1", "TileDMASrc.Src2", "TileDMADst.".
+        tensor: a tensor with a shape.
+
+    Returns:
+        The registers among row, plane, depth and group stride that the architecture has, each with its bytes.
+
+    Raises:
+        RegisterError: it has none with this prefix, or the tensor has no strides.
+    """
+    if tensor.strides is None:
+        raise RegisterError(f"tensor {tensor.name} has no strides")
+    named = {f"{prefix}{step}Stride": {"Stride": tensor.strides[axis]} for step, axis in STEPS.items()}
+    there = {name: fields for name, fields in named.items() if arch.register(name)}
+    if not there:
+        raise RegisterError(f"{arch.name} has no strides named {prefix}...", hint="give TileDMASrc.Src1, for example")
+    return there
+
+
+def network(
+    arch: Architecture, tasks: Sequence[TaskRegisters], tensors: Sequence[Tensor], const: bytes = b""
+) -> Program:
+    """A program whose tasks run one after another.
+
+    Each task writes every register of the architecture, so none inherits anything. Ids are counted from 0 and the last
+    task ends the network, unless the header says otherwise; links and sizes follow from the layout.
+
+    Args:
+        arch: an architecture whose tasks are linked (H11 to H13): later ones have other headers, see `build.write`.
+        tasks: the tasks, in order.
+        tensors: inputs and outputs in the order in which they are bound, then the scratch memory.
+        const: the coefficients behind the tasks, which are BAR 1.
+
+    Raises:
+        RegisterError: a word, register or field is unknown, or a value does not fit.
+    """
+    last = len(tasks) - 1
+    drafts = []
+    for number, task in enumerate(tasks):
+        identity = task.header.get("W0", {})
+        if not isinstance(identity, int):
+            identity = {"TID": number, "EON": int(number == last)} | dict(identity)
+        drafts.append(complete(arch, dict(task.header) | {"W0": identity}, task.registers))
+    text = lay_out(arch, drafts)
+    return Program(arch, text, tuple(tensors), memoryview(const), natural_const_offset(text.size_bytes))
