@@ -209,9 +209,10 @@ def _problems(code: object, texts: list[str], folder: str, seconds: float) -> It
     """What is wrong with how a command ended."""
     if code not in (0, 1, 2, 3):
         yield f"exit code {code}"
-    if code == 2 and not texts[1].startswith("hwx2py: "):
+    lines = texts[1].splitlines()
+    if code == 2 and not (lines and lines[-1].startswith(("hwx2py: ", "odd.py: "))):
         yield "an error that is not told as one"
-    if code == 2 and len(texts[1].splitlines()) > 3:
+    if code == 2 and len(lines) > 3:
         yield "an error of many lines"
     odd = {char for text in texts for char in text if not char.isprintable() and char not in "\n"}
     if odd:

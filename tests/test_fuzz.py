@@ -111,6 +111,18 @@ def test_anec_tensors_beyond_their_planes(cli, tmp_path, command, sizes):
     assert "but its planes have" in done.err
 
 
+@pytest.mark.parametrize("command", ["info", "emulate"])
+def test_script_tensors_beyond_their_bytes(cli, tmp_path, command):
+    path = tmp_path / "odd.py"
+    path.write_text(
+        chain_script().replace('Tensor("y", "output", 4, (1, ', 'Tensor("y", "output", 5, (18446744073709551615, ')
+    )
+    assert "18446744073709551615" in path.read_text()
+    done = cli(command, path)
+    assert done.code == 2
+    assert "reach" in done.err
+
+
 def test_check_repairs_no_size_that_no_header_holds(cli, tmp_path):
     path = tmp_path / "odd.anec"
     path.write_bytes(with_shape(conv_anec(), header.FIRST_TENSOR, plane_bytes=1 << 62))

@@ -81,7 +81,7 @@ def test_a_checkout_works_beside_an_installation(tmp_path):
     [
         ("chain.hwx", "--clean", "-o", "-"),
         ("dump", "--json", "conv.hwx"),
-        ("diff", "--json", "chain.hwx", "conv.hwx"),
+        ("diff", "--format", "json", "chain.hwx", "conv.hwx"),
         ("check", "-v", "--json", "chain.hwx"),
     ],
     ids=lambda arguments: arguments[0],

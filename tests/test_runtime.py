@@ -1,5 +1,10 @@
 """What scripts carry and the library calls: registers, records, layout, inputs and verdicts, one by one."""
 
+import ctypes
+import errno
+import os
+import struct
+
 import builders
 import numpy as np
 import pytest
@@ -8,7 +13,7 @@ from builders import half
 from hwx2py.emulator import session
 from hwx2py.program.streams import STREAMS, Pending
 from hwx2py.registers import by_name, compose
-from hwx2py.runtime import command_line, stream_linked, stream_records, text
+from hwx2py.runtime import ane, command_line, stream_linked, stream_records, text
 from hwx2py.runtime.register import BYTES, FP16, LINK, RECORD, Register, Write, every
 from hwx2py.runtime.tensor import Tensor
 
@@ -249,3 +254,25 @@ def test_tasks_with_other_ids_run_and_it_is_said(capfd):
     (outputs, _), (expected, _) = session.run(other, inputs), session.run(program, inputs)
     assert np.array_equal(outputs["y"], expected["y"])
     assert "tasks: numbered from 0 for the driver" in capfd.readouterr().err
+
+
+def test_a_node_that_may_not_be_opened_hides_no_other(monkeypatch):
+    """Another accelerator's node that is closed to this user is passed over; without an engine it is what is told."""
+    nodes = {"/dev/accel/accel0": None, "/dev/accel/accel1": b"ane"}
+
+    def opened(path, flags):
+        if nodes[path] is None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return list(nodes).index(path)
+
+    def answered(node, number, request):
+        address = struct.unpack_from("<Q", request, 24)[0]
+        ctypes.memmove(address, nodes[list(nodes)[node]], 3)
+
+    monkeypatch.setattr(ane.glob, "glob", lambda pattern: list(nodes))
+    monkeypatch.setattr(ane.os, "open", opened)
+    monkeypatch.setattr(ane.fcntl, "ioctl", answered)
+    assert ane.find_device() == "/dev/accel/accel1"
+    del nodes["/dev/accel/accel1"]
+    with pytest.raises(OSError, match=r"^/dev/accel/accel0: Permission denied; "):
+        ane.find_device()

@@ -1,6 +1,5 @@
 """The Linux driver of the engine: its device node, its calls, its buffers."""
 
-import contextlib
 import ctypes
 import fcntl
 import glob
@@ -40,12 +39,14 @@ class Ane:
 
 def find_device():
     """The path of the accel node whose driver is called ane."""
+    problem = "no ANE here"
     for path in sorted(glob.glob("/dev/accel/accel*")):
-        name, node = ctypes.create_string_buffer(64), os.open(path, os.O_RDWR)
+        name = ctypes.create_string_buffer(64)
         request = struct.pack("<3i4x6Q", 0, 0, 0, 63, ctypes.addressof(name), *[0] * 4)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(node, VERSION, bytearray(request))
-        os.close(node)
+        try:  # a node that may not be opened does not hide the next one
+            fcntl.ioctl(os.open(path, os.O_RDWR), VERSION, bytearray(request))
+        except OSError as error:
+            problem = f"{path}: {error.strerror}"
         if name.value == b"ane":
             return path
-    raise OSError(f"no ANE here; `hwx2py emulate {sys.argv[0]}` runs it without one")
+    raise OSError(f"{problem}; `hwx2py emulate {sys.argv[0]}` runs it without one")

@@ -19,11 +19,9 @@ class Register:
     1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
     """
 
-    def __init__(self, address, count=1, **fields):
+    def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
-        self.fields = {
-            k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
-        }
+        self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
         self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
 
     def __set_name__(self, block, name):

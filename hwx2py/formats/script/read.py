@@ -243,7 +243,10 @@ def _tensor(row: Any) -> Tensor:
     )
     if not good:
         raise ScriptError(f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
-    return Tensor(*fields)
+    tensor = Tensor(*fields)
+    if tensor.shape and 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
+        raise ScriptError(f"the elements of tensor {name!r} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}")
+    return tensor
 
 
 def _is_sizes(part: Any) -> bool:

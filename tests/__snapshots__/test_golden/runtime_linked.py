@@ -10,11 +10,9 @@ class Register:
     1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
     """
 
-    def __init__(self, address, count=1, **fields):
+    def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
-        self.fields = {
-            k: (f, f) if isinstance(f, int) else f for k, f in fields.items()
-        }
+        self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
         self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
 
     def __set_name__(self, block, name):
@@ -159,15 +157,17 @@ class Ane:
 
 def find_device():
     """The path of the accel node whose driver is called ane."""
+    problem = "no ANE here"
     for path in sorted(glob.glob("/dev/accel/accel*")):
-        name, node = ctypes.create_string_buffer(64), os.open(path, os.O_RDWR)
+        name = ctypes.create_string_buffer(64)
         request = struct.pack("<3i4x6Q", 0, 0, 0, 63, ctypes.addressof(name), *[0] * 4)
-        with contextlib.suppress(OSError):
-            fcntl.ioctl(node, VERSION, bytearray(request))
-        os.close(node)
+        try:  # a node that may not be opened does not hide the next one
+            fcntl.ioctl(os.open(path, os.O_RDWR), VERSION, bytearray(request))
+        except OSError as error:
+            problem = f"{path}: {error.strerror}"
         if name.value == b"ane":
             return path
-    raise OSError(f"no ANE here; `hwx2py emulate {sys.argv[0]}` runs it without one")
+    raise OSError(f"{problem}; `hwx2py emulate {sys.argv[0]}` runs it without one")
 
 
 def run(device, program, tensors, inputs, fill=None):
