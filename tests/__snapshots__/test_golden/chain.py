@@ -10,10 +10,10 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   cc283be91a3c2f1a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   25ab79851fba6fb4 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, base64, contextlib, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 import numpy as np
