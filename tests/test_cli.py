@@ -279,3 +279,31 @@ def test_graph_writes_both_kinds(cli, tmp_path):
     assert (tmp_path / "g.svg").read_text().startswith("<svg")
     assert cli("graph", example("chain"), "-o", tmp_path / "g.dot").code == 0
     assert (tmp_path / "g.dot").read_text().startswith("digraph")
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("outdim", ["Common.OutDim"]),
+        ("PE", ["PE.Cfg", "PE.BiasScale", "PE.PreScale", "PE.FinalScale"]),
+        ("OpMode", ["PE.Cfg"]),
+        ("PixelOffset[1]", ["TileDMASrc.PixelOffset[1]"]),
+        ("0x13854", ["TileDMASrc.PixelOffset[1]"]),
+        ("PixelOffset", [f"TileDMASrc.PixelOffset[{index}]" for index in range(4)]),
+        ("W8", ["Header.W8"]),
+    ],
+)
+def test_dump_of_some_registers(cli, name, names):
+    done = cli("dump", example("conv"), "--register", name, "--json")
+    (task,) = json.loads(done.out)["tasks"]
+    assert [row["register"] for row in task["header"] + task["writes"]] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("Foo", "nothing named Foo"), ("PixelOffset[9]", "has no PixelOffset[9]"), ("0x4", "at 0x4")]
+)
+def test_dump_of_a_register_that_is_none(cli, name, words):
+    done = cli("dump", example("conv"), "--register", name)
+    assert done.code == 2
+    assert words in done.err
+    assert not done.out

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from ..errors import UsageError
+from ..errors import RegisterError, UsageError
 from ..names import legible
 from . import batch
 from .files import load_program
@@ -14,9 +14,10 @@ from .options import arch_option, raw_option, run_option
 
 
 class Question(NamedTuple):
-    """What is asked: which task, the form of the answer, and how to read."""
+    """What is asked: which task and registers, the form of the answer, and how to read."""
 
     task: int | None
+    wanted: tuple[str, ...]
     as_json: bool
     arch: str | None
     raw: str | None
@@ -26,6 +27,9 @@ class Question(NamedTuple):
 @click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
 @click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--task", type=click.IntRange(min=0), metavar="N", help="Only this task.")
+@click.option(
+    "--register", "wanted", multiple=True, metavar="NAME", help="Only this: a block, a register, a field, an address."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
@@ -66,7 +70,10 @@ def _lines(path: str, question: Question, json_name: str = "") -> Iterator[str]:
     task = question.task
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
-    entries, notes = dump.tasks(program, task), program.origin.notes
+    try:
+        entries, notes = dump.tasks(program, task, question.wanted), program.origin.notes
+    except RegisterError as error:
+        raise error.in_file(path) from error.__cause__
     if question.as_json:
         return _json({"file": json_name} if json_name else {}, program.arch.name, notes, entries)
     return map(legible, _text(notes, entries))
@@ -91,8 +98,8 @@ def _text(notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator
     yield from (f"note: {note}" for note in notes)
     for entry in entries:
         yield f"task {entry['index']} at {entry['offset']:#x}, {entry['size_bytes']} bytes: {entry['does']}"
-        for word, row in enumerate(entry["header"]):
-            yield _line(4 * word, row)
+        for row in entry["header"]:
+            yield _line(row["offset"], row)
         for row in entry["writes"]:
             yield _line(row["address"], row)
         yield ""
