@@ -286,7 +286,7 @@ def test_graph_writes_both_kinds(cli, tmp_path):
     [
         ("outdim", ["Common.OutDim"]),
         ("PE", ["PE.Cfg", "PE.BiasScale", "PE.PreScale", "PE.FinalScale"]),
-        ("OpMode", ["PE.Cfg"]),
+        ("PE.OpMode", ["PE.Cfg"]),
         ("PixelOffset[1]", ["TileDMASrc.PixelOffset[1]"]),
         ("0x13854", ["TileDMASrc.PixelOffset[1]"]),
         ("PixelOffset", [f"TileDMASrc.PixelOffset[{index}]" for index in range(4)]),
@@ -300,7 +300,7 @@ def test_dump_of_some_registers(cli, name, names):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("Foo", "nothing named Foo"), ("PixelOffset[9]", "has no PixelOffset[9]"), ("0x4", "at 0x4")]
+    ("name", "words"), [("Foo", "nothing named Foo"), ("PixelOffset[9]", "has no PixelOffset[9]"), ("0x3fff0", "at 0x3fff0")]
 )
 def test_dump_of_a_register_that_is_none(cli, name, words):
     done = cli("dump", example("conv"), "--register", name)
