@@ -354,3 +354,21 @@ def test_a_process_that_is_killed_leaves_a_whole_file(tmp_path):
 def test_an_example_folder_is_a_batch(cli):
     done = cli("info", EXAMPLES, "--json")
     assert (done.code, len(json.loads(done.out))) == (0, len(list(EXAMPLES.glob("*.hwx"))))
+
+
+def test_emulate_runs_a_folder_and_goes_on_after_a_bad_file(cli, tmp_path):
+    for name in ("mul", "chain"):
+        (tmp_path / f"{name}.hwx").write_bytes(example(name).read_bytes())
+    (tmp_path / "bad.hwx").write_bytes(b"junk")
+    done = cli("emulate", tmp_path, "--input", "b=1", "--jobs", "2")
+    assert done.code == 2
+    assert done.out.count("output[0]") == 2
+    assert "bad.hwx" in done.err
+    assert "1 of 3 files failed" in done.err
+
+
+def test_emulate_of_several_writes_no_file(cli, tmp_path):
+    done = cli("emulate", example("mul"), example("chain"), "--save", tmp_path / "x.npz")
+    assert done.code == 2
+    assert "--save names one file" in done.err
+    assert not list(tmp_path.iterdir())

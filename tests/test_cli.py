@@ -300,7 +300,8 @@ def test_dump_of_some_registers(cli, name, names):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("Foo", "nothing named Foo"), ("PixelOffset[9]", "has no PixelOffset[9]"), ("0x3fff0", "at 0x3fff0")]
+    ("name", "words"),
+    [("Foo", "nothing named Foo"), ("PixelOffset[9]", "has no PixelOffset[9]"), ("0x3fff0", "no register at")],
 )
 def test_dump_of_a_register_that_is_none(cli, name, words):
     done = cli("dump", example("conv"), "--register", name)

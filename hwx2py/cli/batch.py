@@ -58,11 +58,13 @@ class Result(NamedTuple):
         text: for standard output.
         notes: lines for standard error.
         code: the exit code.
+        error: why the file counts as failed, in a batch; empty where it does not.
     """
 
     text: str = ""
     notes: tuple[str, ...] = ()
     code: int = 0
+    error: str = ""
 
 
 class Document(NamedTuple):
@@ -286,7 +288,8 @@ def _in_order(given: Inputs, work: Callable[[Input], Result], processes: int, pr
 def _attempt(job: _Job) -> _Outcome:
     """Does a job; what goes wrong with a file is its outcome."""
     try:
-        return _Outcome(job.place, job.work(job.input))
+        result = job.work(job.input)
+        return _Outcome(job.place, result, result.error)
     except HwxError as error:
         return _Outcome(job.place, Result(), str(error.in_file(job.input.path)))
     except OSError as error:

@@ -1,12 +1,17 @@
 """`hwx2py emulate`."""
 
+import functools
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import HwxError, UsageError
 from ..names import legible
+from . import batch
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
 from .options import force_option
@@ -16,6 +21,12 @@ if TYPE_CHECKING:
     from ..emulator.values import Values
 
 FAILED, FAULTY = 1, 3
+
+#: Options that name a file to be written.
+WRITES = ("save", "save_all", "trace")
+
+#: Every run starts a process, so two at a time pay off at once.
+FEW_FILES = 2
 
 
 class _Emulate(click.Command):
@@ -27,7 +38,7 @@ class _Emulate(click.Command):
 
 
 @click.command(cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=ramp --input image2=2")
-@click.argument("path", metavar="PROGRAM")
+@click.argument("paths", metavar="PROGRAM..", nargs=-1, required=True)
 @click.option(
     "--input",
     "inputs",
@@ -55,7 +66,53 @@ class _Emulate(click.Command):
     help="The chip's arithmetic, or float64 sums and one rounding.",
 )
 @force_option
-def command(
+@batch.jobs_option
+def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
+    """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
+
+    It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
+    follow the results, and the exit code is 3. A folder stands for all programs in it.
+    """
+    given = batch.inputs(paths)
+    if not given.several:
+        return _run(given.items[0].path, **options)
+    if written := next((name for name in WRITES if options[name] not in (None, "-")), None):
+        option = "--" + written.replace("_", "-")
+        raise UsageError(f"{option} names one file, and there are several programs", hint="run them one by one")
+    return batch.run(given, functools.partial(_in_process, arguments=_given(**options)), jobs=jobs, few=FEW_FILES)
+
+
+def _given(
+    inputs: tuple[str, ...],
+    fill: float | None,
+    golden: str | None,
+    atol: float,
+    trace: str | None,
+    values: bool,
+    stop_after: int | None,
+    numbers: str,
+    **_: object,
+) -> tuple[str, ...]:
+    """The options that a batch hands on, as they are typed."""
+    valued = {"fill": fill, "golden": golden, "atol": atol, "stop-after": stop_after, "numbers": numbers}
+    texts = [f"--{name}={value}" for name, value in valued.items() if value is not None]
+    flags = [flag for flag, is_set in (("--values", values), ("--trace=-", trace)) if is_set]
+    return (*(f"--input={option}" for option in inputs), *texts, *flags)
+
+
+def _in_process(item: batch.Input, arguments: tuple[str, ...]) -> batch.Result:
+    """Runs a file of a batch in a process of its own, as scripts and programs print while they run."""
+    command = [sys.executable, "-m", "hwx2py", "emulate", item.path, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    text = "\n".join([legible(f"{item.path}:"), *done.stdout.splitlines()])
+    notes = done.stderr.splitlines()
+    if done.returncode in (0, FAILED, FAULTY):
+        return batch.Result(text, tuple(notes), done.returncode)
+    last = notes.pop() if notes else f"{item.path}: it failed without a word"
+    return batch.Result(text if done.stdout else "", tuple(notes), batch.FAILED, last.removeprefix("hwx2py: "))
+
+
+def _run(
     path: str,
     inputs: tuple[str, ...],
     save: str | None,
@@ -69,14 +126,9 @@ def command(
     numbers: str,
     force: bool,
 ) -> int:
-    """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
-
-    It follows the registers and BARs that it is given. Faults that the chip would survive do not stop the run: they
-    follow the results, and the exit code is 3.
-    """
+    """Runs a file; returns the exit code."""
     from .. import emulator
     from ..emulator.values import Recorder, as_npz
-    from ..errors import HwxError
 
     check_input(path)
     read = [path, golden or "", *(option.rpartition("=")[2] for option in inputs)]
@@ -165,8 +217,6 @@ def _compare(recorded: "Sequence[Values]", expected: Mapping[str, Any], atol: fl
 
 def _tell_faults(result: "Result", path: str) -> None:
     """The faults of a run, and an error that ended it."""
-    from ..errors import UsageError
-
     for fault in result.faults:
         click.echo(legible(str(fault)), err=True)
     if result.error:
