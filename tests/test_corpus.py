@@ -361,7 +361,7 @@ def test_answers_are_right(documented):
     assert {value for _, value, _ in by_compiler} >= {"Mul"}
     muls = [row for row in with_value if row[0].endswith("/mul.hwx")]
     assert [(row[1], row[2]) for row in muls] == [(0, sentences(loaded("mul"))[0])]
-    assert sum(row[1] for row in frequency) == sum(len(loaded(name).tasks) for name in EXAMPLE_NAMES)
+    assert sum(row[1] for row in frequency) == sum(len(loaded(path.stem).tasks) for path in EXAMPLES.glob("*.hwx"))
 
 
 def test_columns_of_the_page_are_those_of_the_tables():

@@ -37,7 +37,11 @@ def test_file_is_called_what_it_is(cli, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("m.mlmodelc", "is a compiled Core ML model"), ("m.mlpackage", "is a Core ML model"), ("d", "is a directory")],
+    [
+        ("m.mlmodelc", "is a compiled Core ML model"),
+        ("m.mlpackage", "is a Core ML model"),
+        ("d", "is a folder without programs"),
+    ],
 )
 def test_folder_is_called_what_it_is(cli, tmp_path, name, words):
     (tmp_path / name).mkdir()

@@ -15,6 +15,7 @@ from conftest import SHARED
 
 from hwx2py import emitter, formats, passes
 from hwx2py.emulator import session
+from hwx2py.errors import HwxError
 from hwx2py.program.bars import with_bindings
 from hwx2py.program.register_file import walk
 from hwx2py.program.streams import STREAMS
@@ -166,7 +167,7 @@ def test_old_binding_gives_zero_as_people_saw(cli, tmp_path):
     zero = cli("emulate", tmp_path / "s.py", "--fill", "0")
     assert "output[0] = 0.0" in zero.out
     plain = cli("emulate", tmp_path / "s.py")
-    assert "output[0]" not in plain.out
+    assert "output[0] = nan" in plain.out
     assert re.search(r"probs'?: .*not written", plain.err)
 
 
@@ -204,9 +205,9 @@ LOOSE = {
 }
 
 
-def softmax(x):
-    powers = np.exp(x - x.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
+def softmax(x, axis):
+    powers = np.exp(x - x.max(axis, keepdims=True))
+    return powers / powers.sum(axis, keepdims=True)
 
 
 def matmul(x, y, given):
@@ -214,18 +215,18 @@ def matmul(x, y, given):
     return (x.T if given["transpose_x"] == "true" else x) @ (y.T if given["transpose_y"] == "true" else y)
 
 
-def convolution(x, weights, bias):
+def convolution(x, weights, groups):
     around = weights.shape[2] // 2
     padded = np.pad(x, ((0, 0), (0, 0), (around, around), (around, around)))
     rows, columns = x.shape[2:]
-    depthwise = weights.shape[1] == 1 < x.shape[1]
-    result = sum(
-        np.einsum("oc,nohw->nohw" if depthwise else "oc,nchw->nohw", weights[:, :, i, j],
-                  padded[:, :, i : i + rows, j : j + columns])
-        for i in range(weights.shape[2])
-        for j in range(weights.shape[3])
-    )  # fmt: skip
-    return result if bias is None else result + bias[None, :, None, None]
+    return np.concatenate([
+        sum(
+            np.einsum("oc,nchw->nohw", part[:, :, i, j], source[:, :, i : i + rows, j : j + columns])
+            for i in range(weights.shape[2])
+            for j in range(weights.shape[3])
+        )
+        for part, source in zip(np.split(weights, groups), np.split(padded, groups, 1))
+    ], 1)  # fmt: skip
 
 
 def meaning(record, inputs, weights):
@@ -245,7 +246,9 @@ def meaning(record, inputs, weights):
         elif kind == "conv":
             if operand("weight") is None or "bias" in given or given["strides"] != "[1, 1]":
                 return None
-            values[name] = convolution(x, operand("weight"), None)
+            values[name] = convolution(x, operand("weight"), int(given["groups"]))
+        elif kind == "softmax":
+            values[name] = softmax(x, int(given["axis"]))
         elif kind == "tile":
             values[name] = np.tile(x, json.loads(given["reps"]))
         elif kind == "rsqrt":
@@ -254,7 +257,7 @@ def meaning(record, inputs, weights):
             values[name] = (x - x.mean()) / np.sqrt(x.var() + float(given["epsilon"]))
         else:
             simple = {"relu": lambda v: np.maximum(v, 0), "abs": np.abs, "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
-                      "tanh": np.tanh, "softmax": softmax}  # fmt: skip
+                      "tanh": np.tanh}  # fmt: skip
             if kind not in simple:
                 return None
             values[name] = simple[kind](x)
@@ -311,9 +314,17 @@ def test_passes_touch_only_tasks_that_use_no_coefficients(path):
             assert old.words == new.words
 
 
+#: Kernels without zeros of other sizes than 1 x 1 are refused by name.
+REFUSED = {"encoder_conv_c16_n16_k9x9_s1_g16_bias0_same": "NE.KernelCfg.SparseFmt = 1 is not implemented"}
+
+
 @each(H13_FILES)
 def test_cleaned_programs_compute_the_same(path):
     program = formats.load(str(path)).program
+    if why := REFUSED.get(path.stem):
+        with pytest.raises(HwxError, match=why):
+            session.outputs_of(program)
+        return
     random = np.random.default_rng(2)
     inputs = {t.name: np.abs(random.standard_normal(t.shape)).astype(t.dtype) for t in program.inputs}
     cleaned, _ = passes.run(program, passes.chosen(clean=True))
@@ -377,7 +388,7 @@ def test_fixed_handles_are_what_gives_zero():
     outputs, driver = session.run(wrong, session.default_inputs(wrong), 0.0)
     (result,) = outputs.values()
     assert np.all(result == 0)
-    assert {fault.kind for fault in driver.faults.found} >= {"wrong-direction", "output-not-written"}
+    assert {fault.kind.name for fault in driver.faults.found} >= {"wrong-direction", "output-not-written"}
 
 
 def test_experiment_of_a_real_file(cli, tmp_path):

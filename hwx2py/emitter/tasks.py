@@ -181,7 +181,7 @@ class TaskWriter:
     def _shown(self, row: Field, word: int, enabled: bool) -> Value:
         value = row.decode(word)
         if row.kind == "bar" and enabled:
-            return self.names.get(int(value), str(value))
+            return self.names.get(int(value), value)
         return shown(row, value)
 
     def _record_word(self, task: Task, burst: Burst) -> list[str]:
