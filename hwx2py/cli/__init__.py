@@ -30,7 +30,7 @@ COMMANDS = {
     "clean": "A cleaned program, back in its container",
     "anec": "A file that libane runs (H13, H14)",
     "assemble": "A script as an .hwx or .anec",
-    "emulate": "Run on a virtual ANE (H13)",
+    "emulate": "Run on a virtual ANE (H13 to H18)",
     "weights": "Weights out as arrays, and others in",
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
