@@ -136,7 +136,7 @@ BAD = {
     "an empty file": lambda t: (t / "empty",),
     "something else": lambda t: (ROOT / "README.md",),
     "saved over the program": lambda t: ("emulate", t / "copy.hwx", "--save", t / "copy.hwx"),
-    "traced over the program": lambda t: ("emulate", t / "copy.hwx", "--trace", t / "copy.hwx"),
+    "traced over the program": lambda t: ("emulate", t / "copy.hwx", f"--trace={t / 'copy.hwx'}"),
     "saved over an input": lambda t: ("emulate", example("mul"), "--input", f"a={t / 'empty'}", "--save", t / "empty"),
     "a cut .anec": lambda t: ("info", t / "cut.anec"),
     "a pass to skip that is none": lambda t: (example("mul"), "--skip", "nope", "-o", t / "s.py"),
