@@ -35,15 +35,10 @@ class Look:
 
         A field that the architecture does not have is the default, silently.
         """
-        place = self.arch.place(name)
-        if place is None:
-            return default
-        self.fields.add(place.name)
-        word = self.registers.word_of(place)
+        word = self._word(name)
         if word is None:
-            self.refuse(place.name, NOT_WRITTEN, "nothing")
             return default
-        self._seen.add(place.register)
+        place = self.arch.place(name)
         return (word & place.mask) >> place.shift
 
     def size(self, name: str, default: int = 1) -> int:
@@ -55,16 +50,21 @@ class Look:
 
     def value(self, name: str, default: float | str = 0.0) -> int | float | str:
         """`Block.Field` as a person reads it: a name, a float, or an integer."""
+        word = self._word(name)
+        return default if word is None else self.arch.place(name).field.decode(word)
+
+    def _word(self, name: str) -> int | None:
+        """The word that holds a field; None where the architecture has no such field, or nobody wrote it."""
         place = self.arch.place(name)
         if place is None:
-            return default
+            return None
         self.fields.add(place.name)
         word = self.registers.word_of(place)
         if word is None:
             self.refuse(place.name, NOT_WRITTEN, "nothing")
-            return default
-        self._seen.add(place.register)
-        return place.field.decode(word)
+        else:
+            self._seen.add(place.register)
+        return word
 
     def words(self, register: str, count: int) -> list[int]:
         """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
