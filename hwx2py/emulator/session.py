@@ -19,6 +19,7 @@ from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
+from .handed_over import Files
 from .numbers import Numbers
 
 #: Called with every step and the bits of its result.
@@ -42,6 +43,9 @@ class Result(NamedTuple):
         steps: the tasks that ran.
         names: how buffers are called.
         error: an error that nobody has told yet; empty where there is none.
+        printed: what a script's process wrote to its standard output; a program prints while it runs.
+        complained: what it wrote to its standard error.
+        saved: the archive of its outputs, where that was asked for.
     """
 
     code: int
@@ -49,6 +53,9 @@ class Result(NamedTuple):
     steps: Sequence[Step]
     names: Names
     error: str = ""
+    printed: str = ""
+    complained: str = ""
+    saved: bytes = b""
 
 
 def run_program(
@@ -57,6 +64,7 @@ def run_program(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
+    save: bool = False,
 ) -> Result:
     """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
@@ -66,17 +74,20 @@ def run_program(
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
+        save: keep the archive of its outputs.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
+    with Files() as files, prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
+        options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, list(arguments))
+            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
             code = command_line.execute(chosen, program.tensors, *actions)
         except OSError as end:
             error = str(end)
+        saved = files.content(files.saved) if save else b""
     driver = device.driver
-    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
 def run(
@@ -167,7 +178,8 @@ class VirtualAne(ane.Ane):
 
     def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime."""
-        request = child.with_tables(number, struct.pack(layout, *values))
+        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
+            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
