@@ -455,7 +455,8 @@ class TestAnec:
         content = old.read_bytes()[0x1000:]
         for path in (new, assembled):
             data = path.read_bytes()
-            assert data[:header] == old.read_bytes()[:header] and not any(data[header:0x800])
+            assert data[:header] == old.read_bytes()[:header]
+            assert not any(data[header:0x800])
             assert data[0x800:] == content
 
     def test_coefficient_bars_are_renumbered_too(self, cli, tmp_path):
