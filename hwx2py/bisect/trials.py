@@ -11,7 +11,7 @@ import numpy as np
 from ..emulator import direct
 from ..emulator.faults import NotImplementedTask
 from ..errors import UsageError
-from ..program.model import Program
+from ..program.program import Program
 
 #: Where shells put "not executable" and "not found" among exit codes.
 _NO_COMMAND = (126, 127)
