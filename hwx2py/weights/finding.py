@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..emulator.kernels import Misfit
-from ..emulator.sparse import Unreadable
 from ..emulator.strided import Layout
 from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
+from ..packing import Misfit
+from ..packing.zero_skipping import Unreadable
 from ..program.program import Program
 from ..program.task import Task
 from .kernel import kernel_arrays, owner_of
