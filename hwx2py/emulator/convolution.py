@@ -52,7 +52,7 @@ def fetch_weights(task: Neural, access: Access) -> Weights:
     try:
         layout = packing.layout_of(task)
     except packing.Misfit as misfit:
-        raise _misfit(task, access, misfit) from misfit
+        raise access.misfit(misfit) from misfit
     for channel, needed_bytes in zip(kernel.channels, layout.chunk_bytes):
         if needed_bytes:
             _check_channel(task, access, bar, channel.engine)
@@ -80,18 +80,6 @@ def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
     access.check_fetch(bar, start, channel.size_bytes, channel.registers.base)
 
 
-def _misfit(task: Neural, access: Access, misfit: packing.Misfit) -> Exception:
-    """The hang that a wrong size causes, or the refusal of a packing that is not known."""
-    register, needed = task.kernel.channels[misfit.engine].registers.size, misfit.needed_bytes
-    if needed is None:
-        why = "the packings that are known do not have this size"
-        return access.refuse(register, misfit.size_bytes, why)
-    what = f"{misfit.size_bytes} bytes are fetched, {needed} are needed"
-    if misfit.size_bytes > needed:
-        return access.faults.hang(kinds.KERNEL_DMA_LARGER, what, register)
-    return access.faults.hang(kinds.SHORT_COEFFICIENTS, what, register)
-
-
 def _fetch_without_zeros(task: Neural, access: Access, bar: Bar) -> Weights:
     """A kernel that stores only weights other than 0."""
     form = packing.form_of(task)
@@ -108,7 +96,9 @@ def _fetch_without_zeros(task: Neural, access: Access, bar: Bar) -> Weights:
             why = "what it holds does not follow the packing that is known"
             raise access.refuse(channel.registers.base, channel.base_bytes, why) from None
         if found.used_bytes != channel.size_bytes:
-            raise _misfit(task, access, packing.Misfit(channel.engine, channel.size_bytes, found.used_bytes))
+            what = f"engine {channel.engine}"
+            misfit = packing.Misfit(what, channel.registers.size, channel.size_bytes, found.used_bytes)
+            raise access.misfit(misfit)
         for output, offsets in found.rows.items():
             places = np.array(offsets)
             stored = places != zero_skipping.NOT_STORED

@@ -8,6 +8,7 @@ import numpy as np
 from .. import packing
 from ..operations import Neural
 from ..packing import zero_skipping
+from ..packing.fetched import unknown
 from ..packing.planes import NOTHING
 from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
 
@@ -91,7 +92,7 @@ def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
     ]
     for start, plane in zip(starts, layout.planes):
         if start + layout.plane_bytes(plane) > size_bytes:
-            raise packing.Misfit(plane.engine, kernel.channels[plane.engine].size_bytes, None)
+            raise unknown(kernel.channels[plane.engine])
 
     def rows() -> _Rows:
         dtype = np.int32 if size_bytes < 1 << 31 else np.int64
