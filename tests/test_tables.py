@@ -287,9 +287,9 @@ def tasks_of(generation: str) -> Iterator[tuple[str, Task, list[int]]]:
 def writes_of(task: Task) -> list[Pending]:
     """The task's register writes in stream order."""
     return [
-        Pending(address, task.words[burst.index + 1 + i], burst.slot)
-        for burst in task.bursts
-        for i, address in enumerate(burst.addresses())
+        Pending(address, task.words[record.index + 1 + i], record.slot)
+        for record in task.records
+        for i, address in enumerate(record.addresses())
     ]
 
 
@@ -332,8 +332,8 @@ class TestStreams:
     def test_header_rows_fit(self, generation):
         arch = by_name(generation)
         for place, task, headers in tasks_of(generation):
-            assert len(task.bursts) == len(headers), place
-            assert task.header_words == len(task.words) - sum(burst.count + 1 for burst in task.bursts), place
+            assert len(task.records) == len(headers), place
+            assert task.header_words == len(task.words) - sum(record.count + 1 for record in task.records), place
             if arch.stream == "records":
                 assert arch.field("Header.TaskSize")[1].number(task.words[0]) == len(task.words), place
 
