@@ -288,6 +288,7 @@ def python() -> None:
     """The Python interface: emulations of an edited field, and a bisection over many registers."""
     import hwx2py
     from hwx2py import bisect
+    from hwx2py.emulator.inputs import input_arrays
 
     program = hwx2py.load(EXAMPLES / "mul.hwx").program
     task = program.tasks[0]
@@ -303,7 +304,7 @@ def python() -> None:
     bad = program.with_task(0, edited)
     begin = time.perf_counter()
     plan = bisect.plan(program.content, bad.content)
-    test = bisect.OnVirtualAne.like(program.content, bisect.random_inputs(program.content))
+    test = bisect.OnVirtualAne.like(program.content, input_arrays(program.content.tensors, [], "random"))
     bisect.search(plan, test, bisect.Log("", {}))
     show(f"bisection over {len(plan.differences)} registers", time.perf_counter() - begin, "s", 10.0)
 
