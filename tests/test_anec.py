@@ -37,10 +37,10 @@ def with_kernel(name: str = "conv") -> Program:
     """An example with its coefficients in a segment of their own."""
     program = loaded(name)
     bar = 1 + max(tensor.bar for tensor in program.tensors)
-    place, field = program.arch.field("Header.KBase0")
+    place = program.arch.place("Header.KBase0")
+    index = place.address // 4
     tasks = [
-        task.with_words({place // 4: task.words[place // 4] & ~field.mask | field.encode(bar)})
-        for task in program.tasks
+        task.with_words({index: task.words[index] & ~place.mask | place.field.encode(bar)}) for task in program.tasks
     ]
     kernel = KernelSegment("__KERN_0", bar, program.const)
     return program.with_tasks(tasks)._replace(const=memoryview(bytes(16)), kernels=(kernel,))
@@ -72,10 +72,11 @@ def test_moved_coefficients_compute_the_same():
 
 def test_segment_that_a_surface_reaches_cannot_be_moved():
     program = with_kernel()
-    place, field = H13.field("Header.RBase0")
+    place = H13.place("Header.RBase0")
+    index = place.address // 4
     bar = program.kernels[0].bar
     (task,) = program.tasks
-    changed = task.with_words({place // 4: task.words[place // 4] & ~field.mask | field.encode(bar)})
+    changed = task.with_words({index: task.words[index] & ~place.mask | place.field.encode(bar)})
     with pytest.raises(UnsupportedError, match=rf"task 0: RBase0 selects BAR {bar}, a segment of coefficients"):
         arrange(program.with_tasks([changed]))
 
