@@ -7,7 +7,7 @@ from .. import packing
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
 from ..operations.tables import TABLE_BYTES
-from .findings import ERROR, WARNING, Place, Rule
+from .rule import ERROR, WARNING, Place, Rule
 from .subject import TaskView
 
 CONST_BAR = 1
