@@ -77,6 +77,8 @@ class Store(enum.Enum):
     SCRATCH = fields(En=1, CacheHint=15, L2BfrMode=1)
     #: A result that is not tiled: copies with an exchange, results with C and W exchanged.
     WHOLE = fields(En=1, CacheHint=3)
+    #: A softmax that becomes a kernel (published tables of attention); two bits of it have no other use.
+    SOFTMAX_KERNEL = fields(En=1, CacheHint=15, L2BfrMode=1, Unk19=1, Unk24=1)
     #: Handed on in L2 by a change of context; not stored.
     CONTEXT = fields(En=0, CacheHint=3)
 

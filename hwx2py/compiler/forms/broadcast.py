@@ -3,6 +3,8 @@
 from array import array
 
 from ...packing import Halves
+from ...program.network import ROW_ALIGNMENT_BYTES
+from ...units import round_up
 from ..coefficients import lookup
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles, neural, planar
@@ -91,7 +93,7 @@ def channel_constants(
     """
     n, c, h, w = x.shape
     known = evidence("channel constants", x.shape)
-    row = HALF_BYTES * c
+    row = round_up(HALF_BYTES * c, ROW_ALIGNMENT_BYTES)
     buffer = f"{z.buffer}.constants"
     constants = Surface(buffer, Shape(1, 1, 2, c), 0, row, 2 * row, 2 * row, 2 * row)
     channel = channel_bytes(c)
@@ -102,7 +104,8 @@ def channel_constants(
         Tile(0, channel, handed, channel),
     )  # fmt: skip
     zeros, ones = array("H", [0]) * c, array("H", [0x3C00]) * c
-    first.constants = {buffer: bytes(bias or zeros) + bytes(scale or ones)}
+    biases, scales = (bytes(zeros if bias is None else bias), bytes(ones if scale is None else scale))
+    first.constants = {buffer: biases.ljust(row, b"\0") + scales.ljust(row, b"\0")}
     first.cycles = 0
     draft = planar("scale and bias of each channel", known, Kind.GAIN_OFFSET, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.PECfg", Src2Transpose=1)
