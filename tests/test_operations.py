@@ -7,7 +7,7 @@ from builders import elementwise, kernel_registers, named, network, neural, one_
 from conftest import loaded
 
 from hwx2py.operations import Dma, InL2, Neural, Planar, operations, read, sentences
-from hwx2py.operations.read import Reader
+from hwx2py.operations.reader import Reader
 from hwx2py.program.register_file import walk
 from hwx2py.registers import by_name, every
 
@@ -136,7 +136,7 @@ def test_bits_that_an_m1_ignores_are_no_riddle():
 def test_registers_that_nobody_wrote_are_not_guessed():
     arch = by_name("H13")
     program = loaded("mul")
-    task = program.tasks[0]._replace(bursts=program.tasks[0].bursts[:1])
+    task = program.tasks[0]._replace(records=program.tasks[0].records[:1])
     (registers,) = walk(arch, (task,))
     unknowns = read(registers).unknowns
     assert unknowns
@@ -190,7 +190,7 @@ def test_parts_of_a_tensor_are_named():
 @pytest.mark.parametrize("arch", [arch for arch in every() if arch.machine.start], ids=lambda arch: arch.name)
 def test_start_images_name_registers_of_their_architecture(arch):
     for start in arch.machine.start:
-        assert arch.register(start.register), start.register
+        assert arch.find_register(start.register), start.register
         assert start.evidence
     assert len({start.register for start in arch.machine.start}) == len(arch.machine.start)
 
@@ -198,7 +198,7 @@ def test_start_images_name_registers_of_their_architecture(arch):
 @pytest.mark.parametrize("arch", every(), ids=lambda arch: arch.name)
 def test_facts_of_machines_name_registers_of_their_architecture(arch):
     for fact in (*arch.machine.ignored, *arch.machine.idle):
-        assert arch.register(fact.register), fact.register
+        assert arch.find_register(fact.register), fact.register
         assert fact.evidence
     for ignored in arch.machine.ignored:
         register = arch.register(ignored.register)

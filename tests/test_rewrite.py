@@ -20,7 +20,7 @@ from hwx2py.formats.hwx.parse import parse
 from hwx2py.formats.hwx.replace import replace
 from hwx2py.program.bars import bound_order, renumber, with_bindings
 from hwx2py.program.build import complete, lay_out
-from hwx2py.program.model import Kernel, Program
+from hwx2py.program.program import KernelSegment, Program
 
 
 def put(new: Program, old: Program):
@@ -273,7 +273,7 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
     program = loaded("conv")
     const = bytes(range(251)) * 70
     const = const[: 0x4000 - program.const_offset]
-    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
+    kernel = KernelSegment("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
     data = joined(create(program._replace(const=memoryview(const), kernels=(kernel,)), "test"))
     _, new, result = rewritten(data, tasks)
     again = program_of(result)
@@ -290,7 +290,7 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
 @pytest.mark.parametrize("name", ["mul", "conv"])
 def test_text_behind_a_segment_that_grows_moves_in_memory(name):
     """Coefficients of their own lie before the text in memory, and behind it in the file."""
-    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
+    kernel = KernelSegment("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
     program = loaded(name)._replace(kernels=(kernel,))
     data = joined(create(program, "test"))
     bars = next(read(data).values(image.ProgramCommand)).bars()
@@ -433,7 +433,7 @@ class TestAnec:
         done = cli("anec", example("mul"), "-o", path, "--content-offset", offset)
         assert done.err.splitlines() == [
             "y: BAR 6 is now 4", "a: BAR 4 is now 5", "b: BAR 5 is now 6",
-            "BAR order: bar 4 = y (output), 5 = a, 6 = b", f"wrote {path}: 1 task, 3 tensors",
+            "BAR order: bar 4 = y (output), 5 = a, 6 = b", f"wrote {path}: 1 task, 3 tensors, content at {offset}",
         ]  # fmt: skip
         program = formats.load(str(path)).program
         assert [(tensor.name, tensor.role) for tensor in program.tensors] == [
@@ -442,6 +442,22 @@ class TestAnec:
         assert anec_container.read(memoryview(path.read_bytes())).content_offset == int(offset, 16)
         assert "output[0] = 6.0" in cli("emulate", path).out
         assert "names no tensors" in cli("info", path).out
+
+    def test_content_begins_where_libane_reads_it(self, cli, tmp_path):
+        old, new = tmp_path / "old.anec", tmp_path / "new.anec"
+        cli("anec", example("mul"), "-o", old, "--content-offset", "0x1000")
+        done = cli("anec", example("mul"), "-o", new)
+        assert done.err.endswith("content at 0x800\n")
+        (script := tmp_path / "mul.py").write_text(cli("convert", example("mul"), "-o", "-").out)
+        assembled = tmp_path / "assembled.anec"
+        assert cli("assemble", script, "-o", assembled).err.endswith("content at 0x800\n")
+        header = anec_container.HEADER.size
+        content = old.read_bytes()[0x1000:]
+        for path in (new, assembled):
+            data = path.read_bytes()
+            assert data[:header] == old.read_bytes()[:header]
+            assert not any(data[header:0x800])
+            assert data[0x800:] == content
 
     def test_coefficient_bars_are_renumbered_too(self, cli, tmp_path):
         done = cli("anec", example("chain"), "-o", tmp_path / "c.anec")

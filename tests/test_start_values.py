@@ -8,8 +8,8 @@ from conftest import SHARED
 from hwx2py import formats
 from hwx2py.emulator import direct
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.operations.read import read
-from hwx2py.program.model import Program
+from hwx2py.operations.reader import read
+from hwx2py.program.program import Program
 from hwx2py.program.register_file import RegisterFile
 from hwx2py.registers import Architecture, every
 from hwx2py.registers.start_images import EXECUTED, OMITTED
@@ -61,7 +61,7 @@ def test_a_measured_value_is_needed_by_a_program():
     needed = {
         register
         for register in measured
-        if any(program.arch.register(register) and needs(program, register) for program in programs)
+        if any(program.arch.find_register(register) and needs(program, register) for program in programs)
     }
     assert measured - needed <= NOT_AT_HAND
     assert len(needed) > 15

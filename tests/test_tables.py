@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hwx2py.errors import RegisterError
 from hwx2py.program.streams import STREAMS, Pending
 from hwx2py.program.task import Task
 from hwx2py.registers import Architecture, Block, Field, by_name, every
@@ -43,7 +44,6 @@ def fields_of(arch: Architecture) -> Iterator[tuple[str, Field]]:
                 yield f"{block.name}.{register.name}.{field.name}", field
 
 
-BLOCKS = [pytest.param(block, id=f"{arch.name}.{block.name}") for arch in every() for block in blocks_of(arch)]
 ARCHITECTURES = [pytest.param(arch, id=arch.name) for arch in every()]
 
 
@@ -52,56 +52,65 @@ def repeated(names: list) -> set:
     return {name for name in names if names.count(name) > 1}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 class TestBlock:
     """What holds for every block, whatever the chip."""
 
-    def test_fields_do_not_overlap(self, block):
-        for register in block.registers:
-            taken = 0
-            for field in register.fields:
-                assert 0 <= field.lsb <= field.msb <= 31, f"{register.name}.{field.name}"
-                assert not taken & field.mask, f"{register.name}.{field.name} overlaps another field"
-                taken |= field.mask
+    def test_fields_do_not_overlap(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                taken = 0
+                for field in register.fields:
+                    assert 0 <= field.lsb <= field.msb <= 31, f"{block.name}.{register.name}.{field.name}"
+                    assert not taken & field.mask, f"{block.name}.{register.name}.{field.name} overlaps another field"
+                    taken |= field.mask
 
-    def test_no_two_registers_share_an_address(self, block):
-        offsets = [register.offset + 4 * i for register in block.registers for i in range(register.count)]
-        assert not repeated(offsets)
+    def test_no_two_registers_share_an_address(self, arch):
+        for block in blocks_of(arch):
+            offsets = [register.offset + 4 * i for register in block.registers for i in range(register.count)]
+            assert not repeated(offsets), block.name
 
-    def test_names_are_unique(self, block):
-        assert not repeated([register.name for register in block.registers])
-        for register in block.registers:
-            assert not repeated([field.name for field in register.fields]), register.name
+    def test_names_are_unique(self, arch):
+        for block in blocks_of(arch):
+            assert not repeated([register.name for register in block.registers]), block.name
+            for register in block.registers:
+                assert not repeated([field.name for field in register.fields]), f"{block.name}.{register.name}"
 
-    def test_registers_lie_in_the_block(self, block):
-        for register in block.registers:
-            assert register.offset % 4 == 0, register.name
-            assert 0 <= register.offset <= 4 * (block.words - register.count), register.name
+    def test_registers_lie_in_the_block(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                assert register.offset % 4 == 0, f"{block.name}.{register.name}"
+                assert 0 <= register.offset <= 4 * (block.words - register.count), f"{block.name}.{register.name}"
 
-    def test_every_row_says_what_it_means(self, block):
-        assert block.meaning
-        for register in block.registers:
-            assert register.meaning, register.name
-            assert register.confidence in LEVELS, register.name
-            for field in register.fields:
-                assert field.meaning, f"{register.name}.{field.name}"
-                assert field.source, f"{register.name}.{field.name}"
-                assert field.confidence in ("", *LEVELS), f"{register.name}.{field.name}"
+    def test_every_row_says_what_it_means(self, arch):
+        for block in blocks_of(arch):
+            assert block.meaning, block.name
+            for register in block.registers:
+                assert register.meaning, f"{block.name}.{register.name}"
+                assert register.confidence in LEVELS, f"{block.name}.{register.name}"
+                for field in register.fields:
+                    assert field.meaning, f"{block.name}.{register.name}.{field.name}"
+                    assert field.source, f"{block.name}.{register.name}.{field.name}"
+                    assert field.confidence in ("", *LEVELS), f"{block.name}.{register.name}.{field.name}"
 
-    def test_kinds_fit(self, block):
-        for register in block.registers:
-            for field in register.fields:
-                width = field.msb - field.lsb + 1
-                assert field.kind in KINDS, f"{register.name}.{field.name}"
-                assert width == WIDTHS.get(field.kind, width), f"{register.name}.{field.name}"
+    def test_kinds_fit(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                for field in register.fields:
+                    width = field.msb - field.lsb + 1
+                    assert field.kind in KINDS, f"{block.name}.{register.name}.{field.name}"
+                    assert width == WIDTHS.get(field.kind, width), f"{block.name}.{register.name}.{field.name}"
 
-    def test_enumerations_fit(self, block):
-        for register in block.registers:
-            for field in register.fields:
-                names = dict(field.enum or {})
-                assert not repeated(list(names.values())), f"{register.name}.{field.name}"
-                for number in names:
-                    assert field.number(field.encode(number)) == number, f"{register.name}.{field.name}"
+    def test_enumerations_fit(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                for field in register.fields:
+                    names = dict(field.enum or {})
+                    assert not repeated(list(names.values())), f"{block.name}.{register.name}.{field.name}"
+                    for number in names:
+                        assert field.number(field.encode(number)) == number, (
+                            f"{block.name}.{register.name}.{field.name}"
+                        )
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -121,8 +130,8 @@ class TestArchitecture:
 
     def test_dtid_flag_is_the_field_tde(self, arch):
         word, bit = arch.dtid_flag
-        address, field = arch.field("Header.TDE")
-        assert (address, field.lsb, field.msb) == (4 * word, bit, bit)
+        place = arch.place("Header.TDE")
+        assert (place.address, place.field.lsb, place.field.msb) == (4 * word, bit, bit)
 
     def test_noise_is_masks_and_costs_only(self, arch):
         noise = {name.rpartition(".")[2] for name, field in fields_of(arch) if field.noise}
@@ -143,7 +152,7 @@ class TestArchitecture:
         assert not (arch.carries_state and machine.start)
         assert not repeated([start.register for start in machine.start])
         for fact in (*machine.start, *machine.ignored, *machine.idle):
-            assert arch.register(fact.register) is not None, fact.register
+            assert arch.find_register(fact.register), fact.register
             assert fact.evidence, fact.register
         for ignored in machine.ignored:
             assert not arch.register(ignored.register).named_mask & ignored.mask, ignored.register
@@ -198,10 +207,10 @@ FORMAT_NAMES = """
 
 @pytest.mark.parametrize("arch", [param for param in ARCHITECTURES if param.id != "H11"])
 def test_h13_names_are_reused(arch):
-    missing = [name for name in SHARED_NAMES.split() if arch.field(name) is None]
+    missing = [name for name in SHARED_NAMES.split() if arch.find_place(name) is None]
     assert not missing
     if arch.name not in ("H18", "H19"):
-        assert not [name for name in FORMAT_NAMES.split() if arch.field(name) is None]
+        assert not [name for name in FORMAT_NAMES.split() if arch.find_place(name) is None]
 
 
 def test_h11_has_names_but_no_addresses():
@@ -279,9 +288,9 @@ def tasks_of(generation: str) -> Iterator[tuple[str, Task, list[int]]]:
 def writes_of(task: Task) -> list[Pending]:
     """The task's register writes in stream order."""
     return [
-        Pending(address, task.words[burst.index + 1 + i], burst.slot)
-        for burst in task.bursts
-        for i, address in enumerate(burst.addresses())
+        Pending(address, task.words[record.index + 1 + i], record.slot)
+        for record in task.records
+        for i, address in enumerate(record.addresses())
     ]
 
 
@@ -324,10 +333,10 @@ class TestStreams:
     def test_header_rows_fit(self, generation):
         arch = by_name(generation)
         for place, task, headers in tasks_of(generation):
-            assert len(task.bursts) == len(headers), place
-            assert task.header_words == len(task.words) - sum(burst.count + 1 for burst in task.bursts), place
+            assert len(task.records) == len(headers), place
+            assert task.header_words == len(task.words) - sum(record.count + 1 for record in task.records), place
             if arch.stream == "records":
-                assert arch.field("Header.TaskSize")[1].number(task.words[0]) == len(task.words), place
+                assert arch.place("Header.TaskSize").number(task.words[0]) == len(task.words), place
 
     def test_records_regroup(self, generation):
         arch = by_name(generation)
@@ -487,3 +496,12 @@ def test_registers_behind_a_block_are_not_the_blocks():
         behind = block.base + 4 * block.words
         assert h13.locate(behind - 4).block.name == block.name
         assert h13.locate(behind).block.name != block.name
+
+
+def test_a_name_that_an_architecture_lacks_is_refused_or_not_found():
+    h13 = by_name("H13")
+    for find in (h13.find_place, h13.find_register, h13.find_address):
+        assert find("PE.Nothing") is None
+    for get in (h13.place, h13.register, h13.address):
+        with pytest.raises(RegisterError, match=r"^H13 has no (field|register) PE\.Nothing$"):
+            get("PE.Nothing")

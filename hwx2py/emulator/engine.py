@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..operations import Operation, Planar
-from ..operations.read import Reader
+from ..operations.reader import Reader
 from ..program.register_file import RegisterFile
-from ..program.task import Burst, Task
+from ..program.task import Record, Task
 from ..registers import Architecture
 from . import faults as kinds
 from . import neural, planar
@@ -123,18 +123,18 @@ class Engine:
         """What a task does, after the tasks that ran before it."""
         if not self.arch.carries_state:
             self._values = dict(self.arch.start_image)
-        for burst in task.bursts:
-            words = task.words[burst.index + 1 : burst.index + 1 + burst.count]
-            self._check_rows(index, burst, words)
-            self._values.update(zip(burst.addresses(), words))
+        for record in task.records:
+            words = task.words[record.index + 1 : record.index + 1 + record.count]
+            self._check_rows(index, record, words)
+            self._values.update(zip(record.addresses(), words))
         return self._reader.read(RegisterFile(self.arch, task, self._values))
 
-    def _check_rows(self, index: int, burst: Burst, words: memoryview) -> None:
+    def _check_rows(self, index: int, record: Record, words: memoryview) -> None:
         """Refuses writes to addresses at which no register is known."""
-        run = burst.address, burst.count, burst.mask
+        run = record.address, record.count, record.mask
         if run in self._known_runs:
             return
-        for address, word in zip(burst.addresses(), words):
+        for address, word in zip(record.addresses(), words):
             if not self.arch.has_row(address):
                 raise NotImplementedTask(index, f"the register at {address:#x}", word, "no register is known there")
         self._known_runs.add(run)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError
 from ..registers import Architecture, Block, Field, Register, every
-from ..registers.model import BYTE_KINDS, UNKNOWN
+from ..registers.architecture import BYTE_KINDS, UNKNOWN
 
 #: Units that a field's meaning ends with, behind a comma.
 UNITS = ("bytes", "elements", "pixels", "rows", "words")
@@ -170,7 +170,7 @@ def carried_from(arch: Architecture, entry: Entry) -> str | None:
     oldest = None
     older = [other for other in every() if other.cpusubtype < arch.cpusubtype]
     for other in reversed(older):
-        register = other.register(entry.name)
+        register = other.find_register(entry.name)
         if register is None or not register.fields or _positions(register) != _positions(entry.register):
             return oldest
         oldest = other.name

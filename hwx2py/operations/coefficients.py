@@ -65,16 +65,16 @@ def use_of_coefficients(registers: RegisterFile) -> str:
     """
     if any(registers.header(bank) for bank in BANKS):
         return "the header names a coefficient BAR"
-    if any(burst.slot is not None and registers.arch.locate(burst.address).block.name == "KernelDMASrc"
-           for burst in registers.task.bursts):  # fmt: skip
+    if any(record.slot is not None and registers.arch.locate(record.address).block.name == "KernelDMASrc"
+           for record in registers.task.records):  # fmt: skip
         return "a record names a coefficient buffer"
     if registers.get("KernelDMASrc.MasterEnable"):
         return "coefficients are fetched"
     for channel in CHANNELS:
-        place = registers.arch.place(f"{channel.config}.En")
+        place = registers.arch.find_place(f"{channel.config}.En")
         if place is None:
             continue
         count = registers.arch.register(channel.config).count
-        if any(place.field.number(registers.word(channel.config, index) or 0) for index in range(count)):
+        if any(place.number(registers.word(channel.config, index) or 0) for index in range(count)):
             return f"a channel of {channel.config.partition('.')[2]} is enabled"
     return ""

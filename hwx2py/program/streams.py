@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..runtime.stream_records import SCATTER
 from ..units import round_up
-from .task import Burst, Task, bytes_of, words_of
+from .task import Record, Task, bytes_of, words_of
 
 
 class StreamRange(NamedTuple):
@@ -136,7 +136,7 @@ def _header_words(words: memoryview, offset: int, arch: Architecture, place: str
     return count
 
 
-def _burst_fits(words: memoryview, index: int, count: int, offset: int, place: str, address: int) -> None:
+def _record_fits(words: memoryview, index: int, count: int, offset: int, place: str, address: int) -> None:
     if index + count >= len(words):
         raise _bad(
             place,
@@ -203,11 +203,11 @@ class Linked:
         """
         words = _text_words(text)
         index = _header_words(words, 0, arch, "task 0")
-        place, field = arch.field("Header.NextPointer")
-        end = min(field.number(words[place // 4]) // 4 or len(words), len(words))
+        pointer = arch.place("Header.NextPointer")
+        end = min(pointer.number(words[pointer.address // 4]) // 4 or len(words), len(words))
         while index < end and words[index]:
             address, count = _linked_record(words, index, 0, "task 0")
-            _burst_fits(words[:end], index, count, 0, "task 0", address)
+            _record_fits(words[:end], index, count, 0, "task 0", address)
             index += count + 1
         if index == _header_words(words, 0, arch, "task 0"):
             raise _bad("task 0", index, 0, "the task writes no register")
@@ -215,7 +215,7 @@ class Linked:
 
     def _chain(self, text: memoryview, arch: Architecture, first_task_words: int) -> tuple[Task, ...]:
         words = _text_words(text)
-        next_at, next_size = arch.field("Header.NextPointer"), arch.field("Header.NextSize")
+        next_at, next_size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
         tasks: list[Task] = []
         offset, size = 0, first_task_words
         while True:
@@ -225,27 +225,26 @@ class Linked:
                 raise _bad(place, 0, offset, f"{size} words at {offset:#x} lie outside the text ({len(text):#x} bytes)")
             task = self.task(words[start : start + size], offset, arch, place)
             tasks.append(task)
-            pointer = next_at[1].number(task.words[next_at[0] // 4])
+            pointer = next_at.number(task.words[next_at.address // 4])
             if pointer == 0:
                 break
             if pointer < task.end:
-                raise _bad(
-                    place, next_at[0] // 4, offset, f"NextPointer {pointer:#x} leads back (the chain would loop)"
-                )
-            size = next_size[1].number(task.words[next_size[0] // 4]) + 1
+                index = next_at.address // 4
+                raise _bad(place, index, offset, f"NextPointer {pointer:#x} leads back (the chain would loop)")
+            size = next_size.number(task.words[next_size.address // 4]) + 1
             offset = pointer
         return tuple(tasks)
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
-        bursts = []
+        records = []
         while index < len(words):
             address, count = _linked_record(words, index, offset, place)
-            _burst_fits(words, index, count, offset, place, address)
-            bursts.append(Burst(index, address, count))
+            _record_fits(words, index, count, offset, place, address)
+            records.append(Record(index, address, count))
             index += count + 1
-        return Task(offset, words, header, tuple(bursts))
+        return Task(offset, words, header, tuple(records))
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`: one record for each run of consecutive registers, of at most 64."""
@@ -259,10 +258,10 @@ class Linked:
     def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
         """See `Stream.follow`; the task itself says both."""
         pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
-        offset = pointer.field.number(task.words[pointer.address // 4])
+        offset = pointer.number(task.words[pointer.address // 4])
         if not offset:
             return None
-        return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
+        return Following(offset, 4 * (size.number(task.words[size.address // 4]) + 1))
 
 
 SLOT_RELATIVE = 1 << 29
@@ -327,7 +326,7 @@ class Records:
 
     def _size(self, arch: Architecture, word: int) -> int:
         """Words of the task that a first header word announces; 0 for a frame and for padding."""
-        return arch.field("Header.TaskSize")[1].number(word)
+        return arch.place("Header.TaskSize").number(word)
 
     def _text(self, text: memoryview, tasks: Sequence[Task], frame_bytes: int) -> Text:
         spans = [(0, frame_bytes), *((task.offset, task.end) for task in tasks)]
@@ -374,21 +373,21 @@ class Records:
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
-        bursts = []
+        records = []
         while index < len(words):
-            burst = self._burst(words[index], index)
-            _burst_fits(words, index, burst.count, offset, place, burst.address)
-            bursts.append(burst)
-            index += burst.count + 1
-        return Task(offset, words, header, tuple(bursts))
+            record = self._record(words[index], index)
+            _record_fits(words, index, record.count, offset, place, record.address)
+            records.append(record)
+            index += record.count + 1
+        return Task(offset, words, header, tuple(records))
 
-    def _burst(self, record: int, index: int) -> Burst:
-        address = 4 * (record & 0x7FFF)
-        if record & SCATTER:
-            mask = record >> 15 & 0xFFFF
-            return Burst(index, address, mask.bit_count() + 1, mask)
-        slot = record >> 23 & 0x1F if record & SLOT_RELATIVE else None
-        return Burst(index, address, (record >> 15 & 0x3F) + 1, None, slot)
+    def _record(self, word: int, index: int) -> Record:
+        address = 4 * (word & 0x7FFF)
+        if word & SCATTER:
+            mask = word >> 15 & 0xFFFF
+            return Record(index, address, mask.bit_count() + 1, mask)
+        slot = word >> 23 & 0x1F if word & SLOT_RELATIVE else None
+        return Record(index, address, (word >> 15 & 0x3F) + 1, None, slot)
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`.
@@ -445,7 +444,7 @@ class Records:
         offset = round_up(task.end, self.alignment)
         if offset // 4 >= len(text):
             return None
-        size = arch.place("Header.TaskSize").field.number(text[offset // 4])
+        size = arch.place("Header.TaskSize").number(text[offset // 4])
         return Following(offset, 4 * size) if size else None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...errors import ContainerError, UnsupportedError
-from ...program.model import Program
+from ...program.program import Program
 from ...program.register_file import walk
 from ...units import round_up
 from . import structs
@@ -248,8 +248,8 @@ def _count(raw: bytearray, offset: int, old: Program, new: Program, field: str) 
 
 def event_bits(program: Program, field: str) -> int:
     """Set bits of a header's event mask, over all tasks."""
-    offset, row = program.arch.field(f"Header.{field}")
-    return sum(row.number(task.words[offset // 4]).bit_count() for task in program.tasks)
+    place = program.arch.place(f"Header.{field}")
+    return sum(place.number(task.words[place.address // 4]).bit_count() for task in program.tasks)
 
 
 def _relocations(old: Program, new: Program) -> list[int]:
@@ -258,8 +258,8 @@ def _relocations(old: Program, new: Program) -> list[int]:
     Where the tasks kept their places the relocations do too. Else they are made anew, if those of the old text are
     the base addresses of its enabled channels; nothing else is understood.
     """
-    kept = [(task.offset, [burst[:4] for burst in task.bursts]) for task in old.tasks]
-    if kept == [(task.offset, [burst[:4] for burst in task.bursts]) for task in new.tasks] or not len(old.relocated):
+    kept = [(task.offset, [record[:4] for record in task.records]) for task in old.tasks]
+    if kept == [(task.offset, [record[:4] for record in task.records]) for task in new.tasks] or not len(old.relocated):
         return list(old.relocated)
     if sorted(old.relocated) != sorted(_bases(old)):
         raise UnsupportedError(
@@ -273,7 +273,7 @@ def _bases(program: Program) -> Iterator[int]:
     """Text offsets of the base addresses of enabled coefficient channels."""
     arch = program.arch
     config, base = "KernelDMASrc.CoeffDMAConfig", "KernelDMASrc.CoeffBaseAddr"
-    enable = arch.field(f"{config}.En")[1]
+    enable = arch.place(f"{config}.En")
     channels = {arch.address(base, engine): engine for engine in range(arch.register(base).count)}
     for registers in walk(arch, program.tasks):
         for write in registers.task.writes():
