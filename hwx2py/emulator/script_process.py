@@ -106,7 +106,7 @@ def run_script(
     if not outline.arch.machine.driver:
         with open(path, "rb") as file:
             program = program_of_script(path, file.read(), limits, access)
-        return run_program(program, arguments, numbers, on_result, stop_after, save)
+        return run_program(program, arguments, numbers, on_result, stop_after, save=save)
     driver = DRIVERS[outline.arch.stream](table, outline.arch, numbers, on_result, stop_after)
     if save:
         outputs_bytes = sum(tensor.size_bytes for tensor in outline.tensors if tensor.role == "output")

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..formats import File, load, map_file, script
+from ..formats.anec.header import Anec
 from ..program.program import Program, Tensor
 from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers
 from .script_process import CONFINED, Access, run_script
-from .session import OnResult, Result, check_runs, run_program
+from .session import Announced, OnResult, Result, check_runs, run_program
 
 
 class Request(NamedTuple):
@@ -55,8 +56,12 @@ class ProgramSubject:
 
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `session.run_program`."""
+        container = self.file.container
+        announced = None
+        if isinstance(container, Anec):
+            announced = Announced(container.text_bytes, container.task_count, container.task_bytes)
         return run_program(
-            self.file.program, request.arguments, numbers, on_result, request.stop_after, save=request.save
+            self.file.program, request.arguments, numbers, on_result, request.stop_after, announced, request.save
         )
 
 
