@@ -81,7 +81,7 @@ def written(path: str, program: "Program", changed: bool = True, detail: str = "
         changed: whether it was not there already, byte for byte.
         detail: what else there is to say of it; see `content_at`.
     """
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    counts = [(len(program.tasks), "task"), (len(program.buffers), "tensor")]
     words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
     return outcome(path, ", ".join([*words, *([detail] if detail else [])]), changed)
 

@@ -1,6 +1,6 @@
 """Everything of two programs that is no task, compared: compiler, container, tensors, and what cannot be compared."""
 
-from ..program.program import Program, Tensor
+from ..program.program import Program, Tensor, script_row
 from .comparison import BARS, IDENTITY, LAYOUT, Change
 
 
@@ -44,7 +44,7 @@ def _facts(program: Program) -> dict[str, str]:
 
 def tensors(a: Program, b: Program) -> list[Change]:
     """Tensors, matched by name; a mere renumbering of BARs is one change."""
-    one, two = ({tensor.name: tensor for tensor in program.tensors} for program in (a, b))
+    one, two = ({buffer.name: script_row(buffer) for buffer in program.buffers} for program in (a, b))
     found = []
     for name in dict.fromkeys([*one, *two]):
         if name not in one or name not in two:

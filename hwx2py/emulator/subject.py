@@ -29,7 +29,7 @@ class ProgramSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.file.program.tensors
 
     def program(self) -> Program:
@@ -76,7 +76,7 @@ class ScriptSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.outline.tensors
 
     def program(self) -> Program:
@@ -92,7 +92,7 @@ class ScriptSubject:
     ) -> Result:
         """See `script_process.run_script`."""
         outline = self.outline
-        table = rows(outline.tensors, outline.kernels, outline.aliases)
+        table = rows(outline.buffers, outline.kernels, outline.aliases)
         return run_script(self.path, outline, table, arguments, numbers, on_result, stop_after)
 
 

@@ -238,9 +238,9 @@ class Program:
         return self.content.arch.name
 
     @property
-    def tensors(self) -> tuple[programs.Tensor, ...]:
+    def tensors(self) -> tuple[programs.Buffer, ...]:
         """Inputs and outputs in the order of the container's bindings, then the scratch memory."""
-        return self.content.tensors
+        return self.content.buffers
 
     @property
     def inputs(self) -> tuple[programs.Tensor, ...]:
@@ -312,7 +312,7 @@ class Program:
         return f"<{self.content.origin.name or 'program'}: {self.arch}, {counted(self.content)}>"
 
     def _repr_html_(self) -> str:
-        tensors = [(t.name, t.role, t.bar, t.shape, t.strides, t.dtype) for t in self.tensors]
+        tensors = [programs.script_row(buffer)[:6] for buffer in self.content.buffers]
         tasks = list(enumerate(operations.sentences(self.content)))
         return html.table(
             repr(self)[1:-1], ("tensor", "role", "BAR", "shape N C H W", "strides, bytes", "dtype"), tensors
@@ -366,7 +366,7 @@ class File:
 
 def counted(program: programs.Program) -> str:
     """Number of tasks and tensors, in words."""
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    counts = [(len(program.tasks), "task"), (len(program.buffers), "tensor")]
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
 
 

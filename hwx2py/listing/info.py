@@ -4,7 +4,7 @@ from typing import Any
 
 from ..operations import Neural, operations
 from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
-from ..program.program import Program
+from ..program.program import Program, script_row
 from ..registers import other_names
 
 
@@ -40,7 +40,7 @@ def summary(program: Program) -> dict[str, Any]:
                 "dtype": tensor.dtype,
                 "size_bytes": tensor.size_bytes,
             }
-            for tensor in program.tensors
+            for tensor in map(script_row, program.buffers)
         ],
         "tasks": _tasks(program),
     }

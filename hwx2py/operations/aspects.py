@@ -6,6 +6,7 @@ it does: they are no aspects. Buffers go by their names, coefficients by what th
 
 from typing import Any
 
+from ..program.program import Scratch
 from ..registers.enums import Value
 from .neural import Kernel, Neural, Table, Window
 from .operand import Dma, InL2, Operand, Result, Shape
@@ -90,8 +91,8 @@ def _place(where: Dma | InL2, stored: Shape, of: Operand | Result, names: Names)
     """A tensor with the part of it; L2 and scratch whatever the address in them."""
     if isinstance(where, InL2):
         return "L2"
-    tensor = names.tensors.get(where.bar) if where.bar is not None else None
-    if tensor is not None and tensor.shape is None and where.enabled:
+    buffer = names.bound.get(where.bar) if where.bar is not None else None
+    if isinstance(buffer, Scratch) and where.enabled:
         return buffer_name(where.bar, names)
     return place_name(where, stored, of.element, names)
 

@@ -10,6 +10,7 @@ from ...program.program import (
     KernelSegment,
     Origin,
     Program,
+    Scratch,
     SectionPlace,
     Tensor,
     natural_const_offset,
@@ -75,17 +76,18 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
     kernels = tuple(_kernels(image, bars))
     tensors = _tensors(image, arch, bars)
     scratch, scratch_notes = _scratch(image, command, bars)
-    aliases, unknown = _further_bars(arch, bars, (*tensors, *scratch), kernels)
+    aliases, unknown = _further_bars(arch, bars, (*tensors, *([scratch] if scratch else [])), kernels)
     return Program(
         arch=arch,
         text=_decoded(text, arch, command),
-        tensors=(*tensors, *scratch),
+        tensors=tuple(tensors),
         const=const.data if const else text.data[:0],
         const_offset=_const_offset(text, const, len(origin.data)),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
         origin=origin._replace(notes=(*origin.notes, *scratch_notes, *unknown)),
         aliases=aliases,
+        scratch=scratch,
     )
 
 
@@ -284,7 +286,7 @@ def _buffer_bytes(size_bytes: int, where: str) -> int:
     return size_bytes
 
 
-def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tuple[list[Tensor], list[str]]:
+def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tuple[Scratch | None, list[str]]:
     """The scratch memory, if the program has one, and what there is to say about its size.
 
     Its size is that of its section: a real file (atan2, compiler 7.6.4) has a smaller number in the program command,
@@ -294,7 +296,7 @@ def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tup
     by_address = {address: bar for bar, address in sorted(bars.items(), reverse=True)}
     bar = SCRATCH_BAR if SCRATCH_BAR in bars else by_address.get(section.fields.address if section else 0)
     if bar is None:
-        return [], []
+        return None, []
     section = next((part for part in image.sections() if part.fields.address == bars[bar]), None)
     reserved, word = section.fields.size_bytes if section else 0, command.scratch_bytes
     size_bytes = max(reserved, word)
@@ -303,9 +305,9 @@ def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tup
             f"BAR {bar} has an address, but nothing says how large the scratch memory is", where="BAR table"
         )
     notes = []
-    if reserved and word and reserved != word:
+    if section and reserved and word and reserved != word:
         notes.append(
             f"scratch: the program command says {word:#x} bytes, {','.join(section.name)} has {reserved:#x}; "
             "the larger is taken"
         )
-    return [Tensor(SCRATCH, "scratch", bar, None, None, None, _buffer_bytes(size_bytes, "scratch"))], notes
+    return Scratch(bar, _buffer_bytes(size_bytes, SCRATCH)), notes
