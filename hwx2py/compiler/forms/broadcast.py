@@ -78,7 +78,7 @@ def _second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile)
 def channel_constants(
     x: Surface, z: Surface, bias: Halves | None, scale: Halves | None, *, relu: bool = False
 ) -> list[TaskPlan]:
-    """Stores x * scale + bias with a constant of each channel.
+    """Stores (x + bias) * scale with constants of each channel, rounded once.
 
     Args:
         x: the source.

@@ -119,7 +119,8 @@ class _Channels:
         self.at_once = h <= 1 << self.sharing  # the engines take all rows at once
         self.copy = h * self.channel  # the exchanged copy lies behind the mean
         self.difference_row = self.row if self.at_once else neural_row_bytes(c, self.channel, self.sharing)
-        self.second_copy = self.copy + h * self.difference_row
+        taken = self.difference_row if self.at_once else max(self.difference_row, self.column_row)
+        self.second_copy = self.copy + h * taken
         self.kept = self.second_copy + h * self.column_row if self.at_once else self.second_copy
         self.end = self.kept + h * max(self.row, self.column_row)
 

@@ -224,6 +224,8 @@ def over_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
 
 def _maximum_over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[TaskPlan]:
     _, c, h, w = x.shape
+    if c == 1:
+        raise UnsupportedError("the largest of a single channel came out as 0 on an M1")
     channel = channel_bytes(w)
     depth, sharing = c * channel, rows_log2(h, HALF_BYTES * w)
     draft = neural(kind.value, known, (c, h, w), out=(1, h, w), engines=1, rows_log2=sharing)

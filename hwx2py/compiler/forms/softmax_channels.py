@@ -23,6 +23,8 @@ from .reduction import CYCLES_A_REDUCED_PLANE, Reduce, reducing
 from .softmax import LOG2_E, keep_kernel, table_cycles
 from .steps import matrix
 
+LARGEST_OF_ONE = "the largest of a single channel came out as 0 on an M1"
+
 
 def over_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[TaskPlan]:
     """Over C of C x H x W, H W > 1; over H where both surfaces are swapped.
@@ -37,9 +39,11 @@ def over_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[TaskP
         Five tasks (published tables).
 
     Raises:
-        UnsupportedError: L2 does not hold the source twice.
+        UnsupportedError: L2 does not hold the source twice, or there is one channel.
     """
     _, c, h, w = x.shape
+    if c == 1:
+        raise UnsupportedError(LARGEST_OF_ONE)
     known = evidence("softmax over C", x.shape)
     channel = channel_bytes(w)
     depth = c * channel
@@ -128,6 +132,8 @@ def over_flat_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[
         Five tasks (record of 512 channels).
     """
     c = x.shape.c
+    if c == 1:
+        raise UnsupportedError(LARGEST_OF_ONE)
     known = evidence("softmax over C", x.shape)
     depth, flat = 0x10 * c, channel_bytes(c)
     exchanged = matrix(f"{y.buffer}.exchanged", 1, c)
