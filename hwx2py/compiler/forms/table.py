@@ -85,7 +85,7 @@ FORMS = (
     Form("norm", "over C", ONE_BATCH, "6", PUBLISHED, norm_whole.over_c),
     Form("norm", "over C", "1 x C x 1 x 1", "5", PUBLISHED, norm.over_flat_c),
     Form("norm", "over C H W; over W of one row", ONE_BATCH, "3", PUBLISHED, norm_whole.over_everything),
-    Form("copy", "transpose of a matrix", "1 x 1 x M x K, fp16 or 8 bits", "1", f"{RECORDS}: 1 of 1", copy.exchange_rows),
+    Form("copy", "transpose of a matrix", "1 x 1 x M x K, 16 or 8 bits", "1", f"{RECORDS}: 1 of 1", copy.exchange_rows),
     Form("copy", "C and H exchanged", ONE_BATCH, "1", PUBLISHED, copy.swap_c_h),
     Form("copy", "a slice of columns", "from a multiple of 32", "1", f"{RECORDS}: 1 of 1", copy.slice_columns),
     Form("copy", "a row repeated over H", "1 x C x 1 x W", "1", PUBLISHED, copy.repeat_rows),
