@@ -12,8 +12,6 @@ from .files import check_input, check_output, load_file, tell_written, write_out
 from .options import Run, arch_option, force_option, run_option
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..formats import File
     from ..program.program import Program
     from ..weights import Found
@@ -142,24 +140,11 @@ def _write_into(target: str, path: str, file: "File", changes: tuple[str, ...], 
             raise UsageError(f"--set {change}: an array and a file are wanted", hint="--set NAME=FILE.npy")
         values = read_npy(source)
         if rounds:
-            values = _rounded(name, values)
+            values, lost = weights.rounded(values)
+            if lost:
+                click.echo(legible(f"{name}: {lost}"), err=True)
         program = weights.replace(program, weights.find(program).arrays, name, values)
     if not force:
         check_replaceable(target)
     save(Program(program, file), target)
     tell_written(target, program)
-
-
-def _rounded(name: str, values: "np.ndarray") -> "np.ndarray":
-    """Values as float16 holds them, to the nearest; says on standard error how far they moved."""
-    import numpy as np
-
-    from ..emulator.arrays import rounded
-
-    new = rounded(values, "float16")
-    moved = np.abs(new.astype(float) - values) if new is not values else np.zeros(1)
-    count = int(np.count_nonzero(moved))
-    if count:
-        most = float(np.nanmax(moved))
-        click.echo(legible(f"{name}: {count} of {values.size} values rounded, by at most {most:.3g}"), err=True)
-    return new

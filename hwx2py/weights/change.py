@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..emulator.arrays import fitting
+from ..emulator import arrays as arrays_of
 from ..errors import UnsupportedError, UsageError
 from ..operations.tables import PLACES, SYMMETRIES, TABLE_BYTES, parse
 from ..packing.zero_skipping import MAGNITUDE
 from ..program.program import Program
 from ..program.task import words_of
 from .finding import find
-from .logical import AT_A_TIME, HALF_BYTES, NOT_STORED, TEXT, LogicalArray, Places, content, gathered
+from .logical import AT_A_TIME, FLOAT16, HALF_BYTES, NOT_STORED, TEXT, LogicalArray, Places, content, gathered
 
 KNOWN_MODES = (
     f"a mode is 16 times the symmetry ({', '.join(map(str, SYMMETRIES))}) and how an argument finds its place "
@@ -41,7 +41,7 @@ def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: ob
         raise UsageError(f"there is no array {name}", hint=f"there are: {names}")
     if array.fixed:
         raise UnsupportedError(f"{name} cannot be set: {array.fixed}")
-    bits = fitting(name, new, array.dtype, array.shape).view(np.uint16)
+    bits = arrays_of.fitting(name, new, array.dtype, array.shape).view(np.uint16)
     places = array.places()
     data = np.frombuffer(content(program, array), np.uint8).copy()
     chunks: Mapping[int, bytes] = {}
@@ -60,6 +60,20 @@ def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: ob
     _check_table(array, data)
     data.flags.writeable = False
     return _with_content(program, array, data.data)
+
+
+def rounded(values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Values as float16 holds them, to the nearest, and what was lost, in words; where one is out of range, as they are.
+
+    Args:
+        values: the values, of any type.
+    """
+    new = arrays_of.rounded(values, FLOAT16)
+    moved = np.abs(new.astype(float) - values) if new is not values else np.zeros(1)
+    count = int(np.count_nonzero(moved))
+    if not count:
+        return new, ""
+    return new, f"{count} of {values.size} values rounded, by at most {float(np.nanmax(moved)):.3g}"
 
 
 def _repacked(array: LogicalArray, bits: np.ndarray, data: np.ndarray) -> Mapping[int, bytes]:
