@@ -63,7 +63,7 @@ def replace(program: Program, arrays: Sequence[LogicalArray], name: str, new: ob
 
 
 def rounded(values: np.ndarray) -> tuple[np.ndarray, str]:
-    """Values as float16 holds them, to the nearest, and what was lost, in words; where one is out of range, as they are.
+    """Values to the nearest float16, and what was lost, in words; where one is out of range, as they are.
 
     Args:
         values: the values, of any type.
