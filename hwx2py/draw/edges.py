@@ -85,8 +85,8 @@ class _Tracing:
         self.inputs = [_terminal(tensor) for tensor in program.inputs]
         self._kinds: dict[Hashable, str] = {L2_MEMORY: L2}
         constants = {**program.arch.fixed_bars, **{kernel.bar: kernel.name for kernel in program.kernels}}
-        tensors = {tensor.bar for tensor in program.tensors}
-        self.constants = constants.keys() - tensors
+        bound = {buffer.bar for buffer in program.buffers}
+        self.constants = constants.keys() - bound
         for bar, name in constants.items():
             self._begin(bar, _Constants(name))
         for index, tensor in enumerate(program.inputs):

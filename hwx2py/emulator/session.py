@@ -19,7 +19,23 @@ from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
+from .handed_over import Files
 from .numbers import Numbers
+
+
+class Announced(NamedTuple):
+    """What the header of an `.anec` says of its tasks, which libane hands to the driver without looking at them.
+
+    Attributes:
+        text_bytes: tsk_size, where the tasks end.
+        task_count: td_count.
+        first_bytes: td_size, of the first task.
+    """
+
+    text_bytes: int
+    task_count: int
+    first_bytes: int
+
 
 #: Called with every step and the bits of its result.
 OnResult = Callable[[Step, np.ndarray], None]
@@ -42,6 +58,9 @@ class Result(NamedTuple):
         steps: the tasks that ran.
         names: how buffers are called.
         error: an error that nobody has told yet; empty where there is none.
+        printed: what a script's process wrote to its standard output; a program prints while it runs.
+        complained: what it wrote to its standard error.
+        saved: the archive of its outputs, where that was asked for.
     """
 
     code: int
@@ -49,6 +68,9 @@ class Result(NamedTuple):
     steps: Sequence[Step]
     names: Names
     error: str = ""
+    printed: str = ""
+    complained: str = ""
+    saved: bytes = b""
 
 
 def run_program(
@@ -57,6 +79,8 @@ def run_program(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
+    announced: Announced | None = None,
+    save: bool = False,
 ) -> Result:
     """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
@@ -66,17 +90,22 @@ def run_program(
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
+        announced: sizes and counts that the driver is given in place of the program's own.
+        save: keep the archive of its outputs.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
+    device_for = prepared(program, numbers, on_result, stop_after, announced)
+    with Files() as files, device_for as device, np.errstate(all="ignore"):
+        options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, list(arguments))
+            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
             code = command_line.execute(chosen, rows_of(program), *actions)
         except OSError as end:
             error = str(end)
+        saved = files.content(files.saved) if save else b""
     driver = device.driver
-    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
 def run(
@@ -132,13 +161,14 @@ def prepared(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
+    announced: Announced | None = None,
 ) -> Iterator["VirtualAne"]:
     """A device for a program."""
     check_runs(program.arch)
     known = rows(program.buffers, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
     driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
     with contextlib.closing(driver.memory):
-        yield VirtualAne(driver)
+        yield VirtualAne(driver, announced)
 
 
 def rows_of(program: Program) -> list[tensor.Tensor]:
@@ -161,23 +191,34 @@ class VirtualAne(ane.Ane):
 
     Args:
         driver: what answers its calls.
+        announced: sizes and counts that SUBMIT has in place of the program's own.
     """
 
     #: Further sections, of which a program in a file has none.
     sections = ()
     load = ane_exec.SlotAne.load
 
-    def __init__(self, driver: Driver):
-        self.driver = driver
+    def __init__(self, driver: Driver, announced: Announced | None = None):
+        self.driver, self.announced = driver, announced
 
     def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime."""
-        request = child.with_tables(number, struct.pack(layout, *values))
+        if number == ane.SUBMIT and self.announced:
+            values = self._as_announced(self.announced, *values[3:])
+        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
+            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
             raise type(error)(f"{name}: {error.strerror}")
         return struct.unpack(layout, answer)
+
+    def _as_announced(self, announced: Announced, command: int, *others: int) -> tuple[int, ...]:
+        """What libane submits: the header's numbers, and a bootstrap with td_size bytes of the content."""
+        *handles, _, pad = others
+        content = self.driver.memory.buffers[command].data.data[: announced.first_bytes]
+        bootstrap, _ = self.allocate(announced.first_bytes, [content.tobytes()])
+        return (*announced, command, *handles, bootstrap, pad)
 
     def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
         """See the runtime."""
