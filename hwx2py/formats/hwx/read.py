@@ -7,6 +7,7 @@ from ...program.program import (
     DTYPES,
     ELEMENT_BYTES,
     SCRATCH,
+    Buffer,
     KernelSegment,
     Origin,
     Program,
@@ -76,7 +77,7 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
     kernels = tuple(_kernels(image, bars))
     tensors = _tensors(image, arch, bars)
     scratch, scratch_notes = _scratch(image, command, bars)
-    aliases, unknown = _further_bars(arch, bars, (*tensors, *([scratch] if scratch else [])), kernels)
+    aliases, unknown = _further_bars(arch, bars, [*tensors, *([scratch] if scratch else [])], kernels)
     return Program(
         arch=arch,
         text=_decoded(text, arch, command),
@@ -234,11 +235,11 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
 
 
 def _further_bars(
-    arch: Architecture, bars: dict[int, int], tensors: tuple[Tensor, ...], kernels: tuple[KernelSegment, ...]
+    arch: Architecture, bars: dict[int, int], buffers: list[Buffer], kernels: tuple[KernelSegment, ...]
 ) -> tuple[tuple[tuple[int, str], ...], list[str]]:
     """(BAR, tensor) of the BARs that share a tensor's address; notes on BARs that stand for nothing known."""
-    names = {bars[tensor.bar]: tensor.name for tensor in tensors}
-    known = {*arch.fixed_bars, *(tensor.bar for tensor in tensors), *(kernel.bar for kernel in kernels)}
+    names = {bars[buffer.bar]: buffer.name for buffer in buffers}
+    known = {*arch.fixed_bars, *(buffer.bar for buffer in buffers), *(kernel.bar for kernel in kernels)}
     rest = {bar: address for bar, address in bars.items() if bar not in known}
     aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names and bar < BARS)
     unknown = [f"BAR {bar} at {address:#x} is no tensor" for bar, address in rest.items() if address not in names]
