@@ -164,7 +164,7 @@ def test_files_that_are_no_programs_have_a_table(cli, programs, tmp_path):
         told, summary = done.err.splitlines()
         assert one_line(told)
         assert "broken.hwx: " in told
-        assert summary.endswith("1 files are no programs")
+        assert summary.endswith("1 files are not programs")
         (row,) = rows(tmp_path / "table", "unreadable")
         assert row["file"] == str(programs / "broken.hwx")
         assert row["error"] in told

@@ -189,7 +189,7 @@ def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):
     text = emitter.emit(loaded("chain")).text
     for old, new, words in (
         ("Header.W7()", "Header.W7(NextPointer=0x40)", "leads back"),
-        ("Header.W1()", "Header.W1(NextSize=3)", "are no task descriptor"),
+        ("Header.W1()", "Header.W1(NextSize=3)", "a task descriptor has at least"),
     ):
         (tmp_path / "s.py").write_text(text.replace(old, new, 1))
         done = cli("assemble", tmp_path / "s.py", "--onto", example("chain"), "-o", tmp_path / "o.hwx")

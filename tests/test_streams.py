@@ -111,7 +111,7 @@ BROKEN = {
     ),
     "no register address": (
         lambda d: d.__setitem__(slice(0x28, 0x2C), (0x0400000D).to_bytes(4, "little")),
-        "task 0, text offset 0x28: write to 0xd, which is no register address",
+        "task 0, text offset 0x28: write to 0xd, which is not a register address",
     ),
 }
 

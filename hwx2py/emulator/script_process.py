@@ -25,7 +25,7 @@ from .session import DRIVERS, OnResult, Result, run_program
 
 
 class Limits(NamedTuple):
-    """When a script is stopped: after so many calls to the device, or when it says nothing for so long."""
+    """When a script is stopped: after a number of calls to the device, or after a silence."""
 
     calls: int
     patience_seconds: float
@@ -190,7 +190,7 @@ def _ended(process: subprocess.Popen[bytes], limits: Limits) -> int:
 
 
 def _receive(link: socket.socket, size: int) -> bytes | None:
-    """Exactly so many bytes; None where the other end has gone."""
+    """Reads exactly `size` bytes; None if the peer closed the socket."""
     data = bytearray()
     while len(data) < size:
         try:

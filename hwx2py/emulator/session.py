@@ -56,7 +56,7 @@ class Result(NamedTuple):
         faults: what was found on the way.
         steps: the tasks that ran.
         names: how buffers are called.
-        error: an error that nobody has told yet; empty where there is none.
+        error: an error that was not printed yet; empty if there is none.
     """
 
     code: int
