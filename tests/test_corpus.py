@@ -203,7 +203,7 @@ def test_only_regular_files_are_opened(cli, programs, tmp_path):
     ("prepare", "words"),
     [
         (lambda table: table.write_text(""), "is a file"),
-        (lambda table: (table / "photos").mkdir(parents=True), "holds photos, which is no table"),
+        (lambda table: (table / "photos").mkdir(parents=True), "holds photos, which is not a table"),
         (lambda table: (table / "fields").mkdir(parents=True) or (table / "fields/x.jsonl").touch(), "--format jsonl"),
     ],
 )
