@@ -261,9 +261,22 @@ class TestTasks:
 
     def test_small_stride(self):
         program = elementwise(shape=(3, 4, 77))
-        assert "small-stride" not in names(of_program(program))
-        program = with_field(program, "L2.SourceChannelStride.Stride", 0x10)
-        assert "0x10 for rows of 154 bytes" in one(of_program(program), "small-stride").what
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x1E0)
+        for stride, is_small in ((0, True), (0x10, True), (0x90, True), (0xA0, False), (0xB0, False)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            findings = [one for one in of_program(planned) if one.rule == "small-stride"]
+            faults = builders.faults_of_hang(planned) if is_small else []
+            assert bool(findings) == is_small == bool(faults)
+            if is_small:
+                assert f"{stride:#x} for rows of 0xa0 bytes" in findings[0].what
+                assert faults[0].kind.name == "small-stride"
+
+    def test_long_rows_pass_in_parts(self):
+        program = elementwise(shape=(2, 4, 700))
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x800)
+        for stride, is_small in ((0x400, False), (0x40, False), (0x410, True)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            assert ("small-stride" in names(of_program(planned))) == is_small
 
     def test_table_missing(self):
         program = with_field(loaded("chain"), "KernelDMASrc.MasterEnable", 0, 1)
@@ -509,10 +522,10 @@ class TestCoefficients:
 
     def test_kernel_dma_larger(self):
         finding = one(of_program(self.channel(size=0xC0)), "kernel-dma-larger")
-        assert "fetches 0xc0 bytes, the convolution uses 0x80" in finding.what
+        assert "0xc0 bytes are fetched, the task uses 0x80" in finding.what
 
     def test_kernel_dma_smaller(self):
-        assert "fetches 0x40 bytes" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
+        assert "0x40 bytes are fetched" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
 
     def test_kernel_outside(self):
         assert "ends at 0x1080" in one(of_program(self.channel(base=0x1000)), "kernel-outside").what

@@ -7,6 +7,7 @@ is imported when it runs.
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -46,6 +47,14 @@ COMMANDS = {
 
 #: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
 GARBAGE = 50_000
+
+
+#: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class _Closed(Exception):
@@ -90,6 +99,9 @@ def group() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
     gc.set_threshold(GARBAGE)
+    for ending in ENDINGS:
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, _interrupt)
     try:
         code = group.main(args, prog_name="hwx2py", standalone_mode=False)
     except HwxError as error:

@@ -9,7 +9,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, load_file
-from .options import run_option
+from .options import Run, run_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def command(
     inputs: tuple[str, ...],
     log_path: str | None,
     as_json: bool,
-    run: bool,
+    run: Run,
 ) -> None:
     """Finds the fewest register differences between GOOD and BAD that still fail.
 

@@ -10,7 +10,7 @@ import click
 from ..errors import UsageError
 from . import batch
 from .files import STANDARD, check_output, load_program, written
-from .options import apply_passes, arch_option, force_option, pass_options, raw_option, run_option
+from .options import Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Conversion(NamedTuple):
 
     arch: str | None
     raw: str | None
-    run: bool
+    run: Run
     force: bool
     clean: bool
     only: tuple[str, ...]

@@ -6,7 +6,7 @@ import click
 
 from ..names import legible
 from .files import STANDARD, check_output, load_program, outcome, tell, write_output
-from .options import force_option, raw_option, run_option
+from .options import Run, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -40,7 +40,7 @@ def command(
     output: str | None,
     ignore: tuple[str, ...],
     raw: str | None,
-    run: bool,
+    run: Run,
     force: bool,
 ) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.

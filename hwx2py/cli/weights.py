@@ -9,7 +9,7 @@ from ..errors import HwxError, UsageError
 from ..names import legible
 from ..output import check_replaceable
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import arch_option, force_option, run_option
+from .options import Run, arch_option, force_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import File
@@ -37,7 +37,7 @@ def command(
     into: str | None,
     as_json: bool,
     arch: str | None,
-    run: bool,
+    run: Run,
     force: bool,
 ) -> None:
     """Takes the weights out of a program as arrays of the network's own shapes, or puts others in.

@@ -4,6 +4,7 @@ A page that was never touched is a hole in the file. So what a host program wrot
 engine wrote by the byte.
 """
 
+import fcntl
 import mmap
 import os
 from collections.abc import Iterator
@@ -54,7 +55,9 @@ class Memory:
     """All buffers, in one sparse file."""
 
     def __init__(self) -> None:
-        self.file = os.memfd_create("ane", os.MFD_CLOEXEC)
+        self.file = os.memfd_create("ane", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        # A script has this file too; what is mapped here must not vanish.
+        fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
         self.buffers: dict[int, Buffer] = {}
         self._end = FIRST_ADDRESS
         self._next = 1

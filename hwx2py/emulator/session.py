@@ -19,6 +19,7 @@ from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
+from .handed_over import Files
 from .numbers import Numbers
 
 
@@ -57,6 +58,9 @@ class Result(NamedTuple):
         steps: the tasks that ran.
         names: how buffers are called.
         error: an error that was not printed yet; empty if there is none.
+        printed: what a script's process wrote to its standard output; a program prints while it runs.
+        complained: what it wrote to its standard error.
+        saved: the archive of its outputs, where that was asked for.
     """
 
     code: int
@@ -64,6 +68,9 @@ class Result(NamedTuple):
     steps: Sequence[Step]
     names: Names
     error: str = ""
+    printed: str = ""
+    complained: str = ""
+    saved: bytes = b""
 
 
 def run_program(
@@ -73,6 +80,7 @@ def run_program(
     on_result: OnResult | None = None,
     stop_after: int | None = None,
     announced: Announced | None = None,
+    save: bool = False,
 ) -> Result:
     """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
@@ -83,17 +91,21 @@ def run_program(
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
         announced: sizes and counts that the driver is given in place of the program's own.
+        save: keep the archive of its outputs.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
+    device_for = prepared(program, numbers, on_result, stop_after, announced)
+    with Files() as files, device_for as device, np.errstate(all="ignore"):
+        options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, list(arguments))
+            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
             code = command_line.execute(chosen, program.tensors, *actions)
         except OSError as end:
             error = str(end)
+        saved = files.content(files.saved) if save else b""
     driver = device.driver
-    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
 def run(
@@ -188,7 +200,8 @@ class VirtualAne(ane.Ane):
         """See the runtime."""
         if number == ane.SUBMIT and self.announced:
             values = self._as_announced(self.announced, *values[3:])
-        request = child.with_tables(number, struct.pack(layout, *values))
+        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
+            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
@@ -199,7 +212,7 @@ class VirtualAne(ane.Ane):
         """What libane submits: the header's numbers, and a bootstrap with td_size bytes of the content."""
         *handles, _, pad = others
         content = self.driver.memory.buffers[command].data.data[: announced.first_bytes]
-        bootstrap, _ = self.allocate(announced.first_bytes, [content])
+        bootstrap, _ = self.allocate(announced.first_bytes, [content.tobytes()])
         return (*announced, command, *handles, bootstrap, pad)
 
     def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:

@@ -103,6 +103,7 @@ class Table(NamedTuple):
         base_bytes: from the start of the BAR.
         size_bytes: what is fetched.
         register: the base register, for faults and links.
+        size_register: the one that holds the size.
         channels: those that fetch it, each engine a copy in front of its coefficients (H13); empty where it has a
             channel of its own.
     """
@@ -112,6 +113,7 @@ class Table(NamedTuple):
     base_bytes: int
     size_bytes: int
     register: str
+    size_register: str
     channels: tuple[Channel, ...] = ()
 
 
@@ -132,6 +134,7 @@ class Neural(NamedTuple):
         table: the lookup table of the last step.
         result: where it goes.
         zeros: names of the fields of sizes that hold 0: the engine hangs.
+        patched: a patch is set, which is for the planar engine: the engines hang (PatchCfg 4, edited on an M1).
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -149,6 +152,7 @@ class Neural(NamedTuple):
     table: Table | None
     result: Result
     zeros: tuple[str, ...] = ()
+    patched: bool = False
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 
