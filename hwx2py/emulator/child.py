@@ -126,13 +126,8 @@ def _place(error, script):
     return f"line {lines[-1]}: " if lines else ""
 
 
-<<<<<<< HEAD
-def _play(link, memory, script):
-    """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
-=======
 def _play(link, memory, own_memory, script):
     """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
->>>>>>> main
     nodes = set()
     real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
 

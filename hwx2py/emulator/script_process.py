@@ -41,9 +41,6 @@ USAGE = 2
 
 
 class Limits(NamedTuple):
-<<<<<<< HEAD
-    """When a script is stopped: after a number of calls to the device, or after a silence."""
-=======
     """When a script is stopped.
 
     Attributes:
@@ -51,7 +48,6 @@ class Limits(NamedTuple):
         patience_seconds: when it says nothing for so long, or a message of it takes so long.
         process: what its process may use.
     """
->>>>>>> main
 
     calls: int
     patience_seconds: float
@@ -295,17 +291,12 @@ def _ended(process: subprocess.Popen[bytes], limits: Limits) -> int:
     return code
 
 
-<<<<<<< HEAD
-def _receive(link: socket.socket, size: int) -> bytes | None:
-    """Reads exactly `size` bytes; None if the peer closed the socket."""
-=======
 def _receive(link: socket.socket, size: int, deadline: float) -> bytes | None:
     """Reads exactly `size` bytes; None if the peer closed the socket.
 
     Raises:
         TimeoutError: they are not there in time.
     """
->>>>>>> main
     data = bytearray()
     while len(data) < size:
         left = deadline - time.monotonic()
