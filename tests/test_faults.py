@@ -115,7 +115,7 @@ def test_memory_that_nobody_wrote():
     program = program._replace(scratch=Scratch(3, program.tensors[0].size_bytes, "spare"))
     _, found = run_with_faults(with_header(program, 8, program.tasks[0].words[8] & ~0x1F | 3))
     assert told(found) == [
-        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but nobody wrote it"
+        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but never written"
     ]
 
 

@@ -100,7 +100,7 @@ def plan(good: Program, bad: Program) -> Plan:
 
     Raises:
         UsageError: the programs are too unlike to be compared task by task.
-        UnsupportedError: they differ in something that is no register.
+        UnsupportedError: they differ in something other than registers.
     """
     _check_alike(good, bad)
     bad = _with_bars_of(bad, good)
@@ -155,7 +155,7 @@ def _check_alike(good: Program, bad: Program) -> None:
         counts = f"{len(good.tasks)} and {len(bad.tasks)} tasks"
         raise UsageError(f"the programs have {counts}: they cannot be mixed", hint="`hwx2py diff` compares them")
     if len(good.buffers) != len(bad.buffers):
-        raise UsageError("the programs have other tensors", hint="`hwx2py diff` shows which")
+        raise UsageError("the programs have different tensors", hint="`hwx2py diff` shows which")
     for one, two in _paired(good, bad):
         if script_row(one)._replace(bar=0, name="") != script_row(two)._replace(bar=0, name=""):
             raise UsageError(f"tensors {one.name} and {two.name} differ", hint="`hwx2py diff` shows how")

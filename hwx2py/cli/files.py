@@ -27,7 +27,7 @@ __all__ = [
 
 
 def check_input(path: str) -> None:
-    """Refuses a name that is no file; one that is nearly a command gets a hint."""
+    """Refuses a name that is not a file; one that is nearly a command gets a hint."""
     from . import COMMANDS
 
     if path != STANDARD and not os.path.exists(path):

@@ -106,7 +106,7 @@ class TensorRow(NamedTuple):
 
 
 class UnreadableRow(NamedTuple):
-    """A file that is no program.
+    """A file that is not a program.
 
     Attributes:
         file: its path.

@@ -1,4 +1,4 @@
-"""Everything of two programs that is no task, compared: compiler, container, tensors, and what cannot be compared."""
+"""Everything of two programs but their tasks, compared: compiler, container, tensors, and what cannot be compared."""
 
 from ..program.program import Buffer, Program, Tensor, script_row
 from .comparison import BARS, IDENTITY, LAYOUT, Change

@@ -99,7 +99,7 @@ class _Tracing:
         self.writers.put(Span(bar, 0, EVERYTHING), producer)
 
     def take(self, span: Span, target: End, label: str, kind: str = "") -> None:
-        """Edges from whoever wrote the span to who reads it.
+        """Edges from the writer of the span to its reader.
 
         Args:
             span: what is read.

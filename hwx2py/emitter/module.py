@@ -231,7 +231,7 @@ def _data(coefficients: Coefficients, beside: bool) -> Iterator[str]:
 
 
 def _pieces(parts: Sequence[Part], position: int = 0) -> list[str]:
-    """Parts as Python: so many zeros, or a slice of the data from a position on."""
+    """Parts as Python: a number of zeros, or a slice of the data that begins at a position."""
     pieces = []
     for part in parts:
         if part.kind == "zeros":

@@ -287,7 +287,7 @@ def _ended(process: subprocess.Popen[bytes], limits: Limits) -> int:
 
 
 def _receive(link: socket.socket, size: int, deadline: float) -> bytes | None:
-    """Exactly so many bytes; None where the other end has gone.
+    """Reads exactly `size` bytes; None if the peer closed the socket.
 
     Raises:
         TimeoutError: they are not there in time.

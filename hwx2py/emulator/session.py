@@ -57,7 +57,7 @@ class Result(NamedTuple):
         faults: what was found on the way.
         steps: the tasks that ran.
         names: how buffers are called.
-        error: an error that nobody has told yet; empty where there is none.
+        error: an error that was not printed yet; empty if there is none.
         printed: what a script's process wrote to its standard output; a program prints while it runs.
         complained: what it wrote to its standard error.
         saved: the archive of its outputs, where that was asked for.

@@ -116,7 +116,7 @@ class Task:
         """A register by name ("PE.Cfg", "KernelDMASrc.CoeffBaseAddr[3]", "Header.W8") or byte address.
 
         Raises:
-            RegisterError: there is no such register, or nobody wrote it.
+            RegisterError: there is no such register, or it was never written.
         """
         location = self._locate(name)
         if location.block is self.program.architecture.header:
@@ -270,7 +270,7 @@ class Program:
             task: what takes its place; it needs the same size.
 
         Raises:
-            UsageError: there is no such task, or the size is another.
+            UsageError: there is no such task, or the size differs.
         """
         tasks = list(self.content.tasks)
         if not 0 <= index < len(tasks):

@@ -1,7 +1,7 @@
 """An operation taken apart into aspects that can be compared, on one generation or across several.
 
 Where a tensor lies in L2 or scratch, its strides, and how the engines share the work say how a task does it, not what
-it does: they are no aspects. Buffers go by their names, coefficients by what they are.
+it does: they are not aspects. Buffers go by their names, coefficients by what they are.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from .planar import Planar
 from .tables import describe_table
 from .wording import Names, buffer_name, place_name
 
-#: How the work is done, and what is told apart from the aspects.
+#: How the work is done, which is kept separate from the aspects.
 DISREGARDED = frozenset({"engines", "zeros", "unknowns", "fields"})
 #: Aspects that say from where and where to, which tell apart tasks of one kind.
 PLACES = ("source 1", "source 2", "result", "coefficients")

@@ -291,7 +291,7 @@ def _part(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
 def _range(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
     """The range along the one axis of a tensor that a task does not cover; empty where it is not that simple.
 
-    Axes are told by their strides: a task may see rows of a tensor as its channels.
+    Strides identify the axes: a task may see rows of a tensor as its channels.
     """
     strides = where.strides
     walked = [

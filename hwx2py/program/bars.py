@@ -29,7 +29,7 @@ def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
         numbers: old BAR -> new BAR; BARs that are not named keep theirs.
 
     Raises:
-        UnsupportedError: a task selects a BAR that is no tensor's and would then mean a tensor.
+        UnsupportedError: a task selects a BAR that no tensor uses now, but one would after renumbering.
     """
     tensors = tuple(tensor._replace(bar=numbers.get(tensor.bar, tensor.bar)) for tensor in program.tensors)
     scratch = program.scratch and program.scratch._replace(bar=numbers.get(program.scratch.bar, program.scratch.bar))
@@ -65,7 +65,7 @@ def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], 
             old = row.number(word)
             if old not in known and old in numbers.values():
                 raise UnsupportedError(
-                    f"{row.name} selects BAR {old}, which is no tensor's but would become one's",
+                    f"{row.name} selects BAR {old}, which no tensor uses now, but one would after renumbering",
                     where=f"task {index}",
                     hint="its BARs cannot be renumbered",
                 )

@@ -9,7 +9,7 @@ from ..units import round_up
 from .build import complete, lay_out
 from .program import ELEMENT_BYTES, Buffer, Program, Scratch, Tensor, natural_const_offset
 
-#: Rows of tensors begin at multiples of this (every tensor of the real files at hand; the drivers' users rely on it).
+#: Rows of tensors begin at multiples of this (every tensor of the known real files; the drivers' users rely on it).
 ROW_ALIGNMENT_BYTES = 64
 #: The BAR of scratch memory (observed in every real file that has any).
 SCRATCH_BAR = 3

@@ -139,7 +139,7 @@ class Origin(NamedTuple):
 
 
 def natural_const_offset(text_bytes: int) -> int:
-    """Where compilers put the coefficients behind a text of this size (observed in every file at hand)."""
+    """Where compilers put the coefficients behind a text of this size (observed in every known file)."""
     return round_up(text_bytes, 64)
 
 

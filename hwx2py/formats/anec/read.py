@@ -74,7 +74,7 @@ def is_h14(anec: Anec) -> bool:
 def _text(anec: Anec, arch: Architecture) -> tuple[Text, list[str]]:
     """The task stream, and where the header contradicts it.
 
-    A first task whose declared size does not parse is read as long as its records are, and that is told: a published
+    A first task whose declared size does not parse is read as long as its records are, with a note: a published
     converter writes 0x274 whatever the task's size.
     """
     text, stream = anec.content[: anec.text_bytes], STREAMS[arch.stream]

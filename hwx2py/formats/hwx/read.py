@@ -190,9 +190,7 @@ def _kernels(image: Image, bars: dict[int, int]) -> list[KernelSegment]:
         if not segment.startswith("__KERN"):
             continue
         if section.fields.address not in by_address:
-            raise ContainerError(
-                f"segment {segment} at {section.fields.address:#x} stands in no BAR", where="BAR table"
-            )
+            raise ContainerError(f"segment {segment} at {section.fields.address:#x} is in no BAR", where="BAR table")
         kernels.append(KernelSegment(segment, by_address[section.fields.address], section.data))
     return kernels
 
@@ -223,7 +221,7 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
         if address is None:
             raise ContainerError(f"tensor {name} has no region", where="load commands")
         if address not in by_address:
-            raise ContainerError(f"tensor {name} at {address:#x} stands in no BAR", where="BAR table")
+            raise ContainerError(f"tensor {name} at {address:#x} is in no BAR", where="BAR table")
         bar = by_address[address]
         if bar >= BARS:
             raise ContainerError(f"tensor {name} is BAR {bar}; tasks can name {BARS}", where="BAR table")
@@ -242,7 +240,7 @@ def _further_bars(
     known = {*arch.fixed_bars, *(buffer.bar for buffer in buffers), *(kernel.bar for kernel in kernels)}
     rest = {bar: address for bar, address in bars.items() if bar not in known}
     aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names and bar < BARS)
-    unknown = [f"BAR {bar} at {address:#x} is no tensor" for bar, address in rest.items() if address not in names]
+    unknown = [f"BAR {bar} at {address:#x} is not a tensor" for bar, address in rest.items() if address not in names]
     unknown += [
         f"BAR {bar} is {names[rest[bar]]}, but no task can name it"
         for bar in rest

@@ -123,7 +123,7 @@ def _round(size: int) -> int:
 
 
 def _start(section: Section, segment: Segment, new: Program) -> int:
-    """Where a section will begin in its segment, bytes; told by the file, as addresses are not checked."""
+    """Where a section will begin in its segment, bytes; taken from the file, as addresses are not checked."""
     if section.name != ("__TEXT", "__const"):
         return section.fields.file_offset - segment.fields.file_offset
     text = next(other for other in segment.sections if other.name == ("__TEXT", "__text"))

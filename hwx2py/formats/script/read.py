@@ -199,7 +199,7 @@ def _arch(evaluator: Evaluator) -> Architecture:
 
 
 def _outline(evaluator: Evaluator) -> Outline:
-    """What a script says of its buffers; errors are told with the line of its TENSORS."""
+    """What a script says of its buffers; errors carry the line of its TENSORS."""
     arch = _arch(evaluator)
     rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
     aliases = evaluator.value("ALIASES") if "ALIASES" in evaluator.nodes else {}
