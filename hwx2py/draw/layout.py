@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(eq=False)
 class Net:
-    """All edges that carry one thing from one producer; with `far` nodes it has a lane, counted from the boxes outwards."""
+    """All edges that carry one thing from one producer; with `far` nodes it has a lane, counted outwards."""
 
     source: Node
     label: str
