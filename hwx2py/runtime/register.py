@@ -4,7 +4,11 @@ import copy
 import struct
 from collections import namedtuple
 
-BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+# How a value stands in its bits: whole, a multiple of 1 << lsb; or less by a number; or
+# packed as a float. Without any it is shifted to lsb.
+Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
+
+LINK = Coding("LINK")  # filled in unless given
 RECORD = -4  # in place of an address: a record's own header word
 
 
@@ -15,8 +19,8 @@ Write = namedtuple("Write", "register word given")
 class Register:
     """A register: called with values for its fields, it makes a `Write`.
 
-    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
-    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
+    A field is a bit, or (msb, lsb), or (msb, lsb, kind): a Coding, or the names of its
+    values.
     """
 
     def __init__(self, address, count=1, **bits):
@@ -49,17 +53,18 @@ class Register:
 
 def encode(owner, name, value, msb, lsb, kind=None):
     """A field's bits in place; the names are for the message."""
-    bits = value
+    coding = kind if isinstance(kind, Coding) else Coding("")
+    bits, hint = value, ""
     if isinstance(kind, dict):
-        bits = kind.get(value, value)
-    elif kind in (FP16, FP32):
-        bits = int.from_bytes(struct.pack(kind, value), "little")
+        bits, hint = kind.get(value, value), f" ({', '.join(kind)})"
+    elif coding.packing:
+        bits = int.from_bytes(struct.pack(coding.packing, value), "little")
+    elif coding.whole:
+        hint = f" (bytes, a multiple of {1 << lsb:#x})"
     if isinstance(bits, int):
-        bits = bits if kind == BYTES else bits << lsb
+        bits = bits - coding.less << (0 if coding.whole else lsb)
         if 0 <= bits < 2 << msb and not bits % (1 << lsb):
             return bits
-    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
-    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
