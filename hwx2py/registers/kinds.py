@@ -7,9 +7,7 @@ defines the coding; everything that reads a word goes the other way with `Kind.n
 import struct
 from typing import NamedTuple
 
-from ..runtime.register import LINK, Coding
-
-PLAIN = Coding("")
+from ..runtime.register import LINK, PLAIN, Coding
 
 
 class Kind(NamedTuple):
