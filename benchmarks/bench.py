@@ -161,7 +161,7 @@ def generations() -> None:
 def _later_chain(make, name: str, count: int):
     """Sums of 64 values for H14 and later, each into its own row of the output."""
     from hwx2py.program.build import Draft, header, lay_out, write
-    from hwx2py.program.model import Program, natural_const_offset
+    from hwx2py.program.program import Program, natural_const_offset
     from hwx2py.registers import by_name
 
     arch = by_name(name)

@@ -18,8 +18,8 @@ from h13_tasks import (
 )
 from neural_programs import ENGINES, LANES, ONE_ENGINE, product
 
-from hwx2py.program.model import Program, Tensor
 from hwx2py.program.network import TaskRegisters, network, scratch
+from hwx2py.program.program import Program, Tensor
 
 #: log2(e) as float16 has it; compilers put it into the scale of a softmax.
 LOG2_E = 1.4423828125

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.network import padded_tensor, strides
+from hwx2py.program.program import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Text
 from hwx2py.registers import Architecture, by_name
 from hwx2py.units import round_up

@@ -3,7 +3,7 @@
 from h13_tasks import FORMAT, program, tensor
 
 from hwx2py.program.build import Draft, header, lay_out, write
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 from hwx2py.registers import by_name
 
 H16 = by_name("H16")

@@ -17,8 +17,8 @@ from h13_tasks import (
     tensor,
 )
 
-from hwx2py.program.model import Program, Tensor
 from hwx2py.program.network import TaskRegisters, network, scratch
+from hwx2py.program.program import Program, Tensor
 from hwx2py.units import round_up
 
 LANES_LOG2, ENGINES_LOG2 = 2, 1

@@ -2,8 +2,8 @@
 
 from h13_tasks import H13, LOCATIONS, planar, select, tensor
 
-from hwx2py.program.model import Program
 from hwx2py.program.network import TaskRegisters, network
+from hwx2py.program.program import Program
 
 #: What compilers since 7.6 leave in planar tasks: every coefficient channel with a hint, though none is on.
 IDLE = {f"KernelDMASrc.CoeffDMAConfig[{engine}]": {"CacheHint": 2} for engine in range(16)} | {

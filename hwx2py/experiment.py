@@ -13,7 +13,7 @@ from .emitter.text import literal, wrapped
 from .errors import UnsupportedError
 from .operations import Planar, operations
 from .program.bars import bound_order, renumber, with_bindings
-from .program.model import Program
+from .program.program import Program
 
 RUNNER = "run_all.py"
 

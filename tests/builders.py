@@ -12,8 +12,8 @@ from hwx2py.emulator.driver import Driver
 from hwx2py.emulator.faults import Fault
 from hwx2py.program import network as program_network
 from hwx2py.program.build import Draft, header, lay_out, write
-from hwx2py.program.model import Program, Tensor, natural_const_offset
 from hwx2py.program.network import TaskRegisters
+from hwx2py.program.program import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Pending
 from hwx2py.program.task import Task
 from hwx2py.registers import by_name

@@ -10,7 +10,7 @@ import pytest
 
 from hwx2py import formats
 from hwx2py.cli import main
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

@@ -17,7 +17,7 @@ from hwx2py.program.bars import renumber
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.build import header as header_words
 from hwx2py.program.build import write as register
-from hwx2py.program.model import Kernel, Program, Tensor
+from hwx2py.program.program import KernelSegment, Program, Tensor
 from hwx2py.registers import by_name
 
 
@@ -39,7 +39,7 @@ def with_kernel(name: str = "conv") -> Program:
         task.with_words({place // 4: task.words[place // 4] & ~field.mask | field.encode(bar)})
         for task in program.tasks
     ]
-    kernel = Kernel("__KERN_0", bar, program.const)
+    kernel = KernelSegment("__KERN_0", bar, program.const)
     return program.with_tasks(tasks)._replace(const=memoryview(bytes(16)), kernels=(kernel,))
 
 
@@ -90,14 +90,14 @@ def test_channel_that_is_taken_over_from_another_bar_cannot_be_moved():
         register(H13, "KernelDMASrc.CoeffBaseAddr", **first["KernelDMASrc.CoeffBaseAddr[0]"]),
     ]
     drafts = [Draft(header_words(H13, words(1)), items, follows), Draft(header_words(H13, words(6)), [], follows)]
-    kernel = Kernel("__KERN_0", 6, memoryview(bytes(64)))
+    kernel = KernelSegment("__KERN_0", 6, memoryview(bytes(64)))
     program = builders.make.program(lay_out(H13, drafts), (a, y), bytes(64))._replace(kernels=(kernel,))
     with pytest.raises(UnsupportedError, match=r"task 1: KernelDMASrc.CoeffBaseAddr\[0\] is taken over"):
         arrange(program)
 
 
 def test_segments_of_generations_with_slots_are_refused_by_name():
-    kernel = Kernel("__KERN_0", 9, memoryview(bytes(64)))
+    kernel = KernelSegment("__KERN_0", 9, memoryview(bytes(64)))
     program = h14_program()._replace(kernels=(kernel,))
     with pytest.raises(UnsupportedError, match=r"\(__KERN_0\) cannot be moved: how H14 selects them"):
         arrange(program)

@@ -21,7 +21,7 @@ from hwx2py.formats.hwx.create import create
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.build import header as header_words
 from hwx2py.program.build import write as register_write
-from hwx2py.program.model import Kernel, Program
+from hwx2py.program.program import KernelSegment, Program
 from hwx2py.program.streams import Pending
 from hwx2py.registers import by_name
 
@@ -492,7 +492,7 @@ class TestBuffers:
         assert finding.where == f"task 0, {name}"
 
     def test_kern_segment(self):
-        program = loaded("mul")._replace(kernels=(Kernel("__KERN_0", 7, memoryview(bytes(64))),))
+        program = loaded("mul")._replace(kernels=(KernelSegment("__KERN_0", 7, memoryview(bytes(64))),))
         assert one(of_program(program), "kern-segment", "warning").where == "__KERN_0"
 
 

@@ -12,7 +12,7 @@ from hwx2py.formats.hwx.create import create
 from hwx2py.formats.hwx.image import Binding
 from hwx2py.formats.hwx.parse import parse
 from hwx2py.formats.hwx.read import load
-from hwx2py.program.model import Kernel, Program, Tensor
+from hwx2py.program.program import KernelSegment, Program, Tensor
 
 
 def joined(pieces) -> bytes:
@@ -91,7 +91,7 @@ def test_scratch_is_as_large_as_its_section(cli, tmp_path):
 def test_added_buffers_and_kernel_segments_come_back():
     program = loaded("conv")
     extra = tensor("extra", "input", 11, 7, 5, 3)
-    kernel = Kernel("__KERN_3", 12, memoryview(bytes(range(100))))
+    kernel = KernelSegment("__KERN_3", 12, memoryview(bytes(range(100))))
     grown = program._replace(tensors=(*program.tensors, extra), kernels=(kernel,))
     read = again(grown)
     assert read.tensors == grown.tensors
@@ -112,7 +112,7 @@ REFUSED = {
     "batches outside": (lambda: mul_with(shape=(9, 1, 1, 1)), "does not lie in its"),
     "a NUL": (lambda: mul_with(name="a\0b"), "has a NUL"),
     "a kernel's name": (
-        lambda: loaded("mul")._replace(kernels=(Kernel("odd", 9, memoryview(b"x")),)), "is named __KERN_n",
+        lambda: loaded("mul")._replace(kernels=(KernelSegment("odd", 9, memoryview(b"x")),)), "is named __KERN_n",
     ),
 }  # fmt: skip
 

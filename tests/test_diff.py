@@ -11,15 +11,15 @@ from wiring import L2, SCRATCH, At, X, Y, Z
 
 from hwx2py import delta, emitter, formats
 from hwx2py.delta.align import align
+from hwx2py.delta.comparison import ABSENT, BARS, Class
 from hwx2py.delta.data import as_data
 from hwx2py.delta.markdown import as_markdown
-from hwx2py.delta.model import ABSENT, BARS, Class
 from hwx2py.delta.text import as_text
 from hwx2py.formats.anec.write import write
 from hwx2py.formats.hwx.create import create
 from hwx2py.program.bars import bound_order, renumber
 from hwx2py.program.build import Draft, header, lay_out
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 from hwx2py.program.streams import Pending
 
 IDLE = {f"KernelDMASrc_CoeffDMAConfig[{engine}]": 0x80 for engine in range(16)}

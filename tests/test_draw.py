@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from wiring import CONST, L2, SCRATCH, TENSORS, At, X, Y, Z, program, task
 
 from hwx2py import draw
+from hwx2py.draw.drawing import COLUMN, SMALL_COLUMN
 from hwx2py.draw.layout import BOX_WIDTH, LABELS, arrange
-from hwx2py.draw.svg import COLUMN, SMALL_COLUMN
 from hwx2py.draw.text import columns, shorten, wrapped
 from hwx2py.names import legible
 from hwx2py.operations.places import Span, Writers
 from hwx2py.program.build import Draft
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'a<b>&"c"'

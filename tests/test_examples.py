@@ -15,7 +15,7 @@ from conftest import EXAMPLES, loaded
 from hwx2py.checks import check
 from hwx2py.formats import load
 from hwx2py.operations import sentences
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 Arrays = dict[str, np.ndarray]
 

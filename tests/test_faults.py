@@ -9,7 +9,7 @@ from test_neural import convolution
 
 from hwx2py.emulator import faults
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 SHAPE = (4, 2, 16)
 

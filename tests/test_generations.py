@@ -150,7 +150,7 @@ def test_override_is_said_in_every_output(cli, tmp_path):
     assert "Note:     read as H13; the header says cpusubtype 77" in (tmp_path / "s.py").read_text()
 
 
-@pytest.mark.parametrize(("name", "word"), [("mul", 10), ("add16", 0)], ids=["burst of a list", "size of a record"])
+@pytest.mark.parametrize(("name", "word"), [("mul", 10), ("add16", 0)], ids=["record of a list", "size of a record"])
 def test_stream_that_does_not_parse_is_refused_with_task_and_offset(cli, tmp_path, name, word):
     """All bits of a count are set, so that it reaches behind the task or the text."""
     data, task = bytearray(example(name).read_bytes()), formats.load(str(example(name))).program.tasks[0]
@@ -177,7 +177,7 @@ def test_same_network_reads_alike_on_two_generations(cli, tmp_path):
 
 @pytest.mark.parametrize("arch", [one for one in every() if any(r.alone for b in one.blocks for r in b.registers)],
                          ids=lambda arch: arch.name)  # fmt: skip
-def test_registers_with_a_record_of_their_own_need_no_burst(arch, tmp_path):
+def test_registers_with_a_record_of_their_own_need_no_other(arch, tmp_path):
     addresses = [
         block.base + register.offset + 4 * index
         for block in arch.blocks
@@ -189,6 +189,6 @@ def test_registers_with_a_record_of_their_own_need_no_burst(arch, tmp_path):
     text = lay_out(arch, [Draft(header(arch, {}), items, frozenset({"TaskSize"}))], FRAME)
     made = make.program(text, tuple(tensor(name, role, bar, 2, 3, 8) for name, role, bar in BARS), arch=arch)
     source = emitter.emit(made).text
-    assert "Burst(0x" not in source
+    assert "Record(0x" not in source
     (tmp_path / "s.py").write_text(source)
     assert formats.load(str(tmp_path / "s.py")).program.text.to_bytes() == text.to_bytes()

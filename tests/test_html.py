@@ -13,9 +13,9 @@ from conftest import loaded
 
 from hwx2py import delta, html
 from hwx2py.delta import Comparison, FieldChange, TaskDifference, WordChange
-from hwx2py.delta.model import MASKS, Class
+from hwx2py.delta.comparison import MASKS, Class
 from hwx2py.html.view import MOST_TASKS
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 HOSTILE = '</style><script>alert("1")</script>&"c"'
 VOID = {"meta", "link", "input", "br", "col", "img", "hr"}

@@ -8,7 +8,7 @@ import pytest
 from builders import half, network, planar, rounded, select, tensor
 
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.program.model import Program, Tensor
+from hwx2py.program.program import Program, Tensor
 
 SHAPE = (3, 4, 5)
 CHANNEL, ROW, GROUP = 0x60, 0x10, 0x200

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from conftest import EXAMPLES, ROOT, example
@@ -13,6 +15,8 @@ from conftest import EXAMPLES, ROOT, example
 SOURCES = sorted((ROOT / "hwx2py").rglob("*.py"))
 #: Runs as a plain file in the script's process, where it is the script that prints.
 PLAYED = ROOT / "hwx2py" / "emulator" / "child.py"
+
+Node = TypeVar("Node", ast.Call, ast.ExceptHandler)
 
 
 def tool(*command: str) -> None:
@@ -35,26 +39,30 @@ def test_dependencies_point_down():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_command_line_prints(path):
-    if path.parent.name in ("cli", "runtime") or path == PLAYED:
-        return  # the runtime is the command line of scripts
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            assert called not in ("print", "click.echo", "sys.stdout.write", "sys.stderr.write"), node.lineno
+def nodes(paths: Iterable[Path], kind: type[Node]) -> Iterator[tuple[str, Node]]:
+    """Every node of a kind in these modules, and the place that names it."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, kind):
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_errors_are_caught_by_name(path):
+def test_only_the_command_line_prints():
+    """The runtime may too: it is the command line of scripts."""
+    quiet = [path for path in SOURCES if path.parent.name not in ("cli", "runtime") and path != PLAYED]
+    for where, node in nodes(quiet, ast.Call):
+        assert ast.unparse(node.func) not in ("print", "click.echo", "sys.stdout.write", "sys.stderr.write"), where
+
+
+def test_errors_are_caught_by_name():
     """A catch-all hides faults, unless it cleans up and raises again.
 
     The played process is the one place that must report whatever a script raises.
     """
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ExceptHandler) and path != PLAYED and ast.unparse(node.body[-1]) != "raise":
-            assert node.type is not None, node.lineno
-            assert ast.unparse(node.type) not in ("Exception", "BaseException"), node.lineno
+    for where, node in nodes((path for path in SOURCES if path != PLAYED), ast.ExceptHandler):
+        if ast.unparse(node.body[-1]) != "raise":
+            assert node.type is not None, where
+            assert ast.unparse(node.type) not in ("Exception", "BaseException"), where
 
 
 @pytest.mark.parametrize("name", ["click", "numpy", "libcst", "black", "jinja2"])

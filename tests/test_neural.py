@@ -10,7 +10,7 @@ from builders import half, network, neural, product, rounded, select, tensor
 from hwx2py.emulator import kernels
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.operations import operations
-from hwx2py.program.model import Program, Tensor
+from hwx2py.program.program import Program, Tensor
 
 MAC = {"BinaryPoint": 28, "ArgOutputSelect": 1}
 UNITY = MAC | {"KernelMode": "Unity"}

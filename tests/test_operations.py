@@ -7,7 +7,7 @@ from builders import elementwise, kernel_registers, named, network, neural, one_
 from conftest import loaded
 
 from hwx2py.operations import Dma, InL2, Neural, Planar, operations, read, sentences
-from hwx2py.operations.read import Reader
+from hwx2py.operations.reader import Reader
 from hwx2py.program.register_file import walk
 from hwx2py.registers import by_name, every
 
@@ -136,7 +136,7 @@ def test_bits_that_an_m1_ignores_are_no_riddle():
 def test_registers_that_nobody_wrote_are_not_guessed():
     arch = by_name("H13")
     program = loaded("mul")
-    task = program.tasks[0]._replace(bursts=program.tasks[0].bursts[:1])
+    task = program.tasks[0]._replace(records=program.tasks[0].records[:1])
     (registers,) = walk(arch, (task,))
     unknowns = read(registers).unknowns
     assert unknowns

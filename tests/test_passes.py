@@ -9,7 +9,7 @@ from hwx2py import passes
 from hwx2py.errors import UsageError
 from hwx2py.operations.idle import unread
 from hwx2py.passes import PASSES, chosen
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 IDLE = {f"KernelDMASrc.CoeffDMAConfig[{engine}]": 0x80 for engine in range(16)}
 IDLE |= {"NE.KernelCfg": 0x80, "NE.MACCfg": 0x00100000, "TileDMASrc.Unk13840": 0x100}
@@ -125,7 +125,7 @@ def test_passes_move_nothing_and_change_only_what_they_report(name):
     after, outcomes = passes.run(program, chosen(clean=True, only=["noise"]))
     reported = {(change.task, change.index) for outcome in outcomes for change in outcome.edits}
     for number, (old, new) in enumerate(zip(program.tasks, after.tasks)):
-        assert (old.offset, old.bursts) == (new.offset, new.bursts)
+        assert (old.offset, old.records) == (new.offset, new.records)
         assert {(number, i) for i, (x, y) in enumerate(zip(old.words, new.words)) if x != y} == {
             place for place in reported if place[0] == number
         }

@@ -20,7 +20,7 @@ from hwx2py.formats.hwx.parse import parse
 from hwx2py.formats.hwx.replace import replace
 from hwx2py.program.bars import bound_order, renumber, with_bindings
 from hwx2py.program.build import complete, lay_out
-from hwx2py.program.model import Kernel, Program
+from hwx2py.program.program import KernelSegment, Program
 
 
 def put(new: Program, old: Program):
@@ -273,7 +273,7 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
     program = loaded("conv")
     const = bytes(range(251)) * 70
     const = const[: 0x4000 - program.const_offset]
-    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
+    kernel = KernelSegment("__KERN_0", 20, memoryview(bytes(range(200, 0, -1)) * 100))
     data = joined(create(program._replace(const=memoryview(const), kernels=(kernel,)), "test"))
     _, new, result = rewritten(data, tasks)
     again = program_of(result)
@@ -290,7 +290,7 @@ def test_segment_right_behind_full_coefficients_moves_by_whole_pages(tasks):
 @pytest.mark.parametrize("name", ["mul", "conv"])
 def test_text_behind_a_segment_that_grows_moves_in_memory(name):
     """Coefficients of their own lie before the text in memory, and behind it in the file."""
-    kernel = Kernel("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
+    kernel = KernelSegment("__KERN_0", 20, memoryview(bytes(range(100)) * 5))
     program = loaded(name)._replace(kernels=(kernel,))
     data = joined(create(program, "test"))
     bars = next(read(data).values(image.ProgramCommand)).bars()

@@ -7,7 +7,7 @@ from conftest import loaded
 
 from hwx2py import emitter, formats
 from hwx2py.errors import ScriptError
-from hwx2py.program.model import Program
+from hwx2py.program.program import Program
 
 
 def edited(tmp_path, name: str, *changes: tuple[str, str]) -> Program:

@@ -8,8 +8,8 @@ from conftest import SHARED
 from hwx2py import formats
 from hwx2py.emulator import direct
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.operations.read import read
-from hwx2py.program.model import Program
+from hwx2py.operations.reader import read
+from hwx2py.program.program import Program
 from hwx2py.program.register_file import RegisterFile
 from hwx2py.registers import Architecture, every
 from hwx2py.registers.start_images import EXECUTED, OMITTED

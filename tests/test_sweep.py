@@ -14,7 +14,7 @@ from conftest import EXAMPLES, ROOT, example, loaded, one_line
 from hwx2py import sweep
 from hwx2py.errors import HwxError
 from hwx2py.sweep import grid
-from hwx2py.sweep.run import statistics
+from hwx2py.sweep.points import statistics
 
 PAGE = (ROOT / "docs" / "corpus.md").read_text()
 
@@ -196,8 +196,8 @@ def test_what_makes_no_sense_is_told_in_a_line(cli, tmp_path, text, words):
 def test_a_register_that_no_task_writes_is_told():
     program = loaded("mul")
     task = program.tasks[0]
-    index = next(n for n, burst in enumerate(task.bursts) if burst.address == program.arch.address("PE.Cfg"))
-    less = program.with_tasks([task._replace(bursts=task.bursts[:index])])
+    index = next(n for n, record in enumerate(task.records) if record.address == program.arch.address("PE.Cfg"))
+    less = program.with_tasks([task._replace(records=task.records[:index])])
     with pytest.raises(HwxError, match=r"no task writes PE\.Cfg"):
         sweep.axis_of("PE.Cfg.OpMode=1", less)
 

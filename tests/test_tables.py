@@ -43,7 +43,6 @@ def fields_of(arch: Architecture) -> Iterator[tuple[str, Field]]:
                 yield f"{block.name}.{register.name}.{field.name}", field
 
 
-BLOCKS = [pytest.param(block, id=f"{arch.name}.{block.name}") for arch in every() for block in blocks_of(arch)]
 ARCHITECTURES = [pytest.param(arch, id=arch.name) for arch in every()]
 
 
@@ -52,56 +51,65 @@ def repeated(names: list) -> set:
     return {name for name in names if names.count(name) > 1}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 class TestBlock:
     """What holds for every block, whatever the chip."""
 
-    def test_fields_do_not_overlap(self, block):
-        for register in block.registers:
-            taken = 0
-            for field in register.fields:
-                assert 0 <= field.lsb <= field.msb <= 31, f"{register.name}.{field.name}"
-                assert not taken & field.mask, f"{register.name}.{field.name} overlaps another field"
-                taken |= field.mask
+    def test_fields_do_not_overlap(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                taken = 0
+                for field in register.fields:
+                    assert 0 <= field.lsb <= field.msb <= 31, f"{block.name}.{register.name}.{field.name}"
+                    assert not taken & field.mask, f"{block.name}.{register.name}.{field.name} overlaps another field"
+                    taken |= field.mask
 
-    def test_no_two_registers_share_an_address(self, block):
-        offsets = [register.offset + 4 * i for register in block.registers for i in range(register.count)]
-        assert not repeated(offsets)
+    def test_no_two_registers_share_an_address(self, arch):
+        for block in blocks_of(arch):
+            offsets = [register.offset + 4 * i for register in block.registers for i in range(register.count)]
+            assert not repeated(offsets), block.name
 
-    def test_names_are_unique(self, block):
-        assert not repeated([register.name for register in block.registers])
-        for register in block.registers:
-            assert not repeated([field.name for field in register.fields]), register.name
+    def test_names_are_unique(self, arch):
+        for block in blocks_of(arch):
+            assert not repeated([register.name for register in block.registers]), block.name
+            for register in block.registers:
+                assert not repeated([field.name for field in register.fields]), f"{block.name}.{register.name}"
 
-    def test_registers_lie_in_the_block(self, block):
-        for register in block.registers:
-            assert register.offset % 4 == 0, register.name
-            assert 0 <= register.offset <= 4 * (block.words - register.count), register.name
+    def test_registers_lie_in_the_block(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                assert register.offset % 4 == 0, f"{block.name}.{register.name}"
+                assert 0 <= register.offset <= 4 * (block.words - register.count), f"{block.name}.{register.name}"
 
-    def test_every_row_says_what_it_means(self, block):
-        assert block.meaning
-        for register in block.registers:
-            assert register.meaning, register.name
-            assert register.confidence in LEVELS, register.name
-            for field in register.fields:
-                assert field.meaning, f"{register.name}.{field.name}"
-                assert field.source, f"{register.name}.{field.name}"
-                assert field.confidence in ("", *LEVELS), f"{register.name}.{field.name}"
+    def test_every_row_says_what_it_means(self, arch):
+        for block in blocks_of(arch):
+            assert block.meaning, block.name
+            for register in block.registers:
+                assert register.meaning, f"{block.name}.{register.name}"
+                assert register.confidence in LEVELS, f"{block.name}.{register.name}"
+                for field in register.fields:
+                    assert field.meaning, f"{block.name}.{register.name}.{field.name}"
+                    assert field.source, f"{block.name}.{register.name}.{field.name}"
+                    assert field.confidence in ("", *LEVELS), f"{block.name}.{register.name}.{field.name}"
 
-    def test_kinds_fit(self, block):
-        for register in block.registers:
-            for field in register.fields:
-                width = field.msb - field.lsb + 1
-                assert field.kind in KINDS, f"{register.name}.{field.name}"
-                assert width == WIDTHS.get(field.kind, width), f"{register.name}.{field.name}"
+    def test_kinds_fit(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                for field in register.fields:
+                    width = field.msb - field.lsb + 1
+                    assert field.kind in KINDS, f"{block.name}.{register.name}.{field.name}"
+                    assert width == WIDTHS.get(field.kind, width), f"{block.name}.{register.name}.{field.name}"
 
-    def test_enumerations_fit(self, block):
-        for register in block.registers:
-            for field in register.fields:
-                names = dict(field.enum or {})
-                assert not repeated(list(names.values())), f"{register.name}.{field.name}"
-                for number in names:
-                    assert field.number(field.encode(number)) == number, f"{register.name}.{field.name}"
+    def test_enumerations_fit(self, arch):
+        for block in blocks_of(arch):
+            for register in block.registers:
+                for field in register.fields:
+                    names = dict(field.enum or {})
+                    assert not repeated(list(names.values())), f"{block.name}.{register.name}.{field.name}"
+                    for number in names:
+                        assert field.number(field.encode(number)) == number, (
+                            f"{block.name}.{register.name}.{field.name}"
+                        )
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -279,9 +287,9 @@ def tasks_of(generation: str) -> Iterator[tuple[str, Task, list[int]]]:
 def writes_of(task: Task) -> list[Pending]:
     """The task's register writes in stream order."""
     return [
-        Pending(address, task.words[burst.index + 1 + i], burst.slot)
-        for burst in task.bursts
-        for i, address in enumerate(burst.addresses())
+        Pending(address, task.words[record.index + 1 + i], record.slot)
+        for record in task.records
+        for i, address in enumerate(record.addresses())
     ]
 
 
@@ -324,8 +332,8 @@ class TestStreams:
     def test_header_rows_fit(self, generation):
         arch = by_name(generation)
         for place, task, headers in tasks_of(generation):
-            assert len(task.bursts) == len(headers), place
-            assert task.header_words == len(task.words) - sum(burst.count + 1 for burst in task.bursts), place
+            assert len(task.records) == len(headers), place
+            assert task.header_words == len(task.words) - sum(record.count + 1 for record in task.records), place
             if arch.stream == "records":
                 assert arch.field("Header.TaskSize")[1].number(task.words[0]) == len(task.words), place
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from builders import H13, tensor
 
 from hwx2py.program.build import Draft, header, lay_out, write
-from hwx2py.program.model import Origin, Program, Tensor
+from hwx2py.program.program import Origin, Program, Tensor
 
 CONST, SCRATCH, X, Z, Y = 1, 3, 4, 5, 6
 SIZE = 4 * 16  # four channels, 16 bytes apart

@@ -2,7 +2,7 @@
 
 from .differences import Difference, Plan, plan
 from .log import Log
-from .search import search
+from .reduction import search
 from .trials import Command, OnVirtualAne, given_input, random_inputs
 
 __all__ = ["Command", "Difference", "Log", "OnVirtualAne", "Plan", "given_input", "plan", "random_inputs", "search"]

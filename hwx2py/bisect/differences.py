@@ -10,11 +10,11 @@ from typing import NamedTuple
 from ..errors import UnsupportedError, UsageError
 from ..program.bars import renumber
 from ..program.build import Draft, lay_out
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from ..program.register_file import walk
 from ..program.streams import Pending
 from ..program.task import Task
-from ..registers.model import Architecture, Location
+from ..registers.architecture import Architecture, Location
 
 
 class Difference(NamedTuple):

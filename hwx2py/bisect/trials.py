@@ -12,7 +12,7 @@ from ..emulator import direct
 from ..emulator.arrays import fitting, read_npy, rounded
 from ..emulator.faults import NotImplementedTask
 from ..errors import UsageError
-from ..program.model import Program
+from ..program.program import Program
 
 #: Where shells put "not executable" and "not found" among exit codes.
 _NO_COMMAND = (126, 127)

@@ -9,10 +9,10 @@ from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural
 from ..operations.transfer import Transfer
 from ..program import bars
-from ..program.model import ELEMENT_BYTES, Tensor
+from ..program.program import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
+from .findings import ERROR, NOTE, WARNING, Place, Rule
 from .geometry import is_turned, merged, stray_address, tensor_axes
-from .model import ERROR, NOTE, WARNING, Place, Rule
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 FILES = "holds in every real file and decoded program"

@@ -1,6 +1,6 @@
 """The rules as a page for people."""
 
-from .model import LEVELS
+from .findings import LEVELS
 from .run import RULES
 
 HEAD = """# What `hwx2py check` looks for

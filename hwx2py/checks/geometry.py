@@ -3,7 +3,7 @@
 import itertools
 
 from ..operations.transfer import Axis, Transfer
-from ..program.model import Tensor
+from ..program.program import Tensor
 
 
 def merged(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:

@@ -6,7 +6,7 @@ from ..formats.anec.header import Anec
 from ..formats.hwx.image import Image
 from ..units import round_up
 from .chain import Link
-from .model import ERROR, NOTE, WARNING, Place, Rule
+from .findings import ERROR, NOTE, WARNING, Place, Rule
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 M1_RUN = "run on an M1: the submit times out (-110)"
@@ -42,7 +42,9 @@ def td_size_overruns(subject: Subject) -> Iterator[Place]:
 def trailing_zeros(view: TaskView) -> Iterator[Place]:
     """Zeros inside the size of a task."""
     task = view.registers.task
-    zeros = [burst for burst in task.bursts if not any(task.words[burst.index : burst.index + 2]) and burst.count == 1]
+    zeros = [
+        record for record in task.records if not any(task.words[record.index : record.index + 2]) and record.count == 1
+    ]
     if zeros and view.registers.arch.stream == "linked":
         yield Place({"offset": 4 * zeros[0].index, "size": 4 * zeros[0].index}, view.index)
 

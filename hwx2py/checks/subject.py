@@ -8,9 +8,9 @@ from ..formats.anec.header import Anec
 from ..formats.file import File
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural, Planar
-from ..operations.read import Reader
+from ..operations.reader import Reader
 from ..operations.transfer import Transfer, transfers
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import chain
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..operations import Dma, Neural
-from .model import ERROR, NOTE, Place, Rule
+from .findings import ERROR, NOTE, Place, Rule
 from .subject import TaskView
 
 M1_HANG = "run on an M1: it hangs"

@@ -55,7 +55,7 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
     return batch.run(given, functools.partial(rewrite, arrangement=arrangement), jobs=jobs)
 
 
-def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.Result:
+def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.FileResult:
     """Writes a file as an .anec.
 
     Args:
@@ -82,4 +82,4 @@ def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.Result:
     changed = write_output(item.target, pieces, [item.path], force=arrangement.force)
     notes = (*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes)
     told = written(item.target, arranged.program, changed)
-    return batch.Result(notes=(*notes, told, *errors_note(file, item.path)))
+    return batch.FileResult(notes=(*notes, told, *errors_note(file, item.path)))

@@ -9,7 +9,7 @@ from .files import check_output, load_file, load_program, tell_written, write_ou
 from .options import force_option, run_option, show
 
 if TYPE_CHECKING:
-    from ..program.model import Program
+    from ..program.program import Program
 
 
 @click.command(

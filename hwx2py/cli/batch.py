@@ -51,7 +51,7 @@ class Inputs(NamedTuple):
     several: bool
 
 
-class Result(NamedTuple):
+class FileResult(NamedTuple):
     """What a file gives.
 
     Attributes:
@@ -91,7 +91,7 @@ LIST = Document("[", "]", _failed_entry)
 
 class _Job(NamedTuple):
     place: int
-    work: Callable[[Input], Result]
+    work: Callable[[Input], FileResult]
     input: Input
 
 
@@ -99,7 +99,7 @@ class _Outcome(NamedTuple):
     """A job that is done: its result, or the error."""
 
     place: int
-    result: Result
+    result: FileResult
     error: str = ""
 
 
@@ -191,7 +191,7 @@ def make_folder(target: str) -> None:
 
 def run(
     given: Inputs,
-    work: Callable[[Input], Result],
+    work: Callable[[Input], FileResult],
     *,
     jobs: int | None = None,
     few: int = 64,
@@ -238,7 +238,7 @@ def run(
     return FAILED if failed else code
 
 
-def show(result: Result) -> int:
+def show(result: FileResult) -> int:
     """The text on standard output, the notes on standard error; returns the exit code."""
     if result.text:
         click.echo(result.text)
@@ -267,7 +267,9 @@ def _processes(given: Inputs, jobs: int | None, few: int) -> int:
     return 1 if len(paths) < few and total < FEW_BYTES else os.cpu_count() or 1
 
 
-def _in_order(given: Inputs, work: Callable[[Input], Result], processes: int, progress: Progress) -> Iterator[_Outcome]:
+def _in_order(
+    given: Inputs, work: Callable[[Input], FileResult], processes: int, progress: Progress
+) -> Iterator[_Outcome]:
     """The outcomes in the order of the files; one that comes early waits."""
     from ..tables.workers import each
 
@@ -291,8 +293,8 @@ def _attempt(job: _Job) -> _Outcome:
         result = job.work(job.input)
         return _Outcome(job.place, result, result.error)
     except HwxError as error:
-        return _Outcome(job.place, Result(), str(error.in_file(job.input.path)))
+        return _Outcome(job.place, FileResult(), str(error.in_file(job.input.path)))
     except OSError as error:
-        return _Outcome(job.place, Result(), f"{error.filename or job.input.path}: {error.strerror}")
+        return _Outcome(job.place, FileResult(), f"{error.filename or job.input.path}: {error.strerror}")
     except MemoryError:
-        return _Outcome(job.place, Result(), f"{job.input.path}: there is not enough memory")
+        return _Outcome(job.place, FileResult(), f"{job.input.path}: there is not enough memory")

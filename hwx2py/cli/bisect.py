@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..bisect import Difference, Log, Plan
     from ..formats import File
-    from ..program.model import Program
+    from ..program.program import Program
 
 
 @click.command(epilog="Example: hwx2py bisect mul.hwx edited.hwx --json")

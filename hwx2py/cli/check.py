@@ -69,7 +69,7 @@ def command(
     return batch.run(given, work, jobs=jobs, document=FILES if as_json else None)
 
 
-def examine(item: batch.Input, question: Question) -> batch.Result:
+def examine(item: batch.Input, question: Question) -> batch.FileResult:
     """Checks a file.
 
     Args:
@@ -94,8 +94,8 @@ def examine(item: batch.Input, question: Question) -> batch.Result:
         import json
 
         entry = {"file": item.path, "readable": True, "findings": [finding._asdict() for finding in findings]}
-        return batch.Result(json.dumps(entry), code=code)
-    return batch.Result(*_shown(item.path, findings, question.verbose), code)
+        return batch.FileResult(json.dumps(entry), code=code)
+    return batch.FileResult(*_shown(item.path, findings, question.verbose), code)
 
 
 def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tuple[str, ...]]:

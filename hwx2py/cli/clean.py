@@ -43,7 +43,7 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
     return batch.run(given, functools.partial(clean, cleaning=cleaning), jobs=jobs)
 
 
-def clean(item: batch.Input, cleaning: Cleaning) -> batch.Result:
+def clean(item: batch.Input, cleaning: Cleaning) -> batch.FileResult:
     """Cleans a file.
 
     Args:
@@ -69,4 +69,4 @@ def clean(item: batch.Input, cleaning: Cleaning) -> batch.Result:
     if cleaning.in_batch:
         batch.make_folder(item.target)
     changed = write_output(item.target, pieces, [item.path], verify=formats.load, force=cleaning.force)
-    return batch.Result(notes=(*report, written(item.target, cleaned, changed)))
+    return batch.FileResult(notes=(*report, written(item.target, cleaned, changed)))

@@ -14,7 +14,7 @@ from .options import apply_passes, arch_option, force_option, pass_options, raw_
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from ..program.model import Program
+    from ..program.program import Program
 
 #: So many conversions take about as long as starting a process for them.
 FEW_FILES = 4
@@ -74,7 +74,7 @@ def _target(path: str, output: str | None) -> str:
 
 def convert(
     item: batch.Input, conversion: Conversion, stage: Callable[[str], object] = lambda text: None
-) -> batch.Result:
+) -> batch.FileResult:
     """Converts a file.
 
     Args:
@@ -98,11 +98,11 @@ def convert(
 
     script = emitter.emit(program, summary, inline=item.target == STANDARD)
     if item.target == STANDARD:
-        return batch.Result(script.text, (*report, *notes, written(item.target, program)))
+        return batch.FileResult(script.text, (*report, *notes, written(item.target, program)))
     sidecar = os.path.splitext(item.target)[0] + SIDECAR_SUFFIX
     beside = [] if script.sidecar is None else [Output(sidecar, script.sidecar, owner=item.target)]
     changed = write_outputs([*beside, Output(item.target, [script.text.encode()])], [item.path], force=conversion.force)
-    return batch.Result(notes=(*report, *notes, written(item.target, program, changed)))
+    return batch.FileResult(notes=(*report, *notes, written(item.target, program, changed)))
 
 
 def _lost(program: "Program", path: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from .options import force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
-    from ..program.model import Program
+    from ..program.program import Program
 
 FORMATS = ("text", "json", "markdown", "html")
 

@@ -49,7 +49,7 @@ def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     return 0
 
 
-def listing(item: batch.Input, question: Question) -> batch.Result:
+def listing(item: batch.Input, question: Question) -> batch.FileResult:
     """The registers of a file in a batch, with its name.
 
     Args:
@@ -60,7 +60,7 @@ def listing(item: batch.Input, question: Question) -> batch.Result:
         HwxError: with the file's name, whatever went wrong.
     """
     name = [] if question.as_json else [legible(f"{item.path}:")]
-    return batch.Result("\n".join([*name, *_lines(item.path, question, json_name=item.path)]))
+    return batch.FileResult("\n".join([*name, *_lines(item.path, question, json_name=item.path)]))
 
 
 def _lines(path: str, question: Question, json_name: str = "") -> Iterator[str]:

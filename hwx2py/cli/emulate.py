@@ -100,16 +100,16 @@ def _given(
     return (*(f"--input={option}" for option in inputs), *texts, *flags)
 
 
-def _in_process(item: batch.Input, arguments: tuple[str, ...]) -> batch.Result:
+def _in_process(item: batch.Input, arguments: tuple[str, ...]) -> batch.FileResult:
     """Runs a file of a batch in a process of its own, as scripts and programs print while they run."""
     command = [sys.executable, "-m", "hwx2py", "emulate", item.path, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     text = "\n".join([legible(f"{item.path}:"), *done.stdout.splitlines()])
     notes = done.stderr.splitlines()
     if done.returncode in (0, FAILED, FAULTY):
-        return batch.Result(text, tuple(notes), done.returncode)
+        return batch.FileResult(text, tuple(notes), done.returncode)
     last = notes.pop() if notes else f"{item.path}: it failed without a word"
-    return batch.Result(text if done.stdout else "", tuple(notes), batch.FAILED, last.removeprefix("hwx2py: "))
+    return batch.FileResult(text if done.stdout else "", tuple(notes), batch.FAILED, last.removeprefix("hwx2py: "))
 
 
 def _run(

@@ -8,7 +8,7 @@ from ..output import STANDARD, check_output, write_output
 
 if TYPE_CHECKING:
     from ..formats import File
-    from ..program.model import Program
+    from ..program.program import Program
 
 __all__ = [
     "STANDARD",

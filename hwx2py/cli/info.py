@@ -48,7 +48,7 @@ def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: 
     return batch.run(given, work, jobs=jobs, document=batch.LIST if as_json else None)
 
 
-def describe(item: batch.Input, question: Question) -> batch.Result:
+def describe(item: batch.Input, question: Question) -> batch.FileResult:
     """Says what a file is.
 
     Args:
@@ -70,7 +70,7 @@ def describe(item: batch.Input, question: Question) -> batch.Result:
         text = json.dumps(summary, indent=2)
     else:
         text = "\n".join([*map(legible, _text(summary)), *([""] if question.in_batch else [])])
-    return batch.Result(text, errors_note(file, item.path))
+    return batch.FileResult(text, errors_note(file, item.path))
 
 
 def _text(summary: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..names import legible
 
 if TYPE_CHECKING:
-    from ..program.model import Program
+    from ..program.program import Program
 
 arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."

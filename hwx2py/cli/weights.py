@@ -13,7 +13,7 @@ from .options import arch_option, force_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import File
-    from ..program import model
+    from ..program.program import Program
     from ..weights import Found
 
 MANIFEST = "manifest.json"
@@ -87,7 +87,7 @@ def _list(found: "Found") -> None:
         click.echo("no arrays: the program has no coefficients that are understood")
 
 
-def _write_out(folder: str, path: str, program: "model.Program", found: "Found", svg: bool, force: bool) -> None:
+def _write_out(folder: str, path: str, program: "Program", found: "Found", svg: bool, force: bool) -> None:
     """One .npy for each array, pictures of tables, and the manifest last."""
     import json
 

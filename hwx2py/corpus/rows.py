@@ -9,9 +9,9 @@ from typing import NamedTuple
 from .. import __version__, formats
 from ..names import legible
 from ..operations import Names, Operation, sentence
-from ..operations.read import Reader
-from ..operations.sentence import engine
-from ..program.model import Program, Tensor
+from ..operations.reader import Reader
+from ..operations.wording import engine
+from ..program.program import Program, Tensor
 from ..program.register_file import walk
 from ..program.task import Task
 from ..registers import Architecture, Register, by_name
@@ -201,7 +201,7 @@ def rows_of(path: str) -> Extract:
             engine=engine(operation),
             offset=task.offset,
             size_bytes=task.size_bytes,
-            writes=sum(burst.count for burst in task.bursts),
+            writes=sum(record.count for record in task.records),
         )
         for index, (task, operation) in enumerate(zip(program.tasks, _decoder(program.arch.name).operations(program)))
     ]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..operations import InL2, Kernel, Names, Neural, Planar, sentence
-from ..operations.read import Reader
+from ..operations.reader import Reader
 from ..operations.transfer import transfers
-from ..program.model import Program
+from ..program.program import Program
 from ..program.register_file import walk
 from ..registers import Architecture
 from ..units import whole

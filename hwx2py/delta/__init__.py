@@ -1,7 +1,7 @@
 """Two programs compared: what differs, of which class, and whether they do and compute the same."""
 
-from .compare import compare
-from .model import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
+from .comparison import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
+from .programs import compare
 
 __all__ = [
     "Change",

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ..operations import Operation
 from ..program.register_file import RegisterFile
-from ..registers.model import Architecture, FieldPlace
-from .model import MASKS, NOT_USED, FieldChange, FieldMove, Place, WordChange
+from ..registers.architecture import Architecture, FieldPlace
+from .comparison import MASKS, NOT_USED, FieldChange, FieldMove, Place, WordChange
 
 
 class Across(NamedTuple):

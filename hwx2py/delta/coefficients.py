@@ -5,18 +5,18 @@ from typing import NamedTuple
 
 from ..operations import Operation
 from ..operations.coefficients import fetches
-from ..program.model import Program
-from .model import Change
+from ..program.program import Program
+from .comparison import Change
 
 
-class Side(NamedTuple):
+class ProgramSide(NamedTuple):
     """One of the two programs, and what its tasks do."""
 
     program: Program
     operations: Sequence[Operation]
 
 
-def compare(a: Side, b: Side) -> tuple[Change, ...]:
+def compare(a: ProgramSide, b: ProgramSide) -> tuple[Change, ...]:
     """The differences, all of which compute."""
     one, two = _buffers(a.program), _buffers(b.program)
     found = []
@@ -47,7 +47,7 @@ def _are_equal(one: memoryview, two: memoryview) -> bool:
     return all(bytes(one[place : place + PIECE_BYTES]) == bytes(two[place : place + PIECE_BYTES]) for place in places)
 
 
-def _contents(name: str, one: memoryview, two: memoryview, a: Side, b: Side) -> Iterator[Change]:
+def _contents(name: str, one: memoryview, two: memoryview, a: ProgramSide, b: ProgramSide) -> Iterator[Change]:
     import numpy as np
 
     if len(one) != len(two):
@@ -68,7 +68,7 @@ def _contents(name: str, one: memoryview, two: memoryview, a: Side, b: Side) -> 
         yield Change(f"{name}, in no channel", f"from {first:#x}", f"{rest} bytes differ")
 
 
-def _fetched(name: str, side: Side) -> Iterator[tuple[str, int, int]]:
+def _fetched(name: str, side: ProgramSide) -> Iterator[tuple[str, int, int]]:
     """What lies where in a buffer: (task and engine, start, end)."""
     names = side.program.buffer_names()
     for index, operation in enumerate(side.operations):

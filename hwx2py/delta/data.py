@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .model import Change, Comparison, FieldChange, TaskDifference, WordChange
+from .comparison import Change, Comparison, FieldChange, TaskDifference, WordChange
 
 
 def as_data(comparison: Comparison, verdict: str) -> dict[str, Any]:

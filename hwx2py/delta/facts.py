@@ -1,7 +1,7 @@
 """Everything of two programs that is no task, compared: compiler, container, tensors, and what cannot be compared."""
 
-from ..program.model import Program, Tensor
-from .model import BARS, IDENTITY, LAYOUT, Change
+from ..program.program import Program, Tensor
+from .comparison import BARS, IDENTITY, LAYOUT, Change
 
 
 def identity(a: Program, b: Program) -> list[Change]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .model import Comparison, TaskDifference
+from .comparison import Comparison, TaskDifference
 from .text import TITLES, field_text, merged, value, word
 
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ..program.register_file import RegisterFile
-from ..program.task import Write
-from ..registers.model import BYTE_KINDS, Architecture, Field, Location
-from .model import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
+from ..program.task import WrittenWord
+from ..registers.architecture import BYTE_KINDS, Architecture, Field, Location
+from .comparison import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
 
-WrittenPair = tuple[Write | None, Write | None]
+WrittenPair = tuple[WrittenWord | None, WrittenWord | None]
 
 
-class Side(NamedTuple):
+class TaskSide(NamedTuple):
     """One of the two tasks.
 
     Attributes:
@@ -32,15 +32,15 @@ class Side(NamedTuple):
         return self.registers.arch
 
 
-def compare_tasks(a: Side, b: Side) -> tuple[WordChange, ...]:
+def compare_tasks(a: TaskSide, b: TaskSide) -> tuple[WordChange, ...]:
     """The registers in which two tasks of one architecture differ, the header first."""
     one, two = a.registers.task, b.registers.task
-    if a.index == b.index and a.names == b.names and one.bursts == two.bursts and one.words == two.words:
+    if a.index == b.index and a.names == b.names and one.records == two.records and one.words == two.words:
         return ()
     return (*_headers(a, b), *_writes(a, b))
 
 
-def _headers(a: Side, b: Side) -> Iterator[WordChange]:
+def _headers(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
     one, two = a.registers.task, b.registers.task
     for index in range(max(one.header_words, two.header_words)):
         old, new = (task.words[index] if index < task.header_words else None for task in (one, two))
@@ -48,7 +48,7 @@ def _headers(a: Side, b: Side) -> Iterator[WordChange]:
             yield _word(a.arch.header_location(index), 4 * index, old, new, a, b)
 
 
-def _writes(a: Side, b: Side) -> Iterator[WordChange]:
+def _writes(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
     written = _same_records(a, b)
     if written is None:
         written = _any_records(a, b)
@@ -66,32 +66,35 @@ def _writes(a: Side, b: Side) -> Iterator[WordChange]:
         yield change
 
 
-def _same_records(a: Side, b: Side) -> dict[int, WrittenPair] | None:
+def _same_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair] | None:
     """What differs, by address, in tasks with the same records; None where they have others or name other buffers.
 
     Most pairs of a long program are such, and only a few of their words differ.
     """
     one, two = a.registers.task, b.registers.task
-    if one.bursts != two.bursts or a.names != b.names:
+    if one.records != two.records or a.names != b.names:
         return None
     found = {}
-    for burst in one.bursts:
-        indexes = range(burst.index + 1, burst.index + 1 + burst.count)
+    for record in one.records:
+        indexes = range(record.index + 1, record.index + 1 + record.count)
         values = [task.words[indexes.start : indexes.stop] for task in (one, two)]
         if values[0] != values[1]:
-            for index, address, old, new in zip(indexes, burst.addresses(), *values):
+            for index, address, old, new in zip(indexes, record.addresses(), *values):
                 if old != new:
-                    found[address] = Write(index, address, old, burst.slot), Write(index, address, new, burst.slot)
+                    found[address] = (
+                        WrittenWord(index, address, old, record.slot),
+                        WrittenWord(index, address, new, record.slot),
+                    )
     return found
 
 
-def _any_records(a: Side, b: Side) -> dict[int, WrittenPair]:
+def _any_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair]:
     """Everything that either task writes, by address."""
     one, two = ({write.address: write for write in side.registers.task.writes()} for side in (a, b))
     return {address: (one.get(address), two.get(address)) for address in one.keys() | two.keys()}
 
 
-def _word(location: Location, address: int, one: int | None, two: int | None, a: Side, b: Side) -> WordChange:
+def _word(location: Location, address: int, one: int | None, two: int | None, a: TaskSide, b: TaskSide) -> WordChange:
     """A register's change. A value that one side did not write counts as what its register holds."""
     held = _held(a, location, address, one), _held(b, location, address, two)
     unread = UNREAD if _is_unread(location, held, a, b) else None
@@ -105,7 +108,7 @@ def _word(location: Location, address: int, one: int | None, two: int | None, a:
     return WordChange(location.name, address, one, two, fields)
 
 
-def _is_unread(location: Location, held: tuple[int | None, int | None], a: Side, b: Side) -> bool:
+def _is_unread(location: Location, held: tuple[int | None, int | None], a: TaskSide, b: TaskSide) -> bool:
     """Whether neither side reads the register.
 
     Of the registers in which compilers leave a word that is known to be idle, any other value is open: it may tell
@@ -119,7 +122,7 @@ def _is_unread(location: Location, held: tuple[int | None, int | None], a: Side,
     return word is None or all(value in (None, 0, word) for value in held)
 
 
-def _held(side: Side, location: Location, address: int, written: int | None) -> int | None:
+def _held(side: TaskSide, location: Location, address: int, written: int | None) -> int | None:
     """The word that a register holds while the task runs; None where that is not known."""
     if written is not None or location.block is side.arch.header:
         return written
@@ -134,7 +137,7 @@ def _shown_word(location: Location, word: int | None) -> str | None:
     return " ".join(fields) or hex(word)
 
 
-def _fields(location: Location, one: int, two: int, a: Side, b: Side) -> Iterator[FieldChange]:
+def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) -> Iterator[FieldChange]:
     fields = location.register.fields
     ignored = a.arch.ignored_bits.get(f"{location.block.name}.{location.register.name}", 0)
     for number, field in enumerate(fields):
@@ -150,7 +153,7 @@ def _fields(location: Location, one: int, two: int, a: Side, b: Side) -> Iterato
             yield FieldChange("", hex(one & rest), hex(two & rest), reason)
 
 
-def _field(field: Field, enable: Field | None, one: int, two: int, a: Side, b: Side) -> FieldChange:
+def _field(field: Field, enable: Field | None, one: int, two: int, a: TaskSide, b: TaskSide) -> FieldChange:
     values = field.decode(one), field.decode(two)
     if field.kind in (*BYTE_KINDS, "layout"):
         values = hex(int(values[0])), hex(int(values[1]))
@@ -162,7 +165,7 @@ def _field(field: Field, enable: Field | None, one: int, two: int, a: Side, b: S
     return FieldChange(field.name, *values, _reason(field, one, two, a, b))
 
 
-def _reason(field: Field, one: int, two: int, a: Side, b: Side) -> Reason | None:
+def _reason(field: Field, one: int, two: int, a: TaskSide, b: TaskSide) -> Reason | None:
     if field.noise:
         return MASKS
     # A task's id is layout only where it is the task's index on both sides.

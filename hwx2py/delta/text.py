@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from .model import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
+from .comparison import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
 
 TITLES = {"identity": "compiler", "container": "container", "tensors": "tensors", "coefficients": "coefficients"}
 COLUMNS = 110

@@ -1,8 +1,8 @@
 """The picture of a program: who hands which data to whom, as data, as SVG and for Graphviz."""
 
-from .dot import dot
-from .graph import graph
-from .model import Box, Edge, End, Graph, Terminal
-from .svg import svg
+from .drawing import svg
+from .edges import graph
+from .graphviz import dot
+from .picture import Box, Edge, End, Graph, Terminal
 
 __all__ = ["Box", "Edge", "End", "Graph", "Terminal", "dot", "graph", "svg"]

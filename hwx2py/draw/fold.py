@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 
-from .model import L2, TASK, Box, Edge, End, Graph
+from .picture import L2, TASK, Box, Edge, End, Graph
 
 #: Boxes that a picture may have; tasks at the start and at the end that are never folded; what a run has at least.
 MOST_BOXES, EDGE_TASKS, LEAST_RUN = 60, 10, 8

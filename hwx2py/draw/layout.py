@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..names import legible
-from .model import INPUT, OUTPUT, TASK, UNKNOWN, Box, Edge, End, Graph
+from .picture import INPUT, OUTPUT, TASK, UNKNOWN, Box, Edge, End, Graph
 from .text import wrapped
 
 BOX_WIDTH, PADDING = 340, 14

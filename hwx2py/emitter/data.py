@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from ..program.model import Program
+from ..program.program import Program
 
 #: Data up to this size stands in the script; more goes into a file beside it.
 INLINE_BYTES = 64 * 1024

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import EmitError
 from ..marks import UNSIGNED, signed
-from ..program.model import Program, natural_const_offset
+from ..program.program import Program, natural_const_offset
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -41,7 +41,7 @@ class Driver(NamedTuple):
 #: By the driver's interface, as `Machine.driver` names it.
 DRIVERS = {
     "ABI 1": Driver("ane_submit", "Ane", "run", "Linux, driver ane"),
-    "ABI 2": Driver("ane_slots", "SlotAne", "run", "Linux, driver ane; needs --section"),
+    "ABI 2": Driver("ane_exec", "SlotAne", "run", "Linux, driver ane; needs --section"),
     "": Driver("ane_none", "no_driver", "no_driver", ""),
 }
 

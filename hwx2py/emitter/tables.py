@@ -2,9 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..registers.model import Architecture, Block, Field, Location, Register
+from ..registers.architecture import Architecture, Block, Field, Location, Register
 from .text import Hex, Name, Value, literal, plain, string, wrapped
 
 #: How the script calls a field's kind; kinds without a name here are plain integers.
@@ -44,7 +44,10 @@ class Tables:
             _, registers = self.blocks.setdefault(location.block.name, (location.block, {}))
             registers[location.register.name] = location.register
         self.enumerations = _named([
-            field for _, registers in self.blocks.values() for row in registers.values() for field in row.fields
+            (block.name, field)
+            for block, registers in self.blocks.values()
+            for row in registers.values()
+            for field in row.fields
         ])  # fmt: skip
 
     def lines(self) -> list[str]:
@@ -102,23 +105,36 @@ def _values(field: Field) -> tuple[tuple[int, str], ...]:
     return tuple(sorted((field.enum or {}).items()))
 
 
-def _named(fields: Iterable[Field]) -> dict[tuple[tuple[int, str], ...], str]:
-    """{values: name} of enumerations, each called as the last words that the names of its fields share."""
-    owners: dict[tuple[tuple[int, str], ...], list[str]] = {}
-    for field in fields:
+def _named(fields: Iterable[tuple[str, Field]]) -> dict[tuple[tuple[int, str], ...], str]:
+    """{values: name} of enumerations, each called as the last words that the names of its fields share.
+
+    Where two would have the same name, the name of the block goes in front: PE_OP_MODE, NE_OP_MODE.
+
+    Args:
+        fields: fields with the names of their blocks.
+    """
+    owners: dict[tuple[tuple[int, str], ...], list[tuple[str, str]]] = {}
+    for block, field in fields:
         if field.enum:
-            owners.setdefault(_values(field), []).append(field.name)
+            owners.setdefault(_values(field), []).append((block, field.name))
+    short = {values: _shared_words([name for _, name in named]) for values, named in owners.items()}
     names: dict[tuple[tuple[int, str], ...], str] = {}
-    for values, field_names in owners.items():
-        words = [re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name) for name in field_names]
-        shared: list[str] = []
-        for column in zip(*(reversed(parts) for parts in words)):
-            if len(set(column)) > 1:
-                break
-            shared.insert(0, column[0])
-        name = base = "_".join(shared or words[0]).upper()
-        number = 2
+    for values, base in short.items():
+        if list(short.values()).count(base) > 1:
+            base = f"{owners[values][0][0]}_{base}".upper()
+        name, number = base, 2
         while name in names.values():
             name, number = f"{base}_{number}", number + 1
         names[values] = name
     return names
+
+
+def _shared_words(names: Sequence[str]) -> str:
+    """The last words that all names share, or all of the first one where they share none: LEFT_MODE -> MODE."""
+    words = [re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", name) for name in names]
+    shared: list[str] = []
+    for column in zip(*(reversed(parts) for parts in words)):
+        if len(set(column)) > 1:
+            break
+        shared.insert(0, column[0])
+    return "_".join(shared or words[0]).upper()

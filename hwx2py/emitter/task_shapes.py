@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from operator import ne
 from typing import NamedTuple
 
-from ..program.model import Program
+from ..program.program import Program
 from ..program.task import Task
-from ..registers.model import Field, Location
+from ..registers.architecture import Field, Location
 from ..units import round_up
 from .tables import is_link
 
@@ -91,7 +91,7 @@ class Shapes:
             if row.number(words[index]) == value:
                 links.append(name)
                 words[index] &= ~row.mask
-        structure = (len(words), task.header_words, *links, *(words[burst.index] for burst in task.bursts))
+        structure = (len(words), task.header_words, *links, *(words[record.index] for record in task.records))
         key = tuple(words)
         shape = self._exact.get((structure, key)) or self._near(structure, key)
         if shape is None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..operations import Operation, operations, sentences
-from ..program.model import Program
-from ..program.task import Burst, Task
-from ..registers.model import Field, Location
+from ..program.program import Program
+from ..program.task import Record, Task
+from ..registers.architecture import Field, Location
 from ..runtime import stream_records
 from ..runtime.register import RECORD, Register, Write
 from .tables import is_link, shown
@@ -122,9 +122,9 @@ class TaskWriter:
         taken = {(one.index, one.field and one.field.name): one.name for one in parameters}
         header = [self._line(shape, task, index, taken) for index in range(task.header_words)]
         lines += self._record(header, [], "header")
-        for burst in task.bursts:
-            record = [self._line(shape, task, burst.index + 1 + index, taken) for index in range(burst.count)]
-            lines += self._record(record, self._record_word(task, burst), record[0].location.block.meaning)
+        for record in task.records:
+            written = [self._line(shape, task, record.index + 1 + index, taken) for index in range(record.count)]
+            lines += self._record(written, self._record_word(task, record), written[0].location.block.meaning)
         return [*lines, "    ]"]
 
     def _record(self, record: Sequence[_Line], form: list[str], title: str) -> list[str]:
@@ -184,18 +184,18 @@ class TaskWriter:
             return self.names.get(int(value), value)
         return shown(row, value)
 
-    def _record_word(self, task: Task, burst: Burst) -> list[str]:
+    def _record_word(self, task: Task, record: Record) -> list[str]:
         """The bits of a record's header word that do not follow from its registers."""
         if self.program.arch.stream != "records":
             return []
-        word, arguments = task.words[burst.index], []
-        form = self._natural(burst, 0)
+        word, arguments = task.words[record.index], []
+        form = self._natural(record, 0)
         if form != word and word & stream_records.SCATTER and not form & stream_records.SCATTER:
             arguments.append("Scatter=1")
-            form = self._natural(burst, stream_records.SCATTER)
+            form = self._natural(record, stream_records.SCATTER)
         rest = word & ~form
-        if burst.slot is not None:
-            arguments += [f"Slot={literal(self.names.get(burst.slot, burst.slot))}", "SlotRelative=1"]
+        if record.slot is not None:
+            arguments += [f"Slot={literal(self.names.get(record.slot, record.slot))}", "SlotRelative=1"]
             rest &= ~(0x1F << 23 | 1 << 29)
         if rest:
             arguments.insert(0, hex(rest))
@@ -203,9 +203,9 @@ class TaskWriter:
         return [f"Stream.Record({', '.join(arguments)})"] if arguments else []
 
     @staticmethod
-    def _natural(burst: Burst, form: int) -> int:
+    def _natural(record: Record, form: int) -> int:
         head = [Write(Register(RECORD), form, 0)] if form else []
-        writes = [Write(Register(address), 0, 0) for address in burst.addresses()]
+        writes = [Write(Register(address), 0, 0) for address in record.addresses()]
         return int(stream_records.encode_record([*head, *writes])[0])
 
 

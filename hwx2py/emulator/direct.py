@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UsageError
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from . import driver
 from .access import Bar
 from .engine import Engine, Step

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import StreamError
 from ..operations import Shape, Strides
-from ..program.model import Tensor
+from ..program.program import Tensor
 from ..program.streams import STREAMS
 from ..program.task import Task, words_of
 from ..registers import Architecture, by_name
@@ -251,9 +251,9 @@ class Driver:
         except StreamError as error:
             what = f"{error.what} (td_size {job.first_bytes})" if index == 0 else error.what
             raise self.faults.hang(kinds.CUT_STREAM, what) from error
-        for burst in task.bursts:
-            if burst.address == 0 and task.words[burst.index + 1] == 0:
-                what = f"{4 * burst.index:#x} bytes into the task: zeros behind its last record?"
+        for record in task.records:
+            if record.address == 0 and task.words[record.index + 1] == 0:
+                what = f"{4 * record.index:#x} bytes into the task: zeros behind its last record?"
                 raise self.faults.hang(kinds.REGISTER_ZERO, what, self.arch.locate(0).name)
         if index == 0 and (number := self._header(task, "NID")) != NETWORK_ID:
             what = f"NID is {number:#x}, the queue waits for {NETWORK_ID:#x}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from ..operations import Neural, Operation, Planar, operations
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from . import direct
 from .faults import NotImplementedTask
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..operations import Operation, Planar
-from ..operations.read import Reader
+from ..operations.reader import Reader
 from ..program.register_file import RegisterFile
 from ..program.streams import work_of
-from ..program.task import Burst, Task
+from ..program.task import Record, Task
 from ..registers import Architecture
 from . import faults as kinds
 from . import neural, planar
@@ -141,11 +141,11 @@ class Engine:
 
     def _decode(self, index: int, task: Task) -> _Decoded:
         values = dict(self._states[self._state])
-        for burst in task.bursts:
-            first = burst.index + 1
-            words = task.words[first : first + burst.count]
-            self._check_rows(index, burst, words)
-            values.update(zip(burst.addresses(), words))
+        for record in task.records:
+            first = record.index + 1
+            words = task.words[first : first + record.count]
+            self._check_rows(index, record, words)
+            values.update(zip(record.addresses(), words))
         state = 0
         if self.arch.carries_state:
             content = (*values, *values.values())
@@ -154,12 +154,12 @@ class Engine:
                 self._states.append(values)
         return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
 
-    def _check_rows(self, index: int, burst: Burst, words: memoryview) -> None:
+    def _check_rows(self, index: int, record: Record, words: memoryview) -> None:
         """Refuses writes to addresses at which no register is known."""
-        run = burst.address, burst.count, burst.mask
+        run = record.address, record.count, record.mask
         if run in self._known_runs:
             return
-        for address, word in zip(burst.addresses(), words):
+        for address, word in zip(record.addresses(), words):
             if not self.arch.has_row(address):
                 raise NotImplementedTask(index, f"the register at {address:#x}", word, "no register is known there")
         self._known_runs.add(run)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UsageError
-from ..program.model import Tensor
+from ..program.program import Tensor
 from .arrays import as_npy, read_npy, read_npz
 
 ARCHIVE, ARRAY = ".npz", ".npy"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..errors import ScriptError
 from ..formats import script
 from ..operations import Names
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from ..registers import by_name
 from . import child
 from .driver import Driver, TensorRow

@@ -10,13 +10,13 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..operations import Names
-from ..program.model import Program
+from ..program.program import Program
 from ..registers import Architecture
-from ..runtime import ane, ane_slots, ane_submit, command_line
+from ..runtime import ane, ane_exec, ane_submit, command_line
 from ..runtime import text as text_module
 from . import child
 from .driver import Driver, rows
-from .driver_slots import SlotDriver
+from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
 from .numbers import Numbers
@@ -30,7 +30,7 @@ Run = Callable[..., dict[str, np.ndarray]]
 #: What answers a script's calls, by the encoding of its task stream. Chips of H15 and later, for which no driver is
 #: known, run as the M2 does.
 DRIVERS: Mapping[str, type[Driver]] = {"linked": Driver, "records": SlotDriver}
-RUNS: Mapping[str, Run] = {"linked": ane_submit.run, "records": ane_slots.run}
+RUNS: Mapping[str, Run] = {"linked": ane_submit.run, "records": ane_exec.run}
 
 
 class Result(NamedTuple):
@@ -160,7 +160,7 @@ class VirtualAne(ane.Ane):
 
     #: Further sections, of which a program in a file has none.
     sections = ()
-    load = ane_slots.SlotAne.load
+    load = ane_exec.SlotAne.load
 
     def __init__(self, driver: Driver):
         self.driver = driver

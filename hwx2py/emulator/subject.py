@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..formats import File, load, map_file, script
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers

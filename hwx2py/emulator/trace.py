@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ..operations.sentence import Names, action, engine, operand_name, result_name, sentence, shapes
+from ..operations.wording import Names, action, engine, operand_name, result_name, sentence, shapes
 from .engine import Step
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from ..program.model import Program
+    from ..program.program import Program
     from .anec.header import Anec
     from .hwx.image import Image
 

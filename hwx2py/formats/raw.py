@@ -1,7 +1,7 @@
 """A bare task stream, in binary or as hex text: tasks only, nothing binds their buffers."""
 
 from ..errors import StreamError
-from ..program.model import Origin, Program, natural_const_offset
+from ..program.program import Origin, Program, natural_const_offset
 from ..program.streams import STREAMS, Text
 from ..registers import Architecture
 from .file import File

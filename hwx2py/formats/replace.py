@@ -1,7 +1,7 @@
 """Another program in the container of a file, whichever kind that is."""
 
 from ..errors import UnsupportedError
-from ..program.model import Program
+from ..program.program import Program
 from .anec import replace as anec
 from .anec.header import Anec
 from .file import File

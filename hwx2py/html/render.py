@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .. import draw
 from ..delta import Comparison
 from ..names import legible
-from ..program.model import Program
+from ..program.program import Program
 from .view import MOST_TASKS, Page, page
 
 if TYPE_CHECKING:

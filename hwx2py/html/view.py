@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..delta import Change, Class, Comparison, FieldChange, FieldMove, Reason, TaskDifference, WordChange
-from ..delta.model import counted
+from ..delta.comparison import counted
 from ..delta.text import TITLES, merged, value, word
-from ..program.model import Program
-from ..registers.model import Architecture
+from ..program.program import Program
+from ..registers.architecture import Architecture
 
 #: Differing tasks that are shown in full.
 MOST_TASKS = 200

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .. import formats
 from ..errors import HwxError
 from ..output import Output, write_output, write_outputs
-from ..program import model
+from ..program import program as programs
 from ..registers import by_name
 from .program import File, Program, content_of
 
@@ -56,7 +56,7 @@ def save(program: File | Program, path: str | os.PathLike[str]) -> None:
         raise error.in_file(name) from error.__cause__
 
 
-def _save_script(program: model.Program, path: str) -> None:
+def _save_script(program: programs.Program, path: str) -> None:
     from ..emitter import emit as written
 
     script = written(program)
@@ -65,7 +65,7 @@ def _save_script(program: model.Program, path: str) -> None:
     write_outputs([*beside, Output(path, [script.text.encode()])], force=True)
 
 
-def _pieces(program: model.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
+def _pieces(program: programs.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
     """The bytes of an `.hwx` or `.anec` with a program in it."""
     wanted = "anec" if path.endswith(formats.ANEC_SUFFIXES) else "hwx"
     if source is not None and source.container is not None and source.program.origin.form == wanted:

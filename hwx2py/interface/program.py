@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from .. import formats, operations
 from ..errors import RegisterError, UsageError
-from ..program import model
+from ..program import program as programs
 from ..program import task as descriptors
 from ..program.register_file import RegisterFile
-from ..registers.model import Architecture, Location, compose
+from ..registers.architecture import Architecture, Location, compose
 from . import html
 
 _NAME = re.compile(r"(?P<register>[^\[\]]+)(?:\[(?P<index>\d+)\])?")
@@ -134,7 +134,7 @@ class Task:
             yield RegisterWord(locate(write.address), write.value, True, write.slot)
 
     def __len__(self) -> int:
-        return sum(burst.count for burst in self.descriptor.bursts)
+        return sum(record.count for record in self.descriptor.records)
 
     @property
     def header(self) -> tuple[RegisterWord, ...]:
@@ -191,7 +191,7 @@ class Task:
             raise RegisterError(f"its header has no word {location.register.name}", where=f"task {self.index}")
         return index
 
-    def _write(self, location: Location) -> descriptors.Write | None:
+    def _write(self, location: Location) -> descriptors.WrittenWord | None:
         """The last write of a register in the task; None where it has none."""
         writes = [write for write in self.descriptor.writes() if write.address == location.address]
         return writes[-1] if writes else None
@@ -224,7 +224,7 @@ class Program:
         source: the file that it came from, which `save` writes it back into; None for one without a file.
     """
 
-    content: model.Program
+    content: programs.Program
     source: formats.File | None = None
 
     @property
@@ -238,17 +238,17 @@ class Program:
         return self.content.arch.name
 
     @property
-    def tensors(self) -> tuple[model.Tensor, ...]:
+    def tensors(self) -> tuple[programs.Tensor, ...]:
         """Inputs and outputs in the order of the container's bindings, then the scratch memory."""
         return self.content.tensors
 
     @property
-    def inputs(self) -> tuple[model.Tensor, ...]:
+    def inputs(self) -> tuple[programs.Tensor, ...]:
         """The input tensors."""
         return self.content.inputs
 
     @property
-    def outputs(self) -> tuple[model.Tensor, ...]:
+    def outputs(self) -> tuple[programs.Tensor, ...]:
         """The output tensors."""
         return self.content.outputs
 
@@ -364,13 +364,13 @@ class File:
         return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.program._repr_html_()}"
 
 
-def counted(program: model.Program) -> str:
+def counted(program: programs.Program) -> str:
     """Number of tasks and tensors, in words."""
     counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
 
 
-def content_of(thing: File | Program) -> model.Program:
+def content_of(thing: File | Program) -> programs.Program:
     """The program behind what a caller hands over.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..program import model
+from ..program import program as programs
 from . import html
 from .program import File, Program, content_of
 
@@ -86,7 +86,7 @@ def emulate(
     return Result(outcome.outputs, tuple(outcome.faults), tuple(recorder.values), outcome.hung)
 
 
-def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[str, "np.ndarray"]:
+def _arrays(program: programs.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[str, "np.ndarray"]:
     """An array for every input tensor."""
     tensors = {tensor.name: tensor for tensor in program.inputs}
     for name in inputs:
@@ -97,7 +97,7 @@ def _arrays(program: model.Program, inputs: Mapping[str, "ArrayLike"]) -> dict[s
     return {name: _array(tensors[name], values) for name, values in inputs.items()}
 
 
-def _array(tensor: model.Tensor, values: "ArrayLike") -> "np.ndarray":
+def _array(tensor: programs.Tensor, values: "ArrayLike") -> "np.ndarray":
     import numpy as np
 
     from ..emulator.arrays import fitting, rounded

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ..errors import RegisterError
-from ..operations.read import Reader
-from ..operations.sentence import Names, sentence
-from ..program.model import Program
+from ..operations.reader import Reader
+from ..operations.wording import Names, sentence
+from ..program.program import Program
 from ..program.register_file import walk
 from ..registers import Architecture
-from ..registers.model import Location
+from ..registers.architecture import Location
 from . import registers as listing
 
 

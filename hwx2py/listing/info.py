@@ -3,8 +3,8 @@
 from typing import Any
 
 from ..operations import Neural, operations
-from ..operations.sentence import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
-from ..program.model import Program
+from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
+from ..program.program import Program
 from ..registers import other_names
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError
 from ..registers import Architecture, Block, Field, Register, every
-from ..registers.model import BYTE_KINDS, UNKNOWN
+from ..registers.architecture import BYTE_KINDS, UNKNOWN
 
 #: Units that a field's meaning ends with, behind a comma.
 UNITS = ("bytes", "elements", "pixels", "rows", "words")

@@ -7,8 +7,8 @@ the virtual ANE work on those.
 from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
-from .read import operations, read
-from .sentence import Names, sentence, sentences
+from .reader import operations, read
+from .wording import Names, sentence, sentences
 
 Operation = Planar | Neural
 

@@ -10,8 +10,8 @@ from ..registers.enums import Value
 from .neural import Kernel, Neural, Table, Window
 from .operand import Dma, InL2, Operand, Result, Shape
 from .planar import Planar
-from .sentence import Names, buffer_name, place_name
 from .tables import describe_table
+from .wording import Names, buffer_name, place_name
 
 #: How the work is done, and what is told apart from the aspects.
 DISREGARDED = frozenset({"engines", "zeros", "unknowns", "fields"})

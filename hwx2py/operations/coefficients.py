@@ -65,8 +65,8 @@ def use_of_coefficients(registers: RegisterFile) -> str:
     """
     if any(registers.header(bank) for bank in BANKS):
         return "the header names a coefficient BAR"
-    if any(burst.slot is not None and registers.arch.locate(burst.address).block.name == "KernelDMASrc"
-           for burst in registers.task.bursts):  # fmt: skip
+    if any(record.slot is not None and registers.arch.locate(record.address).block.name == "KernelDMASrc"
+           for record in registers.task.records):  # fmt: skip
         return "a record names a coefficient buffer"
     if registers.get("KernelDMASrc.MasterEnable"):
         return "coefficients are fetched"

@@ -9,9 +9,9 @@ import bisect
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..program.model import Program
+from ..program.program import Program
 from ..program.register_file import RegisterFile, walk
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from .coefficients import use_of_coefficients
 
 NEURAL_ONLY, PLANAR_ONLY = ("NE", "KernelDMASrc"), ("PE",)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..program.register_file import RegisterFile
-from ..registers.model import RegisterPlace
+from ..registers.architecture import RegisterPlace
 from .operand import Unknown
 from .understood import HARMLESS, HARMLESS_FIELDS, Understood
 

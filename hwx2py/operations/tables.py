@@ -102,6 +102,19 @@ def parse(data: bytes | memoryview) -> Curve:
     )
 
 
+def table_bytes(curve: Curve) -> bytes:
+    """The 128 bytes of a table, as `parse` reads them; zeros follow the mode.
+
+    Args:
+        curve: the table; its numbers are rounded to float16.
+
+    Raises:
+        OverflowError: float16 holds no number as large as one of them.
+    """
+    numbers = (curve.low, curve.high, curve.at_low, curve.at_high, *curve.samples, *curve.left, *curve.right)
+    return _HALVES.pack(*numbers, curve.shift & 0xFFFF, curve.mode).ljust(TABLE_BYTES, b"\0")
+
+
 def _gelu(x: float) -> float:
     return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
 

@@ -3,8 +3,8 @@
 Any of them can be left out, and the program still computes the same.
 """
 
-from .model import Kept, Outcome, Pass, WordEdit
-from .report import report, summary
+from .edits import Kept, Outcome, Pass, WordEdit
+from .report_text import report, summary
 from .table import PASSES, chosen, run
 
 __all__ = ["PASSES", "Kept", "Outcome", "Pass", "WordEdit", "chosen", "report", "run", "summary"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from ..operations.coefficients import CHANNELS
 from ..operations.idle import Unread, unread
-from ..program.model import Program
-from ..program.task import Write
-from .model import Kept, WordEdit
+from ..program.program import Program
+from ..program.task import WrittenWord
+from .edits import Kept, WordEdit
 
 #: Registers of the coefficient channels: configuration, base and size of each.
 CHANNEL_REGISTERS = tuple(name for channel in CHANNELS for name in channel)
@@ -50,7 +50,7 @@ def _planar(program: Program) -> Iterator[tuple[int, Unread]]:
     return ((number, task) for number, task in enumerate(unread(program)) if task.is_planar)
 
 
-def _writes(program: Program, number: int, addresses: dict[int, str]) -> Iterator[Write]:
+def _writes(program: Program, number: int, addresses: dict[int, str]) -> Iterator[WrittenWord]:
     """A task's writes to these registers that are not 0."""
     task = program.tasks[number]
     if addresses.keys().isdisjoint(task.addresses()):
@@ -58,11 +58,11 @@ def _writes(program: Program, number: int, addresses: dict[int, str]) -> Iterato
     return (write for write in task.writes() if write.value and write.address in addresses)
 
 
-def _why_kept(task: Unread, write: Write) -> str:
+def _why_kept(task: Unread, write: WrittenWord) -> str:
     return task.bound or ("a later task inherits it" if write.address in task.inherited else "")
 
 
-def _decided(number: int, write: Write, register: str, why: str) -> WordEdit | Kept:
+def _decided(number: int, write: WrittenWord, register: str, why: str) -> WordEdit | Kept:
     if why:
         return Kept(number, register, write.value, why)
     return WordEdit(number, write.index, register, write.value, 0)

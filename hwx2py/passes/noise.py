@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from ..program.model import Program
-from .model import Kept, WordEdit
+from ..program.program import Program
+from .edits import Kept, WordEdit
 
 
 def noise(program: Program) -> Iterator[WordEdit | Kept]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ..errors import UsageError
-from ..program.model import Program
+from ..program.program import Program
+from .edits import Kept, Outcome, Pass, WordEdit, apply
 from .idle import kernel_dma, neural_engine, source_residue
-from .model import Kept, Outcome, Pass, WordEdit, apply
 from .noise import noise
 
 PASSES = (

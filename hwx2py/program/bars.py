@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Mapping
 
 from ..errors import UnsupportedError
-from .model import Program, Tensor
+from .program import Program, Tensor
 from .task import Task
 
 #: The order in which tools and libane bind buffers: from BAR 4 on the outputs, then the inputs.

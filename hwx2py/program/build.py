@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import RegisterError, StreamError
-from ..registers.model import Architecture, compose
+from ..registers.architecture import Architecture, compose
 from ..runtime import stream_linked, stream_records, text
 from ..runtime.register import LINK, RECORD, Write
 from ..runtime.register import Register as Call

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ..errors import UnsupportedError
 from ..units import round_up
-from .model import Program
+from .program import Program
 from .register_file import RegisterFile, walk
 from .task import Task
 

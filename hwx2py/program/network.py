@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import RegisterError
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..units import round_up
 from .build import complete, lay_out
-from .model import ELEMENT_BYTES, SCRATCH, Program, Tensor, natural_const_offset
+from .program import ELEMENT_BYTES, SCRATCH, Program, Tensor, natural_const_offset
 
 #: Rows of tensors begin at multiples of this (every tensor of the real files at hand; the drivers' users rely on it).
 ROW_ALIGNMENT_BYTES = 64
@@ -37,7 +37,7 @@ def padded_tensor(name: str, role: str, bar: int, shape: tuple[int, int, int, in
         role: "input" or "output".
         bar: the BAR that tasks know it by.
         shape: N, C, H, W in elements.
-        dtype: the element type, one of `program.model.ELEMENT_BYTES`.
+        dtype: the element type, one of `program.program.ELEMENT_BYTES`.
 
     Returns:
         The tensor, strides in bytes.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..registers.model import Architecture, Field, FieldPlace
+from ..registers.architecture import Architecture, Field, FieldPlace
 from .task import Task
 
 
@@ -54,7 +54,7 @@ class RegisterFile:
     def slot(self, name: str) -> int | None:
         """The BAR slot that the task's record for `Block.Register` names; None where no record does."""
         address = self.arch.address(name)
-        return next((burst.slot for burst in self.task.bursts if burst.address == address), None)
+        return next((record.slot for record in self.task.records if record.address == address), None)
 
     def number(self, name: str) -> int | None:
         """`Block.Field` as a plain integer; its known start value where it was never written, else None."""
@@ -82,8 +82,8 @@ def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[RegisterFile]:
     for task in tasks:
         if not arch.carries_state:
             values = dict(arch.start_image)
-        for burst in task.bursts:
-            values.update(zip(burst.addresses(), task.words[burst.index + 1 : burst.index + 1 + burst.count]))
+        for record in task.records:
+            values.update(zip(record.addresses(), task.words[record.index + 1 : record.index + 1 + record.count]))
         yield RegisterFile(arch, task, values)
 
 
@@ -103,5 +103,7 @@ def buffer_of(registers: RegisterFile, use: str) -> int | None:
     if registers.arch.field(f"Header.{base}"):
         return registers.header(base) if registers.header(enable) else None
     addresses = {registers.arch.address(name) for name in base_registers}
-    slots = (burst.slot for burst in registers.task.bursts if burst.slot is not None and burst.address in addresses)
+    slots = (
+        record.slot for record in registers.task.records if record.slot is not None and record.address in addresses
+    )
     return next(slots, None)

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..runtime.stream_records import SCATTER
 from ..units import round_up
-from .task import Burst, Task, bytes_of, words_of
+from .task import Record, Task, bytes_of, words_of
 
 
 class StreamRange(NamedTuple):
@@ -145,7 +145,7 @@ def _header_words(words: memoryview, offset: int, arch: Architecture, place: str
     return count
 
 
-def _burst_fits(words: memoryview, index: int, count: int, offset: int, place: str, address: int) -> None:
+def _record_fits(words: memoryview, index: int, count: int, offset: int, place: str, address: int) -> None:
     if index + count >= len(words):
         raise _bad(
             place,
@@ -216,7 +216,7 @@ class Linked:
         end = min(field.number(words[place // 4]) // 4 or len(words), len(words))
         while index < end and words[index]:
             address, count = _linked_record(words, index, 0, "task 0")
-            _burst_fits(words[:end], index, count, 0, "task 0", address)
+            _record_fits(words[:end], index, count, 0, "task 0", address)
             index += count + 1
         if index == _header_words(words, 0, arch, "task 0"):
             raise _bad("task 0", index, 0, "the task writes no register")
@@ -248,13 +248,13 @@ class Linked:
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
-        bursts = []
+        records = []
         while index < len(words):
             address, count = _linked_record(words, index, offset, place)
-            _burst_fits(words, index, count, offset, place, address)
-            bursts.append(Burst(index, address, count))
+            _record_fits(words, index, count, offset, place, address)
+            records.append(Record(index, address, count))
             index += count + 1
-        return Task(offset, words, header, tuple(bursts))
+        return Task(offset, words, header, tuple(records))
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`: one record for each run of consecutive registers, of at most 64."""
@@ -383,21 +383,21 @@ class Records:
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
-        bursts = []
+        records = []
         while index < len(words):
-            burst = self._burst(words[index], index)
-            _burst_fits(words, index, burst.count, offset, place, burst.address)
-            bursts.append(burst)
-            index += burst.count + 1
-        return Task(offset, words, header, tuple(bursts))
+            record = self._record(words[index], index)
+            _record_fits(words, index, record.count, offset, place, record.address)
+            records.append(record)
+            index += record.count + 1
+        return Task(offset, words, header, tuple(records))
 
-    def _burst(self, record: int, index: int) -> Burst:
-        address = 4 * (record & 0x7FFF)
-        if record & SCATTER:
-            mask = record >> 15 & 0xFFFF
-            return Burst(index, address, mask.bit_count() + 1, mask)
-        slot = record >> 23 & 0x1F if record & SLOT_RELATIVE else None
-        return Burst(index, address, (record >> 15 & 0x3F) + 1, None, slot)
+    def _record(self, word: int, index: int) -> Record:
+        address = 4 * (word & 0x7FFF)
+        if word & SCATTER:
+            mask = word >> 15 & 0xFFFF
+            return Record(index, address, mask.bit_count() + 1, mask)
+        slot = word >> 23 & 0x1F if word & SLOT_RELATIVE else None
+        return Record(index, address, (word >> 15 & 0x3F) + 1, None, slot)
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`.

@@ -1,6 +1,6 @@
 """A task descriptor: its raw words, and views that name them.
 
-Nothing is decoded into copies: a task keeps the words as they lie in the file, and where its bursts begin. Registers
+Nothing is decoded into copies: a task keeps the words as they lie in the file, and where its records begin. Registers
 and fields are looked up from there, so unknown bits and unknown registers are never lost.
 """
 
@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from typing import NamedTuple
 
 
-class Burst(NamedTuple):
+class Record(NamedTuple):
     """One record of a task's stream: a header word, then the values it writes.
 
     Attributes:
@@ -36,7 +36,7 @@ class Burst(NamedTuple):
         return [self.address, *(self.address + offset for offset in offsets)]
 
 
-class Write(NamedTuple):
+class WrittenWord(NamedTuple):
     """One register write: where its value lies in the task's words, the register's byte address, value and slot."""
 
     index: int  # type: ignore[assignment] # hides tuple's method
@@ -52,13 +52,13 @@ class Task(NamedTuple):
         offset: bytes from the start of the text.
         words: all words, header included, as unsigned 32-bit integers.
         header_words: words of the header, the DTID word included where there is one.
-        bursts: the records of the stream.
+        records: the records of the stream.
     """
 
     offset: int
     words: memoryview
     header_words: int
-    bursts: tuple[Burst, ...]
+    records: tuple[Record, ...]
 
     @property
     def size_bytes(self) -> int:
@@ -70,16 +70,16 @@ class Task(NamedTuple):
         """Byte offset just behind the descriptor."""
         return self.offset + self.size_bytes
 
-    def writes(self) -> Iterator[Write]:
+    def writes(self) -> Iterator[WrittenWord]:
         """Every register write, in stream order."""
-        for burst in self.bursts:
-            indices = range(burst.index + 1, burst.index + 1 + burst.count)
+        for record in self.records:
+            indices = range(record.index + 1, record.index + 1 + record.count)
             values = self.words[indices.start : indices.stop]
-            yield from map(Write, indices, burst.addresses(), values, repeat(burst.slot))
+            yield from map(WrittenWord, indices, record.addresses(), values, repeat(record.slot))
 
     def addresses(self) -> Iterator[int]:
         """The byte address of every register write, in stream order."""
-        return chain.from_iterable(burst.addresses() for burst in self.bursts)
+        return chain.from_iterable(record.addresses() for record in self.records)
 
     def with_words(self, changes: dict[int, int]) -> "Task":
         """The same task with some words replaced: {index in words: new value}."""

@@ -7,7 +7,7 @@ import importlib
 from typing import NamedTuple
 
 from ..errors import ArchitectureError
-from .model import Architecture, Block, Field, Location, Register, compose
+from .architecture import Architecture, Block, Field, Location, Register, compose
 
 __all__ = [
     "SUBTYPES", "Architecture", "Block", "Field", "Location", "Register", "Subtype", "by_name", "by_subtype", "compose",

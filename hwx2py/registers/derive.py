@@ -7,7 +7,7 @@ the rows and true.
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from .model import Block, Field, Register
+from .architecture import Block, Field, Register
 
 _LEVELS = ("low", "medium", "high")
 _STEPS = {"Channel": "channel", "Plane": "channel", "Row": "row", "Depth": "depth slice", "Group": "group"}

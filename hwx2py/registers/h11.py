@@ -4,9 +4,9 @@ No source says where the register blocks lie, so no address in a stream can be n
 `UNPLACED_BLOCKS`, each with base 0: addresses unknown, names only. Positions are from published register notes.
 """
 
+from .architecture import Architecture, Block, Field, Register
 from .derive import single, strides
 from .enums import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
-from .model import Architecture, Block, Field, Register
 
 NOTES = "freedomtan's register notes"
 H13 = "freedomtan's register notes; values as on H13"

@@ -6,6 +6,7 @@ their address. Meanings come from running the decoded programs against what they
 """
 
 from . import machines
+from .architecture import Architecture, Block, Field, Register
 from .enums import (
     CONDITION,
     FIRST_SRC,
@@ -24,7 +25,6 @@ from .enums import (
     TASK_TYPE,
     names,
 )
-from .model import Architecture, Block, Field, Register
 
 AR = "Apple's register printer, as tinygrad walked it"
 HWX = "read off real H13 files"

@@ -5,6 +5,7 @@ operators. Bit positions that those values do not prove are from published regis
 """
 
 from . import later_machines
+from .architecture import Architecture, Block, Field, Register
 from .derive import single, strides
 from .enums import (
     CONDITION,
@@ -24,7 +25,6 @@ from .enums import (
     TASK_TYPE,
     names,
 )
-from .model import Architecture, Block, Field, Register
 
 SEEN = "decoded H14 compiler streams"
 TWIN = "as on H13; decoded H14 streams agree"

@@ -8,6 +8,7 @@ others stand where published register notes have them, for H15 or for H16, whose
 from functools import partial
 
 from . import h14, later_machines
+from .architecture import Architecture, Block, Field, Register
 from .derive import alias, carry, edit, redo, row, shift, single, span, strides
 from .enums import (
     CONDITION_WIDE,
@@ -21,7 +22,6 @@ from .enums import (
     SOURCE_TYPE,
     names,
 )
-from .model import Architecture, Block, Field, Register
 
 SEEN = "decoded H15 compiler streams"
 TWIN = "as on H14; decoded H15 streams agree"

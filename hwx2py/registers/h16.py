@@ -7,9 +7,9 @@ decoded compiler streams disagreed, the streams decided. Names are H13's where t
 from functools import partial
 
 from . import h14, h15, later_machines
+from .architecture import Block, Field, Register
 from .derive import alias, carry, edit, redo, row, single, span, strides
 from .enums import FORMAT, L2_FORMAT, RESULT_TYPE, SOURCE_TYPE, TASK_TYPE
-from .model import Block, Field, Register
 
 SEEN = "decoded H16 compiler streams"
 TWIN = "as on H13 and H14; decoded H16 streams agree"

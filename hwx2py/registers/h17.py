@@ -5,8 +5,8 @@ the trace registers and the other changes are from published register notes.
 """
 
 from . import h16, later_machines
+from .architecture import Field
 from .derive import carry, edit, redo, row, single, span
-from .model import Field
 
 SEEN = "as on H16; decoded H17 streams agree"
 NOTES = "freedomtan's register notes, by object layout"

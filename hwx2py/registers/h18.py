@@ -5,9 +5,9 @@ stands where H17 has it. Everything else is from published register notes.
 """
 
 from . import h17, later_machines
+from .architecture import Field, Register, unnamed_register
 from .derive import carry, edit, redo, row, shift, single, span
 from .enums import FORMAT
-from .model import Field, Register, unnamed_register
 
 SEEN = "decoded H18 streams; bits as on H17"
 STREAM = "decoded H18 streams"

@@ -5,8 +5,8 @@ notes count a word more in the block: from MACCfg on everything lies 4 bytes fur
 """
 
 from . import h18, later_machines
+from .architecture import unnamed_register
 from .derive import carry, edit, redo, row, shift, single, span
-from .model import unnamed_register
 
 M6 = "one task of a real M6 stream; bits as on H18"
 NOTES = "freedomtan's register notes, by object layout; as on H18"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import RegisterError, UsageError
-from ..program.model import Program
+from ..program.program import Program
 from ..program.task import Task
 from ..registers import Architecture, Field, Register
-from ..registers.model import BYTE_KINDS, WORD_MASK
+from ..registers.architecture import BYTE_KINDS, WORD_MASK
 from ..runtime.register import encode
 from ..tables import Column
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..emulator.arrays import fitting
 from ..errors import UnsupportedError, UsageError
-from ..program.model import Program
+from ..program.program import Program
 from ..program.task import words_of
 from .logical import AT_A_TIME, DTYPE, HALF_BYTES, NOT_STORED, TEXT, LogicalArray, Places, content, gathered
 

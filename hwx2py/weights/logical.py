@@ -7,7 +7,7 @@ import numpy as np
 
 from ..operations import Names
 from ..operations.tables import TABLE_BYTES, Curve, parse
-from ..program.model import Program
+from ..program.program import Program
 
 #: NumPy's name of the type of every array: other formats are refused by the readers of operations.
 DTYPE = "float16"

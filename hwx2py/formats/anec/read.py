@@ -1,7 +1,7 @@
 """An `.anec` file as a program. It names neither tensors nor compiler, and says so."""
 
 from ...errors import ContainerError, StreamError
-from ...program.model import SCRATCH, Origin, Program, Tensor
+from ...program.program import SCRATCH, Origin, Program, Tensor
 from ...program.register_file import buffer_of, walk
 from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of

@@ -1,7 +1,7 @@
 """Another program in an `.anec`: what the program does not say keeps the file's bytes."""
 
 from ...errors import UnsupportedError
-from ...program.model import Program
+from ...program.program import Program
 from ...units import round_up
 from . import header
 from .header import Anec

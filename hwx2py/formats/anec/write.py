@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ...errors import UnsupportedError
 from ...program.bars import bound_order, renumber
 from ...program.kernels import fold_kernels
-from ...program.model import Program, Tensor
+from ...program.program import Program, Tensor
 from ...units import round_up, whole
 from . import header
 from .header import BUFFERS, FIRST_TENSOR, SCRATCH, TILE_BYTES, Anec, TensorShape

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 from ...errors import UnsupportedError
-from ...program.model import DTYPES, Program, Tensor
+from ...program.program import DTYPES, Program, Tensor
 from ...units import U32_MAX, round_up
 from . import structs
 from .read import BARS, MOST_BUFFER_BYTES, OUTPUT_SUFFIX

@@ -23,7 +23,7 @@ def check_likeness(text: Text, data: memoryview, arch: Architecture) -> None:
         return
     task = text.tasks[0]
     strange = [write for write in task.writes() if not arch.has_row(write.address)]
-    if 2 * len(strange) <= sum(record.count for record in task.bursts):
+    if 2 * len(strange) <= sum(record.count for record in task.records):
         return
     if hint := generation_hint(data, arch):
         raise StreamError(

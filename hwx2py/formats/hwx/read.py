@@ -3,11 +3,11 @@
 from collections import Counter
 
 from ...errors import ContainerError, StreamError, UnsupportedError
-from ...program.model import (
+from ...program.program import (
     DTYPES,
     ELEMENT_BYTES,
     SCRATCH,
-    Kernel,
+    KernelSegment,
     Origin,
     Program,
     SectionPlace,
@@ -179,7 +179,7 @@ def _const_offset(text: Section, const: Section | None, file_bytes: int) -> int:
     return offset
 
 
-def _kernels(image: Image, bars: dict[int, int]) -> list[Kernel]:
+def _kernels(image: Image, bars: dict[int, int]) -> list[KernelSegment]:
     by_address = {address: bar for bar, address in bars.items()}
     kernels = []
     for section in image.sections():
@@ -190,7 +190,7 @@ def _kernels(image: Image, bars: dict[int, int]) -> list[Kernel]:
             raise ContainerError(
                 f"segment {segment} at {section.fields.address:#x} stands in no BAR", where="BAR table"
             )
-        kernels.append(Kernel(segment, by_address[section.fields.address], section.data))
+        kernels.append(KernelSegment(segment, by_address[section.fields.address], section.data))
     return kernels
 
 
@@ -232,7 +232,7 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
 
 
 def _further_bars(
-    arch: Architecture, bars: dict[int, int], tensors: tuple[Tensor, ...], kernels: tuple[Kernel, ...]
+    arch: Architecture, bars: dict[int, int], tensors: tuple[Tensor, ...], kernels: tuple[KernelSegment, ...]
 ) -> tuple[tuple[tuple[int, str], ...], list[str]]:
     """(BAR, tensor) of the BARs that share a tensor's address; notes on BARs that stand for nothing known."""
     names = {bars[tensor.bar]: tensor.name for tensor in tensors}

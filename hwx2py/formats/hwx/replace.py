@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...errors import ContainerError, UnsupportedError
-from ...program.model import Program
+from ...program.program import Program
 from ...program.register_file import walk
 from ...units import round_up
 from . import structs
@@ -258,8 +258,8 @@ def _relocations(old: Program, new: Program) -> list[int]:
     Where the tasks kept their places the relocations do too. Else they are made anew, if those of the old text are
     the base addresses of its enabled channels; nothing else is understood.
     """
-    kept = [(task.offset, [burst[:4] for burst in task.bursts]) for task in old.tasks]
-    if kept == [(task.offset, [burst[:4] for burst in task.bursts]) for task in new.tasks] or not len(old.relocated):
+    kept = [(task.offset, [record[:4] for record in task.records]) for task in old.tasks]
+    if kept == [(task.offset, [record[:4] for record in task.records]) for task in new.tasks] or not len(old.relocated):
         return list(old.relocated)
     if sorted(old.relocated) != sorted(_bases(old)):
         raise UnsupportedError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import ScriptError, StreamError
-from ...program.model import DTYPES, Kernel, Origin, Program, Tensor, natural_const_offset
+from ...program.program import DTYPES, KernelSegment, Origin, Program, Tensor, natural_const_offset
 from ...program.streams import STREAMS, Text, stray_bytes
 from ...registers import Architecture, by_name
 from ...runtime import register, stream_linked, stream_records, text
@@ -111,7 +111,9 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
     made = Text(tasks, len(content), frame, stray_bytes(memoryview(content), spans))
     padding, *const = behind or [b""]
     kernels = (
-        Kernel(label, bar, _joined(built.buffers[bar])) for bar, label in tables.kernels.items() if bar in built.buffers
+        KernelSegment(label, bar, _joined(built.buffers[bar]))
+        for bar, label in tables.kernels.items()
+        if bar in built.buffers
     )
     return Program(
         arch=arch,

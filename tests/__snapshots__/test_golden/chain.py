@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   25ab79851fba6fb4 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   79d0d89717fbb2f4 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -236,12 +236,12 @@ SOURCE_TYPE = {"L2Read": 0, "DmaReadKeep": 1, "DmaRead": 2, "L2ChainRead": 3}
 DMA_FMT = {"8b": 0, "16b": 1, "32b": 3}
 RESULT_TYPE = {"L2Write": 0, "L2WriteAndDma": 1, "DmaWrite": 2, "L2ChainWrite": 3}
 POOL_MODE = {"Sum": 0, "Max": 2, "Min": 3}
-OP_MODE = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}
+PE_OP_MODE = {"Add": 0, "Mul": 1, "Max": 2, "Min": 3, "SumSquares": 4}
 COND = {"None": 0, "Abs": 1}
 NL_MODE = {"None": 0, "Reciprocal": 1, "Rsqrt": 2}
 FIRST_SRC = {"+Source1": 0, "-Source1": 1}
 SEC_SRC = {"None": 0, "+Source2": 2, "-Source2": 3}
-OP_MODE_2 = {"Conv": 0, "ElementwiseMult": 2, "CrossChannelMax": 3, "Bypass": 4}
+NE_OP_MODE = {"Conv": 0, "ElementwiseMult": 2, "CrossChannelMax": 3, "Bypass": 4}
 KERNEL_MODE = {"Kernel": 0, "Unity": 1}
 NONLINEAR_MODE = {"None": 0, "ReLU": 1, "LUT": 2}
 MEM_FMT = {"8b": 0, "16b": 2}
@@ -309,7 +309,7 @@ class L2:  # the buffer memory between DMA and the engines
     ResultGroupStride    = Register(0x04844, Stride=(20, 4, BYTES))
 
 class PE:  # the planar engine
-    Cfg        = Register(0x08800, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, OP_MODE), ReluEn=5, Cond=(6, 6, COND),
+    Cfg        = Register(0x08800, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, PE_OP_MODE), ReluEn=5, Cond=(6, 6, COND),
                           NLMode=(13, 12, NL_MODE), FirstSrc=(16, 16, FIRST_SRC), SecSrc=(19, 18, SEC_SRC))
     BiasScale  = Register(0x08804, Bias=(15, 0, FP16), Scale=(31, 16, FP16))
     PreScale   = Register(0x08808, Epsilon=(15, 0, FP16), PreScale=(31, 16, FP16))
@@ -318,7 +318,7 @@ class PE:  # the planar engine
 class NE:  # the neural engines
     KernelCfg        = Register(0x0c800, KernelFmt=(1, 0, FMT), PalettizedEn=2, PalettizedBits=(7, 4), SparseFmt=8,
                                 GroupKernelReuse=10, KeepKernel=12, UsePrevKernel=14, AlignmentFmt=16)
-    MACCfg           = Register(0x0c804, OpMode=(2, 0, OP_MODE_2), KernelMode=(3, 3, KERNEL_MODE), BiasMode=4,
+    MACCfg           = Register(0x0c804, OpMode=(2, 0, NE_OP_MODE), KernelMode=(3, 3, KERNEL_MODE), BiasMode=4,
                                 MatrixBiasEn=6, BinaryPoint=(12, 8), PostScaleMode=14,
                                 NonlinearMode=(17, 16, NONLINEAR_MODE), ArgOutputSelect=(23, 20))
     MatrixVectorBias = Register(0x0c808, MatrixVectorBias=(15, 0))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..names import legible
-from .model import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, UNKNOWN, Box, End, Graph, Terminal
+from .picture import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, UNKNOWN, Box, End, Graph, Terminal
 
 _LINES = {L2: "dashed", SCRATCH: "bold", COEFFICIENTS: "dotted"}
 

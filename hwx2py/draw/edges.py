@@ -6,10 +6,10 @@ from typing import NamedTuple, cast
 from ..operations import InL2, Names, Operand, Operation, Planar, operations
 from ..operations.aspects import aspects, kind
 from ..operations.places import L2_MEMORY, Span, Writers, coefficient_span, reads, writes
-from ..operations.sentence import action, buffer_name, engine, shapes
-from ..program.model import Program, Tensor
+from ..operations.wording import action, buffer_name, engine, shapes
+from ..program.program import Program, Tensor
 from .fold import folded, stands_alone
-from .model import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, End, Graph, Terminal
+from .picture import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, End, Graph, Terminal
 
 #: As many bytes as any buffer has.
 EVERYTHING = 1 << 64

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import StreamError
 from ..program.task import Task
 from ..registers import Architecture, by_name
-from ..runtime import ane_slots as abi
+from ..runtime import ane_exec as abi
 from . import faults as kinds
 from .access import Bar
 from .child import TABLES

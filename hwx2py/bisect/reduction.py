@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ..errors import UsageError
-from ..program.model import Program
+from ..program.program import Program
 from .differences import Difference, Plan
 from .log import Log
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import __version__, formats
 from ..errors import HwxError, UsageError
 from ..names import legible
-from ..program.model import Program
+from ..program.program import Program
 from ..tables import Column, Store, Table, each
 from .grid import Axis, axis_of, count_points, point, varied
 

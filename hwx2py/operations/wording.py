@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..program.model import Program, Tensor
+from ..program.program import Program, Tensor
 from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
 from .planar import Planar
-from .read import operations
+from .reader import operations
 
 #: The part of a tensor behind its name, and the argument of a call.
 _BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]|\([^()]*\))")

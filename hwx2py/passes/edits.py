@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from ..program.model import Program
+from ..program.program import Program
 
 
 class WordEdit(NamedTuple):

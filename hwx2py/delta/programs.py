@@ -7,12 +7,12 @@ from ..operations import Names, Operation, operations, sentence
 from ..operations.aspects import aspects
 from ..operations.idle import unread
 from ..operations.places import L2_MEMORY, Writers, reads, writes
-from ..program.model import SCRATCH, Program, Tensor
+from ..program.program import SCRATCH, Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
 from .align import Pair, align
-from .model import Change, Comparison, FieldMove, OperationCount, TaskDifference, WordChange
-from .registers import Side, compare_tasks
+from .comparison import Change, Comparison, FieldMove, OperationCount, TaskDifference, WordChange
+from .registers import TaskSide, compare_tasks
 
 
 class _Read(NamedTuple):
@@ -56,7 +56,9 @@ def compare(a: Program, b: Program) -> Comparison:
         container=tuple(facts.container(a, b)),
         tensors=tuple(facts.tensors(a, b)),
         tasks=tasks,
-        coefficients=coefficients.compare(coefficients.Side(a, one.operations), coefficients.Side(b, two.operations)),
+        coefficients=coefficients.compare(
+            coefficients.ProgramSide(a, one.operations), coefficients.ProgramSide(b, two.operations)
+        ),
         notes=(*renamed, *facts.notes(a, b)),
         operations=_counted(one, two, pairs, differing),
         same_tensors=_essentials(a) == _essentials(b),
@@ -158,8 +160,8 @@ def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pai
         changes: tuple[WordChange, ...] = ()
         if left is not None and right is not None:
             changes = compare_tasks(
-                Side(left, pair.a, one.names.buffers, idle[0][pair.a]),
-                Side(right, pair.b, two.names.buffers, idle[1][pair.b]),
+                TaskSide(left, pair.a, one.names.buffers, idle[0][pair.a]),
+                TaskSide(right, pair.b, two.names.buffers, idle[1][pair.b]),
             )
         yield pair, TaskDifference(*pair, "", "", changes)
 

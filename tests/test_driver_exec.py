@@ -12,7 +12,7 @@ from conftest import SHARED
 from hwx2py import emitter, formats
 from hwx2py.emulator import child, direct, rows, run_script, session
 from hwx2py.emulator.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver
-from hwx2py.emulator.driver_slots import (
+from hwx2py.emulator.driver_exec import (
     EXEC_STRUCT,
     PROC_CREATE_STRUCT,
     PROG_LOAD_STRUCT,
@@ -22,8 +22,8 @@ from hwx2py.emulator.driver_slots import (
 )
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.formats import script
-from hwx2py.runtime import ane_slots
-from hwx2py.runtime.ane_slots import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
+from hwx2py.runtime import ane_exec
+from hwx2py.runtime.ane_exec import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_the_child_knows_the_tables_of_the_calls():
 
 
 def test_tables_are_read_from_the_memory_that_a_structure_points_to():
-    table = ane_slots.Table(SECTION, [(0, 7, 8, 9), (1, 2, 3, 4)])
+    table = ane_exec.Table(SECTION, [(0, 7, 8, 9), (1, 2, 3, 4)])
     request = PROG_LOAD_STRUCT.pack(table.address, 0, 2, 0, 0, 0)
     expected = struct.pack(SECTION, 0, 7, 8, 9) + struct.pack(SECTION, 1, 2, 3, 4)
     assert child.with_tables(PROG_LOAD, request) == request + expected
@@ -254,7 +254,7 @@ def test_a_driver_that_wants_more_is_told_in_a_line():
     with session.prepared(program) as device:
         device.sections = [(0, 0, 0, 0)]
         with pytest.raises(OSError, match="Invalid argument") as refusal:
-            ane_slots.run(device, built, program.tensors, inputs)
+            ane_exec.run(device, built, program.tensors, inputs)
     assert str(refusal.value).startswith(
         "PROG_LOAD: Invalid argument; the firmware's sections are not public: --section"
     )

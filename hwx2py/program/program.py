@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..units import round_up
 from .streams import STREAMS, Stream, Text
 from .task import Task
@@ -46,7 +46,7 @@ class Tensor(NamedTuple):
         return sum((size - 1) * stride for size, stride in zip(self.shape, self.strides)) + ELEMENT_BYTES[self.dtype]
 
 
-class Kernel(NamedTuple):
+class KernelSegment(NamedTuple):
     """Coefficients in a segment of their own (`__KERN_n`): a buffer that the file gives a BAR."""
 
     name: str
@@ -123,7 +123,7 @@ class Program(NamedTuple):
     tensors: tuple[Tensor, ...]
     const: memoryview
     const_offset: int
-    kernels: tuple[Kernel, ...] = ()
+    kernels: tuple[KernelSegment, ...] = ()
     relocated: Sequence[int] = ()
     origin: Origin = Origin("", "built")
     aliases: tuple[tuple[int, str], ...] = ()

@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..names import legible
 from .layout import ARRIVING, BOX_WIDTH, LABELS, LINE, PADDING, Layout, Node, Trunk, Way, arrange
-from .model import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, Graph
+from .picture import COEFFICIENTS, INPUT, L2, NOBODY, OUTPUT, SCRATCH, TASK, TENSOR, UNKNOWN, Box, Edge, Graph
 from .text import columns, shorten
 from .theme import STYLE
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TypeVar, cast
 
-from ..program.model import Program
+from ..program.program import Program
 from ..program.register_file import RegisterFile, walk
-from ..registers.model import Architecture, FieldPlace
+from ..registers.architecture import Architecture, FieldPlace
 from .look import Look
 from .neural import Channel, Kernel, Neural, Table
 from .neural_reader import neural
@@ -91,7 +91,7 @@ class Reader:
                 values[address] &= ~mask
         task = registers.task
         header = [task.words[index] for index in self._header_words if index < task.header_words]
-        slots = [(burst.address, burst.slot) for burst in task.bursts if burst.slot is not None]
+        slots = [(record.address, record.slot) for record in task.records if record.slot is not None]
         dtid = task.words[task.header_words - 1] if task.header_words > self.arch.header_words else None
         return (*header, dtid, *slots, *values, *values.values())
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..program.model import Program
-from .model import Outcome
+from ..program.program import Program
+from .edits import Outcome
 
 
 def report(outcomes: Sequence[Outcome], program: Program) -> list[str]:

@@ -10,7 +10,7 @@ from ..emulator.sparse import Unreadable
 from ..emulator.strided import Layout
 from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
-from ..program.model import Program
+from ..program.program import Program
 from ..program.task import Task
 from .kernel import kernel_arrays, owner_of
 from .logical import HALF_BYTES, SAMPLES_BYTES, TEXT, LogicalArray, Places

@@ -1,0 +1,27 @@
+"""How coefficients are packed: from weights to the chunks that kernel DMA fetches, and back."""
+
+from .chunks import Chunk, Coefficients, Weights, pack, unpack
+from .form import Form, engines_for, form_of, lanes_for, lanes_that_divide
+from .halves import Halves
+from .planes import Layout, Misfit, Plane, is_settled, layout, layout_of, layouts
+
+__all__ = [
+    "Chunk",
+    "Coefficients",
+    "Form",
+    "Halves",
+    "Layout",
+    "Misfit",
+    "Plane",
+    "Weights",
+    "engines_for",
+    "form_of",
+    "is_settled",
+    "lanes_for",
+    "lanes_that_divide",
+    "layout",
+    "layout_of",
+    "layouts",
+    "pack",
+    "unpack",
+]
