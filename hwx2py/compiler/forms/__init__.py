@@ -1,0 +1,1 @@
+"""The forms: from surfaces and parameters to tasks, a module for each family."""

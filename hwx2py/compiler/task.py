@@ -1,0 +1,176 @@
+"""A task before it is linked: registers by name, the buffers that it reads and writes, where its words come from."""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+from .surface import Surface
+
+
+def fields(**values: int | str) -> Mapping[str, int | str]:
+    """Fields of a register, by name."""
+    return MappingProxyType(values)
+
+
+class Source(enum.Enum):
+    """Where the words of a task come from."""
+
+    RECORD = "words as compiler 9.509 writes them"
+    RULE = "by rule, no record of this shape"
+    OWN = "own choice"
+
+
+class Evidence(NamedTuple):
+    """How the words of a task are known.
+
+    Attributes:
+        source: a record, a rule, or our own choice.
+        reason: of an own choice: what it is, and why.
+        risk: of an own choice: "low" or "middle" on hardware.
+    """
+
+    source: Source
+    reason: str = ""
+    risk: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source.value}: {self.reason}" if self.reason else self.source.value
+
+
+RECORD = Evidence(Source.RECORD)
+RULE = Evidence(Source.RULE)
+
+
+def own(reason: str, risk: str = "low") -> Evidence:
+    """An own choice.
+
+    Args:
+        reason: what it is, and why.
+        risk: "low" or "middle".
+    """
+    return Evidence(Source.OWN, reason, risk)
+
+
+class Fetch(enum.Enum):
+    """Cache hints of a source, by what it is used for (9.509's words; no effect on values seen)."""
+
+    #: A tensor that is read once: a program's input or constant; the linker takes `SCRATCH` where it lies there.
+    TENSOR = fields(En=1, CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12)
+    #: A tensor that an earlier task left in scratch.
+    SCRATCH = fields(En=1, CacheHint=4, CacheHintReuse=14, CacheHintNoReuse=4, DependencyMode=1)
+    #: The first of several reads of a tensor.
+    AGAIN = fields(En=1, CacheHint=14, CacheHintReuse=14, CacheHintNoReuse=14)
+    #: The last of several reads.
+    LAST = fields(En=1, CacheHint=12, CacheHintReuse=14, CacheHintNoReuse=12)
+    #: Taken over in L2 from the task before by a change of context; not fetched.
+    CONTEXT = fields(En=0, CacheHint=2, CacheHintReuse=2, CacheHintNoReuse=2, DependencyMode=1)
+
+
+class Store(enum.Enum):
+    """Configuration of a result's DMA, by what it is used for (9.509's words; no effect on values seen)."""
+
+    #: A program's output; the linker takes `SCRATCH` where it lies there.
+    TENSOR = fields(En=1, CacheHint=3, L2BfrMode=1)
+    #: A tensor that a later task reads from scratch.
+    SCRATCH = fields(En=1, CacheHint=15, L2BfrMode=1)
+    #: A result that is not tiled: copies with an exchange, results with C and W exchanged.
+    WHOLE = fields(En=1, CacheHint=3)
+    #: Handed on in L2 by a change of context; not stored.
+    CONTEXT = fields(En=0, CacheHint=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """What kernel DMA fetches for the engines out of the constants (BAR 1).
+
+    Attributes:
+        chunks: the bytes of each engine, a multiple of 64 each; one chunk if `shared`.
+        shared: every engine reads the one chunk (lookup tables).
+        engines: how many channels are enabled.
+        reserved_bytes: what they take up among the constants; 0 for their own size.
+        zero_skipping: the chunks leave zeros out.
+    """
+
+    chunks: tuple[bytes, ...]
+    shared: bool = False
+    engines: int = 16
+    reserved_bytes: int = 0
+    zero_skipping: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeKernel:
+    """Coefficients that lie in a buffer: rows that an earlier task stored as a kernel, or an input tensor.
+
+    Attributes:
+        buffer: the buffer.
+        base_bytes: where the first engine's chunk begins.
+        step_bytes: from engine to engine.
+        size_bytes: of a chunk.
+        engines: how many channels are enabled.
+    """
+
+    buffer: str
+    base_bytes: int
+    step_bytes: int
+    size_bytes: int
+    engines: int = 16
+
+
+class Events(enum.IntEnum):
+    """Events that are logged when debugging, by kind of task (9.509; noise)."""
+
+    COPY = 0
+    ROOT = 0xFFD800
+    USUAL = 0xFFF800
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """A task without id, place and BARs.
+
+    Attributes:
+        what: what it does, in a few words.
+        evidence: where its words come from.
+        registers: `Block.Register`, or `Block.Register[i]`, -> word. Cache hints, bases of buffers and coefficients are
+            filled in by the linker.
+        engines: neural engines that work; 0 for the planar engine.
+        source: what source 1 comes from; None where it lies in L2.
+        source2: what source 2 comes from; None where it lies in L2, or there is none.
+        result: where the result goes; None where it stays in L2.
+        fetch, fetch2, store: how.
+        kernel: coefficients; None without.
+        constants: buffers of constants that its sources lie in, by name.
+        keeps_kernel: its kernel stays for a later task, so it may not be aborted.
+        ends_segment: it is the last of a run of tasks that are chained by L2.
+        events: events logged when debugging.
+        cycles: the estimate that compilers write.
+    """
+
+    what: str
+    evidence: Evidence
+    registers: Mapping[str, int]
+    engines: int = 0
+    source: Surface | None = None
+    source2: Surface | None = None
+    result: Surface | None = None
+    fetch: Fetch = Fetch.TENSOR
+    fetch2: Fetch = Fetch.TENSOR
+    store: Store = Store.TENSOR
+    kernel: Coefficients | RuntimeKernel | None = None
+    constants: Mapping[str, bytes] = field(default_factory=dict)
+    keeps_kernel: bool = False
+    ends_segment: bool = False
+    events: Events = Events.USUAL
+    cycles: int = 0
+
+
+def closed(plans: list[TaskPlan]) -> list[TaskPlan]:
+    """The tasks of a form, the last of which ends its run, so that another form may follow.
+
+    Args:
+        plans: the form's tasks.
+    """
+    return [*plans[:-1], replace(plans[-1], ends_segment=True)] if plans else []
