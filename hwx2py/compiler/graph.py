@@ -171,19 +171,19 @@ class Graph:
     # Arithmetic
 
     def add(self, x: "Value | ArrayLike", y: "Value | ArrayLike", name: str = "") -> Value:
-        """x + y; both broadcast, and either may be a constant."""
+        """X + y; both broadcast, and either may be a constant."""
         return self.apply(operators.Binary(Combine.ADD), x, y, name=name)
 
     def sub(self, x: "Value | ArrayLike", y: "Value | ArrayLike", name: str = "") -> Value:
-        """x - y."""
+        """X - y."""
         return self.apply(operators.Binary(Combine.SUB), x, y, name=name)
 
     def mul(self, x: "Value | ArrayLike", y: "Value | ArrayLike", name: str = "") -> Value:
-        """x * y."""
+        """X * y."""
         return self.apply(operators.Binary(Combine.MUL), x, y, name=name)
 
     def div(self, x: "Value | ArrayLike", y: "Value | ArrayLike", name: str = "") -> Value:
-        """x / y."""
+        """X / y."""
         return self.apply(operators.Binary(Combine.DIV), x, y, name=name)
 
     def maximum(self, x: "Value | ArrayLike", y: "Value | ArrayLike", name: str = "") -> Value:
@@ -195,7 +195,7 @@ class Graph:
         return self.apply(operators.Binary(Combine.MIN), x, y, name=name)
 
     def linear(self, x: Value, scale: float = 1.0, bias: float = 0.0, name: str = "") -> Value:
-        """scale * x + bias with two numbers."""
+        """Scale * x + bias with two numbers."""
         return self.apply(operators.Linear(float(scale), float(bias)), x, name=name)
 
     def unary(self, function: str, x: Value, alpha: float = 0.0, beta: float = 0.0, name: str = "") -> Value:
@@ -225,7 +225,7 @@ class Graph:
         return self.unary("tanh", x, name=name)
 
     def gelu(self, x: Value, name: str = "") -> Value:
-        """x times the normal distribution at x."""
+        """X times the normal distribution at x."""
         return self.unary("gelu", x, name=name)
 
     def clip(self, x: Value, low: float = -math.inf, high: float = math.inf, name: str = "") -> Value:
@@ -233,11 +233,11 @@ class Graph:
         return self.apply(operators.Clip(float(low), float(high)), x, name=name)
 
     def power(self, x: Value, exponent: float, name: str = "") -> Value:
-        """x to the power of a number."""
+        """X to the power of a number."""
         return self.apply(operators.Power(float(exponent)), x, name=name)
 
     def prelu(self, x: Value, slopes: "ArrayLike", name: str = "") -> Value:
-        """x where it is positive, else x times the slopes, which broadcast."""
+        """X where it is positive, else x times the slopes, which broadcast."""
         return self.apply(operators.PRelu(), x, slopes, name=name)
 
     # Windows
@@ -387,16 +387,16 @@ class Graph:
         return self.apply(operators.Mix(checked_axis(axis, len(x.shape))), x, matrix, name=name)
 
     def expand(self, x: Value, shape: Iterable[int], name: str = "") -> Value:
-        """x repeated along axes of length 1."""
+        """X repeated along axes of length 1."""
         return self.apply(operators.Expand(tuple(int(length) for length in shape)), x, name=name)
 
     def unsqueeze(self, x: Value, axis: int, name: str = "") -> Value:
-        """x with a further axis of length 1."""
+        """X with a further axis of length 1."""
         axis = checked_axis(axis, len(x.shape) + 1)
         return self.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]), name=name)
 
     def squeeze(self, x: Value, axis: int, name: str = "") -> Value:
-        """x without an axis of length 1."""
+        """X without an axis of length 1."""
         axis = checked_axis(axis, len(x.shape))
         return self.reshape(x, replaced(x.shape, axis, 1)[:axis] + x.shape[axis + 1 :], name=name)
 

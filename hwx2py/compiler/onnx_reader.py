@@ -202,12 +202,18 @@ class _Reader:
             raise UnsupportedError(f"input {name} is not a tensor", hint="cut the network behind it with --from")
         if kind not in REAL_TYPES:
             what = f"input {name} has elements of type {TensorProto.DataType.Name(kind).lower()}; the engine takes fp16"
-            raise UnsupportedError(what, hint=f"make it a constant with --fix {name}=VALUE, or cut behind it with --from")
+            raise UnsupportedError(
+                what, hint=f"make it a constant with --fix {name}=VALUE, or cut behind it with --from"
+            )
         shape = known_shapes(self.model.graph).get(name)
         if shape is None or any(length is None or length < 1 for length in shape):
-            dims = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim]
+            dims = [
+                d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim
+            ]
             example = "x".join(str(n) if isinstance(n, int) and n > 0 else "N" for n in dims)
-            raise UnsupportedError(f"input {name} has no fixed shape: {dims}", hint=f"give one: --shape {name}={example}")
+            raise UnsupportedError(
+                f"input {name} has no fixed shape: {dims}", hint=f"give one: --shape {name}={example}"
+            )
         return self.built.input(name, tuple(length or 0 for length in shape))
 
     def _node(self, node: Any) -> None:
@@ -217,11 +223,15 @@ class _Reader:
             read = OPERATIONS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
             if read is None:
                 raise UnsupportedError(_no_such(node))
-            view = NodeView(self.built, node.op_type, self._operands(node), _attributes(node), len(node.output), self._opset)
+            view = NodeView(
+                self.built, node.op_type, self._operands(node), _attributes(node), len(node.output), self._opset
+            )
             results = read(view)
             results = results if isinstance(results, tuple) else (results,)
         except HwxError as error:
-            self.refusals.append(Refusal(origin, tuple(self._shape_of(name) for name in node.input if name), str(error)))
+            self.refusals.append(
+                Refusal(origin, tuple(self._shape_of(name) for name in node.input if name), str(error))
+            )
             results = tuple(self._unknown(name) for name in node.output)
         for name, result in zip(node.output, results):
             if name and result is not None:

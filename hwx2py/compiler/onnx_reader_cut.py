@@ -45,7 +45,11 @@ def cut(model: Any, starts: Sequence[str], ends: Sequence[str]) -> None:
     kept.reverse()
     del graph.node[:]
     graph.node.extend(kept)
-    _replace(graph.input, [value for value in graph.input if value.name in needed], [described[n] for n in starts if n in begins])
+    _replace(
+        graph.input,
+        [value for value in graph.input if value.name in needed],
+        [described[n] for n in starts if n in begins],
+    )
     if ends:
         _replace(graph.output, [], [described[name] for name in ends if name in described])
     del graph.value_info[:]

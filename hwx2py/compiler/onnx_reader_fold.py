@@ -20,7 +20,16 @@ MOST_ROUNDS = 40
 
 #: Operations whose result is another one each time, or whose body is a graph.
 NEVER_FOLDED = frozenset(
-    ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "Loop", "Scan")
+    (
+        "RandomNormal",
+        "RandomUniform",
+        "RandomNormalLike",
+        "RandomUniformLike",
+        "Bernoulli",
+        "Multinomial",
+        "Loop",
+        "Scan",
+    )
 )
 #: Operations that pass their first input on.
 PASSING = frozenset(("Identity", "Dropout"))
@@ -224,9 +233,7 @@ def _constant(node: Any) -> np.ndarray:
     raise UnsupportedError(f"Constant {node.name or node.output[0]!r} has no dense value")
 
 
-def _shape(
-    node: Any, constants: Folded, shapes: Mapping[str, tuple[int | None, ...]]
-) -> list[np.ndarray] | None:
+def _shape(node: Any, constants: Folded, shapes: Mapping[str, tuple[int | None, ...]]) -> list[np.ndarray] | None:
     name = node.input[0]
     shape = constants[name].shape if name in constants else shapes.get(name)
     if shape is None or None in shape:
@@ -237,9 +244,7 @@ def _shape(
     return [np.array(shape, np.int64)[slice(given.get("start"), given.get("end"))]]
 
 
-def _result_elements(
-    node: Any, inputs: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int | None, ...]]
-) -> int:
+def _result_elements(node: Any, inputs: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int | None, ...]]) -> int:
     """At most so many elements come out of a node: known before it is evaluated, so that a small file costs little."""
     shape = shapes.get(node.output[0])
     if shape is not None and None not in shape:
@@ -259,7 +264,9 @@ def _result_elements(
 
 
 #: Operations whose result is as large as the broadcast of their operands.
-BROADCASTING = frozenset(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater", "And", "Or"))
+BROADCASTING = frozenset(
+    ("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater", "And", "Or")
+)
 
 
 def _evaluated(node: Any, model: Any, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
@@ -269,12 +276,24 @@ def _evaluated(node: Any, model: Any, inputs: Mapping[str, np.ndarray]) -> list[
 
     names = [name for name in node.output if name]
     outputs = [helper.make_tensor_value_info(name, 0, None) for name in names]
-    known = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for name, a in inputs.items()]
+    known = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+        for name, a in inputs.items()
+    ]
     graph = helper.make_graph([node], "constant", known, outputs)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=model.opset_import))
             return list(evaluator.run(names, dict(inputs)))
-        except (ArithmeticError, AttributeError, IndexError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        except (
+            ArithmeticError,
+            AttributeError,
+            IndexError,
+            LookupError,
+            NotImplementedError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ):
             return None
