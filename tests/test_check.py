@@ -235,7 +235,7 @@ def with_header(program: Program, index: int, **fields: int) -> Program:
 def with_field(program: Program, name: str, value: Any, index: int = 0) -> Program:
     """A program with a register field of a task replaced, and `Block.Register` for the whole word."""
     task = program.tasks[index]
-    place = program.arch.place(name)
+    place = program.arch.find_place(name)
     address = place.address if place else program.arch.address(name)
     write = next(write for write in task.writes() if write.address == address)
     word = write.value & ~place.mask | place.field.encode(value) if place else value
@@ -509,10 +509,10 @@ class TestCoefficients:
 
     def test_kernel_dma_larger(self):
         finding = one(of_program(self.channel(size=0xC0)), "kernel-dma-larger")
-        assert "fetches 0xc0 bytes, the convolution uses 0x80" in finding.what
+        assert "0xc0 bytes are fetched, the task uses 0x80" in finding.what
 
     def test_kernel_dma_smaller(self):
-        assert "fetches 0x40 bytes" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
+        assert "0x40 bytes are fetched" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
 
     def test_kernel_outside(self):
         assert "ends at 0x1080" in one(of_program(self.channel(base=0x1000)), "kernel-outside").what

@@ -162,9 +162,9 @@ def _bar(look: Look, base_register: str) -> tuple[int | None, bool]:
 def _channels(look: Look, engines: int) -> tuple[Channel, ...]:
     name = "KernelDMASrc.Coeff"
     configs, bases, sizes = (look.words(f"{name}{part}", engines) for part in ("DMAConfig", "BaseAddr", "BfrSize"))
-    enable = look.arch.place(f"{name}DMAConfig.En").field
-    base = look.arch.place(f"{name}BaseAddr.Addr").field
-    size = look.arch.place(f"{name}BfrSize.MemBfrSize").field
+    enable = look.arch.place(f"{name}DMAConfig.En")
+    base = look.arch.place(f"{name}BaseAddr.Addr")
+    size = look.arch.place(f"{name}BfrSize.MemBfrSize")
     return tuple(
         Channel(
             engine,
@@ -229,6 +229,7 @@ def _table(look: Look, engines: int) -> Table:
             base_bytes=look.number(f"{register}.Addr"),
             size_bytes=look.number("KernelDMASrc.NonLinearLutBfrSize.MemBfrSize"),
             register=register,
+            size_register="KernelDMASrc.NonLinearLutBfrSize",
         )
     bar, enabled = _bar(look, "")
     channels = _channels(look, engines)
@@ -238,6 +239,7 @@ def _table(look: Look, engines: int) -> Table:
         enabled=enabled and channel.enabled and bool(look.number("KernelDMASrc.MasterEnable")),
         base_bytes=channel.base_bytes,
         size_bytes=channel.size_bytes,
-        register="KernelDMASrc.CoeffBaseAddr[0]",
+        register=channel.registers.base,
+        size_register=channel.registers.size,
         channels=channels,
     )
