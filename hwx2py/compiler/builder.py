@@ -1,4 +1,4 @@
-"""A program while a network is lowered: tasks in order, intermediates, constants, and which operation each belongs to."""
+"""A program while a network is lowered: tasks in order, intermediates, constants."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import UnsupportedError
-from .graph import Node, Value
+from .graph import Value
 from .operators.model import Shape
 from .task import TaskPlan, closed
 from .view import View
@@ -70,12 +70,6 @@ class Builder:
         return self._constants_by_bytes[data, shape]
 
 
-def _padded(width: int) -> int:
-    from .view import row_bytes
-
-    return row_bytes(width)
-
-
 def as_half(array: np.ndarray, what: str = "a constant") -> np.ndarray:
     """Numbers as float16.
 
@@ -86,7 +80,7 @@ def as_half(array: np.ndarray, what: str = "a constant") -> np.ndarray:
     Raises:
         UnsupportedError: one is not a number, or beyond float16.
     """
-    numbers = np.asarray(array)
+    numbers = saturated(np.asarray(array))
     with np.errstate(over="ignore"):
         half = np.ascontiguousarray(numbers, np.float16).reshape(numbers.shape)
     if not np.isfinite(half).all():
@@ -94,6 +88,12 @@ def as_half(array: np.ndarray, what: str = "a constant") -> np.ndarray:
         kind = "is not a number" if np.isnan(wrong) else "is beyond float16 (65504 at most)"
         raise UnsupportedError(f"{what} holds {wrong:g}, which {kind}")
     return half
+
+
+def saturated(numbers: np.ndarray) -> np.ndarray:
+    """The numbers with float16's extremes in place of float32's, which masks use for minus and plus infinity."""
+    extreme = np.abs(numbers) == np.finfo(np.float32).max
+    return np.where(extreme, np.sign(numbers) * LARGEST_HALF, numbers) if extreme.any() else numbers
 
 
 def half_of(value: Value) -> np.ndarray:
@@ -114,9 +114,4 @@ def real_of(value: Value) -> np.ndarray:
         UnsupportedError: it is computed at run time, or float16 cannot hold it.
     """
     half_of(value)
-    return np.asarray(value.array, np.float64)
-
-
-def axes_of(node: Node) -> int:
-    """The rank of a node's first operand."""
-    return len(node.inputs[0].shape)
+    return saturated(np.asarray(value.array, np.float64))

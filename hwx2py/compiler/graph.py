@@ -69,12 +69,14 @@ class Node:
         inputs: its operands, constants included.
         output: its result.
         origin: the operation of the network that it comes from.
+        fused: further operations that it does as well.
     """
 
     operator: Operator
     inputs: tuple[Value, ...]
     output: Value
     origin: Origin
+    fused: tuple[Origin, ...] = ()
 
 
 @dataclass(slots=True)
@@ -208,9 +210,17 @@ class Graph:
             beta: its second.
             name: of the result.
         """
-        if function not in Function:
+        if function not in list(Function):
             raise UsageError(f"unknown function {function}", hint=f"functions: {', '.join(Function)}")
         return self.apply(operators.Unary(Function(function), float(alpha), float(beta)), x, name=name)
+
+    def sign(self, x: Value, negative: float, zero: float, positive: float, name: str = "") -> Value:
+        """A number for negative elements, one for 0, one for positive elements."""
+        return self.apply(operators.Sign(float(negative), float(zero), float(positive)), x, name=name)
+
+    def affine(self, x: Value, factor: "ArrayLike", offset: "ArrayLike", name: str = "") -> Value:
+        """Factor * x + offset with constants that broadcast, such as a batch norm."""
+        return self.apply(operators.Affine(), x, factor, offset, name=name)
 
     def relu(self, x: Value, name: str = "") -> Value:
         """The larger of x and 0."""
@@ -317,7 +327,7 @@ class Graph:
             keep: leave the axes with length 1, else drop them.
             name: of the result.
         """
-        if kind not in Reduction:
+        if kind not in list(Reduction):
             raise UsageError(f"unknown reduction {kind}", hint=f"reductions: {', '.join(Reduction)}")
         rank = len(x.shape)
         which = tuple(sorted({checked_axis(int(axis), rank) for axis in axes}))

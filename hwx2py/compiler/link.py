@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..program import build
-from ..program.model import Origin, Program, natural_const_offset
 from ..program.network import SCRATCH_BAR, padded_tensor, scratch
+from ..program.program import Origin, Program, natural_const_offset
 from ..program.streams import Pending
 from ..registers import by_name
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..units import round_up
 from .draft import ARCH_NAME, Draft
 from .l2 import log2_up

@@ -4,7 +4,7 @@ Everything that the engine cannot do is collected and reported at once, with the
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from ..names import legible
 from .graph import Graph, Origin, Value
 from .onnx_reader_cut import cut, largest_parts
 from .onnx_reader_fold import Folded, fold, known_shapes
-from .onnx_reader_nodes import OPERATIONS, NodeView
+from .onnx_reader_nodes import OPERATIONS
+from .onnx_reader_view import NodeView
 from .operators.model import Shape
 from .refusal import Part, Refusal, refused
 
@@ -41,7 +42,19 @@ class ReadOptions(NamedTuple):
     ends: Sequence[str] = ()
 
 
-def read(source: Any, options: ReadOptions = ReadOptions()) -> Graph:
+class ReadNetwork(NamedTuple):
+    """A model that was read.
+
+    Attributes:
+        graph: the graph.
+        parts: gives the largest parts without operations of some names.
+    """
+
+    graph: Graph
+    parts: Callable[[set[str]], list[Part]]
+
+
+def read(source: Any, options: ReadOptions) -> ReadNetwork:
     """Reads a model.
 
     Args:
@@ -49,7 +62,7 @@ def read(source: Any, options: ReadOptions = ReadOptions()) -> Graph:
         options: shapes, constants and cuts.
 
     Returns:
-        The graph.
+        The graph, and what names its parts.
 
     Raises:
         UnsupportedError: the model, or operations of it, cannot be compiled; every operation is named.
@@ -61,7 +74,8 @@ def read(source: Any, options: ReadOptions = ReadOptions()) -> Graph:
     if options.starts or options.ends:
         cut(model, options.starts, options.ends)
     model, constants, shapes = fold(model)
-    return _Reader(model, constants, shapes, options).graph()
+    reader = _Reader(model, constants, shapes)
+    return ReadNetwork(reader.graph(), reader.parts)
 
 
 def _loaded(source: Any) -> Any:
@@ -170,7 +184,6 @@ class _Reader:
     model: Any
     constants: Folded
     shapes: dict[str, tuple[int | None, ...]]
-    options: ReadOptions
     built: Graph = field(default_factory=Graph)
     values: dict[str, Value | np.ndarray] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
@@ -217,7 +230,7 @@ class _Reader:
         return self.built.input(name, tuple(length or 0 for length in shape))
 
     def _node(self, node: Any) -> None:
-        """Reads a node; where it cannot, its results become tensors of their inferred shapes, so that reading goes on."""
+        """Reads a node; where it cannot, its results become tensors of their inferred shapes, and reading goes on."""
         origin = self.built.origin = _origin(node)
         try:
             read = OPERATIONS.get(node.op_type) if node.domain in ("", "ai.onnx") else None

@@ -1,4 +1,4 @@
-"""Static shapes and folded constants of an ONNX model, with the package onnx alone: its shape inference and its evaluator.
+"""Static shapes and folded constants of an ONNX model, by the shape inference and the evaluator of the package onnx.
 
 A model is folded in place until nothing changes: constants become initializers, `Shape` of a known shape a constant, an
 `If` whose condition is known its branch, and what no output needs goes.

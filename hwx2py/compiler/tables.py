@@ -65,7 +65,13 @@ def _smooth(function: Callable[["np.ndarray"], "np.ndarray"], shift: int) -> byt
     edge = 16 / 2.0**shift
     low = float(function(np.array(-edge)))
     return _sampled(
-        function, shift, kinds.CENTRED, (-math.inf, math.inf), (0.0, math.inf), left=Line(0.0, low), right=Line(1.0, 0.0)
+        function,
+        shift,
+        kinds.CENTRED,
+        (-math.inf, math.inf),
+        (0.0, math.inf),
+        left=Line(0.0, low),
+        right=Line(1.0, 0.0),
     )
 
 
@@ -101,9 +107,7 @@ def sign_table(negative: float, zero: float, positive: float) -> bytes:
 
 def truncation() -> bytes:
     """The whole part, towards 0 (as the record of floor has it)."""
-    return _curve(
-        np.zeros(SAMPLES), 0, kinds.TRUNCATION, (-math.inf, math.inf), (-math.inf, math.inf), kinds.ODD
-    )
+    return _curve(np.zeros(SAMPLES), 0, kinds.TRUNCATION, (-math.inf, math.inf), (-math.inf, math.inf), kinds.ODD)
 
 
 _INDEX = np.arange(SAMPLES)

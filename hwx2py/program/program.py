@@ -116,6 +116,7 @@ class Program(NamedTuple):
         relocated: text offsets of the words that hold coefficient addresses, as the file's relocations say.
         origin: where it came from.
         aliases: (BAR, tensor name) of further BARs that stand for a tensor.
+        task_notes: what is known of where each task's words come from; empty where nobody noted it.
     """
 
     arch: Architecture
@@ -127,6 +128,7 @@ class Program(NamedTuple):
     relocated: Sequence[int] = ()
     origin: Origin = Origin("", "built")
     aliases: tuple[tuple[int, str], ...] = ()
+    task_notes: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -21,8 +21,12 @@ from ..view import View, three_axes
 from .bands import bands
 
 #: Patches of tasks that read by DMA, as records have them: log2 of height and width (h13-compile, section 7).
-RECORDED_PATCHES = frozenset([*(Patch(high, 4) for high in range(6)), Patch(2, 5), Patch(3, 5), Patch(4, 5), Patch(0, 6),
-                              Patch(0, 8), Patch(0, 9), Patch(5, 9)])  # fmt: skip
+RECORDED_PATCHES = frozenset(
+    Patch(high, wide)
+    for wide, heights in ((4, range(6)), (5, range(2, 5)), (6, (0,)), (8, (0,)), (9, (0, 5)))
+    for high in heights
+)
+
 
 BANDS = own("rows in bands that fit L2")
 BROADCAST = own("broadcast along other axes than records have")

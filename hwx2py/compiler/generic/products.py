@@ -28,11 +28,12 @@ MOST_LANES = 8
 
 CONVOLUTION = own("a convolution at stride 1 of a shape that no record has")
 NARROW = own("output channels that are no multiple of 16, in narrower planes of coefficients", "middle")
+NO_PADS = Pads()
 WRITTEN = own("rows of a tensor stored as coefficients by a task that is not the program's first", "middle")
 
 
 def convolve(
-    b: Builder, x: View, weights: np.ndarray, bias: np.ndarray | None, z: View, pads: Pads = Pads(),
+    b: Builder, x: View, weights: np.ndarray, bias: np.ndarray | None, z: View, pads: Pads = NO_PADS,
     depthwise: bool = False, relu: bool = False,
 ) -> View:  # fmt: skip
     """Convolution at stride 1 of a view C, H, W.

@@ -8,7 +8,7 @@ from ...errors import UnsupportedError
 from .. import operators, tables
 from ..builder import LARGEST_HALF, Builder, half_of, real_of
 from ..forms import elementwise
-from ..generic import neural, planar
+from ..generic import neural, planar, products
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import Shape
@@ -147,7 +147,7 @@ def floor(b: Builder, x: View, z: View) -> View:
 
 
 def hard_sigmoid(b: Builder, x: View, z: View, alpha: float, beta: float) -> View:
-    """alpha * x + beta between 0 and 1."""
+    """Alpha * x + beta between 0 and 1."""
     y = planar.single(b, x, b.scratch(x.lengths), scale=alpha, bias=beta, relu=True)
     return combined(b, Combine.MIN, y, b.constant(np.ones((1,) * len(x.lengths))), z)
 
@@ -245,3 +245,27 @@ def prelu(b: Builder, node: Node, views: list[View]) -> View:
     negative = combined(b, Combine.SUB, x, positive, b.scratch(x.lengths))
     product = combined(b, Combine.MUL, negative, constant, b.scratch(z.lengths))
     return combined(b, Combine.ADD, product, positive, z)
+
+
+def sign(b: Builder, node: Node, views: list[View]) -> View:
+    """A number by the sign of each element, by table."""
+    operator = node.operator
+    assert isinstance(operator, operators.Sign)
+    data = tables.sign_table(operator.negative, operator.zero, operator.positive)
+    return neural.lookup(b, views[0], data, b.result(node.output.shape))
+
+
+def affine(b: Builder, node: Node, views: list[View]) -> View:
+    """A factor and an offset: a depthwise convolution 1 x 1 where they go by channel, else a product and a sum."""
+    x, factor, offset = node.inputs
+    z = b.result(node.output.shape)
+    factors, offsets = half_of(factor), half_of(offset)
+    if len(x.shape) == 4 and x.shape == node.output.shape and factors.shape == offsets.shape == (x.shape[1], 1, 1):
+        kernel = factors.reshape(-1, 1, 1, 1)
+        for number in range(x.shape[0]):
+            source, target = (views[0].part(0, number, 1), z.part(0, number, 1))
+            one, two = (View(v.buffer, v.base_bytes, v.lengths[1:], v.strides_bytes[1:]) for v in (source, target))
+            products.convolve(b, one, kernel, offsets.ravel(), two, depthwise=x.shape[1] > 1)
+        return z
+    product = combined(b, Combine.MUL, views[0], b.constant(factors), b.scratch(z.lengths))
+    return combined(b, Combine.ADD, product, b.constant(offsets), z)

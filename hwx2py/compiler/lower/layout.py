@@ -30,9 +30,7 @@ def concat(b: Builder, node: Node, views: list[View]) -> View:
     """Tensors one behind the other."""
     operator = node.operator
     assert isinstance(operator, operators.Concat)
-    parts = [
-        view if value.array is None else b.constant(half_of(value)) for view, value in zip(views, node.inputs)
-    ]
+    parts = [view if value.array is None else b.constant(half_of(value)) for view, value in zip(views, node.inputs)]
     return moves.joined(b, parts, operator.axis, b.result(node.output.shape))
 
 

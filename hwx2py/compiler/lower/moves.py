@@ -19,7 +19,7 @@ def copy(b: Builder, x: View, z: View) -> View:
 
 
 def spread(b: Builder, x: View, shape: Shape, z: View | None = None) -> View:
-    """x repeated along its axes of length 1."""
+    """X repeated along its axes of length 1."""
     z = z or b.scratch(shape)
     if x.lengths == shape:
         return copy(b, x, z)

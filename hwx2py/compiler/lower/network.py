@@ -28,6 +28,8 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Power: arithmetic.power,
     operators.Clip: arithmetic.clip,
     operators.PRelu: arithmetic.prelu,
+    operators.Sign: arithmetic.sign,
+    operators.Affine: arithmetic.affine,
     operators.Conv: spatial.convolution,
     operators.ConvTranspose: spatial.transposed_convolution,
     operators.Pool: spatial.pool,
@@ -54,11 +56,13 @@ class OperationTasks(NamedTuple):
         origin: the operation.
         operator: what it does in the graph.
         tasks: their indices; none where strides say it all.
+        fused: other operations that its tasks do as well.
     """
 
     origin: Origin
     operator: Operator
     tasks: range
+    fused: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,7 @@ def lower(graph: Graph) -> Lowered:
     tensors = [TensorRow(value.name, "input", four_axes(value.shape)) for value in graph.inputs]
     tensors += [TensorRow(name, "output", four_axes(value.shape)) for name, value in graph.outputs.items()]
     views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
-    targets: dict[Value, View] = {}
-    for name, value in graph.outputs.items():
-        targets.setdefault(value, _bound(name, value.shape))
+    targets = _targets(graph)
     operations, refusals = [], []
     for node in graph.nodes:
         first = len(builder.plans)
@@ -107,11 +109,20 @@ def lower(graph: Graph) -> Lowered:
         except HwxError as error:
             refusals.append(Refusal(node.origin, tuple(value.shape for value in node.inputs), error.what))
             views[node.output] = builder.scratch(node.output.shape)
-        operations.append(OperationTasks(node.origin, node.operator, range(first, len(builder.plans))))
+        operations.append(OperationTasks(node.origin, node.operator, range(first, len(builder.plans)), node.fused))
     builder.wanted = None
     if not refusals:
         _outputs(builder, graph, views, operations)
     return Lowered(builder.plans, tensors, builder.constants, operations, refusals)
+
+
+def _targets(graph: Graph) -> dict[Value, View]:
+    """Where results go that are outputs and nothing else: no task may read an output."""
+    read = {value for node in graph.nodes for value in node.inputs}
+    names: dict[Value, list[str]] = {}
+    for name, value in graph.outputs.items():
+        names.setdefault(value, []).append(name)
+    return {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and value not in read}
 
 
 def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:

@@ -150,9 +150,7 @@ def _tall(
     return strided_columns(b, total, range(0, wide, strides[1])) if strides[1] > 1 else total
 
 
-def _frames(
-    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", stride: int, count: int
-) -> View:
+def _frames(b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", stride: int, count: int) -> View:
     """One row with a long kernel and a stride of whole 64 bytes: the frames of a stride become channels."""
     outputs, _, _, width = weights.shape
     taps = -(-width // stride)
@@ -254,7 +252,7 @@ def pool(b: Builder, node: Node, views: list[View]) -> View:
 
 
 def _max_pool(b: Builder, x: View, operator: operators.Pool, z: View) -> None:
-    channels, height, width = z.lengths
+    _, height, width = z.lengths
     pads = operator.pads
     rows = _windowed(b, _edged(b, x, 1, pads.top, _behind(operator, 0, height, x.lengths[1])), 1, operator, 0, height)
     turned = moves.exchanged(b, rows, 0)

@@ -1,12 +1,13 @@
 """What a node of a graph does: a frozen value for each kind of operation, which also infers the shape of its result."""
 
-from .arithmetic import Binary, Clip, Linear, Power, PRelu, Unary
+from .arithmetic import Affine, Binary, Clip, Linear, Power, PRelu, Sign, Unary
 from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
 from .model import Operator, Shape, ShapeMismatch
 from .reductions import MatMul, Reduce, Softmax, Standardize
 from .spatial import Conv, ConvTranspose, Pool
 
 __all__ = [
+    "Affine",
     "Binary",
     "Clip",
     "Concat",
@@ -26,6 +27,7 @@ __all__ = [
     "Select",
     "Shape",
     "ShapeMismatch",
+    "Sign",
     "Slice",
     "Softmax",
     "SpaceToDepth",

@@ -118,3 +118,25 @@ class PRelu:
     def result_shape(self, *shapes: Shape) -> Shape:
         """The broadcast of both shapes."""
         return broadcast(*shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A number for negative elements, one for 0, one for positive elements."""
+
+    negative: float
+    zero: float
+    positive: float
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """x times the second input plus the third, constants that broadcast: a batch norm."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The broadcast of the shapes."""
+        return broadcast(*shapes)

@@ -59,7 +59,7 @@ class Standardize:
 
 @dataclass(frozen=True, slots=True)
 class MatMul:
-    """The product of matrices in the last two axes; the axes before them broadcast. A constant (N,) may follow as bias."""
+    """The product of matrices in the last two axes; those in front broadcast. A constant bias (N,) may follow."""
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """[..., M, N]."""

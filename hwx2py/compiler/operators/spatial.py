@@ -1,4 +1,4 @@
-"""Operators with a window that moves over rows and columns. Shapes are N, C, H, W; pads are top, left, bottom, right."""
+"""Operators with a window that moves over rows and columns of N, C, H, W; pads are top, left, bottom, right."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Pads:
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """Convolution of x with weights (Cout, Cin / groups, Kh, Kw) and a bias (Cout,), both constant; the bias may be left out.
+    """Convolution of x with constant weights (Cout, Cin / groups, Kh, Kw) and, if there is one, a bias (Cout,).
 
     Attributes:
         strides: of rows and columns.
