@@ -9,7 +9,7 @@ from ..errors import UnsupportedError
 from .graph import Value
 from .operators.model import Shape
 from .task import TaskPlan, closed
-from .view import View
+from .view import View, row_bytes
 
 #: Largest number of float16.
 LARGEST_HALF = 65504.0
@@ -59,9 +59,7 @@ class Builder:
             half = half.reshape(1)
         shape = half.shape
         view = View.dense(f"constant {len(self.constants) + 1}", shape)
-        padded = np.zeros(
-            (*shape[:-1], (view.strides_bytes[-1] if shape[:-1] else _padded(shape[-1])) // 2), np.float16
-        )
+        padded = np.zeros((*shape[:-1], row_bytes(shape[-1]) // half.itemsize), np.float16)
         padded[..., : shape[-1]] = half
         data = padded.tobytes()
         if (data, shape) not in self._constants_by_bytes:

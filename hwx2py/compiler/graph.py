@@ -246,7 +246,7 @@ class Graph:
         """X to the power of a number."""
         return self.apply(operators.Power(float(exponent)), x, name=name)
 
-    def prelu(self, x: Value, slopes: "ArrayLike", name: str = "") -> Value:
+    def prelu(self, x: Value, slopes: "Value | ArrayLike", name: str = "") -> Value:
         """X where it is positive, else x times the slopes, which broadcast."""
         return self.apply(operators.PRelu(), x, slopes, name=name)
 

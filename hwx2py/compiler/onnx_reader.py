@@ -16,7 +16,7 @@ from .graph import Graph, Origin, Value
 from .onnx_reader_cut import cut, largest_parts
 from .onnx_reader_fold import Folded, fold, known_shapes
 from .onnx_reader_nodes import OPERATIONS
-from .onnx_reader_view import NodeView
+from .onnx_reader_view import Comparison, NodeView
 from .operators.model import Shape
 from .refusal import Part, Refusal, refused
 
@@ -185,7 +185,7 @@ class _Reader:
     constants: Folded
     shapes: dict[str, tuple[int | None, ...]]
     built: Graph = field(default_factory=Graph)
-    values: dict[str, Value | np.ndarray] = field(default_factory=dict)
+    values: dict[str, Value | Comparison | np.ndarray] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
     def graph(self) -> Graph:

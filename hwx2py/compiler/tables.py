@@ -40,7 +40,7 @@ def _curve(
     samples: "np.ndarray", shift: int, place: int, limits: tuple[float, float], ends: tuple[float, float],
     symmetry: int = kinds.PLAIN, left: Line = FLAT, right: Line = FLAT,
 ) -> bytes:  # fmt: skip
-    halves = tuple(float(value) for value in np.float16(samples))
+    halves = tuple(np.asarray(samples, np.float16).astype(float).tolist())
     return table_bytes(Curve(*limits, *ends, halves, left, right, shift, place, symmetry))
 
 

@@ -28,7 +28,7 @@ def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False) -> Vi
         root: the table is one of a root, a logarithm or a reciprocal.
     """
     for one, result in three_axes(x, z):
-        for planes, rows in bands(*one.lengths, 2):
+        for planes, rows in bands(one.lengths[0], one.lengths[1], one.lengths[2], 2):
             source, target = (
                 view.part(0, planes.start, len(planes)).part(1, rows.start, len(rows)).surface()
                 for view in (one, result)

@@ -67,7 +67,7 @@ def _cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
     lengths = views[-1].lengths
     return [
         tuple(view.part(0, planes.start, len(planes)).part(1, rows.start, len(rows)).surface() for view in views)
-        for planes, rows in bands(*lengths, tensors)
+        for planes, rows in bands(lengths[0], lengths[1], lengths[2], tensors)
     ]
 
 

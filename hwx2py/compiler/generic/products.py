@@ -109,7 +109,7 @@ def _convolution(
     engines = engines_for(outputs)
     lanes = 1 if depthwise else packing.lanes_that_divide(outputs, height, width)
     form = packing.Form(
-        outputs, weights.shape[1], *weights.shape[2:], engines=engines, lanes=lanes, bias_row=bias is not None,
+        outputs, weights.shape[1], weights.shape[2], weights.shape[3], engines=engines, lanes=lanes, bias_row=bias is not None,
         depthwise=depthwise,
     )  # fmt: skip
     small = max(height, width) <= 8 and not depthwise

@@ -223,8 +223,7 @@ def _phase(
     ]
     if not taps[0] or not taps[1]:
         row = b.constant(np.zeros(z.lengths[0]) if bias is None else bias)
-        columns = View(row.buffer, row.base_bytes, (1, 1, z.lengths[0]), (0, 0))
-        turned = moves.exchanged(b, columns, 0)
+        turned = moves.exchanged(b, View(row.buffer, row.base_bytes, (1, 1, z.lengths[0]), (0, 0)), 0)
         moves.spread(b, turned, z.lengths, z)
         return
     picked = weights[:, :, [tap for _, tap in taps[0]]][:, :, :, [tap for _, tap in taps[1]]]
@@ -315,4 +314,4 @@ def _counts(operator: operators.Pool, size: tuple[int, int], lengths: tuple[int,
             low, high = -before[axis], lengths[axis] + after[axis]
         starts = [place * operator.strides[axis] - before[axis] for place in range(size[axis])]
         sides.append([min(start + operator.kernel[axis], high) - max(start, low) for start in starts])
-    return np.outer(*sides).astype(np.float64)
+    return np.outer(np.array(sides[0], np.float64), np.array(sides[1], np.float64))
