@@ -109,8 +109,8 @@ def _convolution(
     engines = engines_for(outputs)
     lanes = 1 if depthwise else packing.lanes_that_divide(outputs, height, width)
     form = packing.Form(
-        outputs, weights.shape[1], weights.shape[2], weights.shape[3], engines=engines, lanes=lanes, bias_row=bias is not None,
-        depthwise=depthwise,
+        outputs, weights.shape[1], weights.shape[2], weights.shape[3], engines=engines, lanes=lanes,
+        bias_row=bias is not None, depthwise=depthwise,
     )  # fmt: skip
     small = max(height, width) <= 8 and not depthwise
     together = 4 if small else rows_log2(height, 2 * width)
