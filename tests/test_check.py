@@ -261,9 +261,22 @@ class TestTasks:
 
     def test_small_stride(self):
         program = elementwise(shape=(3, 4, 77))
-        assert "small-stride" not in names(of_program(program))
-        program = with_field(program, "L2.SourceChannelStride.Stride", 0x10)
-        assert "0x10 for rows of 154 bytes" in one(of_program(program), "small-stride").what
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x1E0)
+        for stride, is_small in ((0, True), (0x10, True), (0x90, True), (0xA0, False), (0xB0, False)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            findings = [one for one in of_program(planned) if one.rule == "small-stride"]
+            faults = builders.faults_of_hang(planned) if is_small else []
+            assert bool(findings) == is_small == bool(faults)
+            if is_small:
+                assert f"{stride:#x} for rows of 0xa0 bytes" in findings[0].what
+                assert faults[0].kind.name == "small-stride"
+
+    def test_long_rows_pass_in_parts(self):
+        program = elementwise(shape=(2, 4, 700))
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x800)
+        for stride, is_small in ((0x400, False), (0x40, False), (0x410, True)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            assert ("small-stride" in names(of_program(planned))) == is_small
 
     def test_table_missing(self):
         program = with_field(loaded("chain"), "KernelDMASrc.MasterEnable", 0, 1)

@@ -220,3 +220,8 @@ def test_write_to_an_address_that_no_register_has():
     assert str(error.value).startswith(
         "task 0: the register at 0x30000 = 7 is not implemented: no register is known there"
     )
+
+
+def test_a_patch_stops_the_neural_engines():
+    program, _, _ = convolution((2, 3, 3), 2, Common_PatchCfg={"PatchWidth": 4})
+    assert str(faults_of_hang(program)[0]).startswith("fault patched: task 0: Common.PatchCfg: ")

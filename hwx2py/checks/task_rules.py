@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..operations import Dma, Neural
+from ..operations.stage_rows import short_strides
 from .rule import ERROR, NOTE, Place, Rule
 from .subject import TaskView
 
@@ -22,9 +23,6 @@ ENABLING_BITS = 3
 NEURAL_KIND = 0
 WINDOW = ("Common.Kw", "Common.Kh", "Common.Sx", "Common.Sy")
 CONVOLUTION = "Conv"
-
-#: Tensors that are wider than this go through L2 in tiles; in every real file a tile's row has as many bytes or more.
-LEAST_TILE_ROW_BYTES = 0x40
 
 STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
 
@@ -47,13 +45,10 @@ def window(view: TaskView) -> Iterator[Place]:
 
 
 def small_stride(view: TaskView) -> Iterator[Place]:
-    """A tensor in L2 whose channels lie closer together than its rows are long."""
-    source = view.operation.inputs[0]
-    stage = source.stage
-    row_bytes = source.shape.width * source.element.size_bytes
-    if stage and 0 < stage.strides.channel < min(row_bytes, LEAST_TILE_ROW_BYTES):
-        values = {"stride": stage.strides.channel, "row": row_bytes}
-        yield Place(values, view.index, "L2.SourceChannelStride")
+    """A source in L2 whose channels lie closer together than its rows are long."""
+    for short in short_strides(view.operation):
+        values = {"stride": short.stride_bytes, "row": short.row_bytes}
+        yield Place(values, view.index, short.register)
 
 
 def table_missing(view: TaskView) -> Iterator[Place]:
@@ -167,7 +162,7 @@ RULES = (
     Rule("window", ERROR, "inferred: windows and steps count from 1",
          "it is 0 in a convolution", "set it to 1 or more", window, True),
     Rule("small-stride", ERROR, M1_HANG,
-         "a channel stride of {stride:#x} for rows of {row} bytes", "set it to at least the bytes of a row",
+         "a channel stride of {stride:#x} for rows of {row:#x} bytes", "set it to at least {row:#x}",
          small_stride, True),
     Rule("table-missing", ERROR, M1_HANG,
          "the last step is a table, and no coefficient DMA fetches one",

@@ -43,6 +43,8 @@ KERNEL_DMA_LARGER = Kind(
 CUT_STREAM = Kind("cut-stream", True, "a record ends behind its task: a wrong td_size or NextSize")
 REGISTER_ZERO = Kind("register-zero", True, "a write of 0 to register 0, as zeros behind a task are decoded")
 ZERO_DIMENSION = Kind("zero-dimension", True, "a size, a group count, a tile height or a step of 0")
+SMALL_STRIDE = Kind("small-stride", True, "a source whose channels in L2 lie closer together than its rows are long")
+PATCHED = Kind("patched", True, "a patch, which is for the planar engine, on a task of the neural engines")
 MISSING_TASKS = Kind("missing-tasks", True, "td_count is larger than the chain is long")
 DROPPED_TASKS = Kind("dropped-tasks", False, "td_count is smaller than the chain is long: the rest does not run")
 BOOTSTRAP = Kind("bootstrap", True, "the copy of the first task lacks the network id that the queue waits for")
@@ -72,6 +74,8 @@ KINDS = (
     CUT_STREAM,
     REGISTER_ZERO,
     ZERO_DIMENSION,
+    SMALL_STRIDE,
+    PATCHED,
     MISSING_TASKS,
     DROPPED_TASKS,
     BOOTSTRAP,

@@ -66,6 +66,7 @@ def neural(look: Look) -> Neural:
         table=table,
         result=result,
         zeros=tuple(look.zeros),
+        patched=any(look.number(f"Common.{name}") for name in ("PatchWidth", "PatchHeight")),
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )

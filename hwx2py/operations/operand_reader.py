@@ -19,9 +19,6 @@ L2_FORMAT = {1: 0, 2: 1}
 #: The Linux driver maps buffers below this address, so no base can lie beyond it.
 ADDRESS_END = 0xE0000000
 
-#: The narrowest parts of a row that a program streams through L2; with 16 bytes for a row of 154 an M1 hung.
-NARROWEST_PART_BYTES = 32
-
 #: L2.SourceCfg.SourceType and L2.ResultCfg.ResultType.
 FROM_L2, DMA_KEEP, DMA, CHAIN_READ = 0, 1, 2, 3
 STAYS, STAYS_AND_STORED, STORED, CHAIN_WRITE = 0, 1, 2, 3
@@ -35,8 +32,6 @@ def source_1(look: Look, shape: Shape, exchanged: bool, broadcast: str = "") -> 
     if isinstance(where, Dma):
         _check_l2_format(look, "L2.SourceCfg", element, where.interleave)
     stage = None if isinstance(where, InL2) else _in_l2(look, "L2.Source", "L2.SourceBase", False)
-    if stage and 0 < stage.strides.channel < min(NARROWEST_PART_BYTES, shape.width * element.size_bytes):
-        look.refuse("L2.SourceChannelStride.Stride", "no program passes rows through L2 in such narrow parts")
     relu = bool(look.number("L2.InputReLU"))
     return Operand(where, shape, element, relu, exchanged, broadcast, stage, kind == DMA_KEEP)
 

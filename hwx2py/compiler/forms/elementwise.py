@@ -3,9 +3,10 @@
 import enum
 
 from ..engines import Kind, cycles, planar
+from ..evidence import evidence
 from ..l2 import Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
 from ..surface import Surface
-from ..task import RULE, Evidence, TaskPlan, fields
+from ..task import TaskPlan, fields
 
 
 class Binary(enum.Enum):
@@ -18,9 +19,7 @@ class Binary(enum.Enum):
     MIN = fields(OpMode="Min", SecSrc="+Source2")
 
 
-def binary(
-    operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False, evidence: Evidence = RULE
-) -> list[TaskPlan]:
+def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False) -> list[TaskPlan]:
     """Combines x and y into z, with a clamp at zero behind it if `relu`.
 
     Args:
@@ -29,13 +28,14 @@ def binary(
         y: the second, of the same shape.
         z: the result.
         relu: clamp at zero.
-        evidence: where the words come from.
 
     Returns:
         One task: 7 of 7 records, 8 of 8 further tasks of published tables.
     """
     n, c, h, w = x.shape
-    draft = planar(operation.name.lower(), evidence, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
+    what = operation.name.lower()
+    known = evidence(what, x.shape, *(["relu"] if relu else []))
+    draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.Cfg", Source2Dma=1)
     draft.read(x)
     draft.read_second(y)
