@@ -122,18 +122,15 @@ class View:
         return replace(self, lengths=(*shape[:-1], lengths[-1]), strides_bytes=strides)
 
     def surface(self) -> Surface:
-        """As tile DMA sees it: the last three axes are channels, height and width; any in front have length 1."""
-        lengths = (1,) * max(0, 3 - len(self.lengths)) + self.lengths
-        c, h, w = lengths[-3:]
-        strides = (0,) * max(0, 2 - len(self.strides_bytes)) + self.strides_bytes
-        row = strides[-1] or row_bytes(w)
-        plane = strides[-2] or row * h
-        if len(self.lengths) >= 2 and self.strides_bytes[-1] == 0:
-            row = 0
-        if len(self.lengths) >= 3 and self.strides_bytes[-2] == 0:
-            plane = 0
-        whole = plane * c
-        return Surface(self.buffer, FourAxes(1, c, h, w), self.base_bytes, row, plane, whole, whole)
+        """As tile DMA sees it: the last four axes are batch, channels, height and width; any in front have length 1."""
+        lengths = (1,) * max(0, 4 - len(self.lengths)) + self.lengths
+        n, c, h, w = lengths[-4:]
+        row, plane, whole = row_bytes(w), 0, 0
+        own = self.strides_bytes
+        row = own[-1] if len(own) > 0 else row
+        plane = own[-2] if len(own) > 1 else row * h
+        whole = own[-3] if len(own) > 2 else plane * c
+        return Surface(self.buffer, FourAxes(n, c, h, w), self.base_bytes, row, plane, whole, whole)
 
 
 def row_bytes(width: int) -> int:
@@ -150,24 +147,32 @@ def dense_strides(lengths: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def three_axes(*views: View) -> Iterator[tuple[View, ...]]:
-    """Views of one rank, in pieces of three axes: what is in front is merged where strides allow, else walked through.
+def four_axes(*views: View) -> Iterator[tuple[View, ...]]:
+    """Views of one rank, in pieces of four axes: what is in front is merged where strides allow, else walked through.
 
     Args:
         views: of equal rank; an axis may have length 1 in some of them, and is then repeated.
     """
-    rank = len(views[0].lengths)
-    if rank < 3:
-        raised = []
-        for view in views:
-            for _ in range(3 - rank):
-                view = view.inserted(0)
-            raised.append(view)
-        yield tuple(raised)
-        return
-    while rank > 3 and (merged := _merged(views)) is not None:
-        views, rank = merged, rank - 1
-    outer = [max(view.lengths[axis] for view in views) for axis in range(rank - 3)]
+    return _pieces(views, 4)
+
+
+def three_axes(*views: View) -> Iterator[tuple[View, ...]]:
+    """Views of one rank, in pieces of three axes; see `four_axes`."""
+    return _pieces(views, 3)
+
+
+def raised(view: View, rank: int) -> View:
+    """With axes of length 1 in front, up to a rank."""
+    while len(view.lengths) < rank:
+        view = view.inserted(0)
+    return view
+
+
+def _pieces(views: tuple[View, ...], axes: int) -> Iterator[tuple[View, ...]]:
+    views = tuple(raised(view, axes) for view in views)
+    while len(views[0].lengths) > axes and (merged := _merged(views)) is not None:
+        views = merged
+    outer = [max(view.lengths[axis] for view in views) for axis in range(len(views[0].lengths) - axes)]
     for place in itertools.product(*map(range, outer)):
         yield tuple(_at(view, place) for view in views)
 

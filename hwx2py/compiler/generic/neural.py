@@ -3,21 +3,20 @@
 from ..builder import Builder
 from ..draft import Draft
 from ..engines import cycles, neural
+from ..forms import activation
 from ..l2 import Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
 from ..surface import Surface
-from ..task import Coefficients, Events, Store, TaskPlan, own
-from ..view import View, three_axes
-from .bands import MOST_ROWS, TILES_BYTES, bands, rows_that_fit
+from ..task import Events, Store, TaskPlan, own
+from ..view import View, four_axes
+from .bands import MOST_ROWS, TILES_BYTES, rows_that_fit
+from .planar import cuts
 
-TABLE = own("a table, rows in bands that fit L2")
 EXCHANGE = own("C and W exchanged by a pass-through, as transposes of 2023 that ran")
-#: DPE.Category of tables of roots, logarithms and reciprocals.
-ROOT_CATEGORY = 1
 #: Columns or channels of one exchange; a multiple of 32, which is where rows may be cut.
 EXCHANGED_COLUMNS = 512
 
 
-def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False) -> View:
+def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False, what: str = "table") -> View:
     """Applies a table to every element of x.
 
     Args:
@@ -26,30 +25,12 @@ def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False) -> Vi
         table: 128 bytes.
         z: the result.
         root: the table is one of a root, a logarithm or a reciprocal.
+        what: the function's name.
     """
-    for one, result in three_axes(x, z):
-        for planes, rows in bands(one.lengths[0], one.lengths[1], one.lengths[2], 2):
-            source, target = (
-                view.part(0, planes.start, len(planes)).part(1, rows.start, len(rows)).surface()
-                for view in (one, result)
-            )
-            b.add([_table(source, table, target, root)])
+    for one, result in four_axes(x, z):
+        for source, target in cuts((one, result), 2):
+            b.add(activation.table(what, table, source, target, root=root))
     return z
-
-
-def _table(x: Surface, table: bytes, z: Surface, root: bool) -> TaskPlan:
-    _, c, h, w = x.shape
-    together = rows_log2(h, 2 * w)
-    draft = neural("table", TABLE, (c, h, w), rows_log2=together, table=True)
-    whole_source(draft, x, together)
-    draft.write(z)
-    draft.result_tile("DmaWrite", Tile(h * draft.words["L2.SourceRowStride"]), Aliases.ALL)
-    draft.kernel = Coefficients((table,), shared=True, engines=min(16, c))
-    if root:
-        draft.put("Common.DPE", Category=ROOT_CATEGORY)
-        draft.events = Events.ROOT
-    draft.cycles = cycles((x,), (z,))
-    return draft.plan()
 
 
 def whole_source(draft: Draft, x: Surface, together: int) -> int:

@@ -12,7 +12,7 @@ from ..generic import neural, planar, products
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import Shape
-from ..view import View
+from ..view import View, raised
 from . import moves
 
 _OPERATIONS = {
@@ -24,13 +24,6 @@ _OPERATIONS = {
 }
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
-
-
-def raised(view: View, rank: int) -> View:
-    """With axes of length 1 in front."""
-    while len(view.lengths) < rank:
-        view = view.inserted(0)
-    return view
 
 
 def combined(b: Builder, operation: Combine, x: View, y: View, z: View) -> View:
@@ -107,7 +100,7 @@ def _with_number(b: Builder, function: Combine, x: View, number: float, z: View)
                 raise UnsupportedError("a division by the constant 0")
             return planar.single(b, x, z, scale=1.0 / number)
         case Combine.MAX if number == 0:
-            return planar.single(b, x, z, relu=True)
+            return planar.clamped(b, x, z)
     return combined(b, function, x, b.constant(np.full((1,) * len(x.lengths), number)), z)
 
 
@@ -160,7 +153,7 @@ def unary(b: Builder, node: Node, views: list[View]) -> View:
     z = b.result(node.output.shape)
     match operator.function:
         case Function.RELU:
-            return planar.single(b, x, z, relu=True)
+            return planar.clamped(b, x, z)
         case Function.ABS:
             return planar.single(b, x, z, magnitude=True)
         case Function.EXP:
@@ -224,7 +217,7 @@ def clip(b: Builder, node: Node, views: list[View]) -> View:
     if has_low:
         z = b.scratch(x.lengths) if has_high else b.result(node.output.shape)
         if low == 0:
-            x = planar.single(b, x, z, relu=True)
+            x = planar.clamped(b, x, z)
         else:
             x = combined(b, Combine.MAX, x, b.constant(np.full(one, min(low, LARGEST_HALF))), z)
     if has_high:
@@ -265,7 +258,7 @@ def affine(b: Builder, node: Node, views: list[View]) -> View:
         for number in range(x.shape[0]):
             source, target = (views[0].part(0, number, 1), z.part(0, number, 1))
             one, two = (View(v.buffer, v.base_bytes, v.lengths[1:], v.strides_bytes[1:]) for v in (source, target))
-            products.convolve(b, one, kernel, offsets.ravel(), two, depthwise=x.shape[1] > 1)
+            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1])
         return z
     product = combined(b, Combine.MUL, views[0], b.constant(factors), b.scratch(z.lengths))
     return combined(b, Combine.ADD, product, b.constant(offsets), z)

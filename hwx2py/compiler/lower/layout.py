@@ -8,9 +8,8 @@ from .. import operators
 from ..builder import Builder, half_of
 from ..generic import neural, products
 from ..graph import Node
-from ..view import View
+from ..view import View, raised
 from . import moves
-from .arithmetic import raised
 
 
 def reshape(b: Builder, node: Node, views: list[View]) -> View:
@@ -77,10 +76,12 @@ def mix(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Mix)
     matrix = half_of(node.inputs[1])[:, :, None, None]
-    return along(b, views[0], operator.axis, matrix)
+    return along(b, views[0], operator.axis, matrix, z=b.result(node.output.shape))
 
 
-def along(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None" = None) -> View:
+def along(
+    b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None" = None, z: View | None = None
+) -> View:
     """Convolves 1 x 1 with an axis as channels.
 
     Args:
@@ -89,20 +90,22 @@ def along(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarra
         axis: which axis.
         kernel: float16, (M, L, 1, 1).
         bias: float16, (M,), or None.
+        z: where the result goes.
 
     Returns:
         The tensor with M places along the axis.
     """
     rank = len(x.lengths)
     if rank < 3:
-        y = along(b, raised(x, 3), axis + 3 - rank, kernel, bias)
+        target = None if z is None else raised(z, 3)
+        y = along(b, raised(x, 3), axis + 3 - rank, kernel, bias, target)
         return View(y.buffer, y.base_bytes, y.lengths[3 - rank :], y.strides_bytes[3 - rank :])
     if axis == rank - 1:
         other = _exchange_axis(x)
         turned = along(b, moves.exchanged(b, x, other), other, kernel, bias)
-        return moves.exchanged(b, turned, other)
+        return moves.exchanged(b, turned, other, z)
     lengths = (*x.lengths[:axis], kernel.shape[0], *x.lengths[axis + 1 :])
-    z = b.scratch(lengths)
+    z = z or b.scratch(lengths)
     others = [other for other in range(rank - 1) if other != axis]
     rows = max(others, key=lambda other: x.lengths[other])
     outer = [other for other in others if other != rows]

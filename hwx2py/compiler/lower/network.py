@@ -13,7 +13,7 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, reductions, spatial
+from . import arithmetic, layout, moves, products, reductions, spatial
 
 #: Axes of a program's tensor.
 RANK = 4
@@ -36,7 +36,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Reduce: reductions.reduce,
     operators.Softmax: reductions.softmax,
     operators.Standardize: reductions.standardize,
-    operators.MatMul: reductions.matmul,
+    operators.MatMul: products.matmul,
     operators.Reshape: layout.reshape,
     operators.Transpose: layout.transpose,
     operators.Concat: layout.concat,

@@ -1,25 +1,54 @@
-"""Reductions, softmax, norms, and products of matrices."""
+"""Reductions, softmax and norms: by forms where they take the axes, else with the axes brought to where they do."""
 
-import itertools
 import math
-
-import numpy as np
+from collections.abc import Callable
 
 from ...errors import UnsupportedError
 from .. import operators, tables
-from ..builder import Builder, half_of
-from ..generic import planar, products
+from ..builder import Builder
+from ..forms import norm, norm_whole, reduction, softmax_channels
+from ..forms import softmax as softmax_rows
+from ..generic import planar
+from ..generic.bands import TILES_BYTES
 from ..graph import Node
+from ..l2 import channel_bytes
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import replaced
 from ..operators.reductions import Reduction
-from ..view import View
+from ..surface import Surface
+from ..task import TaskPlan
+from ..view import View, raised, three_axes
 from . import moves
-from .arithmetic import combined, looked_up, raised
-from .layout import _at, along
+from .arithmetic import combined, looked_up
 
-#: Elements that a reduction may add up: beyond, L2 does not hold a plane.
-ROWS_AS_CHANNELS = 192
+#: Channels, height and width: the last three axes.
+CHANNELS, ROWS, COLUMNS = 0, 1, 2
+
+Form = Callable[[Surface, Surface], list[TaskPlan]]
+
+
+def applied(b: Builder, form: Form, x: View, z: View) -> bool:
+    """Adds the tasks of a form for every part of three axes; says whether it takes all of them."""
+    made = []
+    try:
+        for one, result in three_axes(x, z):
+            made.append(form(one.surface(), result.surface()))
+    except UnsupportedError:
+        return False
+    for plans in made:
+        b.add(plans)
+    return True
+
+
+def _inner_axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...] | None:
+    """Axes among the last three, as channels, rows and columns; None where one lies in front of them."""
+    inner = tuple(axis - rank + 3 for axis in axes)
+    return inner if min(inner, default=0) >= 0 else None
+
+
+def _fits(x: Surface, times: int = 1) -> bool:
+    """Whether L2 holds a tensor so many times."""
+    return times * x.shape.c * x.shape.h * (channel_bytes(x.shape.w) + 0x10) <= TILES_BYTES
 
 
 def reduce(b: Builder, node: Node, views: list[View]) -> View:
@@ -29,9 +58,7 @@ def reduce(b: Builder, node: Node, views: list[View]) -> View:
     return over_axes(b, operator.kind, views[0], operator.axes, b.result(node.output.shape))
 
 
-def over_axes(
-    b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: View | None = None, squares: bool = False
-) -> View:
+def over_axes(b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: View | None = None) -> View:
     """Elements along axes combined; the axes stay with length 1.
 
     Args:
@@ -40,56 +67,65 @@ def over_axes(
         x: the tensor.
         axes: which axes.
         z: where the result goes.
-        squares: of the squares of the elements.
     """
     rank = len(x.lengths)
-    axes = tuple(sorted(axis for axis in axes if x.lengths[axis] > 1)) or axes[-1:]
     if rank < 3:
-        lifted = raised(x, 3)
         target = None if z is None else raised(z, 3)
-        y = over_axes(b, kind, lifted, tuple(axis + 3 - rank for axis in axes), target, squares)
+        y = over_axes(b, kind, raised(x, 3), tuple(axis + 3 - rank for axis in axes), target)
         return View(y.buffer, y.base_bytes, y.lengths[3 - rank :], y.strides_bytes[3 - rank :])
+    axes = tuple(sorted(axis for axis in axes if x.lengths[axis] > 1)) or axes[-1:]
     lengths = x.lengths
     for axis in axes:
         lengths = replaced(lengths, axis, 1)
-    if len(axes) == 2 and axes[-1] == rank - 1:
-        return _planes(b, kind, x, axes[0], z or b.scratch(lengths), squares)
+    result = z or b.scratch(lengths)
+    inner = _inner_axes(axes, rank)
+    form = None if inner is None else _reduction(kind, inner)
+    if form is not None and applied(b, form, x, result):
+        return result
     if len(axes) > 1:
-        # The last axis first, which leaves the fewest elements for exchanges.
-        step = over_axes(b, kind, x, axes[-2:] if axes[-1] == rank - 1 else axes[-1:], None, squares)
-        return over_axes(b, kind, step, axes[:-2] if axes[-1] == rank - 1 else axes[:-1], z)
+        # The last axis first, which leaves the fewest elements.
+        return over_axes(b, kind, over_axes(b, kind, x, axes[-1:]), axes[:-1], z)
     (axis,) = axes
-    if axis < rank - 1:
-        turned = moves.exchanged(b, x, axis)
-        y = over_axes(b, kind, turned, (rank - 1,), None, squares)
-        return moves.exchanged(b, y, axis, z)
-    return _rows(b, kind, x, z or b.scratch(lengths), squares)
+    if axis == rank - 1:
+        return _long_rows(b, kind, x, result)
+    turned = over_axes(b, kind, moves.exchanged(b, x, axis), (rank - 1,))
+    return moves.exchanged(b, turned, axis, z)
 
 
-def _planes(b: Builder, kind: Reduction, x: View, axis: int, z: View, squares: bool) -> View:
-    """An axis and the last one combined: planes whose rows are that axis."""
-    rank = len(x.lengths)
-    others = [other for other in range(rank - 1) if other != axis]
-    channels = max(others, key=lambda other: x.lengths[other])
-    outer = [other for other in others if other != channels]
-    order = [*outer, channels, axis, rank - 1]
-    source, target = x.ordered(order), z.ordered(order)
-    for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        planar.reduce_planes(b, kind, _at(source, place), _at(target, place), squares=squares)
-    return z
+def _reduction(kind: Reduction, axes: tuple[int, ...]) -> Form | None:
+    """The form that reduces these axes."""
+    how = reduction.Reduce(kind.value)
+
+    def over(x: Surface, z: Surface) -> list[TaskPlan]:
+        if not _fits(x):
+            raise UnsupportedError(f"{x.shape.c} x {x.shape.h} x {x.shape.w} does not fit L2")
+        match axes:
+            case (2,):
+                return reduction.over_w(how, x, z)
+            case (1, 2):
+                return reduction.over_h_w(how, x, z)
+            case (0, 1, 2):
+                return reduction.over_c_h_w(how, x, z)
+            case (1,):
+                return reduction.over_h(how, x, z)
+            case (0,) if x.shape.h * x.shape.w == 1:
+                return reduction.over_flat_c(how, x, z)
+            case (0,) if kind is not Reduction.MIN:
+                return reduction.over_c(how, x, z)
+        raise UnsupportedError(f"no form reduces axes {axes} by {kind}")
+
+    return over
 
 
-def _rows(b: Builder, kind: Reduction, x: View, z: View, squares: bool) -> View:
-    """The last axis combined: rows are channels of one row."""
-    rank = len(x.lengths)
-    axes = sorted(range(rank - 1), key=lambda other: x.lengths[other])
-    channels = axes[-1]
-    outer = axes[:-1]
-    order = [*outer, channels, rank - 1]
-    source, target = x.ordered(order), z.ordered(order)
-    for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        rows, results = _at(source, place).inserted(1), _at(target, place).inserted(1)
-        planar.reduce_planes(b, kind, rows, results, squares=squares)
+def _long_rows(b: Builder, kind: Reduction, x: View, z: View) -> View:
+    """Rows that L2 does not hold together: as many as it does at a time."""
+    for one, result in three_axes(x, z):
+        c, h, w = one.lengths
+        most = max(1, TILES_BYTES // (c * (channel_bytes(w) + 0x10)))
+        for first in range(0, h, most):
+            count = min(most, h - first)
+            source, target = (view.part(1, first, count).surface() for view in (one, result))
+            b.add(reduction.over_w(reduction.Reduce(kind.value), source, target))
     return z
 
 
@@ -99,10 +135,37 @@ def softmax(b: Builder, node: Node, views: list[View]) -> View:
     assert isinstance(operator, operators.Softmax)
     (x,) = views
     rank = len(x.lengths)
+    z = b.result(node.output.shape)
+    inner = _inner_axes((operator.axis,), rank)
+    if rank < 3:
+        inner = (operator.axis + 3 - rank,)
+    if inner is not None and not operator.logarithm and applied(b, _softmax(inner[0]), x, z):
+        return z
     if operator.axis < rank - 1:
         y = _softmax_of_rows(b, moves.exchanged(b, x, operator.axis), operator.logarithm, None)
-        return moves.exchanged(b, y, operator.axis, b.result(node.output.shape))
-    return _softmax_of_rows(b, x, operator.logarithm, b.result(node.output.shape))
+        return moves.exchanged(b, y, operator.axis, z)
+    return _softmax_of_rows(b, x, operator.logarithm, z)
+
+
+def _softmax(axis: int) -> Form:
+    """The form of a softmax along channels, rows or columns."""
+    exp2, reciprocal = tables.table(tables.EXP2).data, tables.table(Function.RECIPROCAL).data
+
+    def over(x: Surface, z: Surface) -> list[TaskPlan]:
+        _, c, h, w = x.shape
+        if axis == COLUMNS and w > 1:
+            return softmax_rows.over_w(x, z, exp2)
+        if axis == COLUMNS and h == 1:
+            return softmax_channels.over_single_w(x, z, exp2)
+        if axis == CHANNELS and h * w > 1:
+            return softmax_channels.over_c(x, z, exp2, reciprocal)
+        if axis == CHANNELS:
+            return softmax_channels.over_flat_c(x, z, exp2, reciprocal)
+        if axis == ROWS and c * w > 1:
+            return softmax_channels.over_c(x.swapped(), z.swapped(), exp2, reciprocal)
+        raise UnsupportedError("no form of softmax for this axis")
+
+    return over
 
 
 def _softmax_of_rows(b: Builder, x: View, logarithm: bool, z: View | None) -> View:
@@ -126,48 +189,40 @@ def standardize(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Standardize)
     (x,) = views
+    z = b.result(node.output.shape)
+    rank = len(x.lengths)
+    inner = tuple(axis + max(0, 3 - rank) for axis in operator.axes) if rank < 3 else _inner_axes(operator.axes, rank)
+    if inner is not None and applied(b, _norm(inner, operator.epsilon), x, z):
+        return z
     mean = over_axes(b, Reduction.MEAN, x, operator.axes)
     apart = combined(b, Combine.SUB, x, mean, b.scratch(x.lengths))
     squares = combined(b, Combine.MUL, apart, apart, b.scratch(x.lengths))
     variance = over_axes(b, Reduction.MEAN, squares, operator.axes)
     shifted = planar.single(b, variance, b.scratch(variance.lengths), bias=operator.epsilon)
     factor = looked_up(b, Function.RSQRT, shifted, b.scratch(variance.lengths))
-    return combined(b, Combine.MUL, apart, factor, b.result(node.output.shape))
+    return combined(b, Combine.MUL, apart, factor, z)
 
 
-def matmul(b: Builder, node: Node, views: list[View]) -> View:
-    """A product of matrices: a convolution 1 x 1 where one is constant, else one becomes coefficients at run time."""
-    x, y = node.inputs[:2]
-    bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
-    if y.array is not None and math.prod(y.shape[:-2]) == 1:
-        kernel = np.ascontiguousarray(half_of(y).reshape(y.shape[-2:]).T)[:, :, None, None]
-        view = raised(views[0], len(node.output.shape))
-        return _landed(b, along(b, view, len(view.lengths) - 1, kernel, bias), node.output.shape)
-    if x.array is not None and math.prod(x.shape[:-2]) == 1 and bias is None:
-        kernel = half_of(x).reshape(x.shape[-2:])[:, :, None, None]
-        view = raised(views[1], len(node.output.shape))
-        return _landed(b, along(b, view, len(view.lengths) - 2, np.ascontiguousarray(kernel)), node.output.shape)
-    if bias is not None:
-        raise UnsupportedError("a bias on a product of two tensors that are computed")
-    shape = node.output.shape
-    one, two = (
-        raised(b.constant(half_of(value)) if value.array is not None else view, max(3, len(shape)))
-        for value, view in zip((x, y), views)
-    )
-    z = b.result(shape)
-    target = raised(z, len(one.lengths))
-    outer = target.lengths[:-2]
-    for place in itertools.product(*map(range, outer)):
-        first, second, result = (
-            _at(view, tuple(index if view.lengths[axis] > 1 else 0 for axis, index in enumerate(place)))
-            for view in (one, two, target)
-        )
-        products.product(b, first.inserted(1), second.inserted(1), result.inserted(1))
-    return z
+def _norm(axes: tuple[int, ...], epsilon: float) -> Form:
+    """The form of a norm over channels, rows or columns."""
 
+    def over(x: Surface, z: Surface) -> list[TaskPlan]:
+        _, c, h, w = x.shape
+        long = tuple(axis for axis in axes if x.shape[axis + 1] > 1)
+        if long == (COLUMNS,) and c == 1:
+            return norm.rows(x, z, epsilon)
+        if long == (COLUMNS,) and h == 1:
+            return norm.rows(x.swapped(), z.swapped(), epsilon)
+        if long == (COLUMNS,):
+            return norm.over_w(x, z, epsilon)
+        if long == (ROWS, COLUMNS):
+            return norm.over_h_w(x, z, epsilon)
+        if long == (CHANNELS,) and h * w > 1:
+            return norm_whole.over_c(x, z, epsilon)
+        if long == (CHANNELS,):
+            return norm.over_flat_c(x, z, epsilon)
+        if long == (CHANNELS, ROWS, COLUMNS):
+            return norm_whole.over_everything(x, z, epsilon)
+        raise UnsupportedError("no form of a norm over these axes")
 
-def _landed(b: Builder, y: View, shape: tuple[int, ...]) -> View:
-    """The view, copied where the program wants it."""
-    if b.wanted is None or b.wanted.lengths != shape:
-        return y
-    return moves.copy(b, y, b.wanted)
+    return over

@@ -88,17 +88,7 @@ def pads_of(pads: Pads) -> tuple[int, int, int, int]:
 def _grouped(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View, pads: Pads, groups: int
 ) -> View:
-    inputs, outputs = x.lengths[0], weights.shape[0]
-    if groups == 1 or groups == inputs == outputs:
-        return products.convolve(b, x, weights, bias, z, pads, depthwise=groups > 1)
-    each_in, each_out = inputs // groups, outputs // groups
-    for group in range(groups):
-        first = group * each_out
-        products.convolve(
-            b, x.part(0, group * each_in, each_in), weights[first : first + each_out],
-            None if bias is None else bias[first : first + each_out], z.part(0, first, each_out), pads,
-        )  # fmt: skip
-    return z
+    return products.convolve(b, x, weights, bias, z, pads, groups)
 
 
 def _long(
