@@ -121,7 +121,7 @@ def _prepare(folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
         foreign = os.listdir(folder) and not os.path.exists(os.path.join(folder, MANIFEST))
     except OSError as error:
-        raise UsageError(f"is no folder that can be written to: {error.strerror}", file=folder) from error
+        raise UsageError(f"is not a folder that can be written to: {error.strerror}", file=folder) from error
     if foreign:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 

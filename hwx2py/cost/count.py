@@ -23,8 +23,8 @@ CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "C
 
 CYCLES_BASIS = (
     "ExeCycles is the compiler's estimate, not a measured time; one is taken as a microsecond (inferred: memory-bound "
-    "programs fit). Where a header has 0, the compiler's formula stands in its place, and nothing for a chained task, "
-    "which the first of its chain counts for"
+    "programs fit). Where a header has 0, the compiler's formula is used, and a chained task is counted in the "
+    "first of its chain"
 )
 
 
@@ -122,7 +122,7 @@ def cost(program: Program) -> CostReport:
 def _basis(arch: Architecture) -> tuple[str, ...]:
     machine = arch.machine
     if not machine.cycles_per_block:
-        return (CYCLES_BASIS, f"the compiler's formula for {arch.name} is not known: what bounds a task is not told")
+        return (CYCLES_BASIS, f"the compiler's formula for {arch.name} is not known: what bounds a task is unknown")
     cycle_bytes = BLOCK_BYTES / machine.cycles_per_block
     formula = (
         f"the formula: bytes / {cycle_bytes:.7g}, or planes of the source x {CYCLES_PER_PLANE} where that is more; "

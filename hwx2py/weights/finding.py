@@ -195,7 +195,7 @@ class _Finder:
         size = len(self.names.coefficients[where.bar])
         inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
         if operand.element.dtype != "float16" or not inside:
-            self.notes.append(f"task {index}: its constant is no float16 array inside the buffer")
+            self.notes.append(f"task {index}: its constant is not a float16 array inside the buffer")
             return
         array = LogicalArray(
             name="constant" if number == 0 else f"constant{number + 1}",

@@ -6,7 +6,7 @@ import numpy as np
 
 from .logical import AT_A_TIME, HALF_BYTES, NOT_STORED, LogicalArray, Places
 
-#: Ranges that are listed; of an array with more only their number is told.
+#: Ranges that are listed; for an array with more, only their number is given.
 MOST_RANGES = 256
 
 
