@@ -23,7 +23,7 @@ CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "C
 
 CYCLES_BASIS = (
     "ExeCycles, taken as microseconds (inferred: memory-bound tasks of real programs fit); where it is 0, what memory "
-    "takes, and nothing for a chained task, which the first of its chain counts for"
+    "takes, and a chained task is counted in the first of its chain"
 )
 
 
@@ -111,7 +111,7 @@ def cost(program: Program) -> CostReport:
 def _basis(arch: Architecture) -> tuple[str, ...]:
     machine = arch.machine
     if not machine.dram_bytes_per_us:
-        return (CYCLES_BASIS, f"the memory bandwidth of {arch.name} is not known: what bounds a task is not told")
+        return (CYCLES_BASIS, f"the memory bandwidth of {arch.name} is not known: what bounds a task is unknown")
     bandwidth = f"memory: {machine.dram_bytes_per_us / 1000:.2f} GB/s ({machine.dram_evidence})"
     return CYCLES_BASIS, bandwidth
 

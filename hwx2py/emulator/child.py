@@ -127,7 +127,7 @@ def _place(error, script):
 
 
 def _play(link, memory, own_memory, script):
-    """Puts the played calls in place of the real ones."""
+    """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
     nodes = set()
     real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
 

@@ -1,7 +1,7 @@
 """The machines of H14 and later: what each generation is beside its registers.
 
 Sources: results that others recorded on M2 Pro and M2 Max; decoded compiler programs that were executed. A module of
-its own, so that whoever reads an H13 program need not load the start images.
+its own, so that reading an H13 program does not load the start images.
 """
 
 from . import start_images

@@ -8,7 +8,7 @@ from .machine import Idle, Ignored, Machine
 
 M1 = "edited on an M1: nothing changed"
 
-#: H13: bits that nobody names and that change nothing, and low bits below an address's or a stride's unit.
+#: H13: bits without a name that change nothing, and low bits below an address's or a stride's unit.
 H13_IGNORED = (
     Ignored("L2.L2Cfg", 0x100, M1),
     *(
