@@ -101,12 +101,11 @@ def link(
     drafts = [_draft(arch, layout, plans, index) for index in range(len(plans))]
     text = build.lay_out(arch, drafts)
     rows = [padded_tensor(row.name, row.role, layout.bars[row.name], row.shape, row.dtype) for row in tensors]
-    if layout.scratch_bytes:
-        rows.append(scratch(layout.scratch_bytes))
     const = layout.constants()
     program = Program(
-        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built")
-    )
+        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built"),
+        scratch=scratch(layout.scratch_bytes) if layout.scratch_bytes else None,
+    )  # fmt: skip
     return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes)
 
 

@@ -1,6 +1,6 @@
 """The engine: runs tasks, one after another, as their registers say.
 
-A door below the driver: whoever has tasks and buffers needs no ioctl.
+A door below the driver: tasks and buffers are enough, without an ioctl.
 """
 
 from collections.abc import Callable, Iterable, Mapping

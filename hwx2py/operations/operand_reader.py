@@ -12,7 +12,7 @@ ELEMENTS = {
 }
 FLOAT16 = ELEMENTS["Float16"]
 
-#: What the format registers say of elements of so many bytes, in every program: of memory, and of memory to L2.
+#: What the format registers say of elements by their size in bytes, in every program: of memory, and of memory to L2.
 MEMORY_FORMAT = {1: {"MemFmt": 0, "Truncate": 0}, 2: {"MemFmt": 2, "Truncate": 3}}
 L2_FORMAT = {1: 0, 2: 1}
 
@@ -148,7 +148,7 @@ def _interleave(look: Look, form: str, element: Element) -> int:
 
 
 def _check_l2_format(look: Look, register: str, element: Element, interleave: int) -> None:
-    """What L2 is told of elements in memory must be what the DMA is told."""
+    """What L2 says of elements in memory must be what the DMA says."""
     if look.number(f"{register}.DMAFmt") != L2_FORMAT[element.size_bytes]:
         look.refuse(f"{register}.DMAFmt", f"{L2_FORMAT[element.size_bytes]} goes with {element.name} in every program")
     if (look.number(f"{register}.DMAInterleave") or 1) != interleave:

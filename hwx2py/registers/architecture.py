@@ -67,7 +67,7 @@ class Field(NamedTuple):
         """The field's bits, in place, for a value as `decode` gives it.
 
         Raises:
-            RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
+            RegisterError: the value does not fit, is not a multiple of the unit, or is not a known name.
         """
         return int(_told(encode, "field", self.name, value, *self.place()))
 
@@ -391,7 +391,7 @@ class Architecture(_Facts):
         return image
 
     def short_fields(self) -> list[str]:
-        """Every `Block.Field` of the register blocks that is no other register's too, in table order."""
+        """Every `Block.Field` of the register blocks that no other register has too, in table order."""
         return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
 
     @functools.cached_property
@@ -435,7 +435,7 @@ class Architecture(_Facts):
         return found
 
 
-#: Name of the block that stands in where no block of the table covers an address.
+#: Name of the block for addresses that no block of the table covers.
 UNKNOWN = "Unknown"
 
 

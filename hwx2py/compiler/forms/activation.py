@@ -6,10 +6,12 @@ from ..evidence import evidence
 from ..l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..surface import Surface
 from ..task import Events, TaskPlan
+from .parts import in_parts, tile_of
 
 _COLUMNS = NEURAL_COLUMNS_BYTES // 2
 
 
+@in_parts("c")
 def relu(x: Surface, z: Surface) -> list[TaskPlan]:
     """Stores max(x, 0).
 
@@ -23,6 +25,7 @@ def relu(x: Surface, z: Surface) -> list[TaskPlan]:
     return [_unary("relu", x, z)]
 
 
+@in_parts("c")
 def table(
     what: str, data: bytes, x: Surface, z: Surface, *, root: bool = False, epsilon: float = 0.0
 ) -> list[TaskPlan]:
@@ -58,8 +61,10 @@ def _unary(what: str, x: Surface, z: Surface, data: bytes = b"", root: bool = Fa
         channel = NEURAL_COLUMNS_BYTES
     depth = c * channel
     row = depth if wide or h == 1 else neural_row_bytes(c, channel, sharing)
+    height = tile_of(h, row + depth)
+    draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
-    draft.result_tile("DmaWrite", Tile(h * row), Aliases.ALL)
+    draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL)
     if is_table:
         draft.kernel = lookup(data, min(c, NEURAL_ENGINES))
     if root:
