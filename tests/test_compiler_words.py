@@ -120,6 +120,9 @@ CASES = {
     "unary_sigmoid_c64": Case(
         "71f507cabe1c815b", {"x": VECTOR}, {"y": VECTOR}, lambda x, y: activation.table("sigmoid", TABLE, x, y)
     ),
+    "logical_not_1x1x64x64": one(
+        "a4f3a1353af89f5b", (1, 1, 64, 64), (1, 1, 64, 64), activation.logical_not, TABLE, dtype="uint8"
+    ),
     "conv_k3_c64_n64_s8_bias0": one(
         "56a6c2118147c998", SQUARE, SQUARE, convolution.convolution, zeros(64 * 64 * 9), window=SAME
     ),

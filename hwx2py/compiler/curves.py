@@ -10,6 +10,7 @@ from ..operations.tables import (
     ENDS_AT_ZERO,
     INVERSE_SQUARE_ROOT,
     NEGATIVE_IS_ZERO,
+    NO_SAMPLES,
     ODD,
     PLAIN,
     RECIPROCAL,
@@ -109,6 +110,12 @@ KNOWN = (
         Curve(-4.3984375, INFINITE, 0.0, INFINITE, _GELU, FLAT, Line(1.0, 0.0), 2, CENTRED, PLAIN),
         False,
         f"{_RECORD}: product and gelu",
+    ),
+    KnownCurve(
+        "logical not",
+        Curve(-(2.0**-24), 2.0**-24, 0.0, 0.0, _samples(lambda i: 1.0), FLAT, FLAT, NO_SAMPLES, CENTRED, PLAIN),
+        False,
+        f"{_RECORD}: not of bools, of which only 0 lies between the limits",
     ),
     KnownCurve(
         "sqrt",
