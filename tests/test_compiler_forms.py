@@ -20,6 +20,7 @@ from hwx2py.compiler.forms import (
     power,
     product,
     reduction,
+    rounding,
     scale,
     softmax,
     softmax_channels,
@@ -279,6 +280,12 @@ class TestTables:
         a = drawn(seed, *shape)
         plans = activation.table("2^x", EXP2, surface("x", *shape), surface("y", *shape))
         close(ran(plans, {"x": a}, shape), np.exp2(wide(a)), 1e-3, 1e-3)
+
+    @pytest.mark.parametrize("channels", [1, 24, 100])
+    def test_rounding_down(self, channels):
+        a = drawn(channels, 1, channels, 1, 1, low=-4, high=4)
+        a[0, 0], a[0, -1] = -2, 3
+        exact(ran(rounding.floor(surface("x", *a.shape), surface("y", *a.shape)), {"x": a}, a.shape), np.floor(a))
 
     def test_not(self):
         a = np.array([0, 1, 2, 255, 0, 0, 7], np.uint8).reshape(1, 1, 7, 1)

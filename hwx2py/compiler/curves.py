@@ -8,6 +8,7 @@ from ..operations.tables import (
     CENTRED,
     DIRECT,
     ENDS_AT_ZERO,
+    FRACTION,
     INVERSE_SQUARE_ROOT,
     NEGATIVE_IS_ZERO,
     NO_SAMPLES,
@@ -16,6 +17,7 @@ from ..operations.tables import (
     RECIPROCAL,
     SAMPLES,
     SQUARE_ROOT,
+    TRUNCATION,
     Curve,
     Line,
 )
@@ -159,6 +161,16 @@ KNOWN = (
         False,
         f"{_PROGRAM}: selu",
     ),
+)  # fmt: skip
+
+_ZEROS = (0.0,) * SAMPLES
+#: x minus its whole part (decoded program of compiler 9.509: floor).
+FRACTION_CURVE = Curve(-INFINITE, INFINITE, 0.0, 0.0, _ZEROS, FLAT, FLAT, 0, FRACTION, ODD)
+#: The whole part (program of 2023: ceil).
+TRUNCATION_CURVE = Curve(-INFINITE, INFINITE, -INFINITE, INFINITE, _ZEROS, FLAT, FLAT, 5, TRUNCATION, ODD)
+#: 1 below zero, else 0: the step of the program of 2023 that rounds up, turned round.
+STEP_BELOW_ZERO = Curve(
+    -(2.0**-24), 2.0**-24, 1.0, 0.0, _ZEROS, Line(0.0, 1.0), FLAT, NO_SAMPLES, CENTRED, PLAIN
 )  # fmt: skip
 
 
