@@ -154,9 +154,11 @@ class TestArchitecture:
         for fact in (*machine.start, *machine.ignored, *machine.idle):
             assert arch.find_register(fact.register), fact.register
             assert fact.evidence, fact.register
+        assert all(fact.evidence for fact in (*machine.rates, *machine.submits))
+        assert all(0 < rate.least_tflops <= rate.most_tflops for rate in machine.rates)
         for ignored in machine.ignored:
             assert not arch.register(ignored.register).named_mask & ignored.mask, ignored.register
-        assert bool(machine.dram_bytes_per_us) == bool(machine.dram_evidence)
+        assert bool(machine.cycles_per_block) == bool(machine.cycles_evidence)
 
     def test_a_value_that_means_the_same_has_one_name(self, arch):
         theirs = {name: field.enum for name, field in fields_of(by_name("H13")) if field.enum}
