@@ -30,6 +30,7 @@ COMMANDS = {
     "graph": "The program as a picture",
     "clean": "A cleaned program, back in its container",
     "anec": "A file that libane runs (H13, H14)",
+    "compile": "A network (ONNX) as one program, without a Mac",
     "assemble": "A script as an .hwx or .anec",
     "emulate": "Run on a virtual ANE (H13 to H18)",
     "weights": "Weights out as arrays, and others in",

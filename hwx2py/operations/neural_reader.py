@@ -156,7 +156,7 @@ def _check_formats(look: Look, mode: int, source_bytes: int, result_bytes: int) 
 def _bar(look: Look, base_register: str) -> tuple[int | None, bool]:
     """The BAR of a coefficient stream, and whether the task enables it."""
     if look.has("Header.KBase0"):
-        return look.number("Header.KBase0"), bool(look.number("Header.KBE0"))
+        return look.number("Header.KBase0"), look.is_enabled("KBase0")
     slot = look.registers.slot(base_register)
     return slot, slot is not None
 

@@ -156,6 +156,7 @@ class Program(NamedTuple):
         relocated: text offsets of the words that hold coefficient addresses, as the file's relocations say.
         origin: where it came from.
         aliases: (BAR, tensor name) of further BARs that stand for a tensor.
+        task_notes: what is known of where each task's words come from; empty where nobody noted it.
         scratch: the scratch memory, if it has any.
     """
 
@@ -169,6 +170,7 @@ class Program(NamedTuple):
     origin: Origin = Origin("", "built")
     aliases: tuple[tuple[int, str], ...] = ()
     scratch: Scratch | None = None
+    task_notes: tuple[str, ...] = ()
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:
