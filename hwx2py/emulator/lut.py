@@ -24,7 +24,8 @@ def _sample(table: Curve, place: np.ndarray) -> np.ndarray:
     index = np.minimum(place.astype(np.int64), SAMPLES - 2)
     part = place - index
     samples = np.array(table.samples)
-    return samples[index] * (1.0 - part) + samples[index + 1] * part
+    found: np.ndarray = samples[index] * (1.0 - part) + samples[index + 1] * part
+    return found
 
 
 #: 2 to this is a float, and so is a float16 times it.
@@ -60,7 +61,8 @@ def _fraction(table: Curve, x: np.ndarray) -> np.ndarray:
 
 
 def _whole(table: Curve, x: np.ndarray) -> np.ndarray:
-    return np.trunc(x)
+    found: np.ndarray = np.trunc(x)
+    return found
 
 
 def _root(sign: int) -> Callable[[Curve, np.ndarray], np.ndarray]:
@@ -69,24 +71,28 @@ def _root(sign: int) -> Callable[[Curve, np.ndarray], np.ndarray]:
     def curve(table: Curve, x: np.ndarray) -> np.ndarray:
         mantissa, exponent = np.frexp(x)
         k = exponent >> 1
-        return np.ldexp(_sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table)), sign * k)
+        found: np.ndarray = np.ldexp(_sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table)), sign * k)
+        return found
 
     return curve
 
 
 def _reciprocal(table: Curve, x: np.ndarray) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table)), -exponent)
+    found: np.ndarray = np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table)), -exponent)
+    return found
 
 
 def _logarithm(table: Curve, x: np.ndarray) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return exponent + _sample(table, (mantissa - 0.5) * _scale(table))
+    found: np.ndarray = exponent + _sample(table, (mantissa - 0.5) * _scale(table))
+    return found
 
 
 def _power(table: Curve, x: np.ndarray) -> np.ndarray:
     whole = np.floor(x)
-    return np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1))
+    found: np.ndarray = np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1))
+    return found
 
 
 #: How the argument finds its place -> the curve.
