@@ -85,7 +85,7 @@ class _LastStep:
         self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
         self.table = fetch_table(task, task.table, access) if task.table is not None else None
         many = task.result.shape.count >= MANY and numbers.rounds_before_table
-        self.curve = numbers.rounded(lut.every_value(self.table)) if self.table is not None and many else None
+        self.curve = numbers.rounded(lut.every_value(self.table, numbers)) if self.table is not None and many else None
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
         """Element bits of sums, float64 of any shape."""
@@ -97,7 +97,7 @@ class _LastStep:
         if self.curve is not None:
             return self._stored(self.curve[self.numbers.store(values)])
         argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
-        return self._stored(lut.evaluate(self.table, argument))
+        return self._stored(lut.evaluate(self.table, argument, self.numbers))
 
     def _stored(self, values: np.ndarray) -> np.ndarray:
         element = self.task.result.element
