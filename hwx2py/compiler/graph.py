@@ -70,6 +70,7 @@ class Node:
         output: its result.
         origin: the operation of the network that it comes from.
         fused: further operations that it does as well.
+        tail: a function of each element that comes last, if there is one.
     """
 
     operator: Operator
@@ -77,6 +78,7 @@ class Node:
     output: Value
     origin: Origin
     fused: tuple[Origin, ...] = ()
+    tail: Operator | None = None
 
 
 @dataclass(slots=True)
