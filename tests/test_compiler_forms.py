@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compiled import ran, surface
+from compiled import built, ran, surface
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from hwx2py.compiler.forms import (
     power,
     product,
     reduction,
+    rounding,
     scale,
     softmax,
     softmax_channels,
@@ -30,6 +31,7 @@ from hwx2py.compiler.forms.product import Tail
 from hwx2py.compiler.forms.reduction import Reduce
 from hwx2py.compiler.forms.table import FORMS
 from hwx2py.compiler.task import Source
+from hwx2py.emulator import direct
 from hwx2py.emulator.numbers import CHIP
 from hwx2py.errors import UnsupportedError
 from hwx2py.operations.tables import table_bytes
@@ -45,7 +47,9 @@ FUNCTIONS = {
     Binary.ADD: np.add, Binary.SUB: np.subtract, Binary.MUL: np.multiply, Binary.MAX: np.maximum,
     Binary.MIN: np.minimum,
 }  # fmt: skip
-EXP2, RECIPROCAL, LOG2 = (table_bytes(curves.known(name).curve) for name in ("exp2", "reciprocal", "log2"))
+EXP2, RECIPROCAL, LOG2, NOT = (
+    table_bytes(curves.known(name).curve) for name in ("exp2", "reciprocal", "log2", "logical not")
+)
 REDUCTIONS = {Reduce.SUM: np.sum, Reduce.MEAN: np.mean, Reduce.MAX: np.max, Reduce.MIN: np.min}
 
 
@@ -276,6 +280,18 @@ class TestTables:
         a = drawn(seed, *shape)
         plans = activation.table("2^x", EXP2, surface("x", *shape), surface("y", *shape))
         close(ran(plans, {"x": a}, shape), np.exp2(wide(a)), 1e-3, 1e-3)
+
+    @pytest.mark.parametrize("channels", [1, 24, 100])
+    def test_rounding_down(self, channels):
+        a = drawn(channels, 1, channels, 1, 1, low=-4, high=4)
+        a[0, 0], a[0, -1] = -2, 3
+        exact(ran(rounding.floor(surface("x", *a.shape), surface("y", *a.shape)), {"x": a}, a.shape), np.floor(a))
+
+    def test_not(self):
+        a = np.array([0, 1, 2, 255, 0, 0, 7], np.uint8).reshape(1, 1, 7, 1)
+        x, y = (surface(name, *a.shape, element_bytes=1) for name in "xy")
+        program = built(activation.logical_not(x, y, NOT), {"x": a.shape}, {"y": a.shape}, "uint8")
+        assert (direct.run(program, {"x": a}).outputs["y"] == (a == 0)).all()
 
 
 def convolved(x: np.ndarray, weights: np.ndarray, groups: int, window: Window, size: tuple[int, int]) -> np.ndarray:

@@ -21,6 +21,7 @@ from hwx2py.compiler.forms import (
     power,
     product,
     reduction,
+    rounding,
     scale,
     softmax_channels,
 )
@@ -120,6 +121,10 @@ CASES = {
     "unary_sigmoid_c64": Case(
         "71f507cabe1c815b", {"x": VECTOR}, {"y": VECTOR}, lambda x, y: activation.table("sigmoid", TABLE, x, y)
     ),
+    "logical_not_1x1x64x64": one(
+        "a4f3a1353af89f5b", (1, 1, 64, 64), (1, 1, 64, 64), activation.logical_not, TABLE, dtype="uint8"
+    ),
+    "floor_r_1x64x1x1": one("3ddf02cbdb05e1f0", VECTOR, VECTOR, rounding.floor),
     "conv_k3_c64_n64_s8_bias0": one(
         "56a6c2118147c998", SQUARE, SQUARE, convolution.convolution, zeros(64 * 64 * 9), window=SAME
     ),

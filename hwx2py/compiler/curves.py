@@ -8,13 +8,16 @@ from ..operations.tables import (
     CENTRED,
     DIRECT,
     ENDS_AT_ZERO,
+    FRACTION,
     INVERSE_SQUARE_ROOT,
     NEGATIVE_IS_ZERO,
+    NO_SAMPLES,
     ODD,
     PLAIN,
     RECIPROCAL,
     SAMPLES,
     SQUARE_ROOT,
+    TRUNCATION,
     Curve,
     Line,
 )
@@ -111,6 +114,12 @@ KNOWN = (
         f"{_RECORD}: product and gelu",
     ),
     KnownCurve(
+        "logical not",
+        Curve(-(2.0**-24), 2.0**-24, 0.0, 0.0, _samples(lambda i: 1.0), FLAT, FLAT, NO_SAMPLES, CENTRED, PLAIN),
+        False,
+        f"{_RECORD}: not of bools, of which only 0 lies between the limits",
+    ),
+    KnownCurve(
         "sqrt",
         Curve(
             0.0, INFINITE, 0.0, INFINITE, _samples(lambda i: math.sqrt(i / 16), FIRST_OF_ROOTS), FLAT, FLAT, 4,
@@ -152,6 +161,16 @@ KNOWN = (
         False,
         f"{_PROGRAM}: selu",
     ),
+)  # fmt: skip
+
+_ZEROS = (0.0,) * SAMPLES
+#: x minus its whole part (decoded program of compiler 9.509: floor).
+FRACTION_CURVE = Curve(-INFINITE, INFINITE, 0.0, 0.0, _ZEROS, FLAT, FLAT, 0, FRACTION, ODD)
+#: The whole part (program of 2023: ceil).
+TRUNCATION_CURVE = Curve(-INFINITE, INFINITE, -INFINITE, INFINITE, _ZEROS, FLAT, FLAT, 5, TRUNCATION, ODD)
+#: 1 below zero, else 0: the step of the program of 2023 that rounds up, turned round.
+STEP_BELOW_ZERO = Curve(
+    -(2.0**-24), 2.0**-24, 1.0, 0.0, _ZEROS, Line(0.0, 1.0), FLAT, NO_SAMPLES, CENTRED, PLAIN
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ RECORDS = (
     Record("binary_pow_1x64x8x8", "pow", (1, 64, 8, 8)),
     Record("unary_relu_c64", "relu", (1, 64, 1, 1)),
     Record("unary_sigmoid_c64", "sigmoid", (1, 64, 1, 1)),
+    Record("logical_not_1x1x64x64", "logical not", (1, 1, 64, 64)),
+    Record("floor_r_1x64x1x1", "floor", (1, 64, 1, 1)),
     Record("conv_k3_c64_n64_s8_bias0", "convolution", (1, 64, 8, 8), (64, 3, 3, 1, 1)),
     Record("conv_k1_c256_n512_s1_bias0", "convolution", (1, 256, 1, 1), (512, 1, 1, 1, 1)),
     Record("conv_k1_c64_n64_s8_bias0_relu", "convolution", (1, 64, 8, 8), (64, 1, 1, 1, 1, "relu")),
