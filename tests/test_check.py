@@ -388,14 +388,11 @@ class TestBuffers:
 
     def test_scratch_too_small(self):
         program = loaded("chain")
-        scratch = next(part for part in program.tensors if part.role == "scratch")
-        small = tuple(part._replace(size_bytes=0x40) if part is scratch else part for part in program.tensors)
-        assert "need 0x4000" in one(of_program(program._replace(tensors=small)), "scratch-too-small").what
+        small = program._replace(scratch=program.scratch._replace(size_bytes=0x40))
+        assert "need 0x4000" in one(of_program(small), "scratch-too-small").what
 
     def test_scratch_bar(self):
-        program = loaded("chain")
-        tensors = tuple(part for part in program.tensors if part.role != "scratch")
-        findings = of_program(program._replace(tensors=tensors))
+        findings = of_program(loaded("chain")._replace(scratch=None))
         tasks = [finding.tasks for finding in findings if finding.rule == "scratch-bar"]
         assert tasks == [(0,), (1,)]
         assert names(findings) == {"scratch-bar"}
@@ -403,7 +400,7 @@ class TestBuffers:
     def test_scratch_disagrees(self, tmp_path):
         program = loaded("chain")
         data = bytearray(b"".join(create(program, "a test")))
-        size = next(part.size_bytes for part in program.tensors if part.role == "scratch")
+        size = program.scratch.size_bytes
         places = [place for place in range(0x848, 0x4000, 4) if word_at(data, place) == size]
         file = formats.load(str(example("chain")))
         command = next(part for part in file.container.commands if getattr(part.value, "scratch_bytes", 0))

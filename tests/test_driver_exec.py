@@ -24,6 +24,7 @@ from hwx2py.emulator.driver_exec import (
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.emulator.inputs import input_arrays
 from hwx2py.formats import script
+from hwx2py.program.program import script_row
 from hwx2py.runtime import ane_exec
 from hwx2py.runtime.ane_exec import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
 
@@ -60,7 +61,7 @@ def loaded_add(driver: Driver) -> tuple[int, int, dict[int, int]]:
     assert code == 0
     code, answer = driver.ioctl(PROC_CREATE, PROC_CREATE_STRUCT.pack(number, 0))
     assert code == 0
-    handles = {tensor.bar: allocate(driver, tensor.size_bytes) for tensor in program.tensors}
+    handles = {tensor.bar: allocate(driver, tensor.size_bytes) for tensor in program.buffers}
     return number, PROC_CREATE_STRUCT.unpack(answer)[1], handles
 
 
@@ -203,7 +204,7 @@ def outputs_of_script(program, folder) -> dict[str, np.ndarray]:
     path = folder / "s.py"
     path.write_text(emitter.emit(program, inline=True).text)
     outline = script.outline(path.read_bytes())
-    table = rows(outline.tensors, outline.kernels, outline.aliases)
+    table = rows(outline.buffers, outline.kernels, outline.aliases)
     inputs = [f"--input={tensor.name}=random:{number}" for number, tensor in enumerate(program.inputs)]
     result = run_script(str(path), outline, table, inputs, save=True)
     assert (result.code, result.faults) == (0, [])
@@ -247,7 +248,7 @@ def test_sections_come_out_of_files(tmp_path):
     path.write_text(emitter.emit(program).text)
     tmp_path.joinpath("port.bin").write_bytes(b"ports")
     outline = script.outline(path.read_bytes())
-    table = rows(outline.tensors, outline.kernels, outline.aliases)
+    table = rows(outline.buffers, outline.kernels, outline.aliases)
     assert run_script(str(path), outline, table, [f"--section=2={tmp_path / 'port.bin'}"]).code == 0
     assert run_script(str(path), outline, table, ["--section=0=port.bin"]).code == 2
 
@@ -259,7 +260,7 @@ def test_a_driver_that_wants_more_is_told_in_a_line():
     with session.prepared(program) as device:
         device.sections = [(0, 0, 0, 0)]
         with pytest.raises(OSError, match="Invalid argument") as refusal:
-            ane_exec.run(device, built, program.tensors, inputs)
+            ane_exec.run(device, built, [script_row(buffer) for buffer in program.buffers], inputs)
     assert str(refusal.value).startswith(
         "PROG_LOAD: Invalid argument; the firmware's sections are not public: --section"
     )

@@ -10,7 +10,7 @@ from test_neural import convolution
 from hwx2py import checks, formats
 from hwx2py.emulator import faults
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.program.program import Program
+from hwx2py.program.program import Program, Scratch
 
 SHAPE = (4, 2, 16)
 
@@ -112,11 +112,10 @@ def test_wrong_directions():
 
 def test_memory_that_nobody_wrote():
     program = mul()
-    spare = tensor("spare", "scratch", 3, *SHAPE)
-    program = program._replace(tensors=(*program.tensors, spare))
+    program = program._replace(scratch=Scratch(3, program.tensors[0].size_bytes, "spare"))
     _, found = run_with_faults(with_header(program, 8, program.tasks[0].words[8] & ~0x1F | 3))
     assert told(found) == [
-        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but nobody wrote it"
+        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but never written"
     ]
 
 

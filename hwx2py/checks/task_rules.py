@@ -59,7 +59,7 @@ def table_missing(view: TaskView) -> Iterator[Place]:
 
 
 def no_destination(view: TaskView) -> Iterator[Place]:
-    """L2 is told that the result is stored and the DMA that it is not, or the other way round."""
+    """L2 says that the result is stored and the DMA that it is not, or the reverse."""
     kind, stored = view.registers.number("L2.ResultCfg.ResultType"), view.operation.result.memory is not None
     if kind in (STAYS_AND_STORED, STORED) and not stored:
         yield Place({"what": f"ResultType {kind} waits for a DMA that is off", "next": "TileDMADst.DMAConfig.En to 1"},
@@ -170,7 +170,7 @@ RULES = (
          True),
     Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, True),
     Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, True),
-    Rule("task-kind", ERROR, M1_HANG, "{kind} is no task of {engine}, which the header gives it to",
+    Rule("task-kind", ERROR, M1_HANG, "the header selects {engine}, but TaskType is {kind}",
          "correct TaskType, or ENE in the header", task_kind, True),
     Rule("result-format", ERROR, M1_HANG, "{value} does not go with results of {element}",
          "set the format that every program has: MemFmt 2 and Truncate 3 for float16, 0 and 0 for 8 bits",

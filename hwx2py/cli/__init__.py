@@ -26,10 +26,11 @@ COMMANDS = {
     "dump": "Every register of every task, by field",
     "registers": "The register table of an architecture",
     "cost": "Bytes, operations and time of every task",
-    "diff": "Two programs compared, noise told apart",
+    "diff": "Two programs compared, noise separated",
     "graph": "The program as a picture",
     "clean": "A cleaned program, back in its container",
     "anec": "A file that libane runs (H13, H14)",
+    "compile": "A network (ONNX) as one program, without a Mac",
     "assemble": "A script as an .hwx or .anec",
     "emulate": "Run on a virtual ANE (H13 to H18)",
     "weights": "Weights out as arrays, and others in",
@@ -58,7 +59,7 @@ def _interrupt(*_: object) -> None:
 
 
 class _Closed(Exception):
-    """Whoever reads the output has seen enough. click would end with 1, which stands for a difference."""
+    """stdout was closed early, as by `| head`; click would end with 1, which means a difference."""
 
 
 class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says no types

@@ -54,7 +54,7 @@ def command(
     from .. import bisect
 
     if test and (golden or inputs or atol):
-        raise UsageError("--test is a test of its own", hint="leave out --golden, --atol and --input")
+        raise UsageError("--test replaces --golden, --atol and --input", hint="leave out --golden, --atol and --input")
     for path in (good, bad):
         check_input(path)
     one, two = load_file(good, run=run), load_file(bad, run=run)

@@ -45,7 +45,7 @@ def command(
     """Runs any program with a virtual ANE at /dev/accel/accel0.
 
     COMMAND and its children, in any language, open the node, make the driver's calls and map its memory; the virtual
-    ANE answers, refusals included. Their other files, sockets and terminal are their own: this is no sandbox. At the
+    ANE answers, refusals included. Their other files, sockets and terminal are their own: this is not a sandbox. At the
     end the faults follow; the exit code is the command's, or 3 if that was 0 and there were faults. Linux only.
     """
     from .. import device as virtual
@@ -66,7 +66,7 @@ def command(
     if not chosen.machine.driver:
         raise UsageError(f"{chosen.name} has no Linux driver", hint="H13 and H14 have one; see `hwx2py archs`")
     recorder = Recorder(keep=False) if values or trace else None
-    table = rows(known.tensors, {kernel.bar: kernel.name for kernel in known.kernels}, known.aliases) if known else {}
+    table = rows(known.buffers, {kernel.bar: kernel.name for kernel in known.kernels}, known.aliases) if known else {}
     played = virtual.Device(chosen, table, POLICIES[numbers], recorder)
     try:
         code = virtual.run(command_line, played)

@@ -16,7 +16,7 @@ FORMATS = ("text", "json", "markdown", "html")
 
 
 @click.command(
-    short_help="Two programs compared, noise told apart",
+    short_help="Two programs compared, noise separated",
     epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise",
 )
 @click.argument("first", metavar="A")
@@ -45,7 +45,7 @@ def command(
 ) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
-    Programs for two architectures are compared by what their tasks do; the registers are told apart from that.
+    Programs for two architectures are compared by what their tasks do; their registers are not.
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """

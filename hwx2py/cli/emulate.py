@@ -32,7 +32,7 @@ FEW_FILES = 2
 
 class _Emulate(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """A file may follow --trace, or not; it is told from the program by its suffix."""
+        """A file may follow --trace, or not; its suffix distinguishes it from the program."""
         follower = [*args[1:], ""]
         bare = [arg == "--trace" and not after.endswith(".json") for arg, after in zip(args, follower)]
         return super().parse_args(ctx, ["--trace=-" if alone else arg for arg, alone in zip(args, bare)])

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def check_input(path: str) -> None:
-    """Refuses a name that is no file; one that is nearly a command gets a hint."""
+    """Refuses a name that is not a file; one that is nearly a command gets a hint."""
     from . import COMMANDS
 
     if path != STANDARD and not os.path.exists(path):
@@ -84,7 +84,7 @@ def written(path: str, program: "Program", changed: bool = True, detail: str = "
         changed: whether it was not there already, byte for byte.
         detail: what else there is to say of it; see `content_at`.
     """
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    counts = [(len(program.tasks), "task"), (len(program.buffers), "tensor")]
     words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
     return outcome(path, ", ".join([*words, *([detail] if detail else [])]), changed)
 

@@ -101,6 +101,6 @@ def apply_passes(program: "Program", *, clean: bool, only: tuple[str, ...], skip
 
 
 def show(report: list[str]) -> None:
-    """The report on standard error; commands show it when they are done, so that an error stays alone."""
+    """Prints the report on standard error; commands do it last, so that a failing command prints only its error."""
     for line in report:
         click.echo(legible(line), err=True)

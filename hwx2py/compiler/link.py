@@ -101,12 +101,11 @@ def link(
     drafts = [_draft(arch, layout, plans, index) for index in range(len(plans))]
     text = build.lay_out(arch, drafts)
     rows = [padded_tensor(row.name, row.role, layout.bars[row.name], row.shape, row.dtype) for row in tensors]
-    if layout.scratch_bytes:
-        rows.append(scratch(layout.scratch_bytes))
     const = layout.constants()
     program = Program(
-        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built")
-    )
+        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built"),
+        scratch=scratch(layout.scratch_bytes) if layout.scratch_bytes else None,
+    )  # fmt: skip
     return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes)
 
 
@@ -194,8 +193,7 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     ]
     writer = _kernel_writer(layout, plans, index)
     header = _header(layout, plans, index, writer)
-    follows = frozenset(field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
-    return build.Draft(build.header(arch, header, writer), items, follows)
+    return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
 
 
 def _stream_order(arch: Architecture) -> list[tuple[str, int, bool]]:

@@ -1,6 +1,6 @@
 """The engine: runs tasks, one after another, as their registers say.
 
-A door below the driver: whoever has tasks and buffers needs no ioctl.
+A door below the driver: tasks and buffers are enough, without an ioctl.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -112,7 +112,7 @@ class Engine:
         self._check(index, operation)
         access = Access(index, bars, self.memory, self.l2, self.faults)
         runner = planar if isinstance(operation, Planar) else neural
-        bits = runner.run(operation, access, self.numbers)
+        bits: np.ndarray = runner.run(operation, access, self.numbers)
         access.put(operation.result, bits)
         step = Step(index, operation, tuple(access.moves))
         self.steps.append(step)

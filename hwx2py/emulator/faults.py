@@ -28,7 +28,7 @@ OUTSIDE_L2 = Kind("outside-l2", True, "an address beyond L2")
 UNBOUND_BAR = Kind("unbound-bar", True, "a BAR that nothing is bound to, or whose enable bit is off")
 WRONG_DIRECTION = Kind("wrong-direction", False, "an output is read, an input or coefficients are written")
 WRONG_ELEMENT = Kind("wrong-element", False, "a task takes a tensor's elements to have another size than its type says")
-UNWRITTEN = Kind("unwritten", False, "a read of memory, or of L2, that nobody wrote")
+UNWRITTEN = Kind("unwritten", False, "a read of memory, or of L2, that was never written")
 EMPTY_CHAIN = Kind("empty-chain", True, "a task waits for a chained tensor that no task before it handed on")
 WRITTEN_TWICE = Kind("written-twice", False, "two tasks write the same bytes of an output")
 OUTPUT_NOT_WRITTEN = Kind("output-not-written", False, "after the job: no task wrote an output")
@@ -132,7 +132,7 @@ class NotImplementedTask(UnsupportedError):
 
 
 class Faults:
-    """The faults of a run, each told once."""
+    """The faults of a run, each once."""
 
     def __init__(self) -> None:
         self._found: dict[Fault, None] = {}

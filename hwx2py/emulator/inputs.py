@@ -25,7 +25,7 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
     Raises:
         UsageError: there is no such input, or the values do not fit it.
     """
-    arrays = command_line.default_inputs(tensors)
+    arrays: dict[str, np.ndarray] = command_line.default_inputs(tensors)
     options = [(f"--input {option}", *option.partition("=")[::2]) for option in chosen]
     given = {name for _, name, _ in options}
     if default is not None:
@@ -57,7 +57,7 @@ def expanded(options: Sequence[str], tensors: Sequence[Tensor], folder: str) -> 
     """Options that a script's own command line understands.
 
     `FILE.npz` stands for the input tensors that are in it by name. An array of another shape, but of the same size, is
-    taken in the tensor's shape, and that is told.
+    taken in the tensor's shape, and a note says so.
 
     Args:
         options: what `--input` was given.

@@ -1,6 +1,6 @@
 """Device memory: buffers in a sparse file that a script maps, with a record of who wrote what.
 
-A page that nobody touched is a hole in the file. So what a host program wrote is known by the page (4 KiB), what the
+A page that was never touched is a hole in the file. So what a host program wrote is known by the page (4 KiB), what the
 engine wrote by the byte.
 """
 
@@ -65,7 +65,7 @@ class Memory:
         self.exhausted = False
 
     def close(self) -> None:
-        """Gives the file back, and the buffers that nobody else holds."""
+        """Gives the file back, and the buffers that nothing else holds."""
         self.buffers.clear()
         os.close(self.file)
 
@@ -95,7 +95,7 @@ class Memory:
             buffer.host = pages
 
     def _data(self, position: int, end: int) -> Iterator[tuple[int, int]]:
-        """Ranges of the file between two offsets that are no holes."""
+        """Ranges of the file between two offsets that are not holes."""
         while position < end:
             try:
                 start = os.lseek(self.file, position, os.SEEK_DATA)

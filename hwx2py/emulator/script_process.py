@@ -18,7 +18,7 @@ from ..confinement.process import Limits as ProcessLimits
 from ..errors import ScriptError
 from ..formats import script
 from ..operations import Names
-from ..program.program import Program, Tensor
+from ..program.program import Program, bound_buffers
 from ..registers import by_name
 from . import child
 from .driver import Driver, TensorRow
@@ -146,11 +146,9 @@ class _Ending(NamedTuple):
 
 def names_of(outline: script.Outline) -> Names:
     """How a script calls its buffers."""
-    tensors = {tensor.bar: tensor for tensor in outline.tensors}
-    named = {tensor.name: tensor for tensor in outline.tensors}
-    tensors |= {bar: named[name] for bar, name in outline.aliases if name in named}
-    buffers = dict(outline.arch.fixed_bars) | outline.kernels
-    return Names(buffers | {bar: tensor.name for bar, tensor in tensors.items()}, tensors, {})
+    bound = bound_buffers(outline.buffers, outline.aliases)
+    names = dict(outline.arch.fixed_bars) | outline.kernels
+    return Names(names | {bar: buffer.name for bar, buffer in bound.items()}, bound, {})
 
 
 def program_of_script(path: str, source: bytes, limits: Limits = PATIENT, access: Access = CONFINED) -> Program:
@@ -177,11 +175,8 @@ def program_of_script(path: str, source: bytes, limits: Limits = PATIENT, access
 
 
 def _taken_over(told: dict[str, Any], data: memoryview, source: bytes, name: str) -> Program:
-    cells: list[list[Any]] = [
-        [tuple(part) if isinstance(part, list) else part for part in row] for row in told["tensors"]
-    ]
-    rows = [Tensor(*row) for row in cells]
-    tables = script.outline_of(by_name(str(told["arch"])), rows, told["bars"], dict(told["aliases"]))
+    cells = [tuple(tuple(part) if isinstance(part, list) else part for part in row) for row in told["tensors"]]
+    tables = script.outline_of(by_name(str(told["arch"])), cells, told["bars"], dict(told["aliases"]))
     tasks: list[tuple[int, tuple[int, ...]]] = []
     buffers: dict[int, list[memoryview]] = {}
     position = 0
@@ -292,7 +287,7 @@ def _ended(process: subprocess.Popen[bytes], limits: Limits) -> int:
 
 
 def _receive(link: socket.socket, size: int, deadline: float) -> bytes | None:
-    """Exactly so many bytes; None where the other end has gone.
+    """Reads exactly `size` bytes; None if the peer closed the socket.
 
     Raises:
         TimeoutError: they are not there in time.

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..operations import Names
-from ..program.program import Program
+from ..program.program import Program, script_row
 from ..registers import Architecture
-from ..runtime import ane, ane_exec, ane_submit, command_line
+from ..runtime import ane, ane_exec, ane_submit, command_line, tensor
 from ..runtime import text as text_module
 from . import child
 from .driver import Driver, rows
@@ -57,7 +57,7 @@ class Result(NamedTuple):
         faults: what was found on the way.
         steps: the tasks that ran.
         names: how buffers are called.
-        error: an error that nobody has told yet; empty where there is none.
+        error: an error that was not printed yet; empty if there is none.
         printed: what a script's process wrote to its standard output; a program prints while it runs.
         complained: what it wrote to its standard error.
         saved: the archive of its outputs, where that was asked for.
@@ -100,7 +100,7 @@ def run_program(
         try:
             chosen = command_line.options(program.origin.name, device, [*arguments, *options])
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
-            code = command_line.execute(chosen, program.tensors, *actions)
+            code = command_line.execute(chosen, rows_of(program), *actions)
         except OSError as end:
             error = str(end)
         saved = files.content(files.saved) if save else b""
@@ -125,13 +125,14 @@ def run(
         OSError: the driver refuses the program, or the engine hangs.
     """
     with prepared(program) as device:
-        outputs = RUNS[program.arch.stream](device, built(program), program.tensors, inputs, fill)
+        outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs, fill)
         return outputs, device.driver
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:
     """The inputs that a script takes where the command line names none."""
-    return command_line.default_inputs(program.tensors)
+    inputs: dict[str, np.ndarray] = command_line.default_inputs(program.tensors)
+    return inputs
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:
@@ -165,16 +166,21 @@ def prepared(
 ) -> Iterator["VirtualAne"]:
     """A device for a program."""
     check_runs(program.arch)
-    known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
+    known = rows(program.buffers, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
     driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
     with contextlib.closing(driver.memory):
         yield VirtualAne(driver, announced)
 
 
+def rows_of(program: Program) -> list[tensor.Tensor]:
+    """The TENSORS of a program's script."""
+    return [script_row(buffer) for buffer in program.buffers]
+
+
 def built(program: Program) -> Built:
     """What the `build` of a program's script gives: buffers, tasks, further BARs."""
     text = bytearray(program.text.to_bytes())
-    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    bars = {buffer.name: buffer.bar for buffer in program.buffers}
     pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
     buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
     tasks: list[tuple[int, Sequence[int]]] = [(task.offset, task.words) for task in program.tasks]

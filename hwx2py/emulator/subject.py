@@ -47,7 +47,7 @@ class ProgramSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.file.program.tensors
 
     def program(self) -> Program:
@@ -98,7 +98,7 @@ class ScriptSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.outline.tensors
 
     def program(self) -> Program:
@@ -115,7 +115,7 @@ class ScriptSubject:
         return run_script(
             self.path,
             outline,
-            rows(outline.tensors, outline.kernels, outline.aliases),
+            rows(outline.buffers, outline.kernels, outline.aliases),
             request.arguments,
             numbers,
             on_result,

@@ -12,7 +12,7 @@ ELEMENTS = {
 }
 FLOAT16 = ELEMENTS["Float16"]
 
-#: What the format registers say of elements of so many bytes, in every program: of memory, and of memory to L2.
+#: What the format registers say of elements by their size in bytes, in every program: of memory, and of memory to L2.
 MEMORY_FORMAT = {1: {"MemFmt": 0, "Truncate": 0}, 2: {"MemFmt": 2, "Truncate": 3}}
 L2_FORMAT = {1: 0, 2: 1}
 
@@ -125,16 +125,10 @@ def _memory(look: Look, use: str, selector: str, prefix: str, form: str, element
         row=look.number(f"{prefix}RowStride.Stride") if stored.height > 1 else 0,
     )
     if look.has(f"Header.{selector}"):
-        bar, enabled = look.number(f"Header.{selector}"), bool(look.number(f"Header.{ENABLES[selector]}"))
-        bar_register = f"Header.{selector}"
-    else:
-        bar, bar_register = look.registers.slot(base), base
-        enabled = bar is not None
-    return Dma(use, bar, enabled, base_bytes, strides, interleave, base, bar_register)
-
-
-#: The header's enable bit of each BAR selector.
-ENABLES = {"RBase0": "RBE0", "RBase1": "RBE1", "WBase": "WBE", "KBase0": "KBE0"}
+        bar, enabled = look.number(f"Header.{selector}"), look.is_enabled(selector)
+        return Dma(use, bar, enabled, base_bytes, strides, interleave, base, f"Header.{selector}")
+    slot = look.registers.slot(base)
+    return Dma(use, slot, slot is not None, base_bytes, strides, interleave, base, base)
 
 
 def _interleave(look: Look, form: str, element: Element) -> int:
@@ -152,7 +146,7 @@ def _interleave(look: Look, form: str, element: Element) -> int:
 
 
 def _check_l2_format(look: Look, register: str, element: Element, interleave: int) -> None:
-    """What L2 is told of elements in memory must be what the DMA is told."""
+    """What L2 says of elements in memory must be what the DMA says."""
     if look.number(f"{register}.DMAFmt") != L2_FORMAT[element.size_bytes]:
         look.refuse(f"{register}.DMAFmt", f"{L2_FORMAT[element.size_bytes]} goes with {element.name} in every program")
     if (look.number(f"{register}.DMAInterleave") or 1) != interleave:

@@ -6,15 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ..emulator.strided import Layout
-from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
+from ..operations import Convolution, Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.coefficients import table_starts
-from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
+from ..operations.tables import TABLE_BYTES, parse
 from ..packing import Misfit
 from ..packing.zero_skipping import Unreadable
 from ..program.program import Program
 from ..program.task import Task
+from .joining import concatenated, merged
 from .kernel import kernel_arrays, owner_of
-from .logical import HALF_BYTES, SAMPLES_BYTES, TEXT, LogicalArray, Places
+from .layers import layers
+from .logical import HALF_BYTES, TEXT, LogicalArray, Places, values
+from .lookup import table_arrays
 
 #: Kind of a planar task that adds a row to the channels and multiplies them with another.
 GAIN_OFFSET = "GainOffset"
@@ -23,6 +26,11 @@ FACTORS = (
     ("acc_bias", "bias", "NE.AccBias.AccBias", 0.0),
     ("post_scale", "scale", "NE.PostScale.PostScale", 1.0),
 )
+
+
+#: The axis of output channels, by kind: arrays of the blocks of a layer are joined there, unless they are numbers in
+#: registers, which hold for all channels.
+BLOCKED = {"conv": 0, "matmul": 1, "bias": 0}
 
 
 class Found(NamedTuple):
@@ -52,14 +60,17 @@ class Part(NamedTuple):
 def find(program: Program) -> Found:
     """The logical arrays of a program.
 
-    Two tasks that use the same elements at the same places share one array.
+    Two tasks that use the same elements at the same places share one array, and so do the tasks of a layer that a
+    compiler has split.
     """
     finder = _Finder(program)
     parts: dict[tuple[object, ...], list[LogicalArray]] = {}
-    for index in range(len(program.tasks)):
-        for part in finder.parts(index):
+    for layer in layers(finder.operations):
+        for part in _joined(program, [list(finder.parts(index)) for index in layer]):
             parts.setdefault(part.identity, []).append(part.array)
-    shared = [arrays[0]._replace(tasks=tuple(dict.fromkeys(a.tasks[0] for a in arrays))) for arrays in parts.values()]
+    shared = [
+        arrays[0]._replace(tasks=tuple(dict.fromkeys(n for a in arrays for n in a.tasks))) for arrays in parts.values()
+    ]
     several = len({array.tasks[0] for array in shared}) > 1
     named = [_named(array, several) for array in shared]
     return Found(tuple(named), tuple(finder.notes))
@@ -67,6 +78,22 @@ def find(program: Program) -> Found:
 
 def _named(array: LogicalArray, several: bool) -> LogicalArray:
     return array._replace(name=f"task{array.tasks[0]}.{array.name}") if several else array
+
+
+def _joined(program: Program, tasks: Sequence[list[Part]]) -> Iterator[Part]:
+    """The arrays of a layer: of one task, or of several of which each computes a block of the channels."""
+    if len(tasks) == 1 or len({tuple(part.array.name for part in parts) for parts in tasks}) > 1:
+        for parts in tasks:
+            yield from parts
+        return
+    for parts in zip(*tasks):
+        arrays, identity = [part.array for part in parts], tuple(part.identity for part in parts)
+        if arrays[0].kind in BLOCKED and arrays[0].buffer != TEXT:
+            yield Part(concatenated(arrays, BLOCKED[arrays[0].kind]), identity)
+        elif len({values(program, array).tobytes() for array in arrays}) == 1:
+            yield Part(merged(arrays), identity)
+        else:
+            yield from parts
 
 
 class _Finder:
@@ -104,20 +131,20 @@ class _Finder:
             yield from self._constant(index, operand, number)
 
     def _kernel(self, index: int, operation: Neural) -> Iterator[Part]:
-        kernel = operation.kernel
-        if kernel is None or not kernel.enabled or kernel.bar is None:
+        if not isinstance(operation, Convolution):
             return
-        if kernel.from_task is not None or kernel.bar not in self.names.coefficients:
-            name = self.names.buffers.get(kernel.bar, f"BAR {kernel.bar}")
+        kernel, bar = operation.kernel, operation.kernel.bar
+        if not kernel.enabled or bar is None:
+            return
+        if kernel.from_task is not None or bar not in self.names.coefficients:
+            name = self.names.buffers.get(bar, f"BAR {bar}")
             self.notes.append(f"task {index}: its kernel is made while the program runs, in {name}")
             return
         if 0 in (*operation.source.shape, operation.outputs, *operation.window[:2]) or operation.unicast == 0:
             self.notes.append(f"task {index}: a size of its kernel is 0")
             return
         try:
-            arrays = kernel_arrays(
-                index, operation, self.names.buffers[kernel.bar], self.names.coefficients[kernel.bar]
-            )
+            arrays = kernel_arrays(index, operation, bar, self.names.buffers[bar], self.names.coefficients[bar])
         except (Misfit, Unreadable) as error:
             self.notes.append(f"task {index}: its kernel goes with no packing that is known {error}".rstrip())
             return
@@ -126,26 +153,18 @@ class _Finder:
 
     def _table(self, index: int, operation: Neural) -> Iterator[Part]:
         table = operation.table
-        if table is None or not table.enabled or table.bar not in self.names.coefficients:
+        bar = table.bar if table is not None and table.enabled else None
+        if table is None or bar is None or bar not in self.names.coefficients:
             return
-        data = self.names.coefficients[table.bar]
+        data = self.names.coefficients[bar]
         bases = table_starts(operation)
         if max(bases) + TABLE_BYTES > len(data):
-            self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[table.bar]}")
+            self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[bar]}")
             return
         curve = parse(data[table.base_bytes : table.base_bytes + TABLE_BYTES])
-        array = LogicalArray(
-            name=_prefixed(operation, "table"),
-            kind="table",
-            shape=(SAMPLES,),
-            tasks=(index,),
-            buffer=self.names.buffers[table.bar],
-            bar=table.bar,
-            places=lambda: _table_places(bases),
-            about=_about(curve),
-            fixed=_why_fixed(curve),
-        )
-        yield Part(array, ("table", table.bar, *bases))
+        name, buffer = _prefixed(operation, "table"), self.names.buffers[bar]
+        for array in table_arrays(name, index, buffer, bar, bases, curve):
+            yield Part(array, (array.kind, bar, *bases))
 
     def _factors(self, index: int, task: Task, operation: Neural) -> Iterator[Part]:
         for (part, kind, name, neutral), value in zip(FACTORS, (operation.acc_bias, operation.post_scale)):
@@ -170,26 +189,27 @@ class _Finder:
 
     def _constant(self, index: int, operand: Operand, number: int) -> Iterator[Part]:
         where = operand.where
-        if not isinstance(where, Dma) or not where.enabled or where.bar not in self.names.coefficients:
+        bar = where.bar if isinstance(where, Dma) and where.enabled else None
+        if not isinstance(where, Dma) or bar is None or bar not in self.names.coefficients:
             return
         stored = operand.shape.exchanged() if operand.exchanged else operand.shape
         layout = Layout(where.base_bytes, where.strides, where.interleave, operand.element.size_bytes)
-        size = len(self.names.coefficients[where.bar])
+        size = len(self.names.coefficients[bar])
         inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
         if operand.element.dtype != "float16" or not inside:
-            self.notes.append(f"task {index}: its constant is no float16 array inside the buffer")
+            self.notes.append(f"task {index}: its constant is not a float16 array inside the buffer")
             return
         array = LogicalArray(
             name="constant" if number == 0 else f"constant{number + 1}",
             kind="constant",
             shape=(stored.groups, stored.channels, *([stored.depth] if stored.depth > 1 else []), *stored[3:]),
             tasks=(index,),
-            buffer=self.names.buffers[where.bar],
-            bar=where.bar,
+            buffer=self.names.buffers[bar],
+            bar=bar,
             places=lambda: Places(layout.offsets(stored)[..., 0].reshape(array.shape)),
         )
         for row, part in enumerate((array,) if index not in self._pairs else _rows_of(array, layout, stored)):
-            yield Part(part, ("constant", where.bar, layout, stored, row))
+            yield Part(part, ("constant", bar, layout, stored, row))
 
 
 def _gain_and_offset(tasks: Sequence[Neural | Planar]) -> Iterator[int]:
@@ -228,31 +248,3 @@ def _rows_of(array: LogicalArray, layout: Layout, stored: Shape) -> tuple[Logica
 
 def _prefixed(operation: Neural, part: str) -> str:
     return part if operation.kernel is None else f"{owner_of(operation)}.{part}"
-
-
-def _table_places(bases: Sequence[int]) -> Places:
-    """The samples in the first table, and in the copies of it that other engines fetch."""
-    first, *others = (base + SAMPLES_BYTES + HALF_BYTES * np.arange(SAMPLES) for base in bases)
-    copies = [np.stack([np.arange(SAMPLES), offsets], axis=1) for offsets in others]
-    return Places(first, np.concatenate(copies)) if copies else Places(first)
-
-
-def _about(curve: Curve) -> dict[str, object]:
-    """What a table holds beside its samples, ready for JSON."""
-    return {
-        "curve": name_of(curve),
-        "mode": curve.mode,
-        "log2_samples_per_unit": curve.shift,
-        "limits": [str(curve.low), str(curve.high)],
-        "values_at_limits": [str(curve.at_low), str(curve.at_high)],
-        "line_left": [str(value) for value in curve.left],
-        "line_right": [str(value) for value in curve.right],
-    }
-
-
-def _why_fixed(curve: Curve) -> str:
-    if not curve.is_known:
-        return f"the meaning of a table of mode {curve.mode:#x} is not known"
-    if curve.place in (FRACTION, TRUNCATION):
-        return f"a table of mode {curve.mode:#x} computes without samples"
-    return ""

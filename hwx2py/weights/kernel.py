@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import packing
-from ..operations import Neural
+from ..operations import Convolution, Neural
+from ..operations.tables import TABLE_BYTES
 from ..packing import zero_skipping
 from ..packing.fetched import unknown
 from ..packing.planes import NOTHING
-from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
+from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places, gathered
 
 
 class _Rows(NamedTuple):
@@ -36,12 +37,15 @@ def owner_of(operation: Neural) -> str:
     return "matmul" if plain and rows else "conv"
 
 
-def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) -> tuple[LogicalArray, ...]:
+def kernel_arrays(
+    index: int, operation: Convolution, bar: int, buffer: str, data: memoryview
+) -> tuple[LogicalArray, ...]:
     """The arrays of a kernel, named "conv.weight" and the like.
 
     Args:
         index: the task's index.
-        operation: the task, with a kernel that lies in a buffer of coefficients.
+        operation: the task.
+        bar: the BAR (slot) of the buffer of coefficients that its kernel lies in.
         buffer: the buffer's name.
         data: its content.
 
@@ -60,13 +64,16 @@ def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) 
         shape=(inputs, outputs) if is_product else (outputs, inputs, operation.window.height, operation.window.width),
         tasks=(index,),
         buffer=buffer,
-        bar=kernel.bar,
+        bar=bar,
         places=lambda: _weight_places(rows(), kernel.bias_row, array_shape, is_product),
+        repack=(lambda data, bits: _repacked(operation, data, bits)) if kernel.zero_skipping else None,
     )
     array_shape = weight.shape
     if not kernel.bias_row:
         return (weight,)
-    bias = weight._replace(name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()))
+    bias = weight._replace(
+        name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()), repack=None
+    )
     return weight, bias
 
 
@@ -85,7 +92,7 @@ def _pairs(copies: list[tuple[int, int]]) -> np.ndarray:
     return np.array(copies, np.int64).reshape(-1, 2)
 
 
-def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
+def _dense_rows(operation: Convolution, size_bytes: int) -> Callable[[], _Rows]:
     layout, kernel = packing.layout_of(operation), operation.kernel
     starts = [
         kernel.base_bytes + kernel.channels[plane.engine].base_bytes + plane.offset_bytes for plane in layout.planes
@@ -117,7 +124,7 @@ def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
     return rows
 
 
-def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
+def _stored_rows(operation: Convolution, data: memoryview) -> Callable[[], _Rows]:
     """Those of a kernel without its zeros."""
     form, kernel = packing.form_of(operation), operation.kernel
     if form.outputs * form.rows > 8 * len(data):  # each weight has a bit in a mask at least
@@ -134,3 +141,26 @@ def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
     if offsets.max(initial=0) + HALF_BYTES > len(data):
         raise zero_skipping.Unreadable
     return lambda: _Rows(offsets, [])
+
+
+def _repacked(operation: Convolution, data: memoryview, bits: np.ndarray) -> dict[int, bytes]:
+    """The chunks of a kernel without its zeros, with other weights and of the same sizes.
+
+    Args:
+        operation: the task.
+        data: the buffer's content.
+        bits: the new weights.
+
+    Raises:
+        UnsupportedError: the weights have too few zeros for the sizes.
+    """
+    form, kernel = packing.form_of(operation), operation.kernel
+    starts = [kernel.base_bytes + channel.base_bytes for channel in kernel.channels]
+    table = bytes(data[starts[0] : starts[0] + TABLE_BYTES]) if form.table_in_front else b""
+    bias = None
+    if form.bias_row:
+        bias = gathered(np.frombuffer(data, np.uint8), _bias_places(_stored_rows(operation, data)())).data
+    sizes = [channel.size_bytes for channel in kernel.channels]
+    weights = np.ascontiguousarray(bits.T if owner_of(operation) == "matmul" else bits).reshape(-1).data
+    chunks = zero_skipping.pack(form, weights, bias, table, False, sizes)
+    return {start: chunk for start, chunk in zip(starts, chunks) if chunk}

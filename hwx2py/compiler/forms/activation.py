@@ -3,13 +3,13 @@
 from ..coefficients import lookup
 from ..engines import NEURAL_ENGINES, cycles, neural
 from ..evidence import evidence
-from ..l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
+from ..l2 import NEURAL_COLUMNS_BYTES, UNIT_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..surface import Surface
 from ..task import Events, TaskPlan
+from .parts import in_parts, tile_of
 
-_COLUMNS = NEURAL_COLUMNS_BYTES // 2
 
-
+@in_parts("c")
 def relu(x: Surface, z: Surface) -> list[TaskPlan]:
     """Stores max(x, 0).
 
@@ -23,6 +23,7 @@ def relu(x: Surface, z: Surface) -> list[TaskPlan]:
     return [_unary("relu", x, z)]
 
 
+@in_parts("c")
 def table(
     what: str, data: bytes, x: Surface, z: Surface, *, root: bool = False, epsilon: float = 0.0
 ) -> list[TaskPlan]:
@@ -42,9 +43,24 @@ def table(
     return [_unary(what, x, z, data, root, epsilon)]
 
 
+def logical_not(x: Surface, z: Surface, data: bytes) -> list[TaskPlan]:
+    """Stores 1 where a bool is 0, else 0: a table of 8-bit elements.
+
+    Args:
+        x: the source, one byte an element.
+        z: the result, one byte an element.
+        data: the table, 128 bytes.
+
+    Returns:
+        One task (record of 64 x 64).
+    """
+    return [_unary("logical not", x, z, data)]
+
+
 def _unary(what: str, x: Surface, z: Surface, data: bytes = b"", root: bool = False, epsilon: float = 0.0) -> TaskPlan:
     n, c, h, w = x.shape
-    sharing = rows_log2(h, 2 * w)
+    item = x.element_bytes
+    sharing = rows_log2(h, item * w)
     is_table = bool(data)
     draft = neural(
         what, evidence(what, x.shape), (c, h, w), rows_log2=sharing, table=is_table, relu=not is_table
@@ -52,14 +68,21 @@ def _unary(what: str, x: Surface, z: Surface, data: bytes = b"", root: bool = Fa
     draft.put("Common.GroupConvCfg", NumGroups=n)
     draft.read(x)
     draft.write(z)
-    channel = channel_bytes(w)
-    wide = channel > NEURAL_COLUMNS_BYTES and w % _COLUMNS == 0
+    channel = channel_bytes(w, item)
+    wide = channel > NEURAL_COLUMNS_BYTES and item * w % NEURAL_COLUMNS_BYTES == 0
     if wide:
         channel = NEURAL_COLUMNS_BYTES
     depth = c * channel
     row = depth if wide or h == 1 else neural_row_bytes(c, channel, sharing)
-    draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
-    draft.result_tile("DmaWrite", Tile(h * row), Aliases.ALL)
+    if item == 1:
+        draft.put("Common.ChCfg", InFmt="UInt8", OutFmt="UInt8")
+        draft.put("NE.KernelCfg", KernelFmt="UInt8")
+        draft.put("NE.MACCfg", BinaryPoint=0)
+        row |= UNIT_BYTES  # the record has an odd number of 16 bytes
+    height = tile_of(h, row + depth)
+    draft.put("Common.TileCfg", TileHeight=height)
+    draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL, element_bytes=item)
+    draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL, element_bytes=item)
     if is_table:
         draft.kernel = lookup(data, min(c, NEURAL_ENGINES))
     if root:

@@ -2,6 +2,7 @@
 
 from array import array
 
+from ...errors import UnsupportedError
 from ...packing import Halves
 from ...program.network import ROW_ALIGNMENT_BYTES
 from ...units import round_up
@@ -11,6 +12,7 @@ from ..engines import NEURAL_ENGINES, Kind, cycles, neural, planar
 from ..evidence import evidence
 from ..l2 import (
     NEURAL_COLUMNS_BYTES,
+    SIZE_BYTES,
     Aliases,
     Tile,
     channel_bytes,
@@ -23,6 +25,7 @@ from ..l2 import (
 from ..surface import HALF_BYTES, Shape, Surface
 from ..task import Events, TaskPlan
 from .elementwise import Binary
+from .parts import TooLargeError, in_parts, tile_of
 from .passes import pass_into_l2
 
 
@@ -48,6 +51,8 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
     sharing = rows_log2(small_h, HALF_BYTES * small_w)
     small_row = neural_row_bytes(small_c, small_channel, sharing) if small_h > 1 else small_depth
     size = small_h * small_depth
+    if size > SIZE_BYTES // 2:
+        raise UnsupportedError(f"{small_c} x {small_h} x {small_w} and another tensor do not fit L2")
     first = pass_into_l2(
         "the small operand into L2", known, small, Tile(size, small_channel, small_row, small_depth, small_depth),
         Tile(0, small_channel, small_depth, small_depth),
@@ -69,16 +74,18 @@ def _second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile)
     draft.write(z)
     channel = channel_bytes(w)
     row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, 2 * row, base)
+    draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(base, channel, row, depth, depth), Aliases.NEURAL)
     draft.second_tile(second)
-    draft.result_tile("DmaWrite", Tile(base + h * row))
+    draft.result_tile("DmaWrite", Tile(base + height * row))
     draft.cycles = cycles((x,), (z,))
 
 
 def channel_constants(
     x: Surface, z: Surface, bias: Halves | None, scale: Halves | None, *, relu: bool = False
 ) -> list[TaskPlan]:
-    """Stores x * scale + bias with a constant of each channel.
+    """Stores (x + bias) * scale with constants of each channel, rounded once.
 
     Args:
         x: the source.
@@ -114,6 +121,7 @@ def channel_constants(
     return [first.plan(), draft.plan()]
 
 
+@in_parts("ch")
 def divide(x: Surface, y: Surface, z: Surface, reciprocal: bytes) -> list[TaskPlan]:
     """Stores x / y: the reciprocal of y by a table, which stays in L2, then a product.
 
@@ -133,6 +141,8 @@ def divide(x: Surface, y: Surface, z: Surface, reciprocal: bytes) -> list[TaskPl
     planar_row = planar_row_bytes(c, channel)
     neural_row = neural_row_bytes(c, channel, sharing) if h > 1 else depth
     size = h * planar_row
+    if 2 * size > SIZE_BYTES:
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
     first = neural("reciprocal", known, (c, h, w), rows_log2=sharing, table=True)
     first.read(y)
     first.source_tile("DmaRead", Tile(size, channel, neural_row, depth, depth), Aliases.ALL)

@@ -238,5 +238,6 @@ class _Task:
         window, kernel_form = self.kernel.window, self.kernel
         return evidence(
             "convolution", self.x.shape, form.channels, window.height, window.width, window.stride, kernel_form.groups,
-            kernel_form.with_bias, self.relu,
+            *["bias"] * kernel_form.with_bias, *["relu"] * self.relu, *["table"] * kernel_form.with_table,
+            *["scale"] * (self.scale != 1),
         )  # fmt: skip

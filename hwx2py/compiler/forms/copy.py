@@ -27,8 +27,8 @@ def exchange_rows(x: Surface, y: Surface) -> list[TaskPlan]:
     Returns:
         One task for each part of the columns that L2 holds (record of 375 x 375 bool).
     """
-    known = evidence("transpose", x.shape)
     rows, columns, item = x.shape.h, x.shape.w, x.element_bytes
+    known = evidence("transpose", x.shape, *["8 bits"] * (item == 1))
     source, result = x.rows_as_channels(), y.rows_as_channels()
     narrow, wide = min(channel_bytes(columns, item), NEURAL_COLUMNS_BYTES), channel_bytes(rows, item)
     size = rows * narrow

@@ -4,9 +4,10 @@ import enum
 
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
-from ..l2 import Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
+from ..l2 import BANKS_BYTES, Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
 from ..surface import Surface
 from ..task import TaskPlan, fields
+from .parts import in_parts, tile_of
 
 
 class Binary(enum.Enum):
@@ -19,6 +20,7 @@ class Binary(enum.Enum):
     MIN = fields(OpMode="Min", SecSrc="+Source2")
 
 
+@in_parts("c")
 def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False) -> list[TaskPlan]:
     """Combines x and y into z, with a clamp at zero behind it if `relu`.
 
@@ -42,11 +44,13 @@ def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool 
     draft.write(z)
     channel = channel_bytes(w)
     row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, 3 * row, BANKS_BYTES)
+    draft.put("Common.TileCfg", TileHeight=height)
     first = Tile(0, channel, row, depth, depth)
-    second = first._replace(base_bytes=base_behind(0, h * row))
+    second = first._replace(base_bytes=base_behind(0, height * row))
     draft.source_tile("DmaRead", first, Aliases.ALL, second_by_dma=True)
     draft.second_tile(second)
-    draft.result_tile("DmaWrite", Tile(second.base_bytes + h * row), Aliases.ALL)
+    draft.result_tile("DmaWrite", Tile(second.base_bytes + height * row), Aliases.ALL)
     draft.put("PE.Cfg", **operation.value, ReluEn=int(relu))
     draft.cycles = cycles((x, y), (z,))
     return [draft.plan()]

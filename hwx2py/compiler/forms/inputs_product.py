@@ -8,6 +8,7 @@ from ..evidence import evidence
 from ..l2 import (
     NEURAL_COLUMNS_BYTES,
     PLANAR_COLUMNS_BYTES,
+    SIZE_BYTES,
     Aliases,
     Tile,
     channel_bytes,
@@ -30,6 +31,10 @@ ROWS_A_LANE = NEURAL_ENGINES
 BIG_BYTES = 1 << 20
 BIG_CATEGORY = 7
 
+#: The second operand is kept for further tasks up to this size; beyond, each fetches it.
+MOST_KEPT_BYTES = SIZE_BYTES * 3 // 4
+
+KEPT_WHOLE = own("more than 128 columns that stay in L2 for several tasks: whole rows instead of parts of 128")
 IN_PARTS = own("rows that are no multiple of 16 or no power of two of lanes: parts, each with lanes of its own")
 
 
@@ -237,22 +242,29 @@ class _Product:
 
     def _picture(self, draft: Draft, count: int, number: int, last: int, maker: Draft | None) -> int:
         """The picture comes by DMA for the first task, and stays for the others. Returns the bytes that are moved."""
-        channel = min(channel_bytes(self.columns), NEURAL_COLUMNS_BYTES)
+        channel = channel_bytes(self.columns)
+        stays = last > 0 and (channel <= NEURAL_COLUMNS_BYTES or self.inner * channel <= MOST_KEPT_BYTES)
+        if not stays or channel <= NEURAL_COLUMNS_BYTES:
+            channel = min(channel, NEURAL_COLUMNS_BYTES)
+        else:
+            draft.evidence = KEPT_WHOLE
         size = self.inner * channel
-        if number:
+        if number and stays:
             draft.source_tile("L2Read", Tile(0, channel, size, size))
             draft.result_tile("DmaWrite", Tile(size))
             return 0
         w = self.w.rows_as_channels()
         draft.read(w)
         aliases = result_aliases = Aliases.ALL
-        if maker is not None:
+        if number:
+            aliases = result_aliases = Aliases.NONE
+        elif maker is not None:
             aliases = result_aliases = Aliases.NEURAL
             if places := self._made_places(maker):
                 aliases |= neural_alias((0, size), *places)
                 if overlap((size, size + count * channel), places[1]):
                     result_aliases |= Aliases.PLANAR_RESULT
-        draft.source_tile("DmaReadKeep" if last else "DmaRead", one_row(0, channel, size), aliases)
+        draft.source_tile("DmaReadKeep" if stays else "DmaRead", one_row(0, channel, size), aliases)
         draft.result_tile("DmaWrite", Tile(size), result_aliases)
         return w.size_bytes
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from ...errors import UnsupportedError
 from ..draft import Draft
 from ..engines import Kind, cycles, cycles_of_bytes, planar
 from ..evidence import evidence
@@ -21,6 +20,7 @@ from ..l2 import (
 )
 from ..surface import HALF_BYTES, Surface
 from ..task import Evidence, Fetch, TaskPlan, closed, own
+from .parts import TooLargeError, in_parts
 from .passes import pass_into_l2
 from .reduction import MOST_GROUPS, Reduce, fold, reduce_cycles, reducing
 from .softmax import MOST_ROWS, keep_kernel
@@ -121,6 +121,7 @@ def _row_cycles(x: Surface, count: int) -> int:
     return cycles_of_bytes(x.planes(0, count).size_bytes)
 
 
+@in_parts("ch")
 def over_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     """Over W of C x H x W, H > 1.
 
@@ -133,7 +134,7 @@ def over_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
         Five tasks (published tables).
 
     Raises:
-        UnsupportedError: L2 does not hold the source twice.
+        TooLargeError: L2 does not hold the source twice.
     """
     _, c, h, w = x.shape
     known = evidence("norm over W", x.shape)
@@ -144,7 +145,7 @@ def over_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     first, second = Tile(0, channel, row, depth), Tile(h * row, channel, row, depth)
     means, scales = Tile(2 * h * row, 0x10, column, column), Tile(h * row, 0x10, column, column)
     if means.base_bytes + h * row > SIZE_BYTES or h > MOST_GROUPS:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2 twice")
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
     passing = Tile(means.base_bytes, channel, neural_row_bytes(c, channel, sharing), depth, depth)
     copy = pass_into_l2("x into L2", known, x, passing, second)
     folded_row = HALF_BYTES * wide if high > 1 else depth
@@ -190,6 +191,7 @@ def _root_of_squares(
     return keep_kernel(draft, True, True)
 
 
+@in_parts("c")
 def over_h_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     """Over H and W, each channel on its own: means and scales of all channels lie side by side.
 
@@ -202,7 +204,7 @@ def over_h_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
         Three tasks (published tables).
 
     Raises:
-        UnsupportedError: L2 does not hold the source.
+        TooLargeError: L2 does not hold the source.
     """
     _, c, h, w = x.shape
     known = evidence("norm over H W", x.shape)
@@ -213,7 +215,7 @@ def over_h_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     line_row = column + 0x10 if column % 0x20 else column
     base = 2 * line_row
     if base + h * row > SIZE_BYTES:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2")
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2")
     x_tile, line = Tile(base, channel, row, depth), Tile(0, column, line_row, column)
     mean = reducing(Reduce.MEAN, known, (c, h, w), patch_of_one(h, w), h * w)
     mean.put("Common.PECfg", OutputTranspose=1)

@@ -21,6 +21,7 @@ from ..l2 import (
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Fetch, TaskPlan
 from .norm import _root_of_squares, scaled_difference, spread
+from .parts import TooLargeError, in_parts
 from .reduction import MOST_GROUPS, Reduce, fold, reducing
 from .softmax import keep_kernel
 
@@ -28,6 +29,7 @@ from .softmax import keep_kernel
 MOST_TILE_ROWS = 32
 
 
+@in_parts("h")
 def over_c(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     """Over C of C x H x W, H W > 1: as over W, with C and W exchanged by two copies.
 
@@ -45,7 +47,7 @@ def over_c(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     _, c, h, w = x.shape
     plan = _Channels(x)
     if plan.end > SIZE_BYTES or h > MOST_GROUPS:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2 three times")
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 three times")
     known = evidence("norm over C", x.shape)
     channel, depth = plan.channel, plan.depth
     line = Tile(0, channel, channel, channel)
@@ -119,7 +121,8 @@ class _Channels:
         self.at_once = h <= 1 << self.sharing  # the engines take all rows at once
         self.copy = h * self.channel  # the exchanged copy lies behind the mean
         self.difference_row = self.row if self.at_once else neural_row_bytes(c, self.channel, self.sharing)
-        self.second_copy = self.copy + h * self.difference_row
+        taken = self.difference_row if self.at_once else max(self.difference_row, self.column_row)
+        self.second_copy = self.copy + h * taken
         self.kept = self.second_copy + h * self.column_row if self.at_once else self.second_copy
         self.end = self.kept + h * max(self.row, self.column_row)
 

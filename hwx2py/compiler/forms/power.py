@@ -1,14 +1,15 @@
 """x to the power of another tensor: exponents and logarithms side by side, 2 to their product."""
 
-from ...errors import UnsupportedError
 from ..coefficients import lookup
 from ..engines import NEURAL_ENGINES, cycles, neural
 from ..evidence import evidence
 from ..l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, TaskPlan
+from .parts import TooLargeError, in_parts
 
 
+@in_parts("ch")
 def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -> list[TaskPlan]:
     """Stores x to the power of a tensor of the same shape.
 
@@ -23,7 +24,7 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
         Three tasks (record of 64 x 8 x 8).
 
     Raises:
-        UnsupportedError: L2 does not hold both sources.
+        TooLargeError: L2 does not hold both sources.
     """
     _, c, h, w = x.shape
     known = evidence("pow", x.shape)
@@ -33,7 +34,7 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
     pair_row = 2 * depth + 0x20
     base = h * pair_row
     if base + h * row > SIZE_BYTES:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2 twice")
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
     tasks = []
     for source, place in ((exponent, 0), (x, channel)):
         is_base = place > 0

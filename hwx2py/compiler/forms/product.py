@@ -129,9 +129,8 @@ class _Job:
 
 def _known(job: _Job, rows: int) -> Evidence:
     tail = job.tail
-    detail = (
-        ["relu"] * tail.relu + ["table"] * bool(tail.table) + ["scale"] * (tail.scale != 1) + ["bias"] * bool(tail.bias)
-    )
+    bias = [] if tail.bias is None else ["bias" if job.same_bias is None else "one bias"]
+    detail = ["relu"] * tail.relu + ["table"] * bool(tail.table) + ["scale"] * (tail.scale != 1) + bias
     return evidence("product", (1, 1, rows, job.inputs), job.outputs, *detail)
 
 

@@ -24,6 +24,7 @@ from ..l2 import (
 )
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, closed
+from .parts import TooLargeError, in_parts
 from .passes import pass_into_l2
 from .steps import columns_of, one_row
 
@@ -201,6 +202,7 @@ def _row_over_w(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> TaskPl
     return draft.plan()
 
 
+@in_parts("h")
 def over_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     """Over C of N x C x H x W with H W > 1.
 
@@ -224,6 +226,8 @@ def over_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
 
 def _maximum_over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[TaskPlan]:
     _, c, h, w = x.shape
+    if c == 1:
+        raise UnsupportedError("the largest of a single channel came out as 0 on an M1")
     channel = channel_bytes(w)
     depth, sharing = c * channel, rows_log2(h, HALF_BYTES * w)
     draft = neural(kind.value, known, (c, h, w), out=(1, h, w), engines=1, rows_log2=sharing)
@@ -248,6 +252,8 @@ def _over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[TaskP
     column_row = column_depth if high > 1 else exchanged_row_bytes(column_depth)
     base = h * column_row
     row = depth if depth == 0x200 and sharing < 3 else neural_row_bytes(c, channel, sharing)
+    if base + h * row > SIZE_BYTES:
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
     copy = pass_into_l2(
         "C and W exchanged", known, x, Tile(base, channel, row, depth, depth),
         Tile(0, column, column_row, column_depth), exchange=True, engines=8 if w < 16 else NEURAL_ENGINES,
@@ -340,6 +346,7 @@ def over_c_h_w(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     return [draft.plan()]
 
 
+@in_parts("c")
 def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     """Over H: rows become planes and W is exchanged with them; a reduction over W; exchanged back.
 
@@ -360,8 +367,10 @@ def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     depth, column_depth = h * channel, w * column
     column_row = column_depth | 0x10
     base, means = c * column_row, c * 0x10
-    if base + max(c * (depth + 0x20), (w + 1) * means) > SIZE_BYTES or w > MOST_GROUPS:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2")
+    if w > MOST_GROUPS:
+        raise UnsupportedError(f"{w} columns; a task has at most {MOST_GROUPS} groups")
+    if base + max(c * (depth + 0x20), (w + 1) * means) > SIZE_BYTES:
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2")
     sharing = max(0, min(4, 7 - log2_up(w)))
     row = depth + 0x20 if depth % 0x200 == 0 else depth
     copy = neural(

@@ -5,8 +5,10 @@ from ..evidence import evidence
 from ..l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes
 from ..surface import Surface
 from ..task import TaskPlan
+from .parts import in_parts, tile_of
 
 
+@in_parts("c")
 def scaled(
     x: Surface, z: Surface, *, scale: float = 1.0, bias: float = 0.0, absolute: bool = False, relu: bool = False
 ) -> list[TaskPlan]:
@@ -31,8 +33,10 @@ def scaled(
     draft.write(z)
     channel = channel_bytes(w)
     row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, 2 * row)
+    draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
-    draft.result_tile("DmaWrite", Tile(h * row), Aliases.ALL)
+    draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL)
     draft.put("PE.BiasScale", Bias=bias, Scale=scale)
     draft.put("PE.Cfg", Cond="Abs" if absolute else "None", ReluEn=int(relu))
     draft.cycles = cycles((x,), (z,))

@@ -1,8 +1,5 @@
 """Softmax over rows: maximum, difference in units of log 2, 2^x by a table, 1 / sum, product."""
 
-from dataclasses import replace
-
-from ...errors import UnsupportedError
 from ..coefficients import lookup
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
@@ -23,13 +20,13 @@ from ..l2 import (
     rows_log2,
 )
 from ..surface import HALF_BYTES, Surface
-from ..task import Evidence, TaskPlan, closed, own
+from ..task import Evidence, TaskPlan
+from .parts import TooLargeError, in_parts
 from .passes import pass_into_l2
 from .reduction import MOST_GROUPS, Reduce, fold, reduce_cycles, reducing
 
 #: log2 e as a float16: what the difference to the maximum is multiplied by, so that 2^x gives e^x (records).
 LOG2_E = 1.4423828125
-IN_PARTS = own("parts of the channels or rows that L2 holds twice")
 #: Channels that a reduction takes where they are rows (records of 375 rows and published tables).
 MOST_ROWS = 192
 #: Estimates (9.509, read off the records): elements of a difference, and of a table by engine and in all.
@@ -56,6 +53,7 @@ def keep_kernel(draft: Draft, keep: bool, use: bool) -> Draft:
     return draft
 
 
+@in_parts("ch")
 def over_w(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
     """Over W of C x H x W.
 
@@ -69,21 +67,12 @@ def over_w(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
         hold the source twice.
 
     Raises:
-        UnsupportedError: L2 does not hold a row twice.
+        TooLargeError: L2 does not hold a row twice.
     """
-    _, c, h, _ = x.shape
-    fits = _row_fits(x) if h == 1 else _Rows(x).fits
-    if fits:
-        return _row(x, y, exp2) if h == 1 else _rows(x, y, exp2)
-    if c == 1 and h == 1:
-        raise UnsupportedError(f"a row of {x.shape.w} does not fit L2 twice")
-    half = (c if c > 1 else h) // 2
-    if c > 1:
-        parts = [(x.planes(0, half), y.planes(0, half)), (x.planes(half, c - half), y.planes(half, c - half))]
-    else:
-        parts = [(x.rows(0, half), y.rows(0, half)), (x.rows(half, h - half), y.rows(half, h - half))]
-    first, second = (over_w(*part, exp2) for part in parts)
-    return [replace(plan, evidence=IN_PARTS) for plan in (*closed(first), *second)]
+    fits = _row_fits(x) if x.shape.h == 1 else _Rows(x).fits
+    if not fits:
+        raise TooLargeError(f"{x.shape.c} x {x.shape.h} x {x.shape.w} does not fit L2 twice")
+    return _row(x, y, exp2) if x.shape.h == 1 else _rows(x, y, exp2)
 
 
 def _row_fits(x: Surface) -> bool:

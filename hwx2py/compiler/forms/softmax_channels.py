@@ -19,11 +19,15 @@ from ..l2 import (
 )
 from ..surface import Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan
+from .parts import TooLargeError, in_parts
 from .reduction import CYCLES_A_REDUCED_PLANE, Reduce, reducing
 from .softmax import LOG2_E, keep_kernel, table_cycles
 from .steps import matrix
 
+LARGEST_OF_ONE = "the largest of a single channel came out as 0 on an M1"
 
+
+@in_parts("h")
 def over_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[TaskPlan]:
     """Over C of C x H x W, H W > 1; over H where both surfaces are swapped.
 
@@ -37,9 +41,11 @@ def over_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[TaskP
         Five tasks (published tables).
 
     Raises:
-        UnsupportedError: L2 does not hold the source twice.
+        UnsupportedError: L2 does not hold the source twice, or there is one channel.
     """
     _, c, h, w = x.shape
+    if c == 1:
+        raise UnsupportedError(LARGEST_OF_ONE)
     known = evidence("softmax over C", x.shape)
     channel = channel_bytes(w)
     depth = c * channel
@@ -51,7 +57,7 @@ def over_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[TaskP
     powers = Tile(h * line_row, channel, power_row, depth)
     x_tile = Tile(powers.base_bytes + h * power_row, channel, row, depth)
     if x_tile.base_bytes + h * row > SIZE_BYTES:
-        raise UnsupportedError(f"{c} x {h} x {w} does not fit L2 twice")
+        raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
     narrow = max(0, min(4, 7 - log2_up(w)))
     first_sharing, second_sharing = (0, narrow) if one else (narrow, 4)
     first = _channel_maximum(known, x, first_sharing)
@@ -128,6 +134,8 @@ def over_flat_c(x: Surface, y: Surface, exp2: bytes, reciprocal: bytes) -> list[
         Five tasks (record of 512 channels).
     """
     c = x.shape.c
+    if c == 1:
+        raise UnsupportedError(LARGEST_OF_ONE)
     known = evidence("softmax over C", x.shape)
     depth, flat = 0x10 * c, channel_bytes(c)
     exchanged = matrix(f"{y.buffer}.exchanged", 1, c)

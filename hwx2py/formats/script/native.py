@@ -20,10 +20,13 @@ STREAM_MODULES = {"linked": stream_linked, "records": stream_records}
 MOST_TEXT = 1 << 27
 MOST_WORDS = 1 << 22
 
+#: How a register packs floats.
+PACKINGS = (None, "<e", "<f")
+
 #: What of the runtime decides about a program's words.
 DECIDING = {
     "tensor": ("Tensor",),
-    "register": ("BYTES", "FP16", "FP32", "LINK", "RECORD", "Write", "Register", "encode", "every"),
+    "register": ("Coding", "PLAIN", "LINK", "RECORD", "Write", "Register", "encode", "every"),
     "text": ("words_of", "lay_out", "framed", "followed", "inline", "beside"),
     "stream_linked": ("TASK_ALIGNMENT", "encode_record"),
     "stream_records": ("TASK_ALIGNMENT", "SCATTER", "encode_record"),
@@ -102,10 +105,11 @@ def values(stream: str, evaluator: Evaluator, source_bytes: int) -> Mapping[str,
         source_bytes: the script's size.
     """
     module = STREAM_MODULES[stream]
-    found: dict[str, Any] = {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK", "RECORD")}
+    found: dict[str, Any] = {name: getattr(register, name) for name in ("PLAIN", "LINK", "RECORD")}
     found |= {name: evaluate.Opaque(name) for name in ("Write", "encode", "words_of", "SCATTER")}
     return found | {
         "Tensor": _tensor,
+        "Coding": _coding,
         "Register": evaluate.register_of,
         "every": _every,
         "lay_out": functools.partial(_lay_out, evaluator, module.encode_record, MOST_WORDS + source_bytes),
@@ -120,6 +124,13 @@ def values(stream: str, evaluator: Evaluator, source_bytes: int) -> Mapping[str,
 
 def _tensor(*cells: Any, **named: Any) -> Tensor:
     return Tensor(*cells, **named)
+
+
+def _coding(name: Any, whole: Any = False, less: Any = 0, packing: Any = None) -> register.Coding:
+    """The runtime's `Coding`, for a name, a number, and the packing of a float."""
+    if not isinstance(name, str) or not isinstance(less, int) or packing not in PACKINGS:
+        raise ValueError("a Coding has a name, a flag, a number, and the packing of a float")
+    return register.Coding(name, bool(whole), less, packing)
 
 
 def _every(registers: Any, word: Any = 0, **values: Any) -> Any:

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import ScriptError, StreamError
-from ...program.program import DTYPES, KernelSegment, Origin, Program, Tensor, natural_const_offset
+from ...program.program import (
+    DTYPES,
+    SCRATCH,
+    Buffer,
+    KernelSegment,
+    Origin,
+    Program,
+    Scratch,
+    Tensor,
+    natural_const_offset,
+)
 from ...program.streams import STREAMS, Text, stray_bytes
 from ...registers import Architecture, by_name
 from .evaluate import MORE, Evaluator, Function, fail, is_plain, parse, shown
@@ -24,15 +34,22 @@ class Outline(NamedTuple):
 
     Attributes:
         arch: its architecture.
-        tensors: its TENSORS.
+        tensors: the inputs and outputs of its TENSORS.
         kernels: BAR -> name of coefficients in buffers of their own.
         aliases: (BAR, tensor name) of further BARs.
+        scratch: the scratch memory of its TENSORS, if there is any.
     """
 
     arch: Architecture
     tensors: tuple[Tensor, ...]
     kernels: dict[int, str]
     aliases: tuple[tuple[int, str], ...]
+    scratch: Scratch | None
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The tensors, then the scratch memory."""
+        return self.tensors if self.scratch is None else (*self.tensors, self.scratch)
 
 
 class Built(NamedTuple):
@@ -90,7 +107,7 @@ def load(source: bytes, name: str, path: str) -> Program:
     if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[0], dict) or 0 not in result[0]:
         raise fail(build.node, "build() does not return buffers, tasks and further BARs")
     _check_built(build.node, result)
-    return program_of(tables, Built(result[0], result[1]), source, name)
+    return program_of(tables, Built(result[0], result[1]), source, name, tree)
 
 
 @contextlib.contextmanager
@@ -121,7 +138,7 @@ def _check_built(node: ast.FunctionDef, result: tuple[Any, ...]) -> None:
         raise fail(node, f"build() does not return buffers, tasks and further BARs: {MORE}")
 
 
-def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Program:
+def program_of(tables: Outline, built: Built, source: bytes, name: str, tree: ast.Module | None = None) -> Program:
     """The program that a script's tables and its `build()` say.
 
     Args:
@@ -129,6 +146,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         built: what its `build()` gave.
         source: the script's bytes.
         name: the file's name.
+        tree: the script's syntax tree; parsed if left out.
 
     Raises:
         ScriptError: the tasks do not parse.
@@ -159,7 +177,8 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         const_offset=len(content) + len(padding) if behind else natural_const_offset(len(content)),
         kernels=tuple(kernels),
         aliases=tables.aliases,
-        origin=Origin(name, "script", memoryview(source), *_provenance(source)),
+        scratch=tables.scratch,
+        origin=Origin(name, "script", memoryview(source), *_provenance(tree or parse(source))),
     )
 
 
@@ -194,7 +213,7 @@ def _arch(evaluator: Evaluator, places: Mapping[str, ast.expr]) -> Architecture:
 
 
 def _outline(evaluator: Evaluator, places: Mapping[str, ast.expr]) -> Outline:
-    """What a script says of its buffers; errors are told with the line of its TENSORS."""
+    """What a script says of its buffers; errors carry the line of its TENSORS."""
     arch = _arch(evaluator, places)
     rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
     aliases = evaluator.value("ALIASES") if "ALIASES" in places else {}
@@ -218,10 +237,14 @@ def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outlin
     """
     if not isinstance(rows, list):
         raise ScriptError("TENSORS is not a list")
-    tensors = tuple(_tensor(row) for row in rows)
+    buffers = [_buffer(row) for row in rows]
+    tensors = tuple(buffer for buffer in buffers if isinstance(buffer, Tensor))
+    scratch = [buffer for buffer in buffers if isinstance(buffer, Scratch)]
+    if len(scratch) > 1:
+        raise ScriptError(f"{scratch[0].name} and {scratch[1].name} are both scratch memory, of which there is one")
     if not isinstance(bars, dict) or not all(_is_bar(bar) and isinstance(name, str) for name, bar in bars.items()):
         raise ScriptError("BARS is not a table of names and BARs")
-    names = {tensor.bar: tensor.name for tensor in tensors}
+    names = {buffer.bar: buffer.name for buffer in buffers}
     if not isinstance(aliases, dict) or not all(
         _is_bar(bar) and _is_bar(own) and own in names for bar, own in aliases.items()
     ):
@@ -230,19 +253,20 @@ def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outlin
     kernels = {bar: name for name, bar in bars.items() if name not in others}
     taken: dict[int, str] = dict(arch.fixed_bars)
     further = [(bar, f"a further {names[own]}") for bar, own in aliases.items()]
-    own_bars = [(tensor.bar, tensor.name) for tensor in tensors]
+    own_bars = [(buffer.bar, buffer.name) for buffer in buffers]
     for bar, name in [*own_bars, *((bars[name], name) for name in bars if name not in others), *further]:
         if bar in taken:
             raise ScriptError(f"BAR {bar} is both {taken[bar]} and {name}")
         taken[bar] = name
-    return Outline(arch, tensors, kernels, tuple((bar, names[own]) for bar, own in aliases.items()))
+    further_names = tuple((bar, names[own]) for bar, own in aliases.items())
+    return Outline(arch, tensors, kernels, further_names, scratch[0] if scratch else None)
 
 
 def _is_bar(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
-def _tensor(row: Any) -> Tensor:
+def _buffer(row: Any) -> Buffer:
     fields = tuple(row) if isinstance(row, tuple) else ()
     if len(fields) != len(Tensor._fields):
         raise ScriptError("TENSORS has a row that is not a Tensor(...)")
@@ -250,21 +274,21 @@ def _tensor(row: Any) -> Tensor:
     good = (
         isinstance(name, str)
         and is_plain(role)
-        and role in ("input", "output", "scratch")
+        and role in ("input", "output", SCRATCH)
         and _is_bar(bar)
         and _is_bar(size)
         and is_plain(dtype)
-        and (dtype is None or dtype in DTYPES.values())
-        and all(part is None or _is_sizes(part) for part in (shape, strides))
-        and (shape is None) == (strides is None) == (dtype is None)
-    )
+        and ((shape is None and strides is None and dtype is None and role == SCRATCH)
+             or (_is_sizes(shape) and _is_sizes(strides) and dtype in DTYPES.values()))
+    )  # fmt: skip
     if not good:
         raise ScriptError(f"tensor {shown(name)} is not a (name, role, BAR, shape, strides, dtype, bytes)")
+    if role == SCRATCH:
+        return Scratch(bar, size, name)
     tensor = Tensor(*fields)
-    if tensor.shape and 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
-        raise ScriptError(
-            f"the elements of tensor {shown(name)} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}"
-        )
+    if 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
+        what = f"the elements of tensor {shown(name)} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}"
+        raise ScriptError(what)
     return tensor
 
 
@@ -272,9 +296,9 @@ def _is_sizes(part: Any) -> bool:
     return isinstance(part, tuple) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
 
 
-def _provenance(source: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def _provenance(tree: ast.Module) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
-    lines = (ast.get_docstring(parse(source)) or "").splitlines()
+    lines = (ast.get_docstring(tree) or "").splitlines()
     compiler = next((line.removeprefix("Compiler:").strip() for line in lines if line.startswith("Compiler:")), "")
     notes = tuple(line.removeprefix("Note:").strip() for line in lines if line.startswith("Note:"))
     return "" if compiler.startswith("not named") else compiler, (), notes

@@ -66,8 +66,9 @@ def _check_names(statement: ast.stmt) -> None:
     """Refuses to give names another meaning that the runtime's own functions use: Python's, and those of modules."""
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return
-    names = {part.id for part in ast.walk(statement) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-    for name in names if isinstance(statement, ast.Assign) else native.defined(statement):
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    names = {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    for name in names or native.defined(statement):
         if hasattr(builtins, name) or name in native.imported_names():
             raise fail(statement, f"another meaning of `{name}`: {MORE}")
 
