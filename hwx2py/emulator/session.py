@@ -87,7 +87,7 @@ def run_program(
     code, error = 2, ""
     with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
         try:
-            chosen = command_line.options(program.origin.name, device, list(arguments))
+            chosen = command_line.options(program.origin.name, program.tensors, device, list(arguments))
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
             code = command_line.execute(chosen, program.tensors, *actions)
         except OSError as end:

@@ -13,7 +13,7 @@ Write = namedtuple("Write", "register word given")
 
 
 class Register:
-    """A register: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`.
 
     A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
     1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
@@ -22,12 +22,14 @@ class Register:
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
+        self.elements = []
         self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
+        for index, register in enumerate(self.elements):
+            register.address += 4 * index
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"
         for index, register in enumerate(self.elements):
-            register.address = self.address + 4 * index
             register.name = f"{self.name}[{index}]"
 
     def __getitem__(self, index):
@@ -61,6 +63,12 @@ def encode(owner, name, value, msb, lsb, kind=None):
     hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
     hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
+
+
+def zeros(first, last):
+    """Writes 0 to every register from the first to the last."""
+    addresses = range(first.address, last.address + 4, 4)
+    return [Write(Register(address), 0, 0) for address in addresses]
 
 
 def every(registers, word=0, **values):
