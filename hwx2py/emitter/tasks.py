@@ -208,7 +208,8 @@ class TaskWriter:
         lines = [f"        [  # {plain(title)}", *(f"            {text}," for text in form)]
         for has_value, group in itertools.groupby(calls, lambda call: call.has_value):
             if not has_value:
-                lines += _zeros(list(group), is_header=title == HEADER)
+                # A header's words have a line each, so that another value of one changes no other line.
+                lines += [f"            {call.text}," for call in group] if title == HEADER else _zeros(list(group))
                 continue
             for call in group:
                 code = wrapped(f"{call.name}(", call.arguments, "),", 12)
@@ -303,16 +304,11 @@ def _merged(record: Sequence[_Line]) -> Iterator[_Call]:
         start = end
 
 
-def _zeros(calls: Sequence[_Call], is_header: bool) -> list[str]:
-    """Neighbours that are written with 0: by name where they fit a line, else as one call.
-
-    Args:
-        calls: the writes.
-        is_header: whether they are the task's header, whose links are filled in by name.
-    """
+def _zeros(calls: Sequence[_Call]) -> list[str]:
+    """Neighbours that are written with 0: by name where they fit a line, else as one call."""
     lines = wrapped("", [call.text for call in calls], ",", 12)
     whole = _as_zeros([line for call in calls for line in call.lines])
-    return [f"            {whole},"] if whole and len(lines) > 1 and not is_header else lines
+    return [f"            {whole},"] if whole and len(lines) > 1 else lines
 
 
 def _as_zeros(record: Sequence[_Line]) -> str:

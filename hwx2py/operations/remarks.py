@@ -16,6 +16,9 @@ COEFFICIENTS = ("KernelDMASrc",)
 #: Fields that say how many neural engines work: the logarithm of the number, and how much the field adds to it.
 ENGINES = {"ENE": 1, "ActiveNE": 0}
 
+#: How the register table speaks of two sources, and how that reads where there is one.
+ONE_SOURCE = (("source 1", "the source"), ("the sources come", "the source comes"), ("the sources", "the source"))
+
 #: What ends the first words of an evidence, which say how it was come by.
 _REST = re.compile(r"[:;].*")
 
@@ -82,7 +85,9 @@ class Remarks(NamedTuple):
         """A meaning out of the register table, for a task of this many sources."""
         if self.sources != 1:
             return meaning
-        return meaning.replace("source 1", "the source").replace("the sources", "the source")
+        for words, of_one in ONE_SOURCE:
+            meaning = meaning.replace(words, of_one)
+        return meaning
 
     def _unused(self, name: str, address: int) -> str:
         """Why the task has no use for a register; empty where it has one, or another task has."""
@@ -91,6 +96,8 @@ class Remarks(NamedTuple):
             return ""
         if name.startswith(SECOND_SOURCE) and self.sources == 1:
             return "not used: there is one source"
+        if not self.arch.carries_state:
+            return ""  # H14 and later: what an idle engine's registers do there is inferred from H13 only
         if address in self.unread and self.engines == {"planar"} and block in NEURAL_ONLY:
             return "not used: the planar engine computes"
         if address in self.unread and self.engines == {"neural"} and block in PLANAR_ONLY:

@@ -4,7 +4,7 @@ Write = namedtuple("Write", "register word given")
 
 
 class Register:
-    """A register: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`.
 
     A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
     1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
@@ -13,12 +13,14 @@ class Register:
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
+        self.elements = []
         self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
+        for index, register in enumerate(self.elements):
+            register.address += 4 * index
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"
         for index, register in enumerate(self.elements):
-            register.address = self.address + 4 * index
             register.name = f"{self.name}[{index}]"
 
     def __getitem__(self, index):
@@ -52,6 +54,12 @@ def encode(owner, name, value, msb, lsb, kind=None):
     hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
     hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
+
+
+def zeros(first, last):
+    """Writes 0 to every register from the first to the last."""
+    addresses = range(first.address, last.address + 4, 4)
+    return [Write(Register(address), 0, 0) for address in addresses]
 
 
 def every(registers, word=0, **values):
@@ -199,13 +207,15 @@ def run(device, program, tensors, inputs, fill=None):
     return {t.name: arrays[t.name].copy() for t in tensors if t.role == "output"}
 
 
-def options(about, device, arguments=None):
+def options(about, tensors, device, arguments=None):
     """The command line, parsed; some options are the device's."""
-    parser = argparse.ArgumentParser(description=about)
+    rows = [f"{t.name} {t.dtype} {t.shape}" for t in tensors if t.role == "input"]
+    inputs = f"inputs (default: 3, 2, 1, 1 ..): {', '.join(rows)}"
+    parser = argparse.ArgumentParser(description=about, epilog=inputs)
     add = parser.add_argument
     add("--device", metavar="PATH", help="accel node (default: the one called ane)")
     what = "NAME=VALUE|FILE.npy|random[:SEED]|ramp"
-    add("--input", metavar=what, action="append", default=[], help="values of an input")
+    add("--input", metavar=what, action="append", default=[], help="an input's values")
     add("--fill", type=float, help="what outputs hold before the run")
     add("--save", metavar="FILE.npz", help="write the outputs, by name")
     add("--golden", metavar="FILE.npz", help="compare the outputs: PASS or FAIL")
@@ -234,23 +244,29 @@ def read_inputs(tensors, chosen):
         if name not in inputs:
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
         try:
-            inputs[name] = input_array(value, inputs[name])
+            inputs[name] = input_array(value, inputs[name], name)
         except (KeyError, ValueError, OSError) as error:
             raise OSError(f"--input {name}={value}: {error}") from error
     return inputs
 
 
-def input_array(value, like):
-    """A number, a file, random eighths or a ramp, in the shape and type of an array."""
+def input_array(value, like, name=""):
+    """A number, a file, `random[:SEED]` or `ramp`, in the shape and type of an array."""
     kind, _, seed = value.partition(":")
-    if kind == "random":
-        array = np.random.default_rng(int(seed or 0)).integers(0, 17, like.shape) / 8
-    elif kind == "ramp":
-        array = np.arange(like.size).reshape(like.shape) % 128
+    if kind == "random":  # normally distributed, and different for every name and seed
+        random = np.random.default_rng([int(seed or 0), *name.encode()])
+        array = random.standard_normal(like.shape)
+    elif value == "ramp":
+        array = (np.arange(like.size) % 257 - 128).reshape(like.shape) / 8
     elif value.endswith(".npy"):
         array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
+    if (
+        kind in ("random", "ramp") and like.dtype.kind != "f"
+    ):  # eighths, about its middle
+        low, high = np.iinfo(like.dtype).min, np.iinfo(like.dtype).max
+        array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
     rounded = cast.dtype.kind == "f"
     kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
@@ -306,9 +322,12 @@ def execute(chosen, tensors, build, open_device, run):
         if chosen.write_command:
             with open(chosen.write_command, "wb") as file:
                 file.writelines(buffers[0])
-        sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
+        sizes = f"{sum(map(len, buffers[0]))} bytes, tasks: {len(tasks)}"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
+    if np is None:
+        raise OSError("running needs NumPy: python -m pip install numpy")
+    np.seterr(all="ignore")
     device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
@@ -326,9 +345,9 @@ def execute(chosen, tensors, build, open_device, run):
 
 def main(about, tensors, build, device, run):
     """The script's command line; its functions are called when they are needed."""
-    np.seterr(all="ignore")
     try:
-        return execute(options(about, device), tensors, build, device, run)
+        chosen = options(about, tensors, device)
+        return execute(chosen, tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2
