@@ -11,7 +11,7 @@ from .subject import Subject
 #: Every rule, in the order in which findings are shown.
 RULES: tuple[Rule, ...] = (*stream_rules.RULES, *task_rules.RULES, *buffer_rules.RULES, *coefficient_rules.RULES)
 
-#: Findings of a rule that are told one by one.
+#: Findings of a rule that are listed one by one.
 MOST_OF_A_RULE = 20
 #: Tasks that commands look at which only say that there are findings; `check` looks at all.
 FIRST_TASKS = 100

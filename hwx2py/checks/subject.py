@@ -10,7 +10,7 @@ from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural, Planar
 from ..operations.reader import Reader
 from ..operations.transfer import Transfer, transfers
-from ..program.program import Program, Tensor
+from ..program.program import Buffer, Program, bound_buffers
 from ..program.register_file import RegisterFile, walk
 from . import chain
 
@@ -108,16 +108,14 @@ class Subject:
         )
 
     @functools.cached_property
-    def buffers(self) -> dict[int, Tensor]:
-        """BAR -> tensor, further BARs of a tensor included."""
-        by_name = {tensor.name: tensor for tensor in self.program.tensors}
-        bars = {tensor.bar: tensor for tensor in self.program.tensors}
-        return bars | {bar: by_name[name] for bar, name in self.program.aliases if name in by_name}
+    def buffers(self) -> dict[int, Buffer]:
+        """BAR -> tensor or scratch memory, further BARs of a tensor included."""
+        return bound_buffers(self.program.buffers, self.program.aliases)
 
     @functools.cached_property
     def constants(self) -> dict[int, memoryview]:
         """BAR -> content of the buffers that hold coefficients; empty where the file binds nothing."""
-        if not self.program.tensors:
+        if not self.program.buffers:
             return {}
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..operations import Dma, Neural
+from ..operations.stage_rows import short_strides
 from .rule import ERROR, NOTE, Place, Rule
 from .subject import TaskView
 
@@ -22,9 +23,6 @@ ENABLING_BITS = 3
 NEURAL_KIND = 0
 WINDOW = ("Common.Kw", "Common.Kh", "Common.Sx", "Common.Sy")
 CONVOLUTION = "Conv"
-
-#: Tensors that are wider than this go through L2 in tiles; in every real file a tile's row has as many bytes or more.
-LEAST_TILE_ROW_BYTES = 0x40
 
 STAYS, STAYS_AND_STORED, STORED = 0, 1, 2
 
@@ -47,13 +45,10 @@ def window(view: TaskView) -> Iterator[Place]:
 
 
 def small_stride(view: TaskView) -> Iterator[Place]:
-    """A tensor in L2 whose channels lie closer together than its rows are long."""
-    source = view.operation.inputs[0]
-    stage = source.stage
-    row_bytes = source.shape.width * source.element.size_bytes
-    if stage and 0 < stage.strides.channel < min(row_bytes, LEAST_TILE_ROW_BYTES):
-        values = {"stride": stage.strides.channel, "row": row_bytes}
-        yield Place(values, view.index, "L2.SourceChannelStride")
+    """A source in L2 whose channels lie closer together than its rows are long."""
+    for short in short_strides(view.operation):
+        values = {"stride": short.stride_bytes, "row": short.row_bytes}
+        yield Place(values, view.index, short.register)
 
 
 def table_missing(view: TaskView) -> Iterator[Place]:
@@ -64,7 +59,7 @@ def table_missing(view: TaskView) -> Iterator[Place]:
 
 
 def no_destination(view: TaskView) -> Iterator[Place]:
-    """L2 is told that the result is stored and the DMA that it is not, or the other way round."""
+    """L2 says that the result is stored and the DMA that it is not, or the reverse."""
     kind, stored = view.registers.number("L2.ResultCfg.ResultType"), view.operation.result.memory is not None
     if kind in (STAYS_AND_STORED, STORED) and not stored:
         yield Place({"what": f"ResultType {kind} waits for a DMA that is off", "next": "TileDMADst.DMAConfig.En to 1"},
@@ -167,7 +162,7 @@ RULES = (
     Rule("window", ERROR, "inferred: windows and steps count from 1",
          "it is 0 in a convolution", "set it to 1 or more", window, True),
     Rule("small-stride", ERROR, M1_HANG,
-         "a channel stride of {stride:#x} for rows of {row} bytes", "set it to at least the bytes of a row",
+         "a channel stride of {stride:#x} for rows of {row:#x} bytes", "set it to at least {row:#x}",
          small_stride, True),
     Rule("table-missing", ERROR, M1_HANG,
          "the last step is a table, and no coefficient DMA fetches one",
@@ -175,7 +170,7 @@ RULES = (
          True),
     Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, True),
     Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, True),
-    Rule("task-kind", ERROR, M1_HANG, "{kind} is no task of {engine}, which the header gives it to",
+    Rule("task-kind", ERROR, M1_HANG, "the header selects {engine}, but TaskType is {kind}",
          "correct TaskType, or ENE in the header", task_kind, True),
     Rule("result-format", ERROR, M1_HANG, "{value} does not go with results of {element}",
          "set the format that every program has: MemFmt 2 and Truncate 3 for float16, 0 and 0 for 8 bits",

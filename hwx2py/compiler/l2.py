@@ -158,3 +158,16 @@ def neural_alias(mine: tuple[int, int], source: tuple[int, int], result: tuple[i
     if overlap(mine, result):
         return Aliases.PLANAR_RESULT
     return Aliases.PLANAR_SOURCE if overlap(mine, source) else Aliases.NONE
+
+
+def tile_height(height: int, most_rows: int) -> int:
+    """Rows of a tile: all, or the largest power of two that fits.
+
+    Compilers write the height while everything fits (all records but one) and a power of two where it does not (256
+    to 256 channels at 64 x 64).
+
+    Args:
+        height: rows of the result.
+        most_rows: rows for which L2 has space.
+    """
+    return height if height <= most_rows else 1 << max(most_rows, 1).bit_length() - 1

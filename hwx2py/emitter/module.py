@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import EmitError
 from ..marks import UNSIGNED, signed
-from ..program.program import Program, natural_const_offset
+from ..program.program import Program, natural_const_offset, script_row
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -173,9 +173,8 @@ def header(program: Program, report: Sequence[str], writer: TaskWriter) -> Itera
 def _program(program: Program, writer: TaskWriter, coefficients: Coefficients, beside: bool) -> Iterator[str]:
     """The program as data: tensors, tasks, coefficients, and what does not follow from them."""
     yield "TENSORS = ["
-    for tensor in program.tensors:
-        row = (tensor.name, tensor.role, tensor.bar, tensor.shape, tensor.strides, tensor.dtype, tensor.size_bytes)
-        yield from wrapped("Tensor(", [literal(value) for value in row], "),", 4)
+    for buffer in program.buffers:
+        yield from wrapped("Tensor(", [literal(value) for value in script_row(buffer)], "),", 4)
     yield "]"
     bars = {name: bar for bar, name in program.arch.fixed_bars.items()}
     bars |= {kernel.name: kernel.bar for kernel in program.kernels}
@@ -235,7 +234,7 @@ def _data(coefficients: Coefficients, beside: bool) -> Iterator[str]:
 
 
 def _pieces(parts: Sequence[Part], position: int = 0) -> list[str]:
-    """Parts as Python: so many zeros, or a slice of the data from a position on."""
+    """Parts as Python: a number of zeros, or a slice of the data that begins at a position."""
     pieces = []
     for part in parts:
         if part.kind == "zeros":

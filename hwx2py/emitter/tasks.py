@@ -206,10 +206,11 @@ class TaskWriter:
             if len(text) <= WIDTH:
                 return _remarked([text], self._remark(valued[0], remarks), 8)
         lines = [f"        [  # {plain(title)}", *(f"            {text}," for text in form)]
-        for has_value, group in itertools.groupby(calls, lambda call: call.has_value):
+        for has_value, some in itertools.groupby(calls, lambda call: call.has_value):
+            group = list(some)
             if not has_value:
                 # A header's words have a line each, so that another value of one changes no other line.
-                lines += [f"            {call.text}," for call in group] if title == HEADER else _zeros(list(group))
+                lines += [f"            {call.text}," for call in group] if title == HEADER else _zeros(group)
                 continue
             for call in group:
                 code = wrapped(f"{call.name}(", call.arguments, "),", 12)

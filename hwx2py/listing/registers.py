@@ -67,7 +67,7 @@ def _at_address(arch: Architecture, text: str) -> Entry:
     try:
         address = int(text, 16)
     except ValueError as error:
-        raise RegisterError(f"{text} is no address", hint="give bytes in hex, such as 0x4808") from error
+        raise RegisterError(f"{text} is not an address", hint="give bytes in hex, such as 0x4808") from error
     location = arch.locate(address & ~3)
     if location.block.name == UNKNOWN:
         raise RegisterError(f"{arch.name} has no register at {text}", hint=f"`hwx2py registers {arch.name}` lists them")

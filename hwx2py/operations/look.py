@@ -31,7 +31,7 @@ class Look:
         return self.arch.find_place(name) is not None
 
     def number(self, name: str, default: int = 0) -> int:
-        """`Block.Field` as a plain integer; where nobody wrote it that is noted, and the default returned.
+        """`Block.Field` as a plain integer; if it was never written, that is noted and the default returned.
 
         A field that the architecture does not have is the default, silently.
         """
@@ -63,7 +63,7 @@ class Look:
         return word
 
     def words(self, register: str, count: int) -> list[int]:
-        """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
+        """The words of the first registers of an array; what was never written is noted and counts as 0."""
         self._seen.add(register)
         self._checked.update(f"{register}.{field.name}" for field in self.arch.register(register).fields)
         words = [self.registers.word(register, index) for index in range(count)]
@@ -83,7 +83,7 @@ class Look:
         if value is None:
             value = self.registers.label(name) if place else self.registers.word(name)
             if value is None:
-                return  # that nobody wrote it is noted already
+                return  # that it was never written is noted already
         unknown = Unknown(place.name if place else name, value, why)
         if unknown not in self.unknowns:
             self.unknowns.append(unknown)
@@ -102,7 +102,7 @@ class Look:
                 self.refuse(name, row.why)
 
     def check_rest(self, blocks: Iterable[str]) -> None:
-        """Notes bits without a name in registers that were looked at, and registers that nobody understands.
+        """Notes bits without a name in registers that were looked at, and registers that are not understood.
 
         Args:
             blocks: names of the blocks that the task uses.

@@ -22,7 +22,7 @@ AXES = {"C": "channels", "D": "depth", "H": "height", "W": "width"}
 
 
 def planar(look: Look) -> Planar:
-    """The operation of a planar task; what is not understood stands in its `unknowns`."""
+    """The operation of a planar task; what is not understood is in its `unknowns`."""
     look.check(ALWAYS)
     look.check(PLANAR)
     kind = str(look.value("Common.TaskType", TWO))

@@ -23,7 +23,7 @@ IDENTITY = ("TaskID", "NID", "UserTag", "DataSetId", "ExeCycles", "Spare")
 def read(registers: RegisterFile) -> Planar | Neural:
     """What the task of a register file does.
 
-    Nothing is guessed: what is not understood stands in the operation's `unknowns`, and whoever computes with an
+    Nothing is guessed: what is not understood is in the operation's `unknowns`, and what computes with an
     operation looks there first.
     """
     look = Look(registers)

@@ -119,7 +119,7 @@ def lay_out(
         stray: bytes outside every task.
 
     Raises:
-        StreamError: tasks that overlap, or that are no tasks.
+        StreamError: tasks that overlap, or words that are not a task.
     """
     stream, encode_record = STREAMS[arch.stream], ENCODERS[arch.stream]
     tasks = [_Drafted(arch, draft) for draft in drafts]

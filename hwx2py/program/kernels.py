@@ -9,7 +9,7 @@ from .program import Program
 from .register_file import RegisterFile, walk
 from .task import Task
 
-#: Coefficients begin at multiples of this many bytes (observed in every file at hand).
+#: Coefficients begin at multiples of this many bytes (observed in every known file).
 ALIGNMENT_BYTES = 64
 
 CONST_BAR = 1

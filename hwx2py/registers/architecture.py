@@ -19,9 +19,6 @@ T = TypeVar("T")
 
 WORD_MASK = 0xFFFFFFFF
 
-#: Header fields that name a task.
-IDENTITY = ("TID", "NID", "LNID", "EON")
-
 #: Kinds of field whose number is bytes: the bits below `lsb` are implied zero, so the value is the word's own bits.
 BYTE_KINDS = ("bytes", "address")
 
@@ -81,7 +78,7 @@ class Field(NamedTuple):
         """The field's bits, in place, for a value as `decode` gives it.
 
         Raises:
-            RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
+            RegisterError: the value does not fit, is not a multiple of the unit, or is not a known name.
         """
         return int(_told(encode, "field", self.name, value, *self.place()))
 
@@ -247,18 +244,6 @@ class Architecture(_Facts):
         yield from self.blocks
 
     @functools.cached_property
-    def work_masks(self) -> tuple[int, ...]:
-        """For each header word, the bits that say what a task does: not its name, its place, or what is noise."""
-        masks = []
-        for register in self.header.registers:
-            mask = WORD_MASK
-            for field in register.fields:
-                if field.kind == "layout" or field.noise or field.name in IDENTITY:
-                    mask &= ~field.mask
-            masks.append(mask)
-        return tuple(masks)
-
-    @functools.cached_property
     def _by_address(self) -> dict[int, Location]:
         return {
             block.base + register.offset + 4 * index: Location(block, register, index)
@@ -375,7 +360,7 @@ class Architecture(_Facts):
         return image
 
     def short_fields(self) -> list[str]:
-        """Every `Block.Field` of the register blocks that is no other register's too, in table order."""
+        """Every `Block.Field` of the register blocks that no other register has too, in table order."""
         return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
 
     @functools.cached_property
@@ -419,7 +404,7 @@ class Architecture(_Facts):
         return found
 
 
-#: Name of the block that stands in where no block of the table covers an address.
+#: Name of the block for addresses that no block of the table covers.
 UNKNOWN = "Unknown"
 
 

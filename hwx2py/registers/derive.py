@@ -102,7 +102,7 @@ def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attri
 
 
 def shift(registers: Iterable[Register], by_bytes: int) -> tuple[Register, ...]:
-    """The registers, so many bytes further on."""
+    """The registers, moved up by a number of bytes."""
     return tuple(register._replace(offset=register.offset + by_bytes) for register in registers)
 
 

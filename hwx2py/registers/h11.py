@@ -226,7 +226,7 @@ KERNEL_DMA_SRC = Block("KernelDMASrc", 0, 3, "DMA that fetches coefficients: one
 ))
 # fmt: on
 
-#: Registers whose addresses nobody knows: names and positions only, each block with base 0. A task has a record for
+#: Registers whose addresses are unknown: names and positions only, each block with base 0. A task has a record for
 #: each of eight KernelDMASrc channels, then Common, TileDMASrc, L2, NE, TileDMADst.
 UNPLACED_BLOCKS = (KERNEL_DMA_SRC, COMMON, TILE_DMA_SRC, L2, NE, TILE_DMA_DST)
 
@@ -243,5 +243,5 @@ ARCHITECTURE = Architecture(
     fixed_bars={0: "text", 1: "const"},
     carries_state=True,
     confidence="low",
-    evidence="nothing real at hand: header rows only; block addresses and the first tensor's BAR are unknown",
+    evidence="no real file is known: header rows only; block addresses and the first tensor's BAR are unknown",
 )

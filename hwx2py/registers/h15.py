@@ -198,7 +198,7 @@ def _source(name: str, number: int) -> tuple[Register, ...]:
     )
 
 
-#: H16 has more registers behind Src2Fmt. H15's block is 12 words shorter, nobody knows which: they are left out.
+#: H16 has more registers behind Src2Fmt. H15's block is 12 words shorter; which it lacks is unknown, so all go.
 TILE_DMA_SRC = redo(Block("TileDMASrc", 0x4d00, 69, "DMA that fetches the sources", ()),
                     *_source("Src1", 1), *_source("Src2", 2))
 

@@ -195,7 +195,7 @@ def _value(name: str, field: Field | None, text: str) -> int | float | str:
     if field is not None and field.is_float:
         number = _number(text)
         if number is None or not math.isfinite(number):
-            raise RegisterError(f"{name}={text} is no finite number", hint="give the whole register as bits instead")
+            raise RegisterError(f"{name}={text} is not a finite number", hint="give the whole register as bits instead")
         return number
     number = _whole(text)
     return text if number is None else number

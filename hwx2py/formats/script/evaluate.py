@@ -16,7 +16,7 @@ from ...errors import ScriptError
 from ...runtime.register import Register
 from ...runtime.tensor import Tensor
 
-#: An integer of more bits, a sequence of more elements, or a register array that is longer, is no part of a program.
+#: An integer of more bits, a sequence of more elements, or a register array that is longer, is not part of a program.
 MOST_BITS = 128
 MOST_ELEMENTS = 1 << 20
 MOST_REGISTERS = 1 << 15
@@ -148,7 +148,7 @@ class Evaluator:
         """The value of a module's name.
 
         Raises:
-            ScriptError: there is no such name, or its value is more than can be evaluated.
+            ScriptError: there is no such name, or its value needs more than can be evaluated.
         """
         if name not in self.names:
             if name not in self.nodes:
@@ -357,7 +357,7 @@ class Evaluator:
         return value
 
     def _checked(self, node: ast.expr, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Calls a function; what goes wrong in it is told with the line."""
+        """Calls a function; an error in it carries the line."""
         try:
             return function(*arguments, **keywords)
         except _MISTAKES as error:

@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   ebc13dc43188ad81 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   d05e57e1930c2e2f of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -239,8 +239,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk13860, Unk13864, Unk13868, Unk1386c = Register(0x13860, 4)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
-                         BypassEOW=27)
+    DMAConfig = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23, Unk24=24,
+                         L2BfrMode=26, BypassEOW=27)
     BaseAddr  = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride, PlaneStride, DepthStride, GroupStride = Register(0x17808, 4, Stride=(31, 6, BYTES))
     Fmt       = Register(0x17818, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT), OffsetCh=(18, 16),

@@ -203,9 +203,8 @@ def input_array(value, like, name=""):
         array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
-    if (
-        kind in ("random", "ramp") and like.dtype.kind != "f"
-    ):  # eighths, about its middle
+    if kind in ("random", "ramp") and like.dtype.kind != "f":
+        # Eighths, about the middle of an integer type.
         low, high = np.iinfo(like.dtype).min, np.iinfo(like.dtype).max
         array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
