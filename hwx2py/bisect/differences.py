@@ -15,6 +15,7 @@ from ..program.register_file import walk
 from ..program.streams import Pending
 from ..program.task import Task
 from ..registers.architecture import Architecture, Location
+from ..registers.kinds import LAYOUT
 
 
 class Difference(NamedTuple):
@@ -169,7 +170,7 @@ def _with_bars_of(bad: Program, good: Program) -> Program:
     pairs = _paired(good, bad)
     numbers = {two.bar: one.bar for one, two in pairs}
     differ = any(old != new for old, new in numbers.items())
-    if differ and not any(field.kind == "bar" for row in bad.arch.header.registers for field in row.fields):
+    if differ and not bad.arch.bar_fields:
         raise UnsupportedError("the programs give their tensors other slots", hint="`hwx2py diff` shows which")
     moved = renumber(bad, numbers) if differ else bad
     names = {two.name: one.name for one, two in pairs}
@@ -188,7 +189,6 @@ def _paired(good: Program, bad: Program) -> list[tuple[Buffer, Buffer]]:
 def _common(good: Program, sides: Sequence[Sequence[_Snapshot]]) -> Program:
     """The good program in a layout that writes what either side writes."""
     arch = good.arch
-    layout = frozenset(field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
     drafts = []
     for index, (one, two) in enumerate(zip(*sides)):
         items = []
@@ -200,7 +200,7 @@ def _common(good: Program, sides: Sequence[Sequence[_Snapshot]]) -> Program:
             slot = next(iter(slots), None)
             items.append(Pending(address, one.seen.get(address, 0), slot, arch.writes_alone(address, slot)))
         header = one.task.words[: one.task.header_words].tolist()
-        drafts.append(Draft(header, items, layout))
+        drafts.append(Draft(header, items, arch.layout_fields))
     text = lay_out(arch, drafts, good.text.frame)
     return good._replace(text=text, relocated=())
 
@@ -211,7 +211,7 @@ def _differing(
     """What differs in one task, with the word of the common layout."""
     for place in range(task.header_words):
         location = arch.header_location(place)
-        fixed = sum(field.mask for field in location.register.fields if field.kind == "layout")
+        fixed = sum(field.mask for field in location.register.fields if field.kind is LAYOUT)
         words = [side.task.words[place] & ~fixed for side in (one, two)]
         if words[0] != words[1]:
             kept = task.words[place] & fixed

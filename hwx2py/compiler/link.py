@@ -193,8 +193,7 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     ]
     writer = _kernel_writer(layout, plans, index)
     header = _header(layout, plans, index, writer)
-    follows = frozenset(field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
-    return build.Draft(build.header(arch, header, writer), items, follows)
+    return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
 
 
 def _stream_order(arch: Architecture) -> list[tuple[str, int, bool]]:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from ..program.register_file import RegisterFile
 from ..program.task import WrittenWord
-from ..registers.architecture import BYTE_KINDS, Architecture, Field, Location
+from ..registers import kinds
+from ..registers.architecture import Architecture, Field, Location
 from .comparison import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
 
 WrittenPair = tuple[WrittenWord | None, WrittenWord | None]
@@ -55,7 +56,7 @@ def _writes(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
     for address in sorted(written):
         one, two = written[address]
         values, numbers = (one and one.value, two and two.value), (one and one.slot, two and two.slot)
-        slots = a.names.get(numbers[0], numbers[0]), b.names.get(numbers[1], numbers[1])
+        slots = _buffer(a, numbers[0]), _buffer(b, numbers[1])
         if values[0] == values[1] and numbers[0] == numbers[1] and slots[0] == slots[1]:
             continue
         change = _word(a.arch.locate(address), address, *values, a, b)
@@ -66,6 +67,11 @@ def _writes(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
         yield change
 
 
+def _buffer(side: TaskSide, slot: int | None) -> str | int | None:
+    """What a slot stands for, by name where it has one."""
+    return None if slot is None else side.names.get(slot, slot)
+
+
 def _same_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair] | None:
     """What differs, by address, in tasks with the same records; None where they have others or name other buffers.
 
@@ -74,7 +80,7 @@ def _same_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair] | None:
     one, two = a.registers.task, b.registers.task
     if one.records != two.records or a.names != b.names:
         return None
-    found = {}
+    found: dict[int, WrittenPair] = {}
     for record in one.records:
         indexes = range(record.index + 1, record.index + 1 + record.count)
         values = [task.words[indexes.start : indexes.stop] for task in (one, two)]
@@ -138,12 +144,12 @@ def _shown_word(location: Location, word: int | None) -> str | None:
 
 
 def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) -> Iterator[FieldChange]:
-    fields = location.register.fields
     ignored = a.arch.ignored_bits.get(f"{location.block.name}.{location.register.name}", 0)
-    for number, field in enumerate(fields):
+    for field in location.register.fields:
         differing = (one ^ two) & field.mask
         if differing:
-            change = _field(field, fields[number + 1] if field.kind == "bar" else None, one, two, a, b)
+            enable = location.register.field(field.enable) if field.enable else None
+            change = _field(field, enable, one, two, a, b)
             is_ignored = change.reason is None and not differing & ~ignored
             yield change._replace(reason=IGNORED) if is_ignored else change
     unnamed = (one ^ two) & ~location.register.named_mask
@@ -154,9 +160,7 @@ def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) ->
 
 
 def _field(field: Field, enable: Field | None, one: int, two: int, a: TaskSide, b: TaskSide) -> FieldChange:
-    values = field.decode(one), field.decode(two)
-    if field.kind in (*BYTE_KINDS, "layout"):
-        values = hex(int(values[0])), hex(int(values[1]))
+    values = field.kind.show(field.decode(one)), field.kind.show(field.decode(two))
     if enable and enable.number(one) and enable.number(two):
         buffers = a.names.get(field.number(one), values[0]), b.names.get(field.number(two), values[1])
         if buffers[0] == buffers[1]:
@@ -170,4 +174,4 @@ def _reason(field: Field, one: int, two: int, a: TaskSide, b: TaskSide) -> Reaso
         return MASKS
     # A task's id is layout only where it is the task's index on both sides.
     is_index = field.name == "TID" and (field.number(one), field.number(two)) == (a.index, b.index)
-    return LAYOUT if field.kind == "layout" or is_index else None
+    return LAYOUT if field.kind is kinds.LAYOUT or is_index else None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..errors import EmitError
 from ..marks import UNSIGNED, signed
 from ..program.program import Program, natural_const_offset, script_row
+from ..registers.kinds import definition
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -46,7 +47,7 @@ DRIVERS = {
 }
 
 #: What the program and its registers may name of the runtime.
-OWN_NAMES = ("Tensor", "partial", "every", "zeros", "Register", "RECORD", "BYTES", "FP16", "FP32", "LINK")
+OWN_NAMES = ("Tensor", "partial", "every", "zeros", "Register", "RECORD", "LINK")
 
 
 class Script(NamedTuple):
@@ -109,7 +110,10 @@ def _pasted(code: str, program: Program, text: str) -> str:
     runtime = Runtime(modules)
     imports = {"NamedTuple": "from typing import NamedTuple", "partial": "from functools import partial"}
     runtime.imports |= imports
-    used = {name for name in OWN_NAMES if re.search(rf"\b{name}[(),]", text)}
+    codings = program.arch.codings
+    for name, coding in codings.items():
+        runtime.define("register", name, definition(coding))
+    used = {name for name in (*OWN_NAMES, *codings) if re.search(rf"\b{name}[(),]", text)}
     reached = runtime.reached(names_in(code) | used)
     lines = []
     for line in code.splitlines():

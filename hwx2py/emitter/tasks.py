@@ -11,6 +11,7 @@ from ..operations.wording import setting, statement
 from ..program.program import Program
 from ..program.task import Record, Task
 from ..registers.architecture import Field, Location
+from ..registers.kinds import BAR
 from ..runtime import stream_records
 from ..runtime.register import RECORD, Register, Write
 from .tables import is_link, shown
@@ -229,9 +230,8 @@ class TaskWriter:
             return _Line(location, (whole,), is_variable=True)
         operation, header = self.operations[shape.first], self.program.arch.header
         rest, arguments, given, variable = word & ~location.register.named_mask, [], [], 0
-        fields = location.register.fields
-        for number, row in enumerate(fields):
-            enabled = row.kind == "bar" and bool(fields[number + 1].number(word))
+        for row in location.register.fields:
+            enabled = bool(row.enable and location.register.field(row.enable).number(word))
             if name := taken.get((index, row.name)):
                 text, variable = name, variable | row.mask
             elif location.block is header and is_link(self.program.arch, header, row):
@@ -257,7 +257,7 @@ class TaskWriter:
 
     def _shown(self, row: Field, word: int, enabled: bool) -> Value:
         value = row.decode(word)
-        if row.kind == "bar" and enabled:
+        if row.kind is BAR and enabled:
             return self.names.get(int(value), value)
         return shown(row, value)
 

@@ -37,7 +37,11 @@ class Look:
         """
         place = self.arch.find_place(name)
         word = None if place is None else self._word(place)
-        return default if place is None or word is None else (word & place.mask) >> place.shift
+        return default if place is None or word is None else place.number(word)
+
+    def is_enabled(self, selector: str) -> bool:
+        """Whether the enable bit of a header field that selects a BAR is set."""
+        return bool(self.number(f"Header.{self.arch.place(f'Header.{selector}').field.enable}"))
 
     def size(self, name: str, default: int = 1) -> int:
         """`Block.Field` as a size; a 0, which no engine survives, is noted."""

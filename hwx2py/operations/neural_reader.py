@@ -3,7 +3,7 @@
 from ..registers.enums import NE_LAST, NE_OPERATION, Value
 from . import operand_reader
 from .look import Look
-from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Convolution, Kernel, Neural, Table, Window
 from .operand import Dma, Shape
 from .understood import ALWAYS, BLOCKS, CHANNELS, KERNEL, NEURAL, NEURAL_BLOCKS
 
@@ -52,7 +52,7 @@ def neural(look: Look) -> Neural:
     if isinstance(source.where, Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     look.check_rest((*BLOCKS, *NEURAL_BLOCKS))
-    return Neural(
+    task = Neural(
         engines=engines,
         source=source,
         mode=mode,
@@ -70,6 +70,7 @@ def neural(look: Look) -> Neural:
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )
+    return task if kernel is None else Convolution(*task)
 
 
 def _engines(look: Look) -> int:
@@ -155,7 +156,7 @@ def _check_formats(look: Look, mode: int, source_bytes: int, result_bytes: int) 
 def _bar(look: Look, base_register: str) -> tuple[int | None, bool]:
     """The BAR of a coefficient stream, and whether the task enables it."""
     if look.has("Header.KBase0"):
-        return look.number("Header.KBase0"), bool(look.number("Header.KBE0"))
+        return look.number("Header.KBase0"), look.is_enabled("KBase0")
     slot = look.registers.slot(base_register)
     return slot, slot is not None
 

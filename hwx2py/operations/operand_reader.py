@@ -125,16 +125,10 @@ def _memory(look: Look, use: str, selector: str, prefix: str, form: str, element
         row=look.number(f"{prefix}RowStride.Stride") if stored.height > 1 else 0,
     )
     if look.has(f"Header.{selector}"):
-        bar, enabled = look.number(f"Header.{selector}"), bool(look.number(f"Header.{ENABLES[selector]}"))
-        bar_register = f"Header.{selector}"
-    else:
-        bar, bar_register = look.registers.slot(base), base
-        enabled = bar is not None
-    return Dma(use, bar, enabled, base_bytes, strides, interleave, base, bar_register)
-
-
-#: The header's enable bit of each BAR selector.
-ENABLES = {"RBase0": "RBE0", "RBase1": "RBE1", "WBase": "WBE", "KBase0": "KBE0"}
+        bar, enabled = look.number(f"Header.{selector}"), look.is_enabled(selector)
+        return Dma(use, bar, enabled, base_bytes, strides, interleave, base, f"Header.{selector}")
+    slot = look.registers.slot(base)
+    return Dma(use, slot, slot is not None, base_bytes, strides, interleave, base, base)
 
 
 def _interleave(look: Look, form: str, element: Element) -> int:

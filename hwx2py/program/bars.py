@@ -1,6 +1,5 @@
 """Renumbering BARs: the tensors' numbers, and the header fields of every task that select them."""
 
-import itertools
 from collections.abc import Collection, Mapping
 
 from ..errors import UnsupportedError
@@ -53,23 +52,18 @@ def with_bindings(program: Program, numbers: Mapping[str, int]) -> Program:
 
 
 def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], known: Collection[int]) -> Task:
-    changes = {}
-    for register in program.arch.header.registers:
-        word_index = register.offset // 4
-        if word_index >= task.header_words:
+    changes: dict[int, int] = {}
+    for index_of_word, field, enable in program.arch.bar_fields:
+        if index_of_word >= task.header_words or not enable.number(task.words[index_of_word]):
             continue
-        word = task.words[word_index]
-        for row, enable in itertools.pairwise(register.fields):
-            if row.kind != "bar" or not enable.number(word):
-                continue
-            old = row.number(word)
-            if old not in known and old in numbers.values():
-                raise UnsupportedError(
-                    f"{row.name} selects BAR {old}, which no tensor uses now, but one would after renumbering",
-                    where=f"task {index}",
-                    hint="its BARs cannot be renumbered",
-                )
-            word = word & ~row.mask | row.encode(numbers.get(old, old))
-        if word != task.words[word_index]:
-            changes[word_index] = word
+        word = changes.get(index_of_word, task.words[index_of_word])
+        old = field.number(word)
+        if old not in known and old in numbers.values():
+            raise UnsupportedError(
+                f"{field.name} selects BAR {old}, which no tensor uses now, but one would after renumbering",
+                where=f"task {index}",
+                hint="its BARs cannot be renumbered",
+            )
+        if numbers.get(old, old) != old:
+            changes[index_of_word] = word & ~field.mask | field.encode(numbers[old])
     return task.with_words(changes) if changes else task

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...errors import ScriptError
-from ...runtime.register import Register
+from ...runtime.register import Coding, Register
 from ...runtime.tensor import Tensor
 
 #: An integer of more bits, a sequence of more elements, or a register array that is longer, is not part of a program.
@@ -244,7 +244,7 @@ class Evaluator:
                 values = list(self._elements(node.elts, scope))
                 return values if isinstance(node, ast.List) else tuple(values)
             case ast.Dict() if None not in node.keys:
-                keys = [self.evaluate(key, scope) for key in node.keys]
+                keys = [self.evaluate(key, scope) for key in node.keys if key is not None]
                 return self._checked(node, dict, zip(keys, [self.evaluate(value, scope) for value in node.values]))
             case ast.Attribute():
                 return self._attribute(node, self.evaluate(node.value, scope))
@@ -392,7 +392,7 @@ def _register(address: Any, count: Any = 1, **fields: Any) -> Register:
     for name, place in fields.items():
         bits = (place, place) if isinstance(place, int) else place
         good = isinstance(bits, tuple) and len(bits) in (2, 3) and all(isinstance(bit, int) for bit in bits[:2])
-        if not good or not 0 <= bits[1] <= bits[0] < 32 or not isinstance((*bits, "")[2], (str, dict)):
+        if not good or not 0 <= bits[1] <= bits[0] < 32 or not isinstance((*bits, {})[2], (Coding, dict)):
             raise ValueError(f"field {name} is not a bit, (msb, lsb), or (msb, lsb, kind)")
     return Register(address, count, **fields)
 

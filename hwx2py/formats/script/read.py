@@ -157,7 +157,8 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
     evaluator = Evaluator(tree, len(source), {}, {"__file__": path})
     if "AUTO" in evaluator.nodes and "tasks" in evaluator.nodes:
         raise ScriptError(EARLIER, hint="convert the original file again with this version")
-    stream = STREAM_MODULES[_arch(evaluator).stream]
+    arch = _arch(evaluator)
+    stream = STREAM_MODULES[arch.stream]
     evaluator.functions |= {
         "every": register.every,
         "zeros": _zeros,
@@ -168,7 +169,7 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
         "beside": text.beside,
         "encode_record": stream.encode_record,
     }
-    evaluator.names |= {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK", "RECORD")}
+    evaluator.names |= arch.codings | {"LINK": register.LINK, "RECORD": register.RECORD}
     evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
     return evaluator
 

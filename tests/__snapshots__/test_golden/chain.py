@@ -11,7 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   8c8cacaa6c921dc5 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   5e0c70b17ac2defd of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

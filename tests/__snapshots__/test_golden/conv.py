@@ -11,7 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 a19a0ce3230d87b8b360ef55edf6a5b718108f17526104917e16bfe2eabc8b27
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   33816c8676af65f4 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   aae439549f893377 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

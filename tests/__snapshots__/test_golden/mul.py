@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   d05e57e1930c2e2f of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   df3ab2ec155d53ab of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

@@ -1,4 +1,6 @@
-BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+# How a value stands in its bits: a multiple of 1 << lsb, less by a number, a packed float.
+Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
+PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
 # A register's word, and the bits of it that were given: others may be filled in.
 Write = namedtuple("Write", "register word given")
 
@@ -6,8 +8,7 @@ Write = namedtuple("Write", "register word given")
 class Register:
     """A register, or several in a row: called with values for its fields, it makes a `Write`.
 
-    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
-    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
+    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     """
 
     def __init__(self, address, count=1, **bits):
@@ -40,19 +41,19 @@ class Register:
         return Write(self, word, given)
 
 
-def encode(owner, name, value, msb, lsb, kind=None):
+def encode(owner, name, value, msb, lsb, kind=PLAIN):
     """A field's bits in place; the names are for the message."""
-    bits = value
+    bits, coding = value, kind
     if isinstance(kind, dict):
-        bits = kind.get(value, value)
-    elif kind in (FP16, FP32):
-        bits = int.from_bytes(struct.pack(kind, value), "little")
+        bits, coding = kind.get(value, value), PLAIN
+    elif coding.packing:
+        bits = int.from_bytes(struct.pack(coding.packing, value), "little")
     if isinstance(bits, int):
-        bits = bits if kind == BYTES else bits << lsb
+        bits = bits - coding.less << (0 if coding.whole else lsb)
         if 0 <= bits < 2 << msb and not bits % (1 << lsb):
             return bits
-    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
-    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if coding.whole else ""
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
@@ -69,6 +70,10 @@ def every(registers, word=0, **values):
         raise ValueError(f"{first.register.name} and others: not all of one array")
     return [Write(register, first.word, first.given) for register in registers]
 
+
+BYTES = Coding("BYTES", whole=True)
+FP16 = Coding("FP16", packing="<e")
+FP32 = Coding("FP32", packing="<f")
 
 TASK_ALIGNMENT = 256  # bytes
 
