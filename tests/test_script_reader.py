@@ -139,7 +139,11 @@ WRONG = {
     "no such field": (CIN, "Common.Cin(Cout=4)", "Common.Cin has no field Cout"),
     "no such register": (CIN, "Common.Con(Cin=4)", "Common has no register Con"),
     "no such block": (CIN, "Comon.Cin(Cin=4)", "name 'Comon' is not defined"),
-    "no such index": ("*every(KernelDMASrc.CoeffDMAConfig[:]", "(KernelDMASrc.CoeffDMAConfig[16]", "list index out of"),
+    "no such index": (
+        "*every(KernelDMASrc.CoeffDMAConfig[:], CacheHint=2)",
+        "KernelDMASrc.CoeffDMAConfig[16](CacheHint=2)",
+        "list index out of range",
+    ),
     "zeros of too many registers": (CIN, "*zeros(Common.Cin, KernelDMASrc.MasterConfig)", "than a record can have"),
     "zeros of numbers": (CIN, "*zeros(0, 1 << 40)", "line 5"),
     "no such buffer": ('RBase0="a"', 'RBase0="q"', "RBase0='q' does not fit bits 4:0 (text, const, a, b, y)"),
