@@ -53,16 +53,28 @@ M1 = "measured on an M1"
 EDITED = "edited on an M1: nothing changed"
 INERT = "real programs with it run exactly on M1 and M1 Max; compilers before 7.6 write 0"
 
-#: Low bits below the unit of an address or a stride, in L2 and in memory.
-L2_UNIT = Ignored(0xF, f"{EDITED}; the unit is 16 bytes")
-MEMORY_UNIT = Ignored(0x3F, f"{EDITED}; the unit is 64 bytes")
+#: Addresses and strides of which no recorded edit changed low bits alone: of the others one more was run on an M1.
+LOW_BITS_NOT_EDITED = frozenset((
+    "SourceBase", "Source2Base", "ResultBase", "Source2ChannelStride", "ResultGroupStride",
+    "Src1DepthStride", "Src2RowStride", "BaseAddr", "RowStride",
+))  # fmt: skip
+
+
+def _low_bits(name: str, unit_bytes: int) -> tuple[Ignored]:
+    """The bits below the unit of an address or a stride."""
+    how = "inferred from the registers beside it" if name in LOW_BITS_NOT_EDITED else EDITED
+    return (Ignored(unit_bytes - 1, f"{how}; the unit is {unit_bytes} bytes"),)
+
+
 #: Bit 1 of a tile DMA's configuration.
 EITHER_ENABLE = Ignored(0x2, f"{EDITED}, not even with bit 0, the enable, cleared: either one will do")
 
 # Bearings that edits on an M1 confirm.
 EDITED_NAME = Bearing(Reach.NAME, f"{EDITED} (0 in place of the task's id and network id)")
 EDITED_DEPTH = Bearing(Reach.NOTHING, f"{EDITED} (0 in place of 1, in a task without depth)")
-EDITED_MODE = Bearing(Reach.NOTHING, f"{EDITED} (source 1); inferred for source 2 and the result")
+EDITED_MODE = Bearing(Reach.NOTHING, f"{EDITED} (0 for source 1, 1 for source 2, 2 for the result)")
+EDITED_BUFFERING = Bearing(Reach.TIME, f"{EDITED} (0 in place of 1)")
+PATCH = Bearing(Reach.PLACE, f"{TILING.evidence}; 4 hung an M1 in a task of the neural engines", When.IN_USE)
 EDITED_UNUSED = Bearing(Reach.RESULT, f"{EDITED}, in a task that does not use it", When.IN_USE)
 
 H14 = "named as on H14, where the compiler uses it"
@@ -173,7 +185,7 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
     R("PatchCfg", 0x2c, "planar engine patch", (
         F("PatchWidth",       3,  0, "log2 of the width of the patch that the planar engine works on, elements", HWX),
         F("PatchHeight",      8,  4, "log2 of the height of that patch, elements", HWX)), confidence="medium",
-            bearing=TILING),
+            bearing=PATCH),
     R("PECfg", 0x30, "broadcast and transposition of the planar engine", (
         F("Src1BroadcastW",   0,  0, "source 1 has one column, used for all", REC),
         F("Src1BroadcastH",   1,  1, "source 1 has one row, used for all", REC),
@@ -214,7 +226,7 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
 
 def _l2_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
     return R(name, offset, of, (F("Stride", 20, 4, f"{of}, bytes", source, kind=BYTES),), confidence=confidence,
-             bearing=IN_USE, ignored=(L2_UNIT,))
+             bearing=IN_USE, ignored=_low_bits(name, 16))
 
 
 def _l2_strides(prefix: str, offset: int, of: str, source: str, confidence: str) -> tuple[Register, ...]:
@@ -229,7 +241,7 @@ def _l2_base(name: str, offset: int, of: str, source: str = AR, confidence: str 
     return R(name, offset, f"where {of} lies in L2", (
         F("Addr", 20, 4, f"address of {of} in L2, bytes", source, kind=ADDRESS),), confidence=confidence,
             bearing=IN_USE,
-        ignored=(L2_UNIT,))
+        ignored=_low_bits(name, 16))
 
 
 _L2_FORMAT_FIELDS = (
@@ -255,7 +267,7 @@ L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
         F("Dependent",        3,  2, "waits for an earlier task", AR, bearing=HINT),
         *_L2_FORMAT_FIELDS,
         F("Source2Dma",      24, 24, "source 2 comes by tile DMA, else out of L2", HWX, confidence="medium",
-          bearing=IN_USE))),
+          bearing=EDITED_UNUSED))),
     _l2_base("SourceBase", 0x08, "source 1"),
     *_l2_strides("Source", 0x0c, "source 1", AR, "medium"),
     _l2_base("Source2Base", 0x1c, "source 2", HWX, "medium"),
@@ -292,10 +304,10 @@ PE = Block("PE", 0x08800, 4, "the planar engine", (
 
 NE = Block("NE", 0x0c800, 5, "the neural engines", (
     R("KernelCfg", 0x00, "format of the coefficients", (
-        F("KernelFmt",        1,  0, "format of a weight", AR, enum=FORMAT, bearing=IN_USE),
+        F("KernelFmt",        1,  0, "format of a weight", AR, enum=FORMAT, bearing=EDITED_UNUSED),
         F("PalettizedEn",     2,  2, "weights are indexes into a palette", AR),
         F("PalettizedBits",   7,  4, "bits of an index; 8 in every file of compilers 4.2 and 7 to 9", AR,
-          bearing=UNEXPLAINED),
+          bearing=EDITED_UNUSED),
         F("SparseFmt",        8,  8, "weights are sparse", AR, bearing=IN_USE),
         F("GroupKernelReuse", 10, 10, "groups share a kernel", AR),
         F("KeepKernel",      12, 12, "keep the kernel for a later task", REC, confidence="medium", bearing=UNEXPLAINED),
@@ -327,7 +339,7 @@ NE = Block("NE", 0x0c800, 5, "the neural engines", (
 
 def _tile_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
     return R(name, offset, of, (F("Stride", 31, 6, f"{of}, bytes", source, kind=BYTES),), confidence=confidence,
-             bearing=IN_USE, ignored=(MEMORY_UNIT,))
+             bearing=IN_USE, ignored=_low_bits(name, 64))
 
 
 def _tile_strides(
@@ -343,7 +355,7 @@ def _tile_strides(
 def _base(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
     return R(name, offset, f"where {of} begins in its BAR", (
         F("Addr", 31, 6, f"offset of {of} from its BAR, bytes", source, kind=ADDRESS),), confidence=confidence,
-        bearing=IN_USE, ignored=(MEMORY_UNIT,))
+        bearing=IN_USE, ignored=_low_bits(name, 64))
 
 
 def _source_dma(name: str, offset: int, of: str, confidence: str = "high") -> Register:
@@ -414,7 +426,7 @@ TILE_DMA_DST = Block("TileDMADst", 0x17800, 7, "DMA that stores the result", (
           bearing=UNEXPLAINED),
         F("Unk24",           24, 24, "set with bit 19; no effect on values seen", REC, confidence="low",
           bearing=UNEXPLAINED),
-        F("L2BfrMode",       26, 26, "buffer mode", AR, bearing=HINT),
+        F("L2BfrMode",       26, 26, "buffer mode", AR, bearing=EDITED_BUFFERING),
         F("BypassEOW",       27, 27, "use open", AR, bearing=HINT)), ignored=(EITHER_ENABLE,)),
     _base("BaseAddr", 0x04, "the result"),
     *_tile_strides("", 0x08, "the result"),
