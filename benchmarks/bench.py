@@ -170,10 +170,10 @@ def _later_chain(make, name: str, count: int):
     y = make.tensor("y", "output", slot + 2, 64, count, 1)
     memory = (("TileDMASrc.Src1", a), ("TileDMASrc.Src2", b), ("TileDMADst.", y))
     sizes = {"InDim": {"Win": 1, "Hin": 1}, "OutDim": {"Wout": 1, "Hout": 1}}
-    if arch.register("Common.InWidth"):
+    if arch.find_register("Common.InWidth"):
         sizes = {"InWidth": {"Win": 1}, "InHeight": {"Hin": 1}, "OutWidth": {"Wout": 1}, "OutHeight": {"Hout": 1}}
     source = {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1}
-    later = arch.register("L2.Source2Cfg") is not None
+    later = arch.find_register("L2.Source2Cfg") is not None
     plain = arch.machine.plain_formats
     form_fields = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
     formats = dict(zip(("Src1", "Src2", "Dst"), (plain[0], plain[0], plain[1]))) if plain else {}
@@ -288,6 +288,7 @@ def python() -> None:
     """The Python interface: emulations of an edited field, and a bisection over many registers."""
     import hwx2py
     from hwx2py import bisect
+    from hwx2py.emulator.inputs import input_arrays
 
     program = hwx2py.load(EXAMPLES / "mul.hwx").program
     task = program.tasks[0]
@@ -303,7 +304,7 @@ def python() -> None:
     bad = program.with_task(0, edited)
     begin = time.perf_counter()
     plan = bisect.plan(program.content, bad.content)
-    test = bisect.OnVirtualAne.like(program.content, bisect.random_inputs(program.content))
+    test = bisect.OnVirtualAne.like(program.content, input_arrays(program.content.tensors, [], "random"))
     bisect.search(plan, test, bisect.Log("", {}))
     show(f"bisection over {len(plan.differences)} registers", time.perf_counter() - begin, "s", 10.0)
 

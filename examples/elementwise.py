@@ -319,7 +319,7 @@ def input_array(value):
     if value.endswith(".npy"):
         return np.load(value)
     if value == "ramp":
-        return np.arange(C * H * W).reshape(1, C, H, W) % 128
+        return (np.arange(C * H * W).reshape(1, C, H, W) % 257 - 128) / 8
     return np.full((1, C, H, W), float(value))
 
 

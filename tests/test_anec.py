@@ -1,5 +1,8 @@
 """Rules of `.anec` files: buffers where libane binds them, coefficients moved, H14 told from H13, headers that lie."""
 
+import json
+import struct
+
 import builders
 import numpy as np
 import pytest
@@ -34,10 +37,10 @@ def with_kernel(name: str = "conv") -> Program:
     """An example with its coefficients in a segment of their own."""
     program = loaded(name)
     bar = 1 + max(tensor.bar for tensor in program.tensors)
-    place, field = program.arch.field("Header.KBase0")
+    place = program.arch.place("Header.KBase0")
+    index = place.address // 4
     tasks = [
-        task.with_words({place // 4: task.words[place // 4] & ~field.mask | field.encode(bar)})
-        for task in program.tasks
+        task.with_words({index: task.words[index] & ~place.mask | place.field.encode(bar)}) for task in program.tasks
     ]
     kernel = KernelSegment("__KERN_0", bar, program.const)
     return program.with_tasks(tasks)._replace(const=memoryview(bytes(16)), kernels=(kernel,))
@@ -69,10 +72,11 @@ def test_moved_coefficients_compute_the_same():
 
 def test_segment_that_a_surface_reaches_cannot_be_moved():
     program = with_kernel()
-    place, field = H13.field("Header.RBase0")
+    place = H13.place("Header.RBase0")
+    index = place.address // 4
     bar = program.kernels[0].bar
     (task,) = program.tasks
-    changed = task.with_words({place // 4: task.words[place // 4] & ~field.mask | field.encode(bar)})
+    changed = task.with_words({index: task.words[index] & ~place.mask | place.field.encode(bar)})
     with pytest.raises(UnsupportedError, match=rf"task 0: RBase0 selects BAR {bar}, a segment of coefficients"):
         arrange(program.with_tasks([changed]))
 
@@ -152,6 +156,41 @@ def test_header_that_counts_other_tasks_is_told():
     file = load(changed(loaded("chain"), task_count=1), "x.anec")
     assert len(file.program.tasks) == 2
     assert file.program.origin.notes[-1] == "the header counts 1 tasks, the stream holds 2"
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code", "fault"),
+    [
+        ("mul", {}, 0, ""),
+        ("mul", {"task_bytes": 4}, 3, "fault cut-stream: task 0"),
+        ("mul", {"task_bytes": 8}, 3, "fault register-zero: task 0"),
+        ("chain", {"task_count": -1}, 3, "fault dropped-tasks"),
+        ("chain", {"task_count": 1}, 3, "fault missing-tasks"),
+    ],
+)
+def test_emulate_follows_the_header(cli, tmp_path, name, more, code, fault):
+    program = loaded(name)
+    good = header.read(changed(program))
+    wrong = {field: getattr(good, field) + number for field, number in more.items()}
+    path = tmp_path / "x.anec"
+    path.write_bytes(changed(program, **wrong))
+    done = cli("emulate", path)
+    assert done.code == code
+    assert fault in done.err
+    told = json.loads(cli("info", path, "--json").out)["header"]
+    assert (told["td_size"], told["td_count"]) == good._replace(**wrong)[:2]
+    assert (told["content_offset"], told["tiles"]["0"]) == (good.content_offset, good.tiles[0])
+    assert f"td_size {told['td_size']:#x}, tsk_size" in cli("info", path).out
+
+
+def test_engine_decodes_what_follows_the_first_task_in_the_content(cli, tmp_path):
+    """td_size reaches into the coefficients, whose second word reads as the header of a record of 64 registers."""
+    program = loaded("mul")
+    const = struct.pack("<2I", 0, 63 << 26 | 0x13800) + bytes(64)
+    size = -(-program.text.size_bytes // 16) * 16 + 8
+    path = tmp_path / "x.anec"
+    path.write_bytes(changed(program._replace(const=memoryview(const)), task_bytes=size))
+    assert "the write of 64 registers from 0x13800 runs past the task's" in cli("emulate", path).err
 
 
 def test_text_size_that_goes_beyond_the_tasks_is_kept():

@@ -235,7 +235,7 @@ def with_header(program: Program, index: int, **fields: int) -> Program:
 def with_field(program: Program, name: str, value: Any, index: int = 0) -> Program:
     """A program with a register field of a task replaced, and `Block.Register` for the whole word."""
     task = program.tasks[index]
-    place = program.arch.place(name)
+    place = program.arch.find_place(name)
     address = place.address if place else program.arch.address(name)
     write = next(write for write in task.writes() if write.address == address)
     word = write.value & ~place.mask | place.field.encode(value) if place else value

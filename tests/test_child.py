@@ -53,6 +53,31 @@ def test_script_that_raises(run):
     assert one_line(run("raise RuntimeError('no luck')"), "odd.py: line ", "RuntimeError: no luck")
 
 
+@pytest.mark.parametrize(
+    ("edit", "line", "words"),
+    [
+        (
+            ('RBase0="a"', 'RBase0="c"'),
+            "Header.W8",
+            "Header.W8: RBase0='c' does not fit bits 4:0 (text, const, a, b, y)",
+        ),
+        (("Win=16", "Width=16"), "Common.InDim(", "Common.InDim has no field Width (fields: Win, Hin)"),
+        (("PreScale=1.0", "PreScale=1/0"), "PE.PreScale(", "ZeroDivisionError"),
+    ],
+)
+@pytest.mark.parametrize("options", [["emulate"], ["dump", "--run"]])
+def test_mistake_in_a_task_names_the_line_of_the_edit(cli, tmp_path, edit, line, words, options):
+    text = emitter.emit(loaded("mul")).text
+    assert text.count(edit[0]) == 1
+    path = tmp_path / "odd.py"
+    path.write_text(text.replace(*edit))
+    number = next(number for number, code in enumerate(path.read_text().splitlines(), 1) if line in code)
+    done = cli(*options, path)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"odd.py: line {number}: " in done.err
+    assert words in done.err
+
+
 def test_script_that_is_no_python(tmp_path, cli):
     path = tmp_path / "odd.py"
     path.write_text(emitter.emit(loaded("mul")).text + "\n(")

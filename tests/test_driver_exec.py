@@ -21,6 +21,7 @@ from hwx2py.emulator.driver_exec import (
     SlotDriver,
 )
 from hwx2py.emulator.faults import NotImplementedTask
+from hwx2py.emulator.inputs import input_arrays
 from hwx2py.formats import script
 from hwx2py.runtime import ane_exec
 from hwx2py.runtime.ane_exec import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
@@ -205,10 +206,8 @@ def outputs_of_script(program, folder) -> dict[str, np.ndarray]:
 
 def check_script(program, folder) -> None:
     """A script and the tasks below the driver give the same bytes."""
-    inputs = {
-        tensor.name: (np.random.default_rng(number).integers(0, 17, tensor.shape) / 8).astype(tensor.dtype)
-        for number, tensor in enumerate(program.inputs)
-    }
+    options = [f"{tensor.name}=random:{number}" for number, tensor in enumerate(program.inputs)]
+    inputs = input_arrays(program.tensors, options)
     expected, outputs = direct.run(program, inputs).outputs, outputs_of_script(program, folder)
     assert expected.keys() == outputs.keys()
     for name, values in expected.items():

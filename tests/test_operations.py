@@ -190,7 +190,7 @@ def test_parts_of_a_tensor_are_named():
 @pytest.mark.parametrize("arch", [arch for arch in every() if arch.machine.start], ids=lambda arch: arch.name)
 def test_start_images_name_registers_of_their_architecture(arch):
     for start in arch.machine.start:
-        assert arch.register(start.register), start.register
+        assert arch.find_register(start.register), start.register
         assert start.evidence
     assert len({start.register for start in arch.machine.start}) == len(arch.machine.start)
 
@@ -198,7 +198,7 @@ def test_start_images_name_registers_of_their_architecture(arch):
 @pytest.mark.parametrize("arch", every(), ids=lambda arch: arch.name)
 def test_facts_of_machines_name_registers_of_their_architecture(arch):
     for fact in (*arch.machine.ignored, *arch.machine.idle):
-        assert arch.register(fact.register), fact.register
+        assert arch.find_register(fact.register), fact.register
         assert fact.evidence
     for ignored in arch.machine.ignored:
         register = arch.register(ignored.register)

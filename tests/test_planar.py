@@ -257,9 +257,9 @@ def test_infinities_of_both_signs_cancel_to_zero():
 def test_any_size_of_zero_stops_the_engine(name):
     program = elementwise()
     task = program.tasks[0]
-    address, field = builders.H13.field(f"Common.{name}")
-    index = next(write.index for write in task.writes() if write.address == address)
-    changed = program.with_tasks([task.with_words({index: task.words[index] & ~field.mask})])
+    place = builders.H13.place(f"Common.{name}")
+    index = next(write.index for write in task.writes() if write.address == place.address)
+    changed = program.with_tasks([task.with_words({index: task.words[index] & ~place.mask})])
     assert [fault.what for fault in builders.faults_of_hang(changed) if fault.kind.name == "zero-dimension"] == [
         f"{name} is 0"
     ]

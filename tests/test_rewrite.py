@@ -433,7 +433,7 @@ class TestAnec:
         done = cli("anec", example("mul"), "-o", path, "--content-offset", offset)
         assert done.err.splitlines() == [
             "y: BAR 6 is now 4", "a: BAR 4 is now 5", "b: BAR 5 is now 6",
-            "BAR order: bar 4 = y (output), 5 = a, 6 = b", f"wrote {path}: 1 task, 3 tensors",
+            "BAR order: bar 4 = y (output), 5 = a, 6 = b", f"wrote {path}: 1 task, 3 tensors, content at {offset}",
         ]  # fmt: skip
         program = formats.load(str(path)).program
         assert [(tensor.name, tensor.role) for tensor in program.tensors] == [
@@ -442,6 +442,22 @@ class TestAnec:
         assert anec_container.read(memoryview(path.read_bytes())).content_offset == int(offset, 16)
         assert "output[0] = 6.0" in cli("emulate", path).out
         assert "names no tensors" in cli("info", path).out
+
+    def test_content_begins_where_libane_reads_it(self, cli, tmp_path):
+        old, new = tmp_path / "old.anec", tmp_path / "new.anec"
+        cli("anec", example("mul"), "-o", old, "--content-offset", "0x1000")
+        done = cli("anec", example("mul"), "-o", new)
+        assert done.err.endswith("content at 0x800\n")
+        (script := tmp_path / "mul.py").write_text(cli("convert", example("mul"), "-o", "-").out)
+        assembled = tmp_path / "assembled.anec"
+        assert cli("assemble", script, "-o", assembled).err.endswith("content at 0x800\n")
+        header = anec_container.HEADER.size
+        content = old.read_bytes()[0x1000:]
+        for path in (new, assembled):
+            data = path.read_bytes()
+            assert data[:header] == old.read_bytes()[:header]
+            assert not any(data[header:0x800])
+            assert data[0x800:] == content
 
     def test_coefficient_bars_are_renumbered_too(self, cli, tmp_path):
         done = cli("anec", example("chain"), "-o", tmp_path / "c.anec")

@@ -187,13 +187,40 @@ def test_coefficients_may_be_edited_but_not_in_size(tmp_path, capsys):
     ("value", "expected"),
     [
         ("2.5", np.full((1, 2, 1, 4), 2.5)),
-        ("ramp", np.arange(8).reshape(1, 2, 1, 4)),
-        ("random:3", np.random.default_rng(3).integers(0, 17, (1, 2, 1, 4)) / 8),
-        ("random", np.random.default_rng(0).integers(0, 17, (1, 2, 1, 4)) / 8),
+        ("ramp", (np.arange(8).reshape(1, 2, 1, 4) - 128) / 8),
     ],
 )
 def test_inputs_by_value(value, expected):
     assert np.array_equal(command_line.read_inputs([X], [f"x={value}"])["x"], expected)
+
+
+def test_a_ramp_is_signed_and_repeats_after_257_elements():
+    ramp = command_line.input_array("ramp", np.zeros((1, 2, 300), "f2")).ravel()
+    assert ramp.dtype == np.float16
+    assert [*ramp[[0, 1, 128, 256, 257, 599]]] == [-16.0, -15.875, 0.0, 16.0, -16.0, ((599 % 257) - 128) / 8]
+
+
+def test_random_inputs_are_normally_distributed_and_differ_by_name_and_seed():
+    like = np.zeros((1, 8, 16, 32), "f2")
+    options = [(value, name) for value in ("random", "random:1", "random:12") for name in ("a", "b", "ab")]
+    arrays = [command_line.input_array(value, like, name) for value, name in options]
+    for option, array in zip(options, arrays):
+        assert (array.shape, array.dtype) == (like.shape, like.dtype), option
+        assert array.astype("f8").mean() == pytest.approx(0, abs=0.06), option
+        assert array.astype("f8").std() == pytest.approx(1, abs=0.05), option
+        assert np.mean(abs(array) < 1) == pytest.approx(0.683, abs=0.03), option
+    assert len({array.tobytes() for array in arrays}) == len(options)
+    assert np.array_equal(command_line.input_array("random:0", like, "a"), arrays[0])
+
+
+@pytest.mark.parametrize(("dtype", "middle"), [("uint8", 128), ("int8", 0)])
+def test_integer_inputs_are_eighths_about_the_middle_of_their_type(dtype, middle):
+    like = np.zeros((1, 2, 600), dtype)
+    for kind in ("random", "ramp"):
+        wide = 8 * command_line.input_array(kind, np.zeros(like.shape), "x") + middle
+        narrow = command_line.input_array(kind, like, "x")
+        assert narrow.dtype == like.dtype
+        assert np.array_equal(narrow, np.clip(np.rint(wide), np.iinfo(dtype).min, np.iinfo(dtype).max))
 
 
 @pytest.mark.parametrize(

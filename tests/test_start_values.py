@@ -61,7 +61,7 @@ def test_a_measured_value_is_needed_by_a_program():
     needed = {
         register
         for register in measured
-        if any(program.arch.register(register) and needs(program, register) for program in programs)
+        if any(program.arch.find_register(register) and needs(program, register) for program in programs)
     }
     assert measured - needed <= NOT_AT_HAND
     assert len(needed) > 15

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from hwx2py.errors import RegisterError
 from hwx2py.program.streams import STREAMS, Pending
 from hwx2py.program.task import Task
 from hwx2py.registers import Architecture, Block, Field, by_name, every
@@ -129,8 +130,8 @@ class TestArchitecture:
 
     def test_dtid_flag_is_the_field_tde(self, arch):
         word, bit = arch.dtid_flag
-        address, field = arch.field("Header.TDE")
-        assert (address, field.lsb, field.msb) == (4 * word, bit, bit)
+        place = arch.place("Header.TDE")
+        assert (place.address, place.field.lsb, place.field.msb) == (4 * word, bit, bit)
 
     def test_noise_is_masks_and_costs_only(self, arch):
         noise = {name.rpartition(".")[2] for name, field in fields_of(arch) if field.noise}
@@ -151,7 +152,7 @@ class TestArchitecture:
         assert not (arch.carries_state and machine.start)
         assert not repeated([start.register for start in machine.start])
         for fact in (*machine.start, *machine.ignored, *machine.idle):
-            assert arch.register(fact.register) is not None, fact.register
+            assert arch.find_register(fact.register), fact.register
             assert fact.evidence, fact.register
         for ignored in machine.ignored:
             assert not arch.register(ignored.register).named_mask & ignored.mask, ignored.register
@@ -206,10 +207,10 @@ FORMAT_NAMES = """
 
 @pytest.mark.parametrize("arch", [param for param in ARCHITECTURES if param.id != "H11"])
 def test_h13_names_are_reused(arch):
-    missing = [name for name in SHARED_NAMES.split() if arch.field(name) is None]
+    missing = [name for name in SHARED_NAMES.split() if arch.find_place(name) is None]
     assert not missing
     if arch.name not in ("H18", "H19"):
-        assert not [name for name in FORMAT_NAMES.split() if arch.field(name) is None]
+        assert not [name for name in FORMAT_NAMES.split() if arch.find_place(name) is None]
 
 
 def test_h11_has_names_but_no_addresses():
@@ -335,7 +336,7 @@ class TestStreams:
             assert len(task.records) == len(headers), place
             assert task.header_words == len(task.words) - sum(record.count + 1 for record in task.records), place
             if arch.stream == "records":
-                assert arch.field("Header.TaskSize")[1].number(task.words[0]) == len(task.words), place
+                assert arch.place("Header.TaskSize").number(task.words[0]) == len(task.words), place
 
     def test_records_regroup(self, generation):
         arch = by_name(generation)
@@ -495,3 +496,12 @@ def test_registers_behind_a_block_are_not_the_blocks():
         behind = block.base + 4 * block.words
         assert h13.locate(behind - 4).block.name == block.name
         assert h13.locate(behind).block.name != block.name
+
+
+def test_a_name_that_an_architecture_lacks_is_refused_or_not_found():
+    h13 = by_name("H13")
+    for find in (h13.find_place, h13.find_register, h13.find_address):
+        assert find("PE.Nothing") is None
+    for get in (h13.place, h13.register, h13.address):
+        with pytest.raises(RegisterError, match=r"^H13 has no (field|register) PE\.Nothing$"):
+            get("PE.Nothing")

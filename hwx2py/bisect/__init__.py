@@ -3,6 +3,6 @@
 from .differences import Difference, Plan, plan
 from .log import Log
 from .reduction import search
-from .trials import Command, OnVirtualAne, given_input, random_inputs
+from .trials import Command, OnVirtualAne
 
-__all__ = ["Command", "Difference", "Log", "OnVirtualAne", "Plan", "given_input", "plan", "random_inputs", "search"]
+__all__ = ["Command", "Difference", "Log", "OnVirtualAne", "Plan", "plan", "search"]

@@ -9,46 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..emulator import direct
-from ..emulator.arrays import fitting, read_npy, rounded
 from ..emulator.faults import NotImplementedTask
 from ..errors import UsageError
 from ..program.program import Program
 
 #: Where shells put "not executable" and "not found" among exit codes.
 _NO_COMMAND = (126, 127)
-
-
-def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
-    """Inputs in which hardly two elements are alike: multiples of 1/8 from 0 to 2, the same for the same seed.
-
-    Args:
-        program: whose inputs.
-        seed: of the random numbers.
-    """
-    random = np.random.default_rng(seed)
-    return {tensor.name: (random.integers(0, 17, tensor.shape) / 8).astype(tensor.dtype) for tensor in program.inputs}
-
-
-def given_input(program: Program, text: str) -> tuple[str, np.ndarray]:
-    """An input as a command line names it, NAME=VALUE or NAME=FILE.npy: its name and array.
-
-    Raises:
-        UsageError: there is no such input, or the array does not fit.
-    """
-    name, _, value = text.partition("=")
-    tensor = next((tensor for tensor in program.inputs if tensor.name == name), None)
-    if tensor is None:
-        names = ", ".join(tensor.name for tensor in program.inputs)
-        raise UsageError(f"--input {text}: there is no input {name}", hint=f"there are {names}")
-    if value.endswith(".npy"):
-        array = rounded(read_npy(value), tensor.dtype)
-        return name, fitting(f"--input {name}", array, tensor.dtype, tensor.shape)
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise UsageError(f"--input {text}: a number or FILE.npy is wanted") from error
-    array = rounded(np.array(number), tensor.dtype)
-    return name, np.broadcast_to(fitting(f"--input {name}", array, tensor.dtype, ()), tensor.shape)
 
 
 class OnVirtualAne:

@@ -1,6 +1,6 @@
 """What will go wrong when a program is submitted, and how its file shows it: rules as rows, each with its evidence."""
 
-from .findings import ERROR, LEVELS, NOTE, WARNING, Finding, Rule
+from .rule import ERROR, LEVELS, NOTE, WARNING, Finding, Rule
 from .run import RULES, check, count_errors, findings
 from .subject import Subject
 

@@ -11,8 +11,8 @@ from ..operations.transfer import Transfer
 from ..program import bars
 from ..program.program import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
-from .findings import ERROR, NOTE, WARNING, Place, Rule
 from .geometry import is_turned, merged, stray_address, tensor_axes
+from .rule import ERROR, NOTE, WARNING, Place, Rule
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 FILES = "holds in every real file and decoded program"
@@ -247,7 +247,7 @@ def unaligned_base(view: TaskView) -> Iterator[Place]:
     """A base address with bits below its unit, which the engine ignores."""
     for name in ("L2.SourceBase", "L2.Source2Base", "L2.ResultBase", "TileDMASrc.Src1BaseAddr",
                  "TileDMASrc.Src2BaseAddr", "TileDMADst.BaseAddr"):  # fmt: skip
-        place = view.registers.arch.place(f"{name}.Addr")
+        place = view.registers.arch.find_place(f"{name}.Addr")
         word = view.registers.word(name)
         unit = 1 << place.field.lsb if place else 1
         if word and word % unit:

@@ -55,15 +55,14 @@ def follow(text: memoryview, arch: Architecture, first_task_bytes: int | None, t
         text_bytes: the announced size of the text.
     """
     words = words_of(text[: len(text) // 4 * 4])
-    pointer_place, pointer = arch.field("Header.NextPointer")
-    size_place, next_size = arch.field("Header.NextSize")
+    pointer, next_size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
     links: list[Link] = []
     offset, announced = 0, first_task_bytes
     while True:
         if offset % 4 or offset // 4 + arch.header_words >= len(words):
             return Chain(tuple(links), f"NextPointer {offset:#x} leads out of the text ({4 * len(words):#x} bytes)")
         start = offset // 4
-        following = pointer.number(words[start + pointer_place // 4])
+        following = pointer.number(words[start + pointer.address // 4])
         link = _measure(words, arch, offset, announced, following or text_bytes)
         if link is None:
             return Chain(tuple(links), f"the records of the task at {offset:#x} do not parse")
@@ -72,7 +71,7 @@ def follow(text: memoryview, arch: Architecture, first_task_bytes: int | None, t
             return Chain(tuple(links))
         if following <= offset or len(links) > MOST_TASKS:
             return Chain(tuple(links), f"NextPointer {following:#x} leads back")
-        announced = 4 * next_size.number(words[start + size_place // 4]) + 4
+        announced = 4 * next_size.number(words[start + next_size.address // 4]) + 4
         offset = following
 
 

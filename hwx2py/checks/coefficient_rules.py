@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..operations import Kernel, Neural
 from ..units import round_up, whole
-from .findings import ERROR, WARNING, Place, Rule
+from .rule import ERROR, WARNING, Place, Rule
 from .subject import TaskView
 
 TABLE_BYTES, CHUNK_BYTES, HALF_BYTES = 128, 64, 2

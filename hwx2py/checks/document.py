@@ -1,6 +1,6 @@
 """The rules as a page for people."""
 
-from .findings import LEVELS
+from .rule import LEVELS
 from .run import RULES
 
 HEAD = """# What `hwx2py check` looks for

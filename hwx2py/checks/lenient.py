@@ -111,15 +111,14 @@ def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
     if not found.links:
         return None
     data = bytearray(stated.text)
-    place, field = arch.field("Header.NextSize")
+    next_size, pointer = arch.place("Header.NextSize"), arch.place("Header.NextPointer")
     flag_word, flag_bit = arch.dtid_flag
     for number, link in enumerate(found.links):
         following = found.links[number + 1].size_bytes // 4 - 1 if number + 1 < len(found.links) else 0
-        _patch(data, link.offset + place, field.mask, field.encode(following))
+        _patch(data, link.offset + next_size.address, next_size.mask, next_size.field.encode(following))
         _patch(data, link.offset + 4 * flag_word, 1 << flag_bit, link.has_dtid << flag_bit)
     last, first = found.links[-1], found.links[0]
-    place, field = arch.field("Header.NextPointer")
-    _patch(data, last.offset + place, field.mask, 0)
+    _patch(data, last.offset + pointer.address, pointer.mask, 0)
     return Declared(memoryview(data), last.end, first.size_bytes, len(found.links))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from ..formats import File
 from . import buffer_rules, coefficient_rules, stream_rules, task_rules
-from .findings import ERROR, Finding, Place, Rule
+from .rule import ERROR, Finding, Place, Rule
 from .subject import Subject
 
 #: Every rule, in the order in which findings are shown.

@@ -6,7 +6,7 @@ from ..formats.anec.header import Anec
 from ..formats.hwx.image import Image
 from ..units import round_up
 from .chain import Link
-from .findings import ERROR, NOTE, WARNING, Place, Rule
+from .rule import ERROR, NOTE, WARNING, Place, Rule
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 M1_RUN = "run on an M1: the submit times out (-110)"
@@ -145,10 +145,10 @@ def nid_zero(subject: Subject) -> Iterator[Place]:
 
 
 def _nids(subject: Subject, compilers: bool) -> Iterator[Place]:
-    tasks, field = subject.program.tasks, subject.program.arch.field("Header.NID")
+    tasks, field = subject.program.tasks, subject.program.arch.find_place("Header.NID")
     if not isinstance(subject.container, Anec) or field is None or len(tasks) < 2:
         return
-    numbers = [field[1].number(task.words[field[0] // 4]) for task in tasks]
+    numbers = [field.number(task.words[field.address // 4]) for task in tasks]
     if any(numbers) == compilers:
         return
     for number, nid in enumerate(numbers):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..operations import Dma, Neural
-from .findings import ERROR, NOTE, Place, Rule
+from .rule import ERROR, NOTE, Place, Rule
 from .subject import TaskView
 
 M1_HANG = "run on an M1: it hangs"
@@ -137,8 +137,9 @@ def inherits(view: TaskView) -> Iterator[Place]:
 
 
 def _written_before(view: TaskView, name: str) -> bool:
-    place = view.registers.arch.place(name)
-    address = place.address if place else view.registers.arch.address(name.partition("[")[0])
+    arch = view.registers.arch
+    place = arch.find_place(name)
+    address = place.address if place else arch.address(name.partition("[")[0])
     return any(address in task.addresses() for task in view.subject.program.tasks[: view.index])
 
 

@@ -7,7 +7,7 @@ import click
 
 from . import batch
 from .check import errors_note
-from .files import check_output, load_file, write_output, written
+from .files import check_output, content_at, load_file, write_output, written
 from .options import apply_passes, force_option, pass_options, run_option
 
 
@@ -30,10 +30,10 @@ class Arrangement(NamedTuple):
 )
 @click.option(
     "--content-offset",
-    type=click.Choice(["0x1000", "0x800"]),
-    default="0x1000",
+    type=click.Choice(["0x800", "0x1000"]),
+    default="0x800",
     show_default=True,
-    help="Where the content begins: 0x1000 as anecc writes it, 0x800 as libane reads it since June 2023.",
+    help="Where the content begins: 0x800 for libane since 23 June 2023, 0x1000 for older ones (anecc writes that).",
 )
 @pass_options
 @run_option
@@ -43,7 +43,7 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another
-    order, the BARs are renumbered in every task. The order of the BARs is always told.
+    order, the BARs are renumbered in every task. The order of the BARs and the content offset are always reported.
     """
     given = batch.inputs(paths, leave_out=output)
     if given.several:
@@ -74,12 +74,13 @@ def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.FileResult:
     )
     try:
         arranged = arrange(program)
-        pieces = write(arranged.program, int(arrangement.content_offset, 16))
+        offset = int(arrangement.content_offset, 16)
+        pieces = write(arranged.program, offset)
     except HwxError as error:
         raise error.in_file(item.path) from error.__cause__
     if arrangement.in_batch:
         batch.make_folder(item.target)
     changed = write_output(item.target, pieces, [item.path], force=arrangement.force)
     notes = (*report, *(f"note: {note}" for note in program.origin.notes), *arranged.notes)
-    told = written(item.target, arranged.program, changed)
+    told = written(item.target, arranged.program, changed, content_at(offset))
     return batch.FileResult(notes=(*notes, told, *errors_note(file, item.path)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import HwxError, UsageError
-from .files import check_output, load_file, load_program, tell_written, write_output
+from .files import check_output, content_at, load_file, load_program, tell_written, write_output
 from .options import force_option, run_option, show
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def command(script: str, onto: str | None, output: str, run: bool, force: bool) 
     if program.origin.form != "script":
         raise UsageError("is not a script that hwx2py made", file=script)
     notes: tuple[str, ...] = ()
+    detail = ""
     try:
         if onto:
             pieces = _onto(onto, program)
@@ -44,6 +45,7 @@ def command(script: str, onto: str | None, output: str, run: bool, force: bool) 
 
             arranged = arrange(program)
             notes, pieces = arranged.notes, write(arranged.program, CONTENT_OFFSETS[0])
+            detail = content_at(CONTENT_OFFSETS[0])
         else:
             from .. import __version__
             from ..formats.hwx.create import create
@@ -54,7 +56,7 @@ def command(script: str, onto: str | None, output: str, run: bool, force: bool) 
     sources = [script, *([onto] if onto else [])]
     changed = write_output(output, pieces, sources, verify=formats.load, force=force)
     show(list(notes))
-    tell_written(output, program, changed)
+    tell_written(output, program, changed, detail)
 
 
 def _onto(path: str, program: "Program") -> list[bytes | memoryview]:

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @click.option("--test", "test", metavar="COMMAND", help="A command that gets a file ({} or last), and fails with it.")
 @click.option("--golden", metavar="FILE.npz", help="Outputs that a program must give (default: those of GOOD).")
 @click.option("--atol", metavar="X", type=float, default=0.0, help="Largest difference from --golden.")
-@click.option("--input", "inputs", metavar="NAME=VALUE|NAME=FILE.npy", multiple=True, help="An input, else random.")
+@click.option(
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE|FILE.npy|random[:SEED]|ramp",
+    multiple=True,
+    help="An input (default: random).",
+)
 @click.option("--log", "log_path", metavar="FILE", help="A line for each test; an interrupted bisection goes on there.")
 @click.option("--json", "as_json", is_flag=True, help="The differences as JSON.")
 @run_option
@@ -99,9 +105,10 @@ def _on_virtual_ane(
     from .. import bisect
     from ..emulator import check_runs
     from ..emulator.arrays import read_npz
+    from ..emulator.inputs import input_arrays
 
     check_runs(program.arch)
-    arrays = bisect.random_inputs(program) | dict(bisect.given_input(program, text) for text in inputs)
+    arrays = input_arrays(program.tensors, inputs, default="random")
     if not golden:
         return bisect.OnVirtualAne.like(program, arrays)
     return bisect.OnVirtualAne(arrays, read_npz(golden), atol)

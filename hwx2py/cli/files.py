@@ -14,6 +14,7 @@ __all__ = [
     "STANDARD",
     "check_input",
     "check_output",
+    "content_at",
     "load_file",
     "load_program",
     "outcome",
@@ -66,17 +67,23 @@ def load_program(path: str, arch: str | None = None, raw: str | None = None, run
     return load_file(path, arch, raw, run).program
 
 
-def written(path: str, program: "Program", changed: bool = True) -> str:
+def content_at(offset: int) -> str:
+    """What the line about a new `.anec` says of its form: libane reads the content at one place only."""
+    return f"content at {offset:#x}"
+
+
+def written(path: str, program: "Program", changed: bool = True, detail: str = "") -> str:
     """The line that says what was written.
 
     Args:
         path: the file; "-" is standard output.
         program: what is in it.
         changed: whether it was not there already, byte for byte.
+        detail: what else there is to say of it; see `content_at`.
     """
     counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
-    words = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
-    return outcome(path, words, changed)
+    words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
+    return outcome(path, ", ".join([*words, *([detail] if detail else [])]), changed)
 
 
 def outcome(path: str, what: str, changed: bool) -> str:
@@ -91,9 +98,9 @@ def outcome(path: str, what: str, changed: bool) -> str:
     return f"wrote {name}: {what}" if changed else f"{name} is up to date: {what}"
 
 
-def tell_written(path: str, program: "Program", changed: bool = True) -> None:
+def tell_written(path: str, program: "Program", changed: bool = True, detail: str = "") -> None:
     """Says on standard error what was written; see `written`."""
-    tell(written(path, program, changed))
+    tell(written(path, program, changed, detail))
 
 
 def tell(line: str) -> None:

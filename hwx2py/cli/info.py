@@ -61,7 +61,7 @@ def describe(item: batch.Input, question: Question) -> batch.FileResult:
     from ..listing import info
 
     file = load_file(item.path, question.arch, question.raw, question.run)
-    summary = info.summary(file.program)
+    summary = info.summary(file)
     if question.in_batch:
         summary["file"] = item.path
     if question.as_json:
@@ -85,6 +85,12 @@ def _text(summary: dict[str, Any]) -> list[str]:
         *textwrap.wrap(" ".join(summary["flags"]), 100, **WHOLE_FLAGS),
         *(f"note          {note}" for note in summary["notes"]),
     ]
+    if header := summary["header"]:
+        sizes = ", ".join(f"{name} {header[name]:#x}" for name in ("size", "td_size", "tsk_size", "krn_size"))
+        counts = ", ".join(f"{name} {header[name]}" for name in ("td_count", "src_count", "dst_count"))
+        tiles = ", ".join(f"{buffer}: {tiles}" for buffer, tiles in header["tiles"].items())
+        lines.append(f"header        content at {header['content_offset']:#x}; {sizes}; {counts}")
+        lines.append(f"              tiles of 0x4000 bytes by BAR: {tiles}")
     if summary["sections"]:
         lines.append("sections")
     for section in summary["sections"]:

@@ -60,7 +60,7 @@ def _fields(arch: Architecture) -> Iterator[FieldPlace]:
 def _partner(field: FieldPlace, a: Architecture, b: Architecture) -> FieldPlace | None:
     """The field of the same name: of a register of the same name, else the only one of the block."""
     short = _short(field)
-    return b.place(field.name) or (b.place(short) if a.place(short) else None)
+    return b.find_place(field.name) or (b.find_place(short) if a.find_place(short) else None)
 
 
 def _short(field: FieldPlace) -> str:
@@ -70,7 +70,7 @@ def _short(field: FieldPlace) -> str:
 def _label(field: FieldPlace, arch: Architecture) -> str:
     """`Block.Field` where that is one field only, else `Block.Register.Field`."""
     short = _short(field)
-    return short if arch.place(short) else field.name
+    return short if arch.find_place(short) else field.name
 
 
 def compare_values(a: Across, b: Across, fields: Fields) -> tuple[WordChange, ...]:

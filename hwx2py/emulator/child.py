@@ -90,9 +90,16 @@ def _end(link, message):
     os._exit(2)
 
 
+#: Ends the part of a script that says what the program is; the encoder and the command line follow.
+PROGRAM_END = b"# fmt: on"
+
+
 def _place(error, script):
-    """Where in the script an error came up."""
+    """The line to look at: the innermost one of the script's own program, not of the encoder that found the mistake."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+    with open(script, "rb") as file:
+        end = next((number for number, line in enumerate(file, 1) if line.rstrip() == PROGRAM_END), 0)
+    lines = [line for line in lines if line < end] or lines
     if isinstance(error, SyntaxError) and error.lineno:
         lines.append(error.lineno)
     return f"line {lines[-1]}: " if lines else ""

@@ -272,7 +272,7 @@ class Driver:
 
     def _header(self, task: Task, field: str) -> int:
         place = self.arch.place(f"Header.W0.{field}")
-        return place.field.number(task.words[place.address // 4])
+        return place.number(task.words[place.address // 4])
 
 
 def check_outputs(tensors: Iterable[TensorRow], bars: Mapping[int, Bar], faults: Faults) -> None:

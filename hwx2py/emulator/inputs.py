@@ -1,4 +1,4 @@
-"""Inputs that a script's own command line does not know: archives, and arrays of other shapes."""
+"""Inputs as a command line names them: as a script reads them, and archives and other shapes, which it does not."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,37 @@ import numpy as np
 
 from ..errors import UsageError
 from ..program.program import Tensor
+from ..runtime import command_line
 from .arrays import as_npy, read_npy, read_npz
 
 ARCHIVE, ARRAY = ".npz", ".npy"
+
+
+def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str | None = None) -> dict[str, np.ndarray]:
+    """An array for each input of a program, by name, as a script makes it.
+
+    Args:
+        tensors: the program's.
+        chosen: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp.
+        default: the value of inputs that are not chosen, such as "random"; as scripts fill them if left out.
+
+    Raises:
+        UsageError: there is no such input, or the values do not fit it.
+    """
+    arrays = command_line.default_inputs(tensors)
+    options = [(f"--input {option}", *option.partition("=")[::2]) for option in chosen]
+    given = {name for _, name, _ in options}
+    if default is not None:
+        options += [(f"input {name}={default}", name, default) for name in arrays if name not in given]
+    for option, name, value in options:
+        if name not in arrays:
+            raise UsageError(f"{option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
+        try:
+            with np.errstate(over="ignore"):  # values that overflow are an error
+                arrays[name] = command_line.input_array(value, arrays[name], name)
+        except (KeyError, ValueError, OSError) as error:
+            raise UsageError(f"{option}: {error}", hint="`hwx2py info` shows shapes and types") from error
+    return arrays
 
 
 class Expanded(NamedTuple):

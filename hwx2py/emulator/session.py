@@ -21,6 +21,21 @@ from .engine import Step
 from .faults import Fault
 from .numbers import Numbers
 
+
+class Announced(NamedTuple):
+    """What the header of an `.anec` says of its tasks, which libane hands to the driver without looking at them.
+
+    Attributes:
+        text_bytes: tsk_size, where the tasks end.
+        task_count: td_count.
+        first_bytes: td_size, of the first task.
+    """
+
+    text_bytes: int
+    task_count: int
+    first_bytes: int
+
+
 #: Called with every step and the bits of its result.
 OnResult = Callable[[Step, np.ndarray], None]
 
@@ -57,6 +72,7 @@ def run_program(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
+    announced: Announced | None = None,
 ) -> Result:
     """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
@@ -66,9 +82,10 @@ def run_program(
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
+        announced: sizes and counts that the driver is given in place of the program's own.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after) as device, np.errstate(all="ignore"):
+    with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
         try:
             chosen = command_line.options(program.origin.name, device, list(arguments))
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
@@ -132,13 +149,14 @@ def prepared(
     numbers: Numbers | None = None,
     on_result: OnResult | None = None,
     stop_after: int | None = None,
+    announced: Announced | None = None,
 ) -> Iterator["VirtualAne"]:
     """A device for a program."""
     check_runs(program.arch)
     known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
     driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
     with contextlib.closing(driver.memory):
-        yield VirtualAne(driver)
+        yield VirtualAne(driver, announced)
 
 
 def built(program: Program) -> Built:
@@ -156,23 +174,33 @@ class VirtualAne(ane.Ane):
 
     Args:
         driver: what answers its calls.
+        announced: sizes and counts that SUBMIT has in place of the program's own.
     """
 
     #: Further sections, of which a program in a file has none.
     sections = ()
     load = ane_exec.SlotAne.load
 
-    def __init__(self, driver: Driver):
-        self.driver = driver
+    def __init__(self, driver: Driver, announced: Announced | None = None):
+        self.driver, self.announced = driver, announced
 
     def call(self, name: str, number: int, layout: str, *values: int) -> tuple[int, ...]:
         """See the runtime."""
+        if number == ane.SUBMIT and self.announced:
+            values = self._as_announced(self.announced, *values[3:])
         request = child.with_tables(number, struct.pack(layout, *values))
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
             raise type(error)(f"{name}: {error.strerror}")
         return struct.unpack(layout, answer)
+
+    def _as_announced(self, announced: Announced, command: int, *others: int) -> tuple[int, ...]:
+        """What libane submits: the header's numbers, and a bootstrap with td_size bytes of the content."""
+        *handles, _, pad = others
+        content = self.driver.memory.buffers[command].data.data[: announced.first_bytes]
+        bootstrap, _ = self.allocate(announced.first_bytes, [content])
+        return (*announced, command, *handles, bootstrap, pad)
 
     def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:
         """See the runtime."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..formats import File, load, map_file, script
+from ..formats.anec.header import Anec
 from ..program.program import Program, Tensor
 from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers
 from .script_process import run_script
-from .session import OnResult, Result, check_runs, run_program
+from .session import Announced, OnResult, Result, check_runs, run_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,11 @@ class ProgramSubject:
         self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
     ) -> Result:
         """See `session.run_program`."""
-        return run_program(self.file.program, arguments, numbers, on_result, stop_after)
+        container = self.file.container
+        announced = None
+        if isinstance(container, Anec):
+            announced = Announced(container.text_bytes, container.task_count, container.task_bytes)
+        return run_program(self.file.program, arguments, numbers, on_result, stop_after, announced)
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,7 @@ def _moved(move: FieldMove, arch: Architecture) -> Row:
 
 
 def _meaning(field: str, arch: Architecture) -> str:
-    place = arch.place(field)
+    place = arch.find_place(field)
     return place.field.meaning if place else ""
 
 
@@ -358,7 +358,7 @@ def _blocks(changes: tuple[WordChange, ...], arch: Architecture) -> Iterable[Blo
 
 
 def _register(block: str, name: str, change: WordChange, arch: Architecture) -> Register:
-    register = arch.register(f"{block}.{name.partition('[')[0]}")
+    register = arch.find_register(f"{block}.{name.partition('[')[0]}")
     meanings = {field.name: field.meaning for field in register.fields} if register else {}
     fields = tuple(_field(field, meanings) for field in change.fields)
     return Register(name, register.meaning if register else "", _words(change.a, change.b), fields)

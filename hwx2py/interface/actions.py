@@ -73,10 +73,9 @@ def _pieces(program: programs.Program, source: formats.File | None, path: str) -
 
         return replace(source, program)
     if wanted == "anec":
-        from ..formats.anec.header import CONTENT_OFFSETS
         from ..formats.anec.write import arrange, write
 
-        return write(arrange(program).program, CONTENT_OFFSETS[0])
+        return write(arrange(program).program)
     from .. import __version__
     from ..formats.hwx.create import create
 

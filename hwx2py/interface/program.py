@@ -174,9 +174,9 @@ class Task:
         if isinstance(name, int):
             return arch.locate(name)
         found = _NAME.fullmatch(name)
-        register = arch.register(found["register"]) if found else None
+        register = arch.find_register(found["register"]) if found else None
         index = int(found["index"] or 0) if found else 0
-        if register is not None and index < register.count:
+        if found and register is not None and index < register.count:
             address = arch.address(found["register"], index)
             in_header = name.startswith(f"{arch.header.name}.")
             return arch.header_location(address // 4) if in_header else arch.locate(address)

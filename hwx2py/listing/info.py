@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from ..formats import File
+from ..formats.anec.header import Anec
 from ..operations import Neural, operations
 from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
 from ..program.program import Program
 from ..registers import other_names
 
 
-def summary(program: Program) -> dict[str, Any]:
+def summary(file: File) -> dict[str, Any]:
     """Everything that `info` shows, ready for JSON."""
+    program, container = file
     arch, origin = program.arch, program.origin
     return {
         "file": origin.name,
@@ -23,6 +26,7 @@ def summary(program: Program) -> dict[str, Any]:
         "compiler": origin.compiler or None,
         "flags": list(origin.flags),
         "notes": list(origin.notes),
+        "header": _header(container) if isinstance(container, Anec) else None,
         "sections": [section._asdict() for section in origin.sections],
         "text_bytes": program.text.size_bytes,
         "streams": [stream._asdict() for stream in program.text.streams],
@@ -43,6 +47,21 @@ def summary(program: Program) -> dict[str, Any]:
             for tensor in program.tensors
         ],
         "tasks": _tasks(program),
+    }
+
+
+def _header(anec: Anec) -> dict[str, Any]:
+    """The header of an `.anec`, right or wrong: libane and the driver follow it."""
+    return {
+        "content_offset": anec.content_offset,
+        "size": len(anec.content),
+        "td_size": anec.task_bytes,
+        "td_count": anec.task_count,
+        "tsk_size": anec.text_bytes,
+        "krn_size": anec.coefficient_bytes,
+        "src_count": anec.inputs,
+        "dst_count": anec.outputs,
+        "tiles": {str(buffer): tiles for buffer, tiles in enumerate(anec.tiles) if tiles},
     }
 
 

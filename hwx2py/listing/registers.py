@@ -170,7 +170,7 @@ def carried_from(arch: Architecture, entry: Entry) -> str | None:
     oldest = None
     older = [other for other in every() if other.cpusubtype < arch.cpusubtype]
     for other in reversed(older):
-        register = other.register(entry.name)
+        register = other.find_register(entry.name)
         if register is None or not register.fields or _positions(register) != _positions(entry.register):
             return oldest
         oldest = other.name

@@ -71,10 +71,10 @@ def use_of_coefficients(registers: RegisterFile) -> str:
     if registers.get("KernelDMASrc.MasterEnable"):
         return "coefficients are fetched"
     for channel in CHANNELS:
-        place = registers.arch.place(f"{channel.config}.En")
+        place = registers.arch.find_place(f"{channel.config}.En")
         if place is None:
             continue
         count = registers.arch.register(channel.config).count
-        if any(place.field.number(registers.word(channel.config, index) or 0) for index in range(count)):
+        if any(place.number(registers.word(channel.config, index) or 0) for index in range(count)):
             return f"a channel of {channel.config.partition('.')[2]} is enabled"
     return ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ..program.register_file import RegisterFile
-from ..registers.architecture import RegisterPlace
+from ..registers.architecture import FieldPlace, RegisterPlace
 from .operand import Unknown
 from .understood import HARMLESS, HARMLESS_FIELDS, Understood
 
@@ -28,18 +28,16 @@ class Look:
 
     def has(self, name: str) -> bool:
         """Whether the architecture has the field."""
-        return self.arch.place(name) is not None
+        return self.arch.find_place(name) is not None
 
     def number(self, name: str, default: int = 0) -> int:
         """`Block.Field` as a plain integer; where nobody wrote it that is noted, and the default returned.
 
         A field that the architecture does not have is the default, silently.
         """
-        word = self._word(name)
-        if word is None:
-            return default
-        place = self.arch.place(name)
-        return (word & place.mask) >> place.shift
+        place = self.arch.find_place(name)
+        word = None if place is None else self._word(place)
+        return default if place is None or word is None else (word & place.mask) >> place.shift
 
     def size(self, name: str, default: int = 1) -> int:
         """`Block.Field` as a size; a 0, which no engine survives, is noted."""
@@ -50,14 +48,12 @@ class Look:
 
     def value(self, name: str, default: float | str = 0.0) -> int | float | str:
         """`Block.Field` as a person reads it: a name, a float, or an integer."""
-        word = self._word(name)
-        return default if word is None else self.arch.place(name).field.decode(word)
+        place = self.arch.find_place(name)
+        word = None if place is None else self._word(place)
+        return default if place is None or word is None else place.field.decode(word)
 
-    def _word(self, name: str) -> int | None:
-        """The word that holds a field; None where the architecture has no such field, or nobody wrote it."""
-        place = self.arch.place(name)
-        if place is None:
-            return None
+    def _word(self, place: FieldPlace) -> int | None:
+        """The word that holds a field; None where no task wrote it, which is noted."""
         self.fields.add(place.name)
         word = self.registers.word_of(place)
         if word is None:
@@ -83,7 +79,7 @@ class Look:
             why: what is not known.
             value: what it holds; looked up where left out.
         """
-        place = self.arch.place(name)
+        place = self.arch.find_place(name)
         if value is None:
             value = self.registers.label(name) if place else self.registers.word(name)
             if value is None:
@@ -96,7 +92,7 @@ class Look:
         """Notes every field that holds a value which no row understands."""
         for row in rows:
             name = row.field.format(register)
-            place = self.arch.place(name)
+            place = self.arch.find_place(name)
             if place is None:
                 continue
             self._seen.add(place.register)

@@ -162,9 +162,9 @@ def _bar(look: Look, base_register: str) -> tuple[int | None, bool]:
 def _channels(look: Look, engines: int) -> tuple[Channel, ...]:
     name = "KernelDMASrc.Coeff"
     configs, bases, sizes = (look.words(f"{name}{part}", engines) for part in ("DMAConfig", "BaseAddr", "BfrSize"))
-    enable = look.arch.place(f"{name}DMAConfig.En").field
-    base = look.arch.place(f"{name}BaseAddr.Addr").field
-    size = look.arch.place(f"{name}BfrSize.MemBfrSize").field
+    enable = look.arch.place(f"{name}DMAConfig.En")
+    base = look.arch.place(f"{name}BaseAddr.Addr")
+    size = look.arch.place(f"{name}BfrSize.MemBfrSize")
     return tuple(
         Channel(
             engine,

@@ -62,7 +62,7 @@ class Reader:
         selectors = [
             place
             for name in ("ENE", "RBase0", "KBase0", "TDE", "TDSkip", "TQDis")
-            if (place := arch.place(f"Header.{name}"))
+            if (place := arch.find_place(f"Header.{name}"))
         ]
         self._header_words = sorted({place.address // 4 for place in selectors})
 

@@ -1,6 +1,5 @@
 """Building a text from tasks that have no place yet: the inverse of decoding, for programs that are written by hand."""
 
-import functools
 from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -67,8 +66,8 @@ def write(
         RegisterError: no such register or field, or a value that does not fit.
     """
     register = arch.register(name)
-    if register is None or not 0 <= index < register.count:
-        raise RegisterError(f"{arch.name} has no register {name}" + (f"[{index}]" if index else ""))
+    if not 0 <= index < register.count:
+        raise RegisterError(f"{arch.name} has no register {name}[{index}]")
     address = arch.address(name, index)
     return Pending(address, compose(register, word, **fields), slot, arch.writes_alone(address, slot))
 
@@ -161,9 +160,3 @@ class _Drafted:
         given = sum(field.mask for field in links if field.name not in self.draft.follows)
         register = Call(row.offset, **{field.name: (field.msb, field.lsb, LINK) for field in links})
         return Write(register, word & ~sum(field.mask for field in links if not field.mask & given), given)
-
-
-@functools.cache
-def _call(address: int) -> Call:
-    """A register of which only the address counts."""
-    return Call(address)

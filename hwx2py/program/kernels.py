@@ -33,7 +33,7 @@ def fold_kernels(program: Program) -> Program:
     """
     if not program.kernels:
         return program
-    if program.arch.field(f"Header.{SELECTOR}") is None:
+    if program.arch.find_place(f"Header.{SELECTOR}") is None:
         names = ", ".join(kernel.name for kernel in program.kernels)
         raise UnsupportedError(
             f"coefficients in segments of their own ({names}) cannot be moved: how {program.arch.name} selects them "
@@ -70,12 +70,13 @@ def _moved(
     offset = 0
     if registers.header(ENABLE) and registers.header(SELECTOR) in offsets:
         offset = offsets[registers.header(SELECTOR)]
-        place, field = arch.field(f"Header.{SELECTOR}")
-        changes[place // 4] = task.words[place // 4] & ~field.mask | field.encode(CONST_BAR)
+        selector = arch.place(f"Header.{SELECTOR}")
+        index_of_word = selector.address // 4
+        changes[index_of_word] = task.words[index_of_word] & ~selector.mask | selector.field.encode(CONST_BAR)
     written = {write.address: write for write in task.writes()}
     for base, config, engine in _channels(program):
         address = arch.address(base, engine)
-        is_fetched = bool(arch.field(f"{config}.En")[1].number(registers.word(config, engine) or 0))
+        is_fetched = bool(arch.place(f"{config}.En").number(registers.word(config, engine) or 0))
         if address in written:
             moved[address] = offset if is_fetched else 0
         if not is_fetched:

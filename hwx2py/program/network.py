@@ -84,7 +84,7 @@ def strides(arch: Architecture, prefix: str, tensor: Tensor) -> dict[str, dict[s
     if tensor.strides is None:
         raise RegisterError(f"tensor {tensor.name} has no strides")
     named = {f"{prefix}{step}Stride": {"Stride": tensor.strides[axis]} for step, axis in STEPS.items()}
-    there = {name: fields for name, fields in named.items() if arch.register(name)}
+    there = {name: fields for name, fields in named.items() if arch.find_register(name)}
     if not there:
         raise RegisterError(f"{arch.name} has no strides named {prefix}...", hint="give TileDMASrc.Src1, for example")
     return there

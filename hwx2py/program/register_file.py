@@ -20,7 +20,7 @@ class RegisterFile:
 
     def word(self, name: str, index: int = 0) -> int | None:
         """The word of `Block.Register`; None where it was never written or the architecture has none."""
-        address = self.arch.address(name, index)
+        address = self.arch.find_address(name, index)
         return None if address is None else self._at(name, address)
 
     def words(self) -> dict[int, int]:
@@ -45,7 +45,7 @@ class RegisterFile:
 
     def _field(self, name: str) -> tuple[Field, int] | None:
         """`Block.Field` with its word; None where there is no such field, or nobody wrote it and its start is open."""
-        found = self.arch.place(name)
+        found = self.arch.find_place(name)
         if found is None:
             return None
         word = self._at(name, found.address)
@@ -53,7 +53,7 @@ class RegisterFile:
 
     def slot(self, name: str) -> int | None:
         """The BAR slot that the task's record for `Block.Register` names; None where no record does."""
-        address = self.arch.address(name)
+        address = self.arch.find_address(name)
         return next((record.slot for record in self.task.records if record.address == address), None)
 
     def number(self, name: str) -> int | None:
@@ -85,25 +85,3 @@ def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[RegisterFile]:
         for record in task.records:
             values.update(zip(record.addresses(), task.words[record.index + 1 : record.index + 1 + record.count]))
         yield RegisterFile(arch, task, values)
-
-
-#: Where a task names the buffer of each use: the header's BAR field and its enable bit (architectures that select
-#: BARs in the header), else the registers whose base-address record names a slot.
-USES = {
-    "source1": ("RBase0", "RBE0", ("TileDMASrc.Src1BaseAddr",)),
-    "source2": ("RBase1", "RBE1", ("TileDMASrc.Src2BaseAddr",)),
-    "result": ("WBase", "WBE", ("TileDMADst.BaseAddr",)),
-    "kernel": ("KBase0", "KBE0", ("KernelDMASrc.CoeffBase", "KernelDMASrc.NonLinearLutBase")),
-}
-
-
-def buffer_of(registers: RegisterFile, use: str) -> int | None:
-    """The BAR (slot) that the task names for a use, or None where it names none."""
-    base, enable, base_registers = USES[use]
-    if registers.arch.field(f"Header.{base}"):
-        return registers.header(base) if registers.header(enable) else None
-    addresses = {registers.arch.address(name) for name in base_registers}
-    slots = (
-        record.slot for record in registers.task.records if record.slot is not None and record.address in addresses
-    )
-    return next(slots, None)

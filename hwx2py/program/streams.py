@@ -212,8 +212,8 @@ class Linked:
         """
         words = _text_words(text)
         index = _header_words(words, 0, arch, "task 0")
-        place, field = arch.field("Header.NextPointer")
-        end = min(field.number(words[place // 4]) // 4 or len(words), len(words))
+        pointer = arch.place("Header.NextPointer")
+        end = min(pointer.number(words[pointer.address // 4]) // 4 or len(words), len(words))
         while index < end and words[index]:
             address, count = _linked_record(words, index, 0, "task 0")
             _record_fits(words[:end], index, count, 0, "task 0", address)
@@ -224,7 +224,7 @@ class Linked:
 
     def _chain(self, text: memoryview, arch: Architecture, first_task_words: int) -> tuple[Task, ...]:
         words = _text_words(text)
-        next_at, next_size = arch.field("Header.NextPointer"), arch.field("Header.NextSize")
+        next_at, next_size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
         tasks: list[Task] = []
         offset, size = 0, first_task_words
         while True:
@@ -234,14 +234,13 @@ class Linked:
                 raise _bad(place, 0, offset, f"{size} words at {offset:#x} lie outside the text ({len(text):#x} bytes)")
             task = self.task(words[start : start + size], offset, arch, place)
             tasks.append(task)
-            pointer = next_at[1].number(task.words[next_at[0] // 4])
+            pointer = next_at.number(task.words[next_at.address // 4])
             if pointer == 0:
                 break
             if pointer < task.end:
-                raise _bad(
-                    place, next_at[0] // 4, offset, f"NextPointer {pointer:#x} leads back (the chain would loop)"
-                )
-            size = next_size[1].number(task.words[next_size[0] // 4]) + 1
+                index = next_at.address // 4
+                raise _bad(place, index, offset, f"NextPointer {pointer:#x} leads back (the chain would loop)")
+            size = next_size.number(task.words[next_size.address // 4]) + 1
             offset = pointer
         return tuple(tasks)
 
@@ -268,10 +267,10 @@ class Linked:
     def follow(self, task: Task, text: memoryview, arch: Architecture) -> Following | None:
         """See `Stream.follow`; the task itself says both."""
         pointer, size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
-        offset = pointer.field.number(task.words[pointer.address // 4])
+        offset = pointer.number(task.words[pointer.address // 4])
         if not offset:
             return None
-        return Following(offset, 4 * (size.field.number(task.words[size.address // 4]) + 1))
+        return Following(offset, 4 * (size.number(task.words[size.address // 4]) + 1))
 
 
 SLOT_RELATIVE = 1 << 29
@@ -336,7 +335,7 @@ class Records:
 
     def _size(self, arch: Architecture, word: int) -> int:
         """Words of the task that a first header word announces; 0 for a frame and for padding."""
-        return arch.field("Header.TaskSize")[1].number(word)
+        return arch.place("Header.TaskSize").number(word)
 
     def _text(self, text: memoryview, tasks: Sequence[Task], frame_bytes: int) -> Text:
         spans = [(0, frame_bytes), *((task.offset, task.end) for task in tasks)]
@@ -454,7 +453,7 @@ class Records:
         offset = round_up(task.end, self.alignment)
         if offset // 4 >= len(text):
             return None
-        size = arch.place("Header.TaskSize").field.number(text[offset // 4])
+        size = arch.place("Header.TaskSize").number(text[offset // 4])
         return Following(offset, 4 * size) if size else None
 
 

@@ -320,14 +320,20 @@ class Architecture(_Facts):
                     seen.add(short)
         return found
 
-    def place(self, name: str) -> FieldPlace | None:
+    def find_place(self, name: str) -> FieldPlace | None:
         """Where `Block.Field` or `Block.Register.Field` lies; None where this architecture has no such field."""
         return self._by_name.get(name)
 
-    def field(self, name: str) -> tuple[int, Field] | None:
-        """Address and row of `Block.Field` or `Block.Register.Field`; None where this architecture has none."""
+    def place(self, name: str) -> FieldPlace:
+        """Where `Block.Field` or `Block.Register.Field` lies.
+
+        Raises:
+            RegisterError: this architecture has no such field.
+        """
         place = self._by_name.get(name)
-        return None if place is None else (place.address, place.field)
+        if place is None:
+            raise RegisterError(f"{self.name} has no field {name}")
+        return place
 
     @functools.cached_property
     def ignored_bits(self) -> dict[str, int]:
@@ -380,15 +386,37 @@ class Architecture(_Facts):
             for register in block.registers
         }
 
-    def address(self, name: str, index: int = 0) -> int | None:
+    def find_register(self, name: str) -> Register | None:
+        """The row of `Block.Register`; None where this architecture has none."""
+        found = self._registers.get(name)
+        return None if found is None else found[1]
+
+    def register(self, name: str) -> Register:
+        """The row of `Block.Register`.
+
+        Raises:
+            RegisterError: this architecture has no such register.
+        """
+        return self._known(name)[1]
+
+    def find_address(self, name: str, index: int = 0) -> int | None:
         """Byte address of `Block.Register`; None where this architecture has none."""
         found = self._registers.get(name)
         return None if found is None else found[0] + 4 * index
 
-    def register(self, name: str) -> Register | None:
-        """The row of `Block.Register`; None where this architecture has none."""
+    def address(self, name: str, index: int = 0) -> int:
+        """Byte address of `Block.Register`.
+
+        Raises:
+            RegisterError: this architecture has no such register.
+        """
+        return self._known(name)[0] + 4 * index
+
+    def _known(self, name: str) -> tuple[int, Register]:
         found = self._registers.get(name)
-        return None if found is None else found[1]
+        if found is None:
+            raise RegisterError(f"{self.name} has no register {name}")
+        return found
 
 
 #: Name of the block that stands in where no block of the table covers an address.

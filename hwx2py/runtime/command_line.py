@@ -46,19 +46,21 @@ def read_inputs(tensors, chosen):
         if name not in inputs:
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
         try:
-            inputs[name] = input_array(value, inputs[name])
+            inputs[name] = input_array(value, inputs[name], name)
         except (KeyError, ValueError, OSError) as error:
             raise OSError(f"--input {name}={value}: {error}") from error
     return inputs
 
 
-def input_array(value, like):
-    """A number, a file, random eighths or a ramp, in the shape and type of an array."""
+def input_array(value, like, name=""):
+    """A number, a file, `random[:SEED]` or `ramp`, in the shape and type of an array."""
     kind, _, seed = value.partition(":")
-    if kind == "random":
-        array = np.random.default_rng(int(seed or 0)).integers(0, 17, like.shape) / 8
-    elif kind == "ramp":
-        array = np.arange(like.size).reshape(like.shape) % 128
+    if kind == "random":  # normally distributed, and different for every name and seed
+        random = np.random.default_rng([int(seed or 0), *name.encode()])
+        array = spread(random.standard_normal(like.shape), like.dtype)
+    elif value == "ramp":
+        ramp = (np.arange(like.size) % 257 - 128) / 8
+        array = spread(ramp.reshape(like.shape), like.dtype)
     elif value.endswith(".npy"):
         array = load(value)[""]
     else:
@@ -69,6 +71,14 @@ def input_array(value, like):
     if array.shape != like.shape or not kept.all():
         raise ValueError(f"does not fit {like.dtype} {like.shape}")
     return cast
+
+
+def spread(values, dtype):
+    """Signed values as they are, or as eighths about the middle of an integer type."""
+    if dtype.kind == "f":
+        return values
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    return np.clip(np.rint(8 * values) + (low + high + 1) // 2, low, high)
 
 
 def load(path):

@@ -112,9 +112,9 @@ class _Target(NamedTuple):
 def _target(arch: Architecture, name: str, field_name: str | None) -> _Target:
     """The register and field for a name as a person writes it: `PE.Cfg.OpMode`, `PE.OpMode`, `PE.Cfg`."""
     full = f"{name}.{field_name}" if field_name else name
-    place = arch.place(full)
+    place = arch.find_place(full)
     owner = place.register if place else full
-    register, address = arch.register(owner), arch.address(owner)
+    register, address = arch.find_register(owner), arch.find_address(owner)
     if register is not None and address is not None:
         return _Target(owner, register, address, place.field if place else None)
     known = [

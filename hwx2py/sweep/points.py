@@ -106,12 +106,14 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet", i
     Raises:
         HwxError: the program cannot be read, an axis makes no sense, or the folder holds something else.
     """
+    from ..emulator.inputs import input_arrays
+
     program = formats.load(path).program
     try:
         axes = [axis_of(text, program) for text in vary]
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
-    input_arrays(program, inputs)
+    input_arrays(program.tensors, inputs)
     if doubled := next((axis.name for n, axis in enumerate(axes) if axis.name in {a.name for a in axes[:n]}), None):
         raise UsageError(f"{doubled} is varied twice", hint="give its values in one --vary")
     count = count_points(axes)
@@ -161,12 +163,14 @@ def make_part(job: PartJob) -> PointsDone:
     Raises:
         HwxError: the program is not the one any more that the sweep began with, or the part cannot be written.
     """
+    from ..emulator.inputs import input_arrays
+
     source, table = job.source, job.store.tables[0]
     program = formats.load(source.path).program
     if program.origin.sha256() != source.sha256:
         raise UsageError("was changed during the sweep", file=source.path, hint="run it again with another -o")
     axes = [axis_of(text, program) for text in source.vary]
-    inputs = input_arrays(program, source.inputs)
+    inputs = input_arrays(program.tensors, source.inputs)
     rows, faulty, refused = [], 0, 0
     for number in job.points:
         values = point(axes, number)
@@ -177,34 +181,6 @@ def make_part(job: PartJob) -> PointsDone:
     with job.store.writing(job.part) as files:
         files.write(table.name, rows)
     return PointsDone(len(job.points), faulty, refused)
-
-
-def input_arrays(program: Program, chosen: Sequence[str]) -> "dict[str, np.ndarray]":
-    """An array for each input of a program, by name: those that scripts take, or what is chosen in their place.
-
-    Args:
-        program: whose inputs.
-        chosen: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp.
-
-    Raises:
-        UsageError: there is no such input, or the values do not fit it.
-    """
-    import numpy as np
-
-    from ..runtime import command_line
-
-    arrays = command_line.default_inputs(program.tensors)
-    for option in chosen:
-        name, _, value = option.partition("=")
-        if name not in arrays:
-            raise UsageError(f"--input {option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
-        try:
-            # What overflows is told as an error.
-            with np.errstate(over="ignore"):
-                arrays[name] = command_line.input_array(value, arrays[name])
-        except (KeyError, ValueError, OSError) as error:
-            raise UsageError(f"--input {option}: {error}", hint="`hwx2py info` shows shapes and types") from error
-    return arrays
 
 
 def emulate(program: Program, inputs: "Mapping[str, np.ndarray]") -> Outcome:

@@ -148,7 +148,7 @@ class _Finder:
 
     def _factors(self, index: int, task: Task, operation: Neural) -> Iterator[Part]:
         for (part, kind, name, neutral), value in zip(FACTORS, (operation.acc_bias, operation.post_scale)):
-            place = self.program.arch.place(name)
+            place = self.program.arch.find_place(name)
             if value == neutral or place is None:
                 continue
             writes = [write for write in task.writes() if write.address == place.address]

@@ -15,8 +15,9 @@ TILE_BYTES = 0x4000
 FIRST_TENSOR = 4
 SCRATCH = 3
 
-#: Where the content begins: as anecc writes it (first), and as libane has read it since June 2023.
-CONTENT_OFFSETS = (0x1000, 0x800)
+#: Where the content may begin: where libane has read it since 23 June 2023 (the default for new files), and where anecc
+#: writes it and older libane reads it.
+CONTENT_OFFSETS = (0x800, 0x1000)
 
 
 class TensorShape(NamedTuple):

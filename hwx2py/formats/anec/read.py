@@ -2,7 +2,7 @@
 
 from ...errors import ContainerError, StreamError
 from ...program.program import SCRATCH, Origin, Program, Tensor
-from ...program.register_file import buffer_of, walk
+from ...program.register_file import walk
 from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of
 from ...registers import Architecture, by_name
@@ -63,7 +63,7 @@ def load(data: memoryview, name: str) -> File:
 def is_h14(anec: Anec) -> bool:
     """Whether the text is a stream of H14: an opening frame, then a task that announces the header's task size."""
     text = anec.content[: min(anec.text_bytes, len(anec.content)) // 4 * 4]
-    stream, size_field = Records(), by_name("H14").field("Header.TaskSize")[1]
+    stream, size_field = Records(), by_name("H14").place("Header.TaskSize")
     frame_words = stream.frame_bytes // 4
     words = words_of(text)
     if len(words) <= frame_words or words[0] > 1 or any(words[1:frame_words]):
@@ -104,7 +104,7 @@ def _tensors_in_order(anec: Anec) -> list[Tensor]:
 
 def _tensors_of_slots(anec: Anec, program: Program) -> list[Tensor]:
     """The tensors of H14: buffers keep their slots, and a slot that a task stores to is an output."""
-    stored = {buffer_of(registers, "result") for registers in walk(program.arch, program.tasks)}
+    stored = {registers.slot("TileDMADst.BaseAddr") for registers in walk(program.arch, program.tasks)}
     slots = [slot for slot in range(FIRST_TENSOR, header.BUFFERS) if any(anec.shapes[slot])]
     return [_tensor(anec, slot, "output" if slot in stored else "input") for slot in slots]
 

@@ -8,7 +8,7 @@ from ...program.kernels import fold_kernels
 from ...program.program import Program, Tensor
 from ...units import round_up, whole
 from . import header
-from .header import BUFFERS, FIRST_TENSOR, SCRATCH, TILE_BYTES, Anec, TensorShape
+from .header import BUFFERS, CONTENT_OFFSETS, FIRST_TENSOR, SCRATCH, TILE_BYTES, Anec, TensorShape
 from .read import CONST_ALIGNMENT_BYTES
 
 #: What a file for H14 has in place of the number of outputs (read from a public library's source).
@@ -67,7 +67,7 @@ def _order(program: Program) -> str:
     return "BAR order: bar " + ", ".join(words)
 
 
-def write(program: Program, content_offset: int) -> list[bytes | memoryview]:
+def write(program: Program, content_offset: int = CONTENT_OFFSETS[0]) -> list[bytes | memoryview]:
     """An `.anec` file that libane runs.
 
     Args:

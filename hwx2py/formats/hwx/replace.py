@@ -248,8 +248,8 @@ def _count(raw: bytearray, offset: int, old: Program, new: Program, field: str) 
 
 def event_bits(program: Program, field: str) -> int:
     """Set bits of a header's event mask, over all tasks."""
-    offset, row = program.arch.field(f"Header.{field}")
-    return sum(row.number(task.words[offset // 4]).bit_count() for task in program.tasks)
+    place = program.arch.place(f"Header.{field}")
+    return sum(place.number(task.words[place.address // 4]).bit_count() for task in program.tasks)
 
 
 def _relocations(old: Program, new: Program) -> list[int]:
@@ -273,7 +273,7 @@ def _bases(program: Program) -> Iterator[int]:
     """Text offsets of the base addresses of enabled coefficient channels."""
     arch = program.arch
     config, base = "KernelDMASrc.CoeffDMAConfig", "KernelDMASrc.CoeffBaseAddr"
-    enable = arch.field(f"{config}.En")[1]
+    enable = arch.place(f"{config}.En")
     channels = {arch.address(base, engine): engine for engine in range(arch.register(base).count)}
     for registers in walk(arch, program.tasks):
         for write in registers.task.writes():
