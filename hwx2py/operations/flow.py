@@ -38,12 +38,13 @@ LOST_CHAIN = Kind("lost-chain", "it hands its result on at {offset:#x}, and the 
 WRITTEN_TWICE = Kind("written-twice", "it writes {name} at {offset:#x}, where task {writer} wrote")
 NOT_WRITTEN = Kind("output-not-written", "no task writes {name}")
 PARTLY_WRITTEN = Kind("output-partly-written", "no task writes {name} at {offset:#x}")
+NO_WAIT = Kind("plan-dependency", "it reads what task {writer} stored in {name}, and waits for no task (DependencyMode 0)")
 KERNEL_WRITER = Kind("kernel-writer", "{waits}, and {wrote}")
 CHAIN_OVERLAP = Kind("plan-overlap", "{use} lies on {other} of task {writer}, which runs with it: {start:#x} to {end:#x}")
 
 #: Every kind.
 KINDS = (WRONG_DIRECTION, UNWRITTEN, UNWRITTEN_L2, OVERWRITTEN, OTHER_STRIDES, EMPTY_CHAIN, LOST_CHAIN, WRITTEN_TWICE,
-         NOT_WRITTEN, PARTLY_WRITTEN, KERNEL_WRITER, CHAIN_OVERLAP)  # fmt: skip
+         NOT_WRITTEN, PARTLY_WRITTEN, NO_WAIT, KERNEL_WRITER, CHAIN_OVERLAP)  # fmt: skip
 
 
 class Problem(NamedTuple):
@@ -109,6 +110,7 @@ class Flow:
         self._marks: dict[str, Marks] = {}
         self._chunks: dict[str, Marks] = {}
         self._writers = Writers()
+        self._waited = -1
         self.restart()
 
     def restart(self) -> None:
@@ -118,7 +120,12 @@ class Flow:
         self._handed: _Handed | None = None
 
     def follow(
-        self, index: int, operation: Planar | Neural, moved: tuple[Transfer, ...], tiles: tuple[Tile, ...]
+        self,
+        index: int,
+        operation: Planar | Neural,
+        moved: tuple[Transfer, ...],
+        tiles: tuple[Tile, ...],
+        waits: bool = True,
     ) -> Iterator[Problem]:
         """What goes wrong with a task, as far as the tasks before it decide that.
 
@@ -127,7 +134,10 @@ class Flow:
             operation: what it does.
             moved: what it moves by tile DMA.
             tiles: what it has in L2.
+            waits: whether the DMA of its sources waits for the tasks before it.
         """
+        if waits:
+            self._waited = index
         yield from self._read_l2(index, tiles)
         yield from self._read_memory(index, operation, moved)
         for tile in tiles:
@@ -232,6 +242,10 @@ class Flow:
         if missing.bits:
             values = {"name": buffer.name, "offset": missing.first() * grid.unit_bytes}
             yield Problem(UNWRITTEN, index, transfer.dma.register, values)
+        writers: list[int] = self._writers.of(Span(buffer.name, transfer.dma.base_bytes, transfer.end))
+        if writers and max(writers) >= self._waited:
+            values = {"writer": max(writers), "name": buffer.name}
+            yield Problem(NO_WAIT, index, "TileDMASrc.Src1DMAConfig", values)
 
     def _read_kernel(self, index: int, operation: Neural) -> Iterator[Problem]:
         kernel = operation.kernel

@@ -80,6 +80,12 @@ def tiles(registers: RegisterFile, operation: Planar | Neural) -> tuple[Tile, ..
     return *found, _result(registers, operation, rows)
 
 
+def waits(registers: RegisterFile) -> bool:
+    """Whether the DMA of a task's sources waits for the tasks before it; True where the fields are not known."""
+    fields = [registers.number(f"TileDMASrc.{source}DMAConfig.DependencyMode") for source in ("Src1", "Src2")]
+    return any(number != 0 for number in fields)
+
+
 def _stored(shape: Shape, exchanged: bool) -> Shape:
     return shape.exchanged() if exchanged else shape
 
