@@ -27,7 +27,7 @@ from markdown_it import MarkdownIt
 DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md")
 COMMANDS, PYTHON = ("console", "sh"), ("python", "pycon")
 #: Languages of blocks that are only shown; what runs them has tests of its own.
-SHOWN = ("", "text", "json", "diff", "sql", "toml", "html")
+SHOWN = ("", "text", "json", "diff", "sql", "toml", "html", "yaml")
 FIRST_WORDS = ("$", "hwx2py", "python", "python3", ".venv/bin/hwx2py", ".venv/bin/python")
 MARK = re.compile(r"<!--\s*(needs|excerpt|output)\b:?\s*(.*?)\s*-->", re.DOTALL)
 TIMEOUT_SECONDS = 120

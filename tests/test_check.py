@@ -509,10 +509,10 @@ class TestCoefficients:
 
     def test_kernel_dma_larger(self):
         finding = one(of_program(self.channel(size=0xC0)), "kernel-dma-larger")
-        assert "fetches 0xc0 bytes, the convolution uses 0x80" in finding.what
+        assert "0xc0 bytes are fetched, the task uses 0x80" in finding.what
 
     def test_kernel_dma_smaller(self):
-        assert "fetches 0x40 bytes" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
+        assert "0x40 bytes are fetched" in one(of_program(self.channel(size=0x40)), "kernel-dma-smaller").what
 
     def test_kernel_outside(self):
         assert "ends at 0x1080" in one(of_program(self.channel(base=0x1000)), "kernel-outside").what

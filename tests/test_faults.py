@@ -7,6 +7,7 @@ import pytest
 from builders import elementwise, faults_of_hang, run_with_faults, tensor
 from test_neural import convolution
 
+from hwx2py import checks, formats
 from hwx2py.emulator import faults
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.program.program import Program
@@ -138,13 +139,18 @@ def test_engine_whose_channel_is_off():
     assert str(fault).startswith("fault dma-disabled: task 0: KernelDMASrc.CoeffDMAConfig[2]: engine 2 needs")
 
 
-def test_table_that_is_too_short():
+@pytest.mark.parametrize(("size", "kind"), [(64, "short-coefficients"), (256, "kernel-dma-larger")])
+def test_table_of_another_size(size, kind):
     x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
-    registers = builders.neural(x, y, 0) | builders.kernel_registers([64])
+    registers = builders.neural(x, y, 0) | builders.kernel_registers([size])
     registers["NE.MACCfg"] = {"OpMode": "Bypass", "KernelMode": "Unity", "NonlinearMode": "LUT", "BinaryPoint": 28}
     words = {"W8": builders.select(x, None, y) | {"ENE": 1}, "W9": {"KBase0": 1, "KBE0": 1}}
-    (fault, _) = faults_of_hang(builders.network([(words, registers)], (x, y), bytes(128)))
-    assert str(fault).startswith("fault short-coefficients: task 0: KernelDMASrc.CoeffBaseAddr[0]: 64 bytes")
+    program = builders.network([(words, registers)], (x, y), bytes(256))
+    (fault, _) = faults_of_hang(program)
+    assert str(fault).startswith(f"fault {kind}: task 0: KernelDMASrc.CoeffBfrSize[0]: {size} bytes")
+    assert kind.replace("short-coefficients", "kernel-dma-smaller") in {
+        one.rule for one in checks.check(formats.File(program))
+    }
 
 
 def test_two_tasks_that_write_the_same_bytes():

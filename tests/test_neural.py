@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from builders import half, network, neural, product, rounded, select, tensor
 
-from hwx2py.emulator import kernels
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.operations import operations
 from hwx2py.program.program import Program, Tensor
 
 MAC = {"BinaryPoint": 28, "ArgOutputSelect": 1}
@@ -441,17 +439,3 @@ def test_kernel_without_its_zeros():
     broken = program._replace(const=memoryview(b"\xff\xff" + bytes(program.const)[2:]))
     with pytest.raises(NotImplementedTask, match="does not follow the packing that is known"):
         builders.run(broken, x=values)
-
-
-def test_weights_lie_where_the_packing_says():
-    program, weights, biases = convolution((4, 6, 6), 13, (1, 3), lanes_log2=1, engines_log2=1, bias=True)
-    (task,) = operations(program)
-    packed = kernels.packing(task)
-    halves = np.frombuffer(program.const, np.float16)
-    seen = set()
-    for plane in packed.planes:
-        for output, row, offset in packed.places(plane):
-            expected = biases[output] if row == 0 else weights[output].ravel()[row - 1]
-            assert halves[offset // 2] == expected
-            seen.add((output, row))
-    assert len(seen) == 13 * 13

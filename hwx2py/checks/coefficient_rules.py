@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..operations import Kernel, Neural
-from ..units import round_up, whole
+from .. import packing
+from ..operations import Kernel, Neural, Planar
+from ..operations.coefficients import fetches
+from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import TaskView
 
-TABLE_BYTES, CHUNK_BYTES, HALF_BYTES = 128, 64, 2
 CONST_BAR = 1
 #: A Core ML weight file: a header of 64 bytes that begins with 1 and 2, then records that begin with this word.
 BLOB_START = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
@@ -17,7 +18,7 @@ BLOB_HEADER_BYTES = 64
 
 
 class Fetch(NamedTuple):
-    """Bytes of coefficients that a task fetches: what for, and where they lie."""
+    """Bytes of the constants that a task fetches: what for, and where they lie."""
 
     what: str
     register: str
@@ -35,16 +36,11 @@ def _kernel(view: TaskView) -> Kernel | None:
 
 def _fetches(view: TaskView) -> Iterator[Fetch]:
     """What a task fetches of the constants, by kernel DMA and by tile DMA."""
-    constants = view.subject.constants
-    if kernel := _kernel(view):
-        for channel in kernel.channels:
-            if channel.enabled:
-                name = f"KernelDMASrc.CoeffBaseAddr[{channel.engine}]"
-                base = kernel.base_bytes + channel.base_bytes
-                yield Fetch(f"the kernel of engine {channel.engine}", name, kernel.bar, base, channel.size_bytes)
-    table = view.operation.table if isinstance(view.operation, Neural) else None
-    if table and table.enabled and table.bar in constants:
-        yield Fetch("the table", table.register, table.bar, table.base_bytes, TABLE_BYTES)
+    constants, kernel = view.subject.constants, _kernel(view)
+    for fetch in fetches(view.operation):
+        if fetch.bar in constants and (kernel or fetch.is_table):
+            what = "the table" if fetch.is_table else f"the kernel of {fetch.what}"
+            yield Fetch(what, fetch.register, fetch.bar, fetch.start_bytes, fetch.size_bytes)
     for transfer in view.transfers:
         dma = transfer.dma
         if dma.enabled and dma.bar in constants:
@@ -52,44 +48,31 @@ def _fetches(view: TaskView) -> Iterator[Fetch]:
             yield Fetch(dma.use, dma.register, dma.bar, dma.base_bytes, size)
 
 
-def _consumed(view: TaskView, kernel: Kernel) -> list[int] | None:
-    """Bytes that each engine's part of a convolution reads; None for packings whose size is not settled."""
-    operation = view.operation
-    if not isinstance(operation, Neural):
-        return None
-    window, shape = operation.window, operation.source.shape
-    if window.columns > 1 or kernel.zero_skipping or shape.groups > 1 or kernel.group_stride_bytes:
-        return None
-    channels = shape.channels if operation.unicast is None else operation.unicast
-    rows = kernel.bias_row + channels * window.height * window.width
-    plane = rows * kernel.lanes * HALF_BYTES
-    planes = whole(operation.outputs, kernel.lanes)
-    table = TABLE_BYTES if kernel.table_in_front else 0
-    each = (whole(max(planes - engine, 0), operation.engines) for engine in range(operation.engines))
-    return [round_up(table + count * plane, CHUNK_BYTES) if count else 0 for count in each]
-
-
 def kernel_larger(view: TaskView) -> Iterator[Place]:
     """An engine fetches more than it consumes."""
-    for place in _compared(view):
+    for place in _misfits(view):
         if place.values["fetched"] > place.values["used"]:
             yield place
 
 
 def kernel_smaller(view: TaskView) -> Iterator[Place]:
     """An engine fetches less than it consumes."""
-    for place in _compared(view):
+    for place in _misfits(view):
         if place.values["fetched"] < place.values["used"]:
             yield place
 
 
-def _compared(view: TaskView) -> Iterator[Place]:
-    kernel = _kernel(view)
-    consumed = _consumed(view, kernel) if kernel else None
-    for channel, used in zip(kernel.channels if kernel else (), consumed or ()):
-        if channel.enabled and used:
-            values = {"engine": channel.engine, "fetched": channel.size_bytes, "used": used}
-            yield Place(values, view.index, f"KernelDMASrc.CoeffBfrSize[{channel.engine}]")
+def _misfits(view: TaskView) -> Iterator[Place]:
+    operation, constants = view.operation, view.subject.constants
+    if isinstance(operation, Planar):
+        return
+    part = _kernel(view) or operation.table
+    if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not _kernel(view)):
+        return
+    for misfit in packing.misfits(operation, constants[part.bar]):
+        if misfit.size_bytes and misfit.needed_bytes:
+            values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}
+            yield Place(values, view.index, misfit.register)
 
 
 def kernel_outside(view: TaskView) -> Iterator[Place]:
@@ -108,9 +91,9 @@ def _bytes(view: TaskView, fetch: Fetch) -> memoryview:
 def zero_coefficients(view: TaskView) -> Iterator[Place]:
     """Every byte of a kernel is 0."""
     kernel = _kernel(view)
-    fetches = [fetch for fetch in _fetches(view) if fetch.what.startswith("the kernel")] if kernel else []
+    found = [fetch for fetch in _fetches(view) if fetch.what.startswith("the kernel")] if kernel else []
     table = TABLE_BYTES if kernel and kernel.table_in_front else 0
-    pieces = [_bytes(view, fetch)[table:] for fetch in fetches]
+    pieces = [_bytes(view, fetch)[table:] for fetch in found]
     if pieces and not any(_is_set(piece) for piece in pieces) and all(len(piece) for piece in pieces):
         yield Place({"size": sum(map(len, pieces))}, view.index)
 
@@ -124,9 +107,11 @@ def _is_set(piece: memoryview) -> bool:
 
 def zero_table(view: TaskView) -> Iterator[Place]:
     """The 128 bytes that are read as a table are 0."""
-    for fetch in _fetches(view):
-        if fetch.what == "the table" and not any(_bytes(view, fetch)):
-            yield Place({"base": fetch.base_bytes}, view.index, fetch.register)
+    table = view.operation.table if isinstance(view.operation, Neural) else None
+    if table and table.enabled and table.bar in view.subject.constants:
+        piece = view.subject.constants[table.bar][table.base_bytes : table.base_bytes + TABLE_BYTES]
+        if not any(piece):
+            yield Place({"base": table.base_bytes}, view.index, table.register)
 
 
 def blob_constant(view: TaskView) -> Iterator[Place]:
@@ -143,11 +128,11 @@ def blob_constant(view: TaskView) -> Iterator[Place]:
 
 RULES = (
     Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
-         "engine {engine} fetches {fetched:#x} bytes, the convolution uses {used:#x}", "set the size to {used:#x}",
-         kernel_larger, Scope.FORM),
+         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
+         kernel_larger, Scope.TASK),
     Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
-         "engine {engine} fetches {fetched:#x} bytes, the convolution uses {used:#x}", "set the size to {used:#x}",
-         kernel_smaller, Scope.FORM),
+         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
+         kernel_smaller, Scope.TASK),
     Rule("kernel-outside", ERROR, "holds in every real file and decoded program",
          "{what} ends at {end:#x}, the coefficients have {size:#x} bytes", "correct base or size", kernel_outside,
          Scope.TASK),

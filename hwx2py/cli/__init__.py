@@ -32,6 +32,7 @@ COMMANDS = {
     "assemble": "A script as an .hwx or .anec",
     "emulate": "Run on a virtual ANE (H13 to H18)",
     "weights": "Weights out as arrays, and others in",
+    "device": "Any program with a virtual ANE at /dev/accel/accel0",
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
     "sweep": "Emulations over a grid of register values",

@@ -7,17 +7,16 @@ tensor comes from it or stays in it, not where it passes through on its way betw
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..operations import InL2, Kernel, Names, Neural, Planar, sentence
+from ..operations import InL2, Names, Neural, Planar, sentence
+from ..operations.coefficients import fetches
 from ..operations.reader import Reader
 from ..operations.transfer import transfers
 from ..program.program import Program
 from ..program.register_file import walk
 from ..registers import Architecture
-from ..units import whole
 from .ranges import Range, Touch, live_ranges, touches
 
 SCRATCH_BAR = 3
-TABLE_BYTES = 128
 #: A task is bound by memory where moving its bytes takes this part of its estimate.
 MEMORY_BOUND = 0.9
 CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "CrossChannelMax")
@@ -162,21 +161,9 @@ def _estimate(exe_cycles: int, memory_us: float | None, chained: bool) -> tuple[
 
 
 def _coefficient_bytes(operation: Planar | Neural) -> int:
-    if isinstance(operation, Planar):
-        return 0
-    kernel, table = operation.kernel, operation.table
-    size = 0
-    if kernel and kernel.enabled:
-        size = sum(channel.size_bytes for channel in kernel.channels if channel.enabled) * _rounds(operation, kernel)
-    if table and table.enabled and not (kernel and kernel.table_in_front):
-        size += TABLE_BYTES
-    return size
-
-
-def _rounds(operation: Neural, kernel: Kernel) -> int:
-    """How often the channels fetch: what a task made comes in rounds, a plane for each engine, and by group."""
-    rounds = whole(operation.outputs, kernel.lanes * operation.engines) if kernel.round_stride_bytes else 1
-    return rounds * (operation.source.shape.groups if kernel.group_stride_bytes else 1)
+    """What memory gives for coefficients; engines that fetch the same bytes count once."""
+    places = {(fetch.start_bytes, fetch.size_bytes): fetch.times for fetch in fetches(operation)}
+    return sum(size_bytes * times for (_, size_bytes), times in places.items())
 
 
 def _kernel_touch(index: int, operation: Planar | Neural) -> Iterator[Touch]:

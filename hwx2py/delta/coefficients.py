@@ -74,4 +74,4 @@ def _fetched(name: str, side: ProgramSide) -> Iterator[tuple[str, int, int]]:
     for index, operation in enumerate(side.operations):
         for fetch in fetches(operation):
             if names.get(fetch.bar) == name:
-                yield f"task {index} {fetch.what}", fetch.start_bytes, fetch.start_bytes + fetch.size_bytes
+                yield f"task {index} {fetch.what}", fetch.start_bytes, fetch.end_bytes

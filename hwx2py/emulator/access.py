@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..operations import Dma, Element, InL2, Operand, Result, Shape, Strides
+from ..packing import Misfit
 from . import faults as kinds
 from .faults import Faults, NotImplementedTask
 from .memory import Buffer, Memory
@@ -76,6 +77,14 @@ class Access:
     def refuse(self, register: str, value: object, why: str) -> NotImplementedTask:
         """The error for a value that is not implemented."""
         return NotImplementedTask(self.task, register, value, why)
+
+    def misfit(self, misfit: Misfit) -> Exception:
+        """The hang that a fetch of the wrong size causes, or the refusal of a packing that is not known."""
+        fetched, needed = misfit.size_bytes, misfit.needed_bytes
+        if needed is None:
+            return self.refuse(misfit.register, fetched, "the packings that are known do not have this size")
+        kind = kinds.KERNEL_DMA_LARGER if fetched > needed else kinds.SHORT_COEFFICIENTS
+        return self.faults.hang(kind, f"{fetched} bytes are fetched, {needed} are needed", misfit.register)
 
     def fetch(self, operand: Operand) -> np.ndarray:
         """A source as the engine sees it.

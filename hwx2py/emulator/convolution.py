@@ -4,13 +4,15 @@ Cross-correlation: output (y, x) reads input (y * step_y - pad_y + ky, x * step_
 two columns are computed side by side shows in the order of the weights only.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
+from .. import packing
 from ..operations import Neural
+from ..packing import zero_skipping
 from . import faults as kinds
-from . import kernels, sparse
 from .access import Access, Bar
-from .kernels import Weights
 from .lut import HALF
 from .numbers import Numbers, load
 from .products import Lanes, dot
@@ -19,6 +21,18 @@ from .products import Lanes, dot
 PATCH_ELEMENTS = 1 << 21
 #: Weights that are worked on at a time.
 WEIGHT_ELEMENTS = 1 << 21
+
+
+class Weights(NamedTuple):
+    """What a convolution multiplies and adds.
+
+    Attributes:
+        bits: float16 bits as uint16, (groups, outputs, input channels * kernel rows * kernel columns).
+        bias: float16 bits as uint16, (groups, outputs); None without a bias row.
+    """
+
+    bits: np.ndarray
+    bias: np.ndarray | None
 
 
 def fetch_weights(task: Neural, access: Access) -> Weights:
@@ -34,20 +48,27 @@ def fetch_weights(task: Neural, access: Access) -> Weights:
         raise access.faults.hang(kinds.DMA_DISABLED, what, kernel.register)
     bar = access.bar(kernel.bar, kernel.enabled, kernel.register, "the coefficients")
     if kernel.zero_skipping:
-        return _fetch_sparse(task, access, bar)
+        return _fetch_without_zeros(task, access, bar)
     try:
-        packed = kernels.packing(task)
-    except kernels.Misfit as misfit:
-        raise _misfit(task, access, misfit) from misfit
-    rows = np.empty((task.source.shape.groups * task.outputs, packed.rows), np.uint16)
-    for channel in kernel.channels:
-        if channel.engine in packed.needed_bytes:
+        layout = packing.layout_of(task)
+    except packing.Misfit as misfit:
+        raise access.misfit(misfit) from misfit
+    for channel, needed_bytes in zip(kernel.channels, layout.chunk_bytes):
+        if needed_bytes:
             _check_channel(task, access, bar, channel.engine)
-    for plane in packed.planes:
-        size = packed.plane_bytes(plane)
-        data = access.read_bytes(bar, plane.offset_bytes, size, kernel.channels[plane.engine].registers.base)
-        rows[plane.first : plane.first + plane.channels] = kernels.plane_rows(packed, plane, data)
-    return kernels.split(rows, task)
+    planes = []
+    for plane in layout.planes:
+        channel = kernel.channels[plane.engine]
+        start = kernel.base_bytes + channel.base_bytes + plane.offset_bytes
+        planes.append(access.read_bytes(bar, start, layout.plane_bytes(plane), channel.registers.base).data)
+    found = packing.unpack(layout, planes)
+    bias = None if found.bias is None else np.frombuffer(found.bias, np.uint16)
+    return _shaped(task, np.frombuffer(found.weights, np.uint16), bias)
+
+
+def _shaped(task: Neural, weights: np.ndarray, bias: np.ndarray | None) -> Weights:
+    shape = task.source.shape.groups, task.outputs
+    return Weights(weights.reshape(*shape, -1), None if bias is None else bias.reshape(shape))
 
 
 def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
@@ -59,41 +80,31 @@ def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
     access.check_fetch(bar, start, channel.size_bytes, channel.registers.base)
 
 
-def _misfit(task: Neural, access: Access, misfit: kernels.Misfit) -> Exception:
-    """The hang that a wrong size causes, or the refusal of a packing that is not known."""
-    register, needed = task.kernel.channels[misfit.engine].registers.size, misfit.needed_bytes
-    if needed is None:
-        why = "the packings that are known do not have this size"
-        return access.refuse(register, misfit.size_bytes, why)
-    what = f"{misfit.size_bytes} bytes are fetched, {needed} are needed"
-    if misfit.size_bytes > needed:
-        return access.faults.hang(kinds.KERNEL_DMA_LARGER, what, register)
-    return access.faults.hang(kinds.SHORT_COEFFICIENTS, what, register)
-
-
-def _fetch_sparse(task: Neural, access: Access, bar: Bar) -> Weights:
+def _fetch_without_zeros(task: Neural, access: Access, bar: Bar) -> Weights:
     """A kernel that stores only weights other than 0."""
-    kernel = task.kernel
-    rows = np.zeros((task.outputs, kernels.rows_of(task)), np.uint16)
-    for channel in kernel.channels:
-        if channel.engine * kernel.lanes >= task.outputs:
+    form = packing.form_of(task)
+    rows = np.zeros((form.channels, form.rows), np.uint16)
+    for channel in task.kernel.channels:
+        if not zero_skipping.firsts(form, channel.engine):
             continue
         _check_channel(task, access, bar, channel.engine)
-        data = access.read_bytes(bar, channel.base_bytes, channel.size_bytes, channel.registers.base).tobytes()
+        start = task.kernel.base_bytes + channel.base_bytes
+        data = access.read_bytes(bar, start, channel.size_bytes, channel.registers.base)
         try:
-            chunk = sparse.chunk(task, channel.engine, data)
-        except sparse.Unreadable:
+            found = zero_skipping.places(form, channel.engine, data.data)
+        except zero_skipping.Unreadable:
             why = "what it holds does not follow the packing that is known"
             raise access.refuse(channel.registers.base, channel.base_bytes, why) from None
-        if chunk.used_bytes != channel.size_bytes:
-            misfit = kernels.Misfit(channel.engine, channel.size_bytes, chunk.used_bytes)
-            raise _misfit(task, access, misfit)
-        halves = np.frombuffer(data, np.uint8)
-        for output, offsets in chunk.rows.items():
-            stored = offsets >= 0
-            places = offsets[stored]
-            rows[output, stored] = halves[places] | halves[places + 1].astype(np.uint16) << 8
-    return kernels.split(rows, task)
+        if found.used_bytes != channel.size_bytes:
+            what = f"engine {channel.engine}"
+            misfit = packing.Misfit(what, channel.registers.size, channel.size_bytes, found.used_bytes)
+            raise access.misfit(misfit)
+        for output, offsets in found.rows.items():
+            places = np.array(offsets)
+            stored = places != zero_skipping.NOT_STORED
+            places = places[stored]
+            rows[output, stored] = data[places] | data[places + 1].astype(np.uint16) << 8
+    return _shaped(task, rows[:, form.bias_row :], rows[:, 0] if form.bias_row else None)
 
 
 def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) -> np.ndarray:

@@ -11,7 +11,6 @@ import numpy as np
 from ..operations import Operation, Planar
 from ..operations.reader import Reader
 from ..program.register_file import RegisterFile
-from ..program.streams import work_of
 from ..program.task import Record, Task
 from ..registers import Architecture
 from . import faults as kinds
@@ -37,13 +36,6 @@ class Step(NamedTuple):
     task: int
     operation: Operation
     moves: tuple[Move, ...]
-
-
-class _Decoded(NamedTuple):
-    """A task read in a state of the register file: what it does, and the state that it leaves."""
-
-    operation: Operation
-    state: int
 
 
 class Engine:
@@ -77,11 +69,8 @@ class Engine:
         self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
         self._reader = Reader(arch)
-        # States of the register file that occurred; a task is read once in each of them.
-        self._states: list[dict[int, int]] = [dict(arch.start_image)]
-        self._numbers_of_states: dict[tuple[int, ...], int] = {}
-        self._decoded: dict[tuple[int, bytes], _Decoded] = {}
-        self._state = 0
+        #: The register file: byte address -> word.
+        self._values = dict(arch.start_image)
         self._known_runs: set[tuple[int, int, int | None]] = set()
 
     def run(self, tasks: Iterable[Task], bars: Mapping[int, Bar]) -> None:
@@ -132,27 +121,13 @@ class Engine:
 
     def _read(self, index: int, task: Task) -> Operation:
         """What a task does, after the tasks that ran before it."""
-        key = self._state, work_of(task, self.arch)
-        decoded = self._decoded.get(key)
-        if decoded is None:
-            decoded = self._decoded[key] = self._decode(index, task)
-        self._state = decoded.state if self.arch.carries_state else 0
-        return decoded.operation
-
-    def _decode(self, index: int, task: Task) -> _Decoded:
-        values = dict(self._states[self._state])
+        if not self.arch.carries_state:
+            self._values = dict(self.arch.start_image)
         for record in task.records:
-            first = record.index + 1
-            words = task.words[first : first + record.count]
+            words = task.words[record.index + 1 : record.index + 1 + record.count]
             self._check_rows(index, record, words)
-            values.update(zip(record.addresses(), words))
-        state = 0
-        if self.arch.carries_state:
-            content = (*values, *values.values())
-            state = self._numbers_of_states.setdefault(content, len(self._states))
-            if state == len(self._states):
-                self._states.append(values)
-        return _Decoded(self._reader.read(RegisterFile(self.arch, task, values)), state)
+            self._values.update(zip(record.addresses(), words))
+        return self._reader.read(RegisterFile(self.arch, task, self._values))
 
     def _check_rows(self, index: int, record: Record, words: memoryview) -> None:
         """Refuses writes to addresses at which no register is known."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..operations import Neural, Table
 from ..operations.tables import Curve, parse
+from ..packing.fetched import table_misfits
 from . import convolution, lut
 from . import faults as kinds
 from . import numbers as arithmetic_of
@@ -75,7 +76,7 @@ class _LastStep:
     def __init__(self, task: Neural, access: Access, numbers: Numbers):
         self.task, self.access, self.numbers = task, access, numbers
         self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
-        self.table = fetch_table(task.table, access) if task.table is not None else None
+        self.table = fetch_table(task, task.table, access) if task.table is not None else None
         many = task.result.shape.count >= MANY and numbers.rounds_before_table
         self.curve = numbers.rounded(lut.every_value(self.table)) if self.table is not None and many else None
 
@@ -103,19 +104,18 @@ class _LastStep:
         return whole.view(np.uint8)
 
 
-def fetch_table(table: Table, access: Access) -> Curve:
+def fetch_table(task: Neural, table: Table, access: Access) -> Curve:
     """The lookup table of a task.
 
     Raises:
-        Hang: it is not fetched.
+        Hang: it is not fetched, or its size is not that of a table.
         NotImplementedTask: its mode is not known.
     """
     if not table.enabled:
         what = "the task waits for a lookup table, but its fetch is off"
         raise access.faults.hang(kinds.DMA_DISABLED, what, table.register)
-    if table.size_bytes < lut.TABLE_BYTES:
-        what = f"{table.size_bytes} bytes are fetched, a lookup table has {lut.TABLE_BYTES}"
-        raise access.faults.hang(kinds.SHORT_COEFFICIENTS, what, table.register)
+    if misfit := next(table_misfits(task), None):
+        raise access.misfit(misfit)
     bar = access.bar(table.bar, table.enabled, table.register, "the lookup table")
     found = parse(access.read_bytes(bar, table.base_bytes, lut.TABLE_BYTES, table.register).tobytes())
     if not found.is_known:

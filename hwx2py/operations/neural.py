@@ -103,6 +103,7 @@ class Table(NamedTuple):
         base_bytes: from the start of the BAR.
         size_bytes: what is fetched.
         register: the base register, for faults and links.
+        size_register: the one that holds the size.
         channels: those that fetch it, each engine a copy in front of its coefficients (H13); empty where it has a
             channel of its own.
     """
@@ -112,6 +113,7 @@ class Table(NamedTuple):
     base_bytes: int
     size_bytes: int
     register: str
+    size_register: str
     channels: tuple[Channel, ...] = ()
 
 

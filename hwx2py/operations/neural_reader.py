@@ -229,6 +229,7 @@ def _table(look: Look, engines: int) -> Table:
             base_bytes=look.number(f"{register}.Addr"),
             size_bytes=look.number("KernelDMASrc.NonLinearLutBfrSize.MemBfrSize"),
             register=register,
+            size_register="KernelDMASrc.NonLinearLutBfrSize",
         )
     bar, enabled = _bar(look, "")
     channels = _channels(look, engines)
@@ -238,6 +239,7 @@ def _table(look: Look, engines: int) -> Table:
         enabled=enabled and channel.enabled and bool(look.number("KernelDMASrc.MasterEnable")),
         base_bytes=channel.base_bytes,
         size_bytes=channel.size_bytes,
-        register="KernelDMASrc.CoeffBaseAddr[0]",
+        register=channel.registers.base,
+        size_register=channel.registers.size,
         channels=channels,
     )

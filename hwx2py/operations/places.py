@@ -53,7 +53,7 @@ def coefficient_span(operation: Planar | Neural) -> Span | None:
     found = list(fetches(operation))
     if not found:
         return None
-    ends = (fetch.start_bytes + max(fetch.size_bytes, 1) for fetch in found)
+    ends = (max(fetch.end_bytes, fetch.start_bytes + 1) for fetch in found)
     return Span(found[0].bar, min(fetch.start_bytes for fetch in found), max(ends))
 
 

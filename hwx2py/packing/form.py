@@ -10,6 +10,9 @@ MOST_ENGINES = 16
 #: Largest number of output channels that lie side by side, and the height and width up to which it is chosen.
 MOST_LANES, MOST_LANES_SMALL, SMALL = 16, 32, 8
 
+#: Registers that the reader of operations names where it knows no packing.
+PACKING_REGISTERS = ("Common.Ox", "NE.KernelFmt", "NE.SparseFmt")
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -99,6 +102,11 @@ def form_of(task: Neural) -> Form:
         round_stride_bytes=kernel.round_stride_bytes,
         group_stride_bytes=kernel.group_stride_bytes,
     )
+
+
+def is_understood(task: Neural) -> bool:
+    """Whether the order of the bytes of a task's kernel is known: the reader of operations says so."""
+    return all(unknown.register not in PACKING_REGISTERS for unknown in task.unknowns)
 
 
 def engines_for(channels: int) -> int:

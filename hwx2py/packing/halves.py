@@ -6,6 +6,8 @@ from .form import Form
 #: Float16 numbers: their bytes, little-endian and without gaps (of a NumPy array, `array.data`).
 Halves = bytes | bytearray | memoryview
 HALF_BYTES = 2
+#: What kernel DMA fetches begins and ends at multiples of this (every file).
+CHUNK_BYTES = 64
 
 
 def halves(what: str, data: Halves, count: int) -> memoryview:

@@ -16,18 +16,17 @@ Dense, grouped and zero-skipping forms were checked by digest against packed coe
 made by a task by running such programs; the form for two columns was published.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..operations import Kernel, Neural
 from ..operations.tables import TABLE_BYTES
 from ..units import round_up
-from .form import Form, form_of, kernel_of
-from .halves import HALF_BYTES
+from .form import Form
+from .halves import CHUNK_BYTES, HALF_BYTES
 
-CHUNK_BYTES = 64
 #: Row of a slot that holds no weight.
 NOTHING = -1
 
@@ -75,20 +74,6 @@ class Layout:
         return HALF_BYTES * (len(self.slots) or plane.lanes * self.form.rows)
 
 
-class Misfit(Exception):
-    """The sizes that kernel DMA fetches do not go with the kernel.
-
-    Attributes:
-        engine: whose chunk.
-        size_bytes: what is fetched.
-        needed_bytes: what the kernel takes up, padded; None where that is not known.
-    """
-
-    def __init__(self, engine: int, size_bytes: int, needed_bytes: int | None):
-        super().__init__(f"{size_bytes} bytes are fetched, {needed_bytes} are needed")
-        self.engine, self.size_bytes, self.needed_bytes = engine, size_bytes, needed_bytes
-
-
 def layout(form: Form) -> Layout:
     """The layout of a kernel as Apple's compiler stores it.
 
@@ -98,7 +83,7 @@ def layout(form: Form) -> Layout:
     Args:
         form: the kernel's form; for a zero-skipping one the planes are in order, but offsets and sizes mean nothing.
     """
-    return next(layouts(form))
+    return layouts(form)[0]
 
 
 def is_settled(form: Form) -> bool:
@@ -107,52 +92,19 @@ def is_settled(form: Form) -> bool:
     return all(other.planes == chosen.planes for other in others if other.chunk_bytes == chosen.chunk_bytes)
 
 
-def layout_of(task: Neural) -> Layout:
-    """The layout of a kernel with which the sizes of a task's fetches go; not for zero-skipping kernels.
-
-    Args:
-        task: the convolution.
-
-    Raises:
-        Misfit: no layout that is known goes with the sizes, or several do.
-    """
-    kernel = kernel_of(task)
-    tried = [(candidate, _first_misfit(kernel, candidate)) for candidate in layouts(form_of(task))]
-    fitting = [candidate for candidate, misfit in tried if misfit is None]
-    if fitting:
-        if any(other.planes != fitting[0].planes for other in fitting):
-            raise Misfit(0, fitting[0].chunk_bytes[0], None)
-        return fitting[0]
-    misfit = next(misfit for _, misfit in tried if misfit)
-    raise misfit if len(tried) == 1 else Misfit(misfit.engine, misfit.size_bytes, None)
-
-
-def _first_misfit(kernel: Kernel, candidate: Layout) -> Misfit | None:
-    """The first chunk whose size does not go with a layout."""
-    for channel in kernel.channels:
-        needed = candidate.chunk_bytes[channel.engine]
-        if not needed and channel.enabled and kernel.table_in_front:
-            needed = TABLE_BYTES
-        if (channel.enabled or needed) and channel.size_bytes != needed:
-            return Misfit(channel.engine, channel.size_bytes, needed)
-    return None
-
-
-def layouts(form: Form) -> Iterator[Layout]:
+@functools.lru_cache(maxsize=64)
+def layouts(form: Form) -> tuple[Layout, ...]:
     """All layouts of a kernel that compilers may have chosen, the most likely one first.
 
     Args:
         form: the kernel's form.
     """
     if form.columns > 1:
-        yield _laid_out(form, [1] * form.channels, 1, two_columns(form))
-        return
+        return (_laid_out(form, [1] * form.channels, 1, two_columns(form)),)
     if form.round_stride_bytes or form.group_stride_bytes:
-        yield _in_rounds(form)
-        return
+        return (_in_rounds(form),)
     padding = CHUNK_BYTES if form.groups > 1 and not form.depthwise else 1
-    for widths in dict.fromkeys(_plane_widths(form)):
-        yield _laid_out(form, widths, padding, ())
+    return tuple(_laid_out(form, widths, padding, ()) for widths in dict.fromkeys(_plane_widths(form)))
 
 
 def _plane_widths(form: Form) -> Iterator[tuple[int, ...]]:

@@ -14,8 +14,7 @@ from ..errors import UnsupportedError
 from ..operations.tables import TABLE_BYTES
 from ..units import round_up, whole
 from .form import Form
-from .halves import HALF_BYTES, weights_of
-from .planes import CHUNK_BYTES
+from .halves import CHUNK_BYTES, HALF_BYTES, weights_of
 
 #: Offset of a weight that is not stored.
 NOT_STORED = -1

@@ -10,7 +10,6 @@ An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 """
 
 import itertools
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -120,14 +119,6 @@ class Stream(Protocol):
             text: the text that it lies in, as words.
             arch: the architecture.
         """
-
-
-def work_of(task: Task, arch: Architecture) -> bytes:
-    """A task's words without what only names and places it: equal for tasks that do the same in the same state."""
-    words = array("I", task.words)
-    for index, mask in enumerate(arch.work_masks[: task.header_words]):
-        words[index] &= mask
-    return words.tobytes()
 
 
 def _bad(place: str, index: int, offset: int, what: str) -> StreamError:

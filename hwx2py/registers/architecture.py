@@ -19,9 +19,6 @@ T = TypeVar("T")
 
 WORD_MASK = 0xFFFFFFFF
 
-#: Header fields that name a task.
-IDENTITY = ("TID", "NID", "LNID", "EON")
-
 #: Kinds of field whose number is bytes: the bits below `lsb` are implied zero, so the value is the word's own bits.
 BYTE_KINDS = ("bytes", "address")
 
@@ -245,18 +242,6 @@ class Architecture(_Facts):
         """The header and every register block."""
         yield self.header
         yield from self.blocks
-
-    @functools.cached_property
-    def work_masks(self) -> tuple[int, ...]:
-        """For each header word, the bits that say what a task does: not its name, its place, or what is noise."""
-        masks = []
-        for register in self.header.registers:
-            mask = WORD_MASK
-            for field in register.fields:
-                if field.kind == "layout" or field.noise or field.name in IDENTITY:
-                    mask &= ~field.mask
-            masks.append(mask)
-        return tuple(masks)
 
     @functools.cached_property
     def _by_address(self) -> dict[int, Location]:

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..emulator.kernels import Misfit
-from ..emulator.sparse import Unreadable
 from ..emulator.strided import Layout
 from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
+from ..operations.coefficients import table_starts
 from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
+from ..packing import Misfit
+from ..packing.zero_skipping import Unreadable
 from ..program.program import Program
 from ..program.task import Task
 from .kernel import kernel_arrays, owner_of
@@ -128,7 +129,7 @@ class _Finder:
         if table is None or not table.enabled or table.bar not in self.names.coefficients:
             return
         data = self.names.coefficients[table.bar]
-        bases = dict.fromkeys([table.base_bytes, *(ch.base_bytes for ch in table.channels if ch.enabled)])
+        bases = table_starts(operation)
         if max(bases) + TABLE_BYTES > len(data):
             self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[table.bar]}")
             return
@@ -140,7 +141,7 @@ class _Finder:
             tasks=(index,),
             buffer=self.names.buffers[table.bar],
             bar=table.bar,
-            places=lambda: _table_places(list(bases)),
+            places=lambda: _table_places(bases),
             about=_about(curve),
             fixed=_why_fixed(curve),
         )
@@ -229,7 +230,7 @@ def _prefixed(operation: Neural, part: str) -> str:
     return part if operation.kernel is None else f"{owner_of(operation)}.{part}"
 
 
-def _table_places(bases: list[int]) -> Places:
+def _table_places(bases: Sequence[int]) -> Places:
     """The samples in the first table, and in the copies of it that other engines fetch."""
     first, *others = (base + SAMPLES_BYTES + HALF_BYTES * np.arange(SAMPLES) for base in bases)
     copies = [np.stack([np.arange(SAMPLES), offsets], axis=1) for offsets in others]

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..emulator import kernels, sparse
+from .. import packing
 from ..operations import Neural
+from ..packing import zero_skipping
+from ..packing.fetched import unknown
+from ..packing.planes import NOTHING
 from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
 
 
@@ -43,12 +46,13 @@ def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) 
         data: its content.
 
     Raises:
-        kernels.Misfit: the sizes of the fetches go with no packing that is known.
-        sparse.Unreadable: a kernel without zeros does not follow the packing that is known, or lies outside.
+        packing.Misfit: the sizes of the fetches go with no packing that is known.
+        zero_skipping.Unreadable: a kernel without zeros does not follow the packing that is known, or lies outside.
     """
     kernel, owner = operation.kernel, owner_of(operation)
-    rows = _sparse_rows(operation, data) if kernel.zero_skipping else _dense_rows(operation, len(data))
-    outputs, inputs = operation.source.shape.groups * operation.outputs, kernels.input_channels(operation)
+    rows = _stored_rows(operation, data) if kernel.zero_skipping else _dense_rows(operation, len(data))
+    form = packing.form_of(operation)
+    outputs, inputs = form.channels, form.inputs
     is_product = owner == "matmul"
     weight = LogicalArray(
         name=f"{owner}.weight",
@@ -82,37 +86,51 @@ def _pairs(copies: list[tuple[int, int]]) -> np.ndarray:
 
 
 def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
-    packed = kernels.packing(operation)
-    for plane in packed.planes:
-        if plane.offset_bytes + packed.plane_bytes(plane) > size_bytes:
-            raise kernels.Misfit(plane.engine, operation.kernel.channels[plane.engine].size_bytes, None)
+    layout, kernel = packing.layout_of(operation), operation.kernel
+    starts = [
+        kernel.base_bytes + kernel.channels[plane.engine].base_bytes + plane.offset_bytes for plane in layout.planes
+    ]
+    for start, plane in zip(starts, layout.planes):
+        if start + layout.plane_bytes(plane) > size_bytes:
+            raise unknown(kernel.channels[plane.engine])
 
     def rows() -> _Rows:
         dtype = np.int32 if size_bytes < 1 << 31 else np.int64
-        offsets = np.empty((operation.source.shape.groups * operation.outputs, packed.rows), dtype)
+        offsets = np.empty((layout.form.channels, layout.form.rows), dtype)
         copies = []
-        for plane in packed.planes:
-            offsets[plane.first : plane.first + plane.channels] = packed.offsets(plane)
-            if packed.slots is not None:
-                places = packed.places(plane)
-                copies += [place for place in places if place[2] != offsets[place[0], place[1]]]
+        for start, plane in zip(starts, layout.planes):
+            if not layout.slots:
+                halfwords = np.arange(layout.form.rows * plane.lanes).reshape(-1, plane.lanes)[:, : plane.channels]
+                offsets[plane.first : plane.first + plane.channels] = start + HALF_BYTES * halfwords.T
+                continue
+            seen = set()
+            for place, row in enumerate(layout.slots):
+                if row == NOTHING:
+                    continue
+                if row in seen:
+                    copies.append((plane.first, row, start + HALF_BYTES * place))
+                else:
+                    offsets[plane.first, row] = start + HALF_BYTES * place
+                seen.add(row)
         return _Rows(offsets, copies)
 
     return rows
 
 
-def _sparse_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
-    kernel = operation.kernel
-    if operation.outputs * kernels.rows_of(operation) > 8 * len(data):  # each weight has a bit in a mask at least
-        raise sparse.Unreadable
-    offsets = np.full((operation.outputs, kernels.rows_of(operation)), NOT_STORED, np.int64)
+def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
+    """Those of a kernel without its zeros."""
+    form, kernel = packing.form_of(operation), operation.kernel
+    if form.outputs * form.rows > 8 * len(data):  # each weight has a bit in a mask at least
+        raise zero_skipping.Unreadable
+    offsets = np.full((form.outputs, form.rows), NOT_STORED, np.int64)
     for channel in kernel.channels:
-        if channel.engine * kernel.lanes >= operation.outputs:
+        if not zero_skipping.firsts(form, channel.engine):
             continue
         start = kernel.base_bytes + channel.base_bytes
-        chunk = sparse.chunk(operation, channel.engine, bytes(data[start : start + channel.size_bytes]))
-        for output, places in chunk.rows.items():
-            offsets[output] = np.where(places < 0, NOT_STORED, places + start)
+        found = zero_skipping.places(form, channel.engine, data[start : start + channel.size_bytes])
+        for output, places in found.rows.items():
+            row = np.array(places)
+            offsets[output] = np.where(row < 0, NOT_STORED, row + start)
     if offsets.max(initial=0) + HALF_BYTES > len(data):
-        raise sparse.Unreadable
+        raise zero_skipping.Unreadable
     return lambda: _Rows(offsets, [])
