@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Iterator
 
 from ..operations import Dma, InL2, Neural
-from ..operations.known_plans import LEAST_PATCH_WIDTH_LOG2, SHARING, Engine, holds_row, is_known_patch
 from ..operations.regions import Grid
 from ..operations.tiles import RESULT, Tile, Way
+from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, SHARING, Engine, holds_row, is_known_patch
 from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import TaskView
 
@@ -29,8 +29,18 @@ def _engine(view: TaskView) -> Engine:
 
 def plan_overlap(view: TaskView) -> Iterator[Place]:
     """Two operands of a task lie on the same bytes of L2."""
+    yield from _overlaps(view, False)
+
+
+def row_overlap(view: TaskView) -> Iterator[Place]:
+    """The same, of a result and a source of one row each."""
+    yield from _overlaps(view, True)
+
+
+def _overlaps(view: TaskView, rows: bool) -> Iterator[Place]:
     for one, two in itertools.combinations(view.tiles, 2):
-        if one.overlaps(two) and _collide(view, one, two):
+        single = two.use == RESULT and not one.axes and not two.axes
+        if single == rows and one.overlaps(two) and _collide(view, one, two):
             start, end = max(one.base_bytes, two.base_bytes), min(one.end, two.end)
             values = {"use": two.use, "other": one.use, "start": start, "end": end}
             yield Place(values, view.index, two.register)
@@ -142,7 +152,7 @@ def tile_height(view: TaskView) -> Iterator[Place]:
 
 
 def source_bits(view: TaskView) -> Iterator[Place]:
-    """Bits 0 and 1 of Common.Cfg do not say where the sources come from; since H15 L2.Source2Cfg does, and they are 0."""
+    """Bits 0 and 1 of Common.Cfg do not say where the sources come from. Since H15 L2.Source2Cfg says that."""
     if view.registers.arch.find_place("L2.Source2Cfg.SourceType"):
         return
     inputs = [operand.where for operand in view.operation.inputs]
@@ -171,14 +181,17 @@ def aliases(view: TaskView) -> Iterator[Place]:
 RULES = (
     Rule("plan-overlap", ERROR, TILES, "{use} lies on {other} in L2: {start:#x} to {end:#x}",
          "put it behind, and behind all else that the task has in L2", plan_overlap, Scope.TASK),
+    Rule("plan-overlap", WARNING, f"{TILES}; one row each ran on an M1, source and result at 0xa0",
+         "{use} lies on {other} in L2: {start:#x} to {end:#x}",
+         "put it behind, and behind all else that the task has in L2", row_overlap, Scope.TASK),
     Rule("plan-beyond-l2", ERROR, TILES, "{use} ends at {end:#x} of L2, which has {size:#x} bytes",
          "move it, or make the tile lower (Common.TileCfg)", plan_beyond, Scope.TASK),
     Rule("plan-row-stride", ERROR, TILES,
          "rows of {use} lie {stride:#x} bytes apart in L2, and their channels take {row:#x}",
          "set it to at least the bytes of all channels", plan_rows, Scope.FORM),
     Rule("small-stride", ERROR, f"{M1_HANG} (0, 0x10 and 0x90 for rows of 154 bytes, source of a neural task)",
-         "a channel stride of {stride:#x} in L2 for rows of {use} of {row} bytes", "set it to at least the bytes of a row",
-         small_stride, Scope.FORM),
+         "a channel stride of {stride:#x} for rows of {row} bytes ({use} in L2)",
+         "set it to at least the bytes of a row", small_stride, Scope.FORM),
     Rule("plan-patch", ERROR, M1_HANG, "patch {patch} on a task of the neural engines", "set it to 0",
          patch_of_neural, Scope.FORM),
     Rule("plan-patch", WARNING, SEEN, "{what}", "take one that is known: docs/h13.md has the rule", patch_unknown,

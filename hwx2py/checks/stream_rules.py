@@ -62,7 +62,7 @@ def trailing_zeros_announced(subject: Subject) -> Iterator[Place]:
 
 def tsk_size(subject: Subject) -> Iterator[Place]:
     """The declared size of the text of an `.anec` is not where its last task ends, and coefficients are used."""
-    yield from _tsk_size(subject, Scope.TASK)
+    yield from _tsk_size(subject, True)
 
 
 def tsk_size_unused(subject: Subject) -> Iterator[Place]:
@@ -141,7 +141,7 @@ def nid_differs(subject: Subject) -> Iterator[Place]:
 
 def nid_zero(subject: Subject) -> Iterator[Place]:
     """Tasks of an `.anec` with the compiler's network id, 0."""
-    yield from _nids(subject, Scope.TASK)
+    yield from _nids(subject, True)
 
 
 def _nids(subject: Subject, compilers: bool) -> Iterator[Place]:
@@ -209,7 +209,8 @@ RULES = (
     Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", header_size),
     Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", dtid, Scope.FORM),
     Rule("task-ids", ERROR, f"{DRIVER}: completion is an event with the last task's id",
-         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids, Scope.TASK),
+         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids,
+         Scope.TASK),
     Rule("nid", WARNING, f"{DRIVER}: completion is an event with network id 0x40",
          "the task has network id {nid:#x}, newer drivers wait for 0x40",
          "set NID to 0x40 in every task (a script does so)", nid_differs),

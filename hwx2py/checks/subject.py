@@ -59,7 +59,7 @@ class TaskView(NamedTuple):
         operation: what it does.
         transfers: what it moves by tile DMA.
         tiles: what it has in L2.
-        form: a number that it shares with the tasks that differ from it in their addresses only; None where it has none.
+        form: a number that it shares with the tasks that differ from it in their addresses only, or None.
         problems: what goes wrong between it and the tasks before it.
     """
 
@@ -152,9 +152,7 @@ class Subject:
     def flow_buffers(self) -> dict[int, Buffer]:
         """BAR -> what stands behind it; empty where the file binds nothing."""
         found = {bar: _buffer(tensor) for bar, tensor in self.buffers.items()}
-        constants = {
-            bar: Buffer(f"BAR {bar}", "coefficients", len(data)) for bar, data in self.constants.items()
-        }
+        constants = {bar: Buffer(f"BAR {bar}", "coefficients", len(data)) for bar, data in self.constants.items()}
         return constants | found
 
     def views(self) -> Iterator[TaskView]:

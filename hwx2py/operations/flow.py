@@ -1,6 +1,6 @@
 """What tasks hand on to each other through L2 and memory, followed without numbers: who wrote what is read.
 
-The virtual ANE finds the same while it computes; this needs no inputs, and a task costs the same however many there are.
+The virtual ANE finds the same while it computes; this needs no inputs, and takes the same time for every task.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,9 +38,11 @@ LOST_CHAIN = Kind("lost-chain", "it hands its result on at {offset:#x}, and the 
 WRITTEN_TWICE = Kind("written-twice", "it writes {name} at {offset:#x}, where task {writer} wrote")
 NOT_WRITTEN = Kind("output-not-written", "no task writes {name}")
 PARTLY_WRITTEN = Kind("output-partly-written", "no task writes {name} at {offset:#x}")
-NO_WAIT = Kind("plan-dependency", "it reads what task {writer} stored in {name}, and waits for no task (DependencyMode 0)")
+NO_WAIT = Kind("plan-dependency", "it reads what task {writer} stored in {name}, and waits for no task")
 KERNEL_WRITER = Kind("kernel-writer", "{waits}, and {wrote}")
-CHAIN_OVERLAP = Kind("plan-overlap", "{use} lies on {other} of task {writer}, which runs with it: {start:#x} to {end:#x}")
+CHAIN_OVERLAP = Kind(
+    "plan-overlap", "{use} lies on {other} of task {writer}, beside which it runs: {start:#x} to {end:#x}"
+)
 
 #: Every kind.
 KINDS = (WRONG_DIRECTION, UNWRITTEN, UNWRITTEN_L2, OVERWRITTEN, OTHER_STRIDES, EMPTY_CHAIN, LOST_CHAIN, WRITTEN_TWICE,
@@ -218,9 +220,7 @@ class Flow:
     def _buffer(self, bar: int | None) -> Buffer | None:
         return None if bar is None else self._buffers.get(bar)
 
-    def _read_memory(
-        self, index: int, operation: Planar | Neural, moved: tuple[Transfer, ...]
-    ) -> Iterator[Problem]:
+    def _read_memory(self, index: int, operation: Planar | Neural, moved: tuple[Transfer, ...]) -> Iterator[Problem]:
         for transfer in moved:
             buffer = self._buffer(transfer.dma.bar) if transfer.dma.enabled and not transfer.writes else None
             if buffer is None:
@@ -314,8 +314,8 @@ def _beside(index: int, tiles: tuple[Tile, ...], handed: _Handed) -> Iterator[Pr
             chained = tile.way is Way.CHAIN_READ or other.way is Way.CHAIN_WRITE
             if chained or (tile.way is Way.READ and other.way is Way.READ) or not tile.overlaps(other):
                 continue
-            start, end = max(tile.base_bytes, other.base_bytes), min(tile.end, other.end)
-            values = {"use": tile.use, "other": other.use, "writer": handed.task, "start": start, "end": end}
+            start = max(tile.base_bytes, other.base_bytes)
+            values = {"use": tile.use, "other": other.use, "writer": handed.task, "start": start}
             yield Problem(CHAIN_OVERLAP, index, tile.register, values)
 
 

@@ -72,8 +72,8 @@ class Grid(NamedTuple):
             run_bytes: bytes of a run, which lie side by side.
 
         Returns:
-            The set; None where it reaches behind the end of the memory. Where a step is no multiple of the grid's unit it
-            is all from the first to the last byte.
+            The set; None where it reaches behind the end of the memory. Where a step is no multiple of the grid's unit
+            it is all from the first to the last byte.
         """
         steps = []
         for axis in sorted(axis for axis in axes if axis.extent > 1 and axis.stride):
