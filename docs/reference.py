@@ -16,8 +16,8 @@ from hwx2py.listing.registers import select
 from hwx2py.registers import every
 
 FOLDER = Path(__file__).parent
-EXIT_CODES = """0: done. 1: a comparison found a difference, or an output was not written. 2: an error, told in one line
-on standard error. 3: the virtual ANE found faults that the chip would survive."""
+EXIT_CODES = """0: done. 1: a comparison found a difference, or an output was not written. 2: an error, in one line on
+standard error. 3: the virtual ANE found faults that the chip would survive."""
 
 
 def pages() -> dict[Path, str]:

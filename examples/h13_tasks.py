@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hwx2py.operations.tables import Curve, Line, table_bytes
 from hwx2py.program.network import padded_tensor, strides
 from hwx2py.program.program import Program, Tensor, natural_const_offset
 from hwx2py.program.streams import Text
@@ -232,12 +233,8 @@ def lookup_table(
         limits: the smallest and the largest argument that is looked up.
         ends: values at and beyond the limits.
     """
-    table = np.zeros(64, np.float16)
-    table[:4] = *limits, *ends
-    table[4:37] = samples
-    words = table.view(np.uint16)
-    words[41], words[42] = shift & 0xFFFF, mode
-    return words.tobytes()
+    lines = Line(0.0, 0.0)
+    return table_bytes(Curve(*limits, *ends, tuple(samples.tolist()), lines, lines, shift, mode & 0xF, mode >> 4))
 
 
 def program(text: Text, tensors: tuple[Tensor, ...], const: bytes = b"", arch: Architecture = H13) -> Program:

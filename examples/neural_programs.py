@@ -16,9 +16,10 @@ from h13_tasks import (
     tensor,
 )
 
+from hwx2py import packing
+from hwx2py.packing import Form
 from hwx2py.program.network import TaskRegisters, network, scratch
 from hwx2py.program.program import Program, Tensor
-from hwx2py.units import round_up
 
 LANES_LOG2, ENGINES_LOG2 = 2, 1
 LANES, ENGINES = 1 << LANES_LOG2, 1 << ENGINES_LOG2
@@ -57,17 +58,15 @@ def conv() -> Program:
     """Convolution of x, plus bias, at least 0: 2 channels in, 8 out, planes of 2 channels on four engines."""
     x, y = tensor("x", "input", 4, 2, 6, 8), tensor("y", "output", 5, 8, 6, 8)
     weights, bias = conv_weights()
-    rows = np.concatenate([bias[:, None], weights.reshape(8, 2 * 9)], axis=1)
-    chunks = [rows[2 * plane : 2 * plane + 2].T.tobytes() for plane in range(4)]
-    size_bytes = round_up(len(chunks[0]), 64)
+    form = Form(outputs=8, inputs=2, height=3, width=3, engines=4, lanes=2, bias_row=True)
+    packed = packing.pack(packing.layout(form), weights.data, bias.data)
     registers = neural(x, y, 2) | {
         "Common.ConvCfg": {"Kw": 3, "Kh": 3, "OCGSize": 1, "Sx": 1, "Sy": 1, "Px": 1, "Py": 1, "Ox": 1, "Oy": 1},
         "NE.MACCfg": MAC | {"OpMode": "Conv", "BiasMode": 1, "NonlinearMode": "ReLU"},
-        **channels([size_bytes] * len(chunks)),
+        **channels([chunk.size_bytes for chunk in packed.chunks]),
     }
     words = {"W8": select(x, None, y) | {"ENE": 3}, "W9": CONSTANTS}
-    const = b"".join(chunk.ljust(size_bytes, b"\0") for chunk in chunks)
-    return network(H13, [TaskRegisters(words, registers)], (x, y), const)
+    return network(H13, [TaskRegisters(words, registers)], (x, y), packed.data)
 
 
 def product(kernel_channels: dict, kernel_bar: int, second: Tensor, result: Tensor) -> TaskRegisters:

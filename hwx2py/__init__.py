@@ -13,13 +13,16 @@ from .errors import HwxError
 
 if TYPE_CHECKING:
     from .interface import (
+        Compiled,
         File,
+        Graph,
         Program,
         RegisterWord,
         Result,
         Task,
         check,
         clean,
+        compile,
         diff,
         emit,
         emulate,
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Compiled",
     "File",
+    "Graph",
     "HwxError",
     "Program",
     "RegisterWord",
@@ -38,6 +43,7 @@ __all__ = [
     "Task",
     "check",
     "clean",
+    "compile",
     "diff",
     "emit",
     "emulate",

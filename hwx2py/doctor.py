@@ -178,7 +178,7 @@ def _conclude(facts: Facts, nodes: Sequence[Node], node: Node | None) -> tuple[b
 def _without_node(facts: Facts, nodes: Sequence[Node]) -> tuple[bool, str, str]:
     """Why no node is the engine's, and what to do next."""
     if forbidden := next((node for node in nodes if node.forbidden), None):
-        verdict = f"{forbidden.path} may not be opened, so that nobody knows whether it is the engine."
+        verdict = f"{forbidden.path} may not be opened, so it is unknown whether it is the engine."
         return False, verdict, f"{join_group(forbidden)}: `sudo usermod -aG {forbidden.group} $USER`, then log in again"
     if facts.engine and not facts.abi:
         return False, f"No Linux driver is known for {facts.chip} ({facts.engine}).", EMULATE
@@ -268,7 +268,7 @@ def ask_node(path: str) -> Node:
 
 
 def _group(path: str) -> str:
-    """The group of a node; where joining it would be too much, or it cannot be told, the usual one."""
+    """The group of a node; the usual one where joining it would give too many rights, or it is unknown."""
     import grp
 
     try:

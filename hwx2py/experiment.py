@@ -1,4 +1,4 @@
-"""The experiment that settles why elementwise programs of macOS 14 and later return 0.0 with tools of old.
+"""The experiment that settles why elementwise programs of macOS 14 and later return 0.0 with older tools.
 
 Two explanations are about: the tools bind buffers in the old order (output, then inputs), which is not what these
 tasks' headers select; or the kernel-DMA and neural-engine state that newer compilers leave in the task spoils it. Five

@@ -18,7 +18,7 @@ _SIGNATURE = re.compile(rb"^Digest:   ([0-9a-f]{16}) .*\n", re.MULTILINE)
 #: Where the line stands at the latest.
 HEAD_BYTES = 1 << 16
 
-#: The extended attribute of other files; Linux has `user.` for everybody's own ones.
+#: The extended attribute of other files; Linux keeps `user.` for users' own attributes.
 ATTRIBUTE = "user.hwx2py.sha256"
 
 
@@ -77,7 +77,7 @@ def origin(path: str) -> Origin:
 
 
 def is_named_by(path: str, owner: str) -> bool:
-    """Whether a file is the one whose sha256 stands in a script that nobody has edited.
+    """Whether a script still has the lines whose sha256 it carries.
 
     Args:
         path: the file, such as a script's coefficients.

@@ -1,6 +1,6 @@
 """A candidate `net_options.plist` for compiling a network again on macOS.
 
-A hypothesis: names and values were reported by others, and no file at hand was compiled with them. docs/net_options.md
+A hypothesis: names and values were reported by others, and no known file was compiled with them. docs/net_options.md
 has the experiment that would decide.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 #: What the file says of itself: plistlib keeps no comments, so this goes in behind it.
 NOTE = (
-    "Written by hwx2py. An unverified hypothesis: no program at hand was compiled with these options. "
+    "Written by hwx2py. An unverified hypothesis: no known program was compiled with these options. "
     "docs/net_options.md has the experiment that would decide."
 )
 

@@ -196,7 +196,7 @@ def submitted(
     """
     if network is not None:
         program = program.with_tasks([stamped(task, number, network) for number, task in enumerate(program.tasks)])
-    device = Driver(driver.rows(program.tensors, {}, program.aliases))
+    device = Driver(driver.rows(program.buffers, {}, program.aliases))
 
     def allocate(data: bytes, size: int) -> int:
         code, answer = device.ioctl(driver.BO_INIT, driver.BO_INIT_STRUCT.pack(0, 0, size, 0))
@@ -208,7 +208,7 @@ def submitted(
     text = program.text.to_bytes().ljust(program.const_offset, b"\0")
     handles = [allocate(text + bytes(program.const), len(text) + len(program.const) or 1), *31 * [0]]
     values = default_inputs(program)
-    for row in program.tensors:
+    for row in program.buffers:
         full = np.full(row.size_bytes // 2, values.get(row.name, 0), np.float16)
         handles[row.bar] = allocate(full.tobytes() if row.role == "input" else b"", row.size_bytes)
     first = program.tasks[0].size_bytes

@@ -20,7 +20,7 @@ from hwx2py.program.bars import renumber
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.build import header as header_words
 from hwx2py.program.build import write as register
-from hwx2py.program.program import KernelSegment, Program, Tensor
+from hwx2py.program.program import KernelSegment, Program, Scratch, Tensor
 from hwx2py.registers import by_name
 
 
@@ -109,7 +109,7 @@ def test_segments_of_generations_with_slots_are_refused_by_name():
 
 def test_scratch_goes_to_bar_3():
     program = renumber(loaded("chain"), {3: 9})
-    assert next(t.bar for t in program.tensors if t.role == "scratch") == 9
+    assert program.scratch == Scratch(9, loaded("chain").scratch.size_bytes)
     arranged = arrange(program)
     assert "scratch: BAR 9 is now 3" in arranged.notes
     assert arranged.program.text == arrange(loaded("chain")).program.text
@@ -120,9 +120,7 @@ def test_scratch_goes_to_bar_3():
 def test_scratch_of_another_bar_is_found_in_a_container():
     program = renumber(loaded("chain"), {3: 9})
     read = load_hwx(memoryview(joined(create(program, "test"))), "x.hwx").program
-    assert next(t for t in read.tensors if t.role == "scratch") == next(
-        t for t in program.tensors if t.role == "scratch"
-    )
+    assert read.scratch == program.scratch
 
 
 def test_order_is_always_told(cli, tmp_path):

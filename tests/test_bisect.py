@@ -108,7 +108,7 @@ def test_a_log_of_something_else_is_refused(tmp_path):
     with pytest.raises(UsageError, match="belongs to a bisection of other programs"):
         bisect.Log(str(path), {"good": 2})
     path.write_text("notes\n")
-    with pytest.raises(UsageError, match="is no log of a bisection"):
+    with pytest.raises(UsageError, match="is not the log of a bisection"):
         bisect.Log(str(path), {"good": 1})
 
 
@@ -155,7 +155,7 @@ def test_bars_are_no_difference():
     [
         ("add16", UsageError, "the programs are for H13 and H16"),
         ("chain", UsageError, "the programs have 1 and 2 tasks"),
-        ("conv", UsageError, "the programs have other tensors"),
+        ("conv", UsageError, "the programs have different tensors"),
     ],
 )
 def test_programs_that_are_too_unlike_are_refused(other, error, message):
@@ -219,7 +219,7 @@ def test_command_runs_a_command_on_files_of_the_same_kind(cli, tmp_path, form):
     [
         (("--test", "no-such-command"), "--test: no-such-command cannot be run"),
         (("--test", "sh -c 'exit 127'"), "--test: sh ended with 127"),
-        (("--test", "true", "--golden", "x.npz"), "--test is a test of its own"),
+        (("--test", "true", "--golden", "x.npz"), "--test replaces --golden, --atol and --input"),
         (("--input", "c=1"), "there is no input c"),
         (("--input", "a=one"), "could not convert string to float: 'one'"),
         (("--golden", "none.npz"), "none.npz: is no .npz file that can be read"),

@@ -261,9 +261,22 @@ class TestTasks:
 
     def test_small_stride(self):
         program = elementwise(shape=(3, 4, 77))
-        assert "small-stride" not in names(of_program(program))
-        program = with_field(program, "L2.SourceChannelStride.Stride", 0x10)
-        assert "0x10 for rows of 154 bytes" in one(of_program(program), "small-stride").what
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x1E0)
+        for stride, is_small in ((0, True), (0x10, True), (0x90, True), (0xA0, False), (0xB0, False)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            findings = [one for one in of_program(planned) if one.rule == "small-stride"]
+            faults = builders.faults_of_hang(planned) if is_small else []
+            assert bool(findings) == is_small == bool(faults)
+            if is_small:
+                assert f"{stride:#x} for rows of 0xa0 bytes" in findings[0].what
+                assert faults[0].kind.name == "small-stride"
+
+    def test_long_rows_pass_in_parts(self):
+        program = elementwise(shape=(2, 4, 700))
+        program = with_field(program, "L2.SourceRowStride.Stride", 0x800)
+        for stride, is_small in ((0x400, False), (0x40, False), (0x410, True)):
+            planned = with_field(program, "L2.SourceChannelStride.Stride", stride)
+            assert ("small-stride" in names(of_program(planned))) == is_small
 
     def test_table_missing(self):
         program = with_field(loaded("chain"), "KernelDMASrc.MasterEnable", 0, 1)
@@ -376,14 +389,11 @@ class TestBuffers:
 
     def test_scratch_too_small(self):
         program = loaded("chain")
-        scratch = next(part for part in program.tensors if part.role == "scratch")
-        small = tuple(part._replace(size_bytes=0x40) if part is scratch else part for part in program.tensors)
-        assert "need 0x4000" in one(of_program(program._replace(tensors=small)), "scratch-too-small").what
+        small = program._replace(scratch=program.scratch._replace(size_bytes=0x40))
+        assert "need 0x4000" in one(of_program(small), "scratch-too-small").what
 
     def test_scratch_bar(self):
-        program = loaded("chain")
-        tensors = tuple(part for part in program.tensors if part.role != "scratch")
-        findings = of_program(program._replace(tensors=tensors))
+        findings = of_program(loaded("chain")._replace(scratch=None))
         tasks = [finding.tasks for finding in findings if finding.rule == "scratch-bar"]
         assert tasks == [(0,), (1,)]
         assert names(findings) == {"scratch-bar"}
@@ -391,7 +401,7 @@ class TestBuffers:
     def test_scratch_disagrees(self, tmp_path):
         program = loaded("chain")
         data = bytearray(b"".join(create(program, "a test")))
-        size = next(part.size_bytes for part in program.tensors if part.role == "scratch")
+        size = program.scratch.size_bytes
         places = [place for place in range(0x848, 0x4000, 4) if word_at(data, place) == size]
         file = formats.load(str(example("chain")))
         command = next(part for part in file.container.commands if getattr(part.value, "scratch_bytes", 0))

@@ -242,7 +242,7 @@ def test_overlapping_sections_are_refused():
 def test_tensor_without_a_bar_is_refused():
     data = example("mul").read_bytes()
     place = place_of(data, layout.LC_THREAD)
-    with pytest.raises(ContainerError, match=r"tensor b at .* stands in no BAR"):
+    with pytest.raises(ContainerError, match=r"tensor b at .* is in no BAR"):
         hwx.load(memoryview(patched(data, place + 0x10 + 8 * 5, "<Q", 0)), "x.hwx")
 
 

@@ -164,7 +164,7 @@ def test_files_that_are_no_programs_have_a_table(cli, programs, tmp_path):
         told, summary = done.err.splitlines()
         assert one_line(told)
         assert "broken.hwx: " in told
-        assert summary.endswith("1 files are no programs")
+        assert summary.endswith("1 files are not programs")
         (row,) = rows(tmp_path / "table", "unreadable")
         assert row["file"] == str(programs / "broken.hwx")
         assert row["error"] in told
@@ -203,7 +203,7 @@ def test_only_regular_files_are_opened(cli, programs, tmp_path):
     ("prepare", "words"),
     [
         (lambda table: table.write_text(""), "is a file"),
-        (lambda table: (table / "photos").mkdir(parents=True), "holds photos, which is no table"),
+        (lambda table: (table / "photos").mkdir(parents=True), "holds photos, which is not a table"),
         (lambda table: (table / "fields").mkdir(parents=True) or (table / "fields/x.jsonl").touch(), "--format jsonl"),
     ],
 )

@@ -83,7 +83,7 @@ def test_scratch_is_as_large_as_its_section(cli, tmp_path):
     for said, size_bytes in ((size // 2, size), (0, size), (4 * size, 4 * size)):
         data[word : word + 4] = said.to_bytes(4, "little")
         program = load(memoryview(bytes(data)), "x.hwx").program
-        assert program.tensors[-1].size_bytes == size_bytes
+        assert program.scratch.size_bytes == size_bytes
         notes = [note for note in program.origin.notes if "scratch" in note]
         assert len(notes) == (1 if said else 0)
 
@@ -107,7 +107,6 @@ REFUSED = {
     "no tensors": (lambda: loaded("mul")._replace(tensors=()), "no inputs and outputs"),
     "a reserved BAR": (lambda: mul_with(bar=2), "tensor a is BAR 2"),
     "a BAR too high": (lambda: mul_with(bar=32), "tensor a is BAR 32"),
-    "no shape": (lambda: mul_with(shape=None, strides=None, dtype=None), "tensor a has no shape"),
     "too large": (lambda: mul_with(size_bytes=1 << 33), "more than an engine addresses"),
     "batches outside": (lambda: mul_with(shape=(9, 1, 1, 1)), "does not lie in its"),
     "a NUL": (lambda: mul_with(name="a\0b"), "has a NUL"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import struct
 
 import builders
@@ -23,6 +24,7 @@ from hwx2py.emulator.driver_exec import (
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.emulator.inputs import input_arrays
 from hwx2py.formats import script
+from hwx2py.program.program import script_row
 from hwx2py.runtime import ane_exec
 from hwx2py.runtime.ane_exec import EXEC, GENERIC, IO, PROC_CREATE, PROG_LOAD, SECTION
 
@@ -59,7 +61,7 @@ def loaded_add(driver: Driver) -> tuple[int, int, dict[int, int]]:
     assert code == 0
     code, answer = driver.ioctl(PROC_CREATE, PROC_CREATE_STRUCT.pack(number, 0))
     assert code == 0
-    handles = {tensor.bar: allocate(driver, tensor.size_bytes) for tensor in program.tensors}
+    handles = {tensor.bar: allocate(driver, tensor.size_bytes) for tensor in program.buffers}
     return number, PROC_CREATE_STRUCT.unpack(answer)[1], handles
 
 
@@ -80,6 +82,11 @@ def test_structures_have_the_sizes_that_the_numbers_name():
         assert number >> 16 & 0x3FFF == structure.size
 
 
+def with_tables(number: int, request: bytes) -> bytes:
+    with open("/proc/self/mem", "rb", buffering=0) as own_memory:
+        return child.with_tables(number, request, own_memory.fileno())
+
+
 def test_the_child_knows_the_tables_of_the_calls():
     row_bytes = [struct.calcsize(layout) for layout in (SECTION, GENERIC, IO)]
     (load_sections, load_generics), (exec_io,) = child.TABLES[PROG_LOAD], child.TABLES[EXEC]
@@ -90,13 +97,13 @@ def test_tables_are_read_from_the_memory_that_a_structure_points_to():
     table = ane_exec.Table(SECTION, [(0, 7, 8, 9), (1, 2, 3, 4)])
     request = PROG_LOAD_STRUCT.pack(table.address, 0, 2, 0, 0, 0)
     expected = struct.pack(SECTION, 0, 7, 8, 9) + struct.pack(SECTION, 1, 2, 3, 4)
-    assert child.with_tables(PROG_LOAD, request) == request + expected
+    assert with_tables(PROG_LOAD, request) == request + expected
 
 
 @pytest.mark.parametrize("address", [0, 0xFFFFFFFFFFFFFFFF])
 def test_a_pointer_to_nowhere_is_a_fault(driver, address):
     request = PROG_LOAD_STRUCT.pack(address, 0, 1, 0, 0, 0)
-    assert driver.ioctl(PROG_LOAD, child.with_tables(PROG_LOAD, request))[0] == errno.EFAULT
+    assert driver.ioctl(PROG_LOAD, with_tables(PROG_LOAD, request))[0] == errno.EFAULT
 
 
 def test_the_addition_runs(driver):
@@ -194,14 +201,14 @@ def test_a_wedge_lasts(driver):
 
 def outputs_of_script(program, folder) -> dict[str, np.ndarray]:
     """What a program's script gives in a process of its own."""
-    path, saved = folder / "s.py", folder / "s.npz"
+    path = folder / "s.py"
     path.write_text(emitter.emit(program, inline=True).text)
     outline = script.outline(path.read_bytes())
-    table = rows(outline.tensors, outline.kernels, outline.aliases)
+    table = rows(outline.buffers, outline.kernels, outline.aliases)
     inputs = [f"--input={tensor.name}=random:{number}" for number, tensor in enumerate(program.inputs)]
-    result = run_script(str(path), outline, table, [*inputs, f"--save={saved}"])
+    result = run_script(str(path), outline, table, inputs, save=True)
     assert (result.code, result.faults) == (0, [])
-    return dict(np.load(saved))
+    return dict(np.load(io.BytesIO(result.saved)))
 
 
 def check_script(program, folder) -> None:
@@ -241,7 +248,7 @@ def test_sections_come_out_of_files(tmp_path):
     path.write_text(emitter.emit(program).text)
     tmp_path.joinpath("port.bin").write_bytes(b"ports")
     outline = script.outline(path.read_bytes())
-    table = rows(outline.tensors, outline.kernels, outline.aliases)
+    table = rows(outline.buffers, outline.kernels, outline.aliases)
     assert run_script(str(path), outline, table, [f"--section=2={tmp_path / 'port.bin'}"]).code == 0
     assert run_script(str(path), outline, table, ["--section=0=port.bin"]).code == 2
 
@@ -253,7 +260,7 @@ def test_a_driver_that_wants_more_is_told_in_a_line():
     with session.prepared(program) as device:
         device.sections = [(0, 0, 0, 0)]
         with pytest.raises(OSError, match="Invalid argument") as refusal:
-            ane_exec.run(device, built, program.tensors, inputs)
+            ane_exec.run(device, built, [script_row(buffer) for buffer in program.buffers], inputs)
     assert str(refusal.value).startswith(
         "PROG_LOAD: Invalid argument; the firmware's sections are not public: --section"
     )

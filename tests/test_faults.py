@@ -10,7 +10,7 @@ from test_neural import convolution
 from hwx2py import checks, formats
 from hwx2py.emulator import faults
 from hwx2py.emulator.faults import NotImplementedTask
-from hwx2py.program.program import Program
+from hwx2py.program.program import Program, Scratch
 
 SHAPE = (4, 2, 16)
 
@@ -112,11 +112,10 @@ def test_wrong_directions():
 
 def test_memory_that_nobody_wrote():
     program = mul()
-    spare = tensor("spare", "scratch", 3, *SHAPE)
-    program = program._replace(tensors=(*program.tensors, spare))
+    program = program._replace(scratch=Scratch(3, program.tensors[0].size_bytes, "spare"))
     _, found = run_with_faults(with_header(program, 8, program.tasks[0].words[8] & ~0x1F | 3))
     assert told(found) == [
-        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but nobody wrote it"
+        "fault unwritten: task 0: TileDMASrc.Src1BaseAddr: spare at byte 0x0: read, but never written"
     ]
 
 
@@ -220,3 +219,8 @@ def test_write_to_an_address_that_no_register_has():
     assert str(error.value).startswith(
         "task 0: the register at 0x30000 = 7 is not implemented: no register is known there"
     )
+
+
+def test_a_patch_stops_the_neural_engines():
+    program, _, _ = convolution((2, 3, 3), 2, Common_PatchCfg={"PatchWidth": 4})
+    assert str(faults_of_hang(program)[0]).startswith("fault patched: task 0: Common.PatchCfg: ")

@@ -195,8 +195,8 @@ def test_chained_tensor_is_read_once():
 
 
 def test_source_that_is_wider_than_its_place_is_not_kept():
-    x, _, y, z = tensors((1, 3, 40))
-    narrow = at("Source", channel=0x20, row=0x20)
+    x, _, y, z = tensors((1, 3, 600))
+    narrow = at("Source", channel=0x40, row=0x40)
     tasks = [copy(x, y, "DmaReadKeep", **narrow), copy(x, z, "L2Read", **narrow)]
     outputs, faults = builders.run_with_faults(network(tasks, (x, y, z)), a=half(9, *x.shape))
     assert [fault.kind.name for fault in faults] == ["unwritten"]

@@ -3,7 +3,7 @@
 import pytest
 
 from hwx2py.errors import RegisterError
-from hwx2py.program.network import TaskRegisters, network, padded_tensor, scratch, strides
+from hwx2py.program.network import TaskRegisters, network, padded_tensor, strides
 from hwx2py.registers import by_name
 
 H13 = by_name("H13")
@@ -40,8 +40,6 @@ def test_strides_are_those_of_the_registers_that_there_are():
     }
     with pytest.raises(RegisterError, match=r"no strides named TileDMASrc\.Src9"):
         strides(H13, "TileDMASrc.Src9", x)
-    with pytest.raises(RegisterError, match="tensor scratch has no strides"):
-        strides(H13, "TileDMADst.", scratch(64))
 
 
 def test_ids_count_and_the_last_task_ends_the_network():

@@ -103,7 +103,7 @@ def test_zeros_behind_the_first_task_are_no_part_of_it():
     [
         (b"", "the stream is empty"),
         (b"# nothing\n", "no hex numbers"),
-        (b"00680000 zz\n", "'zz' is no hex number"),
+        (b"00680000 zz\n", "'zz' is not a hex number"),
         (b"00680000 00000001\n*\n", "whose number nothing tells"),
         (b"0 0 0 0", "outside the text|no task"),
     ],

@@ -178,7 +178,7 @@ def test_bars_of_nothing_known_are_noted(cli, tmp_path):
     start = bytes(data).index(bytes(command.raw)) + layout.THREAD_STATE
     data[start + 8 * 20 : start + 8 * 21] = (command.bars()[4] + 0x40).to_bytes(8, "little")
     (tmp_path / "odd.hwx").write_bytes(data)
-    assert f"BAR 20 at {command.bars()[4] + 0x40:#x} is no tensor" in cli("info", tmp_path / "odd.hwx").out
+    assert f"BAR 20 at {command.bars()[4] + 0x40:#x} is not a tensor" in cli("info", tmp_path / "odd.hwx").out
     data[start + 8 * 40 : start + 8 * 41] = command.bars()[4].to_bytes(8, "little")
     (tmp_path / "odd.hwx").write_bytes(data)
     assert "BAR 40 is a, but no task can name it" in cli("info", tmp_path / "odd.hwx").out
@@ -189,7 +189,7 @@ def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):
     text = emitter.emit(loaded("chain")).text
     for old, new, words in (
         ("Header.W7()", "Header.W7(NextPointer=0x40)", "leads back"),
-        ("Header.W1()", "Header.W1(NextSize=3)", "are no task descriptor"),
+        ("Header.W1()", "Header.W1(NextSize=3)", "a task descriptor has at least"),
     ):
         (tmp_path / "s.py").write_text(text.replace(old, new, 1))
         done = cli("assemble", tmp_path / "s.py", "--onto", example("chain"), "-o", tmp_path / "o.hwx")
@@ -513,5 +513,5 @@ class TestAnec:
 
     def test_bars_that_would_change_their_meaning_are_refused(self):
         program = with_bindings(loaded("mul"), {"a": 14, "b": 15, "y": 16})
-        with pytest.raises(UnsupportedError, match="RBase0 selects BAR 4, which is no tensor's"):
+        with pytest.raises(UnsupportedError, match="RBase0 selects BAR 4, which no tensor uses now"):
             renumber(program, bound_order(program))

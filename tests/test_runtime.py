@@ -12,20 +12,20 @@ from builders import half
 
 from hwx2py.emulator import session
 from hwx2py.program.streams import STREAMS, Pending
-from hwx2py.registers import by_name, compose
+from hwx2py.registers import by_name, compose, kinds
 from hwx2py.runtime import ane, command_line, stream_linked, stream_records, text
-from hwx2py.runtime.register import BYTES, FP16, LINK, RECORD, Register, Write, every
+from hwx2py.runtime.register import LINK, RECORD, Register, Write, every
 from hwx2py.runtime.tensor import Tensor
 
 
 class Block:
     """Registers get their names from where they stand."""
 
-    Some = Register(0x40, 2, Low=(5, 0), Stride=(31, 6, BYTES))
+    Some = Register(0x40, 2, Low=(5, 0), Stride=(31, 6, kinds.BYTES.coding))
 
 
 REGISTER = Block.Some
-ENUM = Register(0x44, Mode=(3, 2, {"Add": 0, "Max": 2}), Scale=(31, 16, FP16))
+ENUM = Register(0x44, Mode=(3, 2, {"Add": 0, "Max": 2}), Scale=(31, 16, kinds.FP16.coding))
 X = Tensor("x", "input", 4, (1, 2, 1, 4), (16, 8, 8, 2), "float16", 16)
 
 

@@ -221,6 +221,7 @@ def test_build_that_cannot_be_is_an_error(tmp_path, old, new):
 TABLES = {
     "TENSORS = ": ("5", '[Tensor("a", "input", 4, 5, (64, 64, 64, 2), "float16", 64)]',
                    '[Tensor("a", "input", 4, (1, 1, 1, 1), None, "float16", 64)]',
+                   '[Tensor("a", "input", 4, None, None, None, 64)]',
                    '[Tensor("a", [], 4, None, None, None, 64)]', '[Tensor("a", "input", -4, None, None, None, 64)]'),
     "BARS = ": ("5", '{"text": "a"}', "{5: 5}", "{[]: 5}"),
     "TASKS = ": ("5", "[5]", "[partial(5)]", "[partial(task_0, Odd=1)]"),

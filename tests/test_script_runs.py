@@ -81,7 +81,7 @@ def test_script_alone_ends_with_1_where_an_output_is_not_written(mul, monkeypatc
     mul.write_text(mul.read_text().replace('WBase="y"', 'WBase="b"'))
     outline = script.outline(bytes(map_file(str(mul))))
     assert load(str(mul)).program.tensors == outline.tensors
-    assert run_script(str(mul), outline, rows(outline.tensors, outline.kernels), []).code == 1
+    assert run_script(str(mul), outline, rows(outline.buffers, outline.kernels), []).code == 1
 
 
 def test_mistake_is_a_traceback_that_shows_the_line(mul, script):

@@ -111,7 +111,7 @@ BROKEN = {
     ),
     "no register address": (
         lambda d: d.__setitem__(slice(0x28, 0x2C), (0x0400000D).to_bytes(4, "little")),
-        "task 0, text offset 0x28: write to 0xd, which is no register address",
+        "task 0, text offset 0x28: write to 0xd, which is not a register address",
     ),
 }
 
@@ -144,7 +144,7 @@ def test_record_text_needs_its_frame_and_sizes_that_fit():
 
 
 def test_text_of_odd_size_is_refused():
-    with pytest.raises(StreamError, match="no whole number of words"):
+    with pytest.raises(StreamError, match="not a whole number of words"):
         STREAMS["linked"].decode(memoryview(b"\0" * 41), H13, 10, 1)
 
 

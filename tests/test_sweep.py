@@ -175,7 +175,7 @@ def test_only_the_field_is_changed():
         ("PE.Cfg.OpMode=-1", "does not fit"),
         ("PE.Cfg.OpMode=5..1", "the range is empty"),
         ("PE.Cfg.OpMode=Add..Mul", "from one whole number to another"),
-        ("PE.BiasScale.Scale=nan", "no finite number"),
+        ("PE.BiasScale.Scale=nan", "not a finite number"),
         ("PE.BiasScale.Scale=0..1", "from one whole number to another"),
         ("TileDMASrc.Src1RowStride.Stride=65", "Stride=65 does not fit bits 31:6 (bytes, a multiple of 0x40)"),
         ("PE.Cfg=0x100000000", "32 bits"),

@@ -1,14 +1,15 @@
 import json
+import re
 
 import make
 import numpy as np
 import pytest
-from builders import kernel_registers, network, tensor
+from builders import kernel_registers, network, neural, select, tensor
 from conftest import SHARED, example, loaded, one_line
 from test_neural import MAC, UNITY, convolution, reference, unary
 
-from hwx2py import weights
-from hwx2py.emulator import direct
+from hwx2py import formats, weights
+from hwx2py.emulator import direct, lut
 from hwx2py.emulator.numbers import CHIP
 from hwx2py.errors import UnsupportedError, UsageError
 from hwx2py.weights.curve import drawn
@@ -122,10 +123,23 @@ def test_kernels_without_zeros_keep_their_zeros():
     assert np.array_equal(weights.values(program, array)[:, :, 0, 0], kernel)
     doubled = weights.replace(program, [array], "conv.weight", 2 * kernel[:, :, None, None])
     assert bytes(doubled.const) == bytes(without_zeros(2 * kernel).const)
-    hole = tuple(np.argwhere(kernel == 0)[0])
-    kernel[hole] = 1
-    with pytest.raises(UnsupportedError, match="is kept without its zeros, and the one at"):
-        weights.replace(program, [array], "conv.weight", kernel[:, :, None, None])
+
+
+def test_kernels_without_zeros_take_weights_that_fit_what_is_fetched():
+    kernel = eighths(4, 8, 10)
+    kernel[np.random.default_rng(5).random(kernel.shape) < 0.4] = 0
+    program, other = without_zeros(kernel), kernel[:, ::-1] / np.float16(2)
+    arrays = weights.find(program).arrays
+    changed = weights.replace(program, arrays, "conv.weight", other[:, :, None, None])
+    assert len(changed.const) == len(program.const)
+    assert np.array_equal(weights.values(changed, array_of(changed, "conv.weight"))[:, :, 0, 0], other)
+    x = eighths(13, 1, 10, 2, 3)
+    expected = CHIP.store(reference(x[0], other[:, :, None, None], (1, 1), (0, 0), (2, 3))).view(np.float16)
+    assert np.array_equal(direct.run(changed, {"x": x}).outputs["y"][0], expected)
+    again = weights.replace(changed, arrays, "conv.weight", kernel[:, :, None, None])
+    assert np.array_equal(weights.values(again, array_of(again, "conv.weight"))[:, :, 0, 0], kernel)
+    with pytest.raises(UnsupportedError, match=r"conv\.weight: engine \d fetches room for \d+ weights other than 0"):
+        weights.replace(program, arrays, "conv.weight", np.ones((8, 10, 1, 1)))
 
 
 @pytest.mark.parametrize("name", ["conv.weight", "conv.bias"])
@@ -155,13 +169,76 @@ def test_samples_of_a_table_are_set_in_every_engines_copy():
     x, y = tensor("x", "input", 4, 2, 1, 8), tensor("y", "output", 5, 2, 1, 8)
     looked_up = UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}
     program = unary(x, y, 1, NE_MACCfg=looked_up, **fetched([make.square_table()] * 2))
-    (table,) = weights.find(program).arrays
-    assert (table.name, table.shape) == ("table", (33,))
+    table = array_of(program, "table")
+    assert table.shape == (33,)
     changed = weights.replace(program, [table], "table", np.full(33, 3.0))
     halves = np.frombuffer(changed.const, np.float16).reshape(2, 64)
     assert (halves[:, 4:37] == 3.0).all()
     assert np.array_equal(halves[:, :4], np.frombuffer(program.const, np.float16).reshape(2, 64)[:, :4])
     assert set(direct.run(changed, {"x": np.float16(0.5)}).outputs["y"].ravel().tolist()) == {3.0}
+
+
+def test_an_own_activation_is_set():
+    """|x| / 2 up to 4 and 2 beyond, as samples and straight lines, in place of a square."""
+    program = loaded("chain")
+    samples = np.abs(np.arange(33) - 16) / 16
+    parts = {"": samples, ".limits": [-4, 4], ".outside": [2, 2], ".lines": [[-0.5, 0], [0.5, 0]], ".mode": [1]}
+    for part, values in {**parts, ".shift": [3]}.items():
+        program = weights.replace(program, weights.find(program).arrays, f"table{part}", values)
+    curve = weights.table_of(program, array_of(program, "table"))
+    x = np.linspace(-6, 6, 97)
+    assert np.allclose(lut.evaluate(curve, x), np.minimum(np.abs(x) / 2, 2), atol=1e-3)
+    with pytest.raises(UsageError, match=r"table\.mode: no table of mode 0x8 is known; a mode is"):
+        weights.replace(program, weights.find(program).arrays, "table.mode", [8])
+
+
+def blocks(weight: np.ndarray, bias: np.ndarray | None = None, order: tuple[int, ...] = (1, 0), acc_bias: float = 0.0):
+    """A 1 x 1 convolution in a task for every 16 output channels; returns the program."""
+    outputs, inputs = weight.shape
+    x, y = tensor("x", "input", 4, inputs, 2, 3), tensor("y", "output", 5, outputs, 2, 3)
+    tasks, const = [], b""
+    for block in order:
+        own = slice(16 * block, 16 * block + 16)
+        rows = weight[own] if bias is None else np.concatenate([bias[own, None], weight[own]], axis=1)
+        size = -(-2 * rows.shape[1] // 64) * 64
+        part = tensor("y", "output", 5, 16, 2, 3)
+        registers = neural(x, part, 4) | kernel_registers([size] * 16, len(const))
+        registers["NE.MACCfg"] = MAC | {"BiasMode": int(bias is not None)}
+        registers["NE.AccBias"] = {"AccBias": acc_bias}
+        registers["TileDMADst.BaseAddr"] = {"Addr": 16 * block * y.strides[1]}
+        tasks.append(({"W8": select(x, None, y) | {"ENE": 5}, "W9": {"KBase0": 1, "KBE0": 1}}, registers))
+        const += b"".join(row.astype(np.float16).tobytes().ljust(size, b"\0") for row in rows)
+    return network(tasks, (x, y), const)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_tasks_of_one_layer_are_one_array(order):
+    weight, bias = eighths(1, 48, 5), eighths(2, 48)
+    program = blocks(weight, bias, order)
+    found = weights.find(program)
+    assert [(array.name, array.shape, array.tasks) for array in found.arrays] == [
+        ("conv.weight", (48, 5, 1, 1), (0, 1, 2)),
+        ("conv.bias", (48,), (0, 1, 2)),
+    ]
+    assert np.array_equal(weights.values(program, found.arrays[0])[:, :, 0, 0], weight)
+    assert np.array_equal(weights.values(program, found.arrays[1]), bias)
+    changed = weights.replace(program, found.arrays, "conv.weight", 2 * weight[:, :, None, None])
+    changed = weights.replace(changed, found.arrays, "conv.bias", -bias)
+    assert bytes(changed.const) == bytes(blocks(2 * weight, -bias, order).const)
+
+
+def test_a_bias_in_registers_of_several_tasks_is_one_number():
+    weight = eighths(1, 32, 5)
+    program = blocks(weight, acc_bias=0.5)
+    found = weights.find(program)
+    assert [array.name for array in found.arrays] == ["conv.weight", "conv.acc_bias"]
+    changed = weights.replace(program, found.arrays, "conv.acc_bias", [2.0])
+    assert changed.text.to_bytes() == blocks(weight, acc_bias=2.0).text.to_bytes()
+
+
+def test_tasks_whose_results_do_not_lie_side_by_side_are_no_layer():
+    program = blocks(eighths(1, 48, 5), order=(0, 2))
+    assert [array.name for array in weights.find(program).arrays] == ["task0.conv.weight", "task1.conv.weight"]
 
 
 def test_tasks_that_share_a_kernel_share_an_array():
@@ -306,6 +383,20 @@ def test_command_puts_arrays_into_any_form(cli, tmp_path, form):
     )
 
 
+def test_command_rounds_where_it_is_asked_to(cli, tmp_path):
+    new = np.random.default_rng(3).standard_normal((8, 2, 3, 3)).astype(np.float32)
+    np.save(tmp_path / "new.npy", new)
+    options = ("--set", f"conv.weight={tmp_path / 'new.npy'}", "--into", tmp_path / "out.hwx")
+    assert "is not a value that float16 holds" in cli("weights", example("conv"), *options).err
+    done = cli("weights", example("conv"), *options, "--round")
+    assert done.code == 0, done.err
+    assert re.match(r"conv\.weight: \d+ of 144 values rounded, by at most 0\.000\d+\n", done.err)
+    program = formats.load(str(tmp_path / "out.hwx")).program
+    assert np.array_equal(weights.values(program, array_of(program, "conv.weight")), new.astype(np.float16))
+    np.save(tmp_path / "new.npy", np.full((8, 2, 3, 3), 1e6, np.float32))
+    assert "1e+06 at (0, 0, 0, 0) is not a value" in cli("weights", example("conv"), *options, "--round").err
+
+
 def test_command_gives_back_the_file_for_its_own_arrays(cli, tmp_path):
     cli("weights", example("conv"), "-o", tmp_path / "w")
     sets = [f"--set={name}={tmp_path / 'w' / name}.npy" for name in ("conv.weight", "conv.bias")]
@@ -317,8 +408,9 @@ def test_command_gives_back_the_file_for_its_own_arrays(cli, tmp_path):
     ("options", "message"),
     [
         (("--set", "conv.weight=x.npy"), "--set and --into belong together"),
+        (("--round",), "--round rounds the values of --set"),
         (("--svg",), "--svg draws into the folder that -o names"),
-        (("--set", "conv.weight=none.npy", "--into", "o.hwx"), "none.npy: is no .npy file that can be read"),
+        (("--set", "conv.weight=none.npy", "--into", "o.hwx"), "none.npy: is not a readable .npy file"),
         (("--set", "conv.weight", "--into", "o.hwx"), "an array and a file are wanted"),
     ],
 )
@@ -334,8 +426,6 @@ def test_command_says_what_is_wrong(cli, tmp_path, monkeypatch, options, message
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder `shared` with real files beside the repository")
 @pytest.mark.parametrize("path", sorted((SHARED / "hwx").rglob("*.weights.npy")), ids=lambda path: path.name)
 def test_constants_of_compiled_programs_come_out(path):
-    from hwx2py import formats
-
     program = formats.load(str(path).replace(".weights.npy", ".hwx")).program
     packed = np.load(path)
     found = weights.find(program)
@@ -349,8 +439,6 @@ def test_constants_of_compiled_programs_come_out(path):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder `shared` with real files beside the repository")
 def test_arrays_of_compiled_programs_go_back_where_they_were():
-    from hwx2py import formats
-
     for path in sorted((SHARED / "hwx").rglob("*.hwx")):
         program = formats.load(str(path)).program
         arrays = weights.find(program).arrays

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from builders import H13, tensor
 
 from hwx2py.program.build import Draft, header, lay_out, write
-from hwx2py.program.program import Origin, Program, Tensor
+from hwx2py.program.program import Origin, Program, Scratch, Tensor
 
 CONST, SCRATCH, X, Z, Y = 1, 3, 4, 5, 6
 SIZE = 4 * 16  # four channels, 16 bytes apart
@@ -77,9 +77,16 @@ TENSORS = (
     tensor("x", "input", X, 4, 1, 8),
     tensor("z", "input", Z, 4, 1, 8),
     tensor("y", "output", Y, 4, 1, 8),
-    Tensor("scratch", "scratch", SCRATCH, None, None, None, 0x4000),
 )
 
 
 def program(*drafts: Draft, tensors: tuple[Tensor, ...] = TENSORS, name: str = "made.hwx") -> Program:
-    return Program(H13, lay_out(H13, drafts), tensors, memoryview(b""), 0, origin=Origin(name, "built"))
+    return Program(
+        H13,
+        lay_out(H13, drafts),
+        tensors,
+        memoryview(b""),
+        0,
+        origin=Origin(name, "built"),
+        scratch=Scratch(SCRATCH, 0x4000),
+    )

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from ..errors import UnsupportedError, UsageError
 from ..program.bars import renumber
 from ..program.build import Draft, lay_out
-from ..program.program import Program, Tensor
+from ..program.program import Buffer, Program, script_row
 from ..program.register_file import walk
 from ..program.streams import Pending
 from ..program.task import Task
 from ..registers.architecture import Architecture, Location
+from ..registers.kinds import LAYOUT
 
 
 class Difference(NamedTuple):
@@ -100,7 +101,7 @@ def plan(good: Program, bad: Program) -> Plan:
 
     Raises:
         UsageError: the programs are too unlike to be compared task by task.
-        UnsupportedError: they differ in something that is no register.
+        UnsupportedError: they differ in something other than registers.
     """
     _check_alike(good, bad)
     bad = _with_bars_of(bad, good)
@@ -154,10 +155,10 @@ def _check_alike(good: Program, bad: Program) -> None:
     if len(good.tasks) != len(bad.tasks):
         counts = f"{len(good.tasks)} and {len(bad.tasks)} tasks"
         raise UsageError(f"the programs have {counts}: they cannot be mixed", hint="`hwx2py diff` compares them")
-    if len(good.tensors) != len(bad.tensors):
-        raise UsageError("the programs have other tensors", hint="`hwx2py diff` shows which")
+    if len(good.buffers) != len(bad.buffers):
+        raise UsageError("the programs have different tensors", hint="`hwx2py diff` shows which")
     for one, two in _paired(good, bad):
-        if one._replace(bar=0, name="") != two._replace(bar=0, name=""):
+        if script_row(one)._replace(bar=0, name="") != script_row(two)._replace(bar=0, name=""):
             raise UsageError(f"tensors {one.name} and {two.name} differ", hint="`hwx2py diff` shows how")
     for index, (task, other) in enumerate(zip(good.tasks, bad.tasks)):
         if task.header_words != other.header_words:
@@ -169,25 +170,25 @@ def _with_bars_of(bad: Program, good: Program) -> Program:
     pairs = _paired(good, bad)
     numbers = {two.bar: one.bar for one, two in pairs}
     differ = any(old != new for old, new in numbers.items())
-    if differ and not any(field.kind == "bar" for row in bad.arch.header.registers for field in row.fields):
+    if differ and not bad.arch.bar_fields:
         raise UnsupportedError("the programs give their tensors other slots", hint="`hwx2py diff` shows which")
     moved = renumber(bad, numbers) if differ else bad
     names = {two.name: one.name for one, two in pairs}
-    return moved._replace(tensors=tuple(t._replace(name=names[t.name]) for t in moved.tensors))
+    scratch = moved.scratch and moved.scratch._replace(name=names[moved.scratch.name])
+    return moved._replace(tensors=tuple(t._replace(name=names[t.name]) for t in moved.tensors), scratch=scratch)
 
 
-def _paired(good: Program, bad: Program) -> list[tuple[Tensor, Tensor]]:
-    """(good tensor, bad tensor) that belong together: by name, else by role in binding order."""
-    known = {tensor.name: tensor for tensor in bad.tensors}
-    if known.keys() == {tensor.name for tensor in good.tensors}:
-        return [(tensor, known[tensor.name]) for tensor in good.tensors]
-    return list(zip(*(sorted(program.tensors, key=lambda tensor: tensor.role) for program in (good, bad))))
+def _paired(good: Program, bad: Program) -> list[tuple[Buffer, Buffer]]:
+    """(good buffer, bad buffer) that belong together: by name, else by role in binding order."""
+    known = {buffer.name: buffer for buffer in bad.buffers}
+    if known.keys() == {buffer.name for buffer in good.buffers}:
+        return [(buffer, known[buffer.name]) for buffer in good.buffers]
+    return list(zip(*(sorted(program.buffers, key=lambda buffer: buffer.role) for program in (good, bad))))
 
 
 def _common(good: Program, sides: Sequence[Sequence[_Snapshot]]) -> Program:
     """The good program in a layout that writes what either side writes."""
     arch = good.arch
-    layout = frozenset(field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
     drafts = []
     for index, (one, two) in enumerate(zip(*sides)):
         items = []
@@ -199,7 +200,7 @@ def _common(good: Program, sides: Sequence[Sequence[_Snapshot]]) -> Program:
             slot = next(iter(slots), None)
             items.append(Pending(address, one.seen.get(address, 0), slot, arch.writes_alone(address, slot)))
         header = one.task.words[: one.task.header_words].tolist()
-        drafts.append(Draft(header, items, layout))
+        drafts.append(Draft(header, items, arch.layout_fields))
     text = lay_out(arch, drafts, good.text.frame)
     return good._replace(text=text, relocated=())
 
@@ -210,7 +211,7 @@ def _differing(
     """What differs in one task, with the word of the common layout."""
     for place in range(task.header_words):
         location = arch.header_location(place)
-        fixed = sum(field.mask for field in location.register.fields if field.kind == "layout")
+        fixed = sum(field.mask for field in location.register.fields if field.kind is LAYOUT)
         words = [side.task.words[place] & ~fixed for side in (one, two)]
         if words[0] != words[1]:
             kept = task.words[place] & fixed

@@ -40,7 +40,7 @@ class Log:
         return len(self._outcomes)
 
     def _read(self, subject: dict[str, object]) -> bool:
-        """Takes over what stands in the file; False where there is none."""
+        """Takes over what the file holds; False if there is no file."""
         try:
             with open(self._path, encoding="utf-8") as file:
                 text = file.read()
@@ -50,12 +50,12 @@ class Log:
             raise UsageError(f"cannot be read: {error}", file=self._path) from error
         whole = text[: text.rfind("\n") + 1].splitlines()
         if not whole:
-            raise UsageError("is no log of a bisection", file=self._path, hint="give another --log")
+            raise UsageError("is not the log of a bisection", file=self._path, hint="give another --log")
         try:
             first, *rows = map(json.loads, whole)
             outcomes = {tuple(row["differences"]): bool(row["fails"]) for row in rows}
         except (ValueError, KeyError, TypeError) as error:
-            raise UsageError("is no log of a bisection", file=self._path, hint="give another --log") from error
+            raise UsageError("is not the log of a bisection", file=self._path, hint="give another --log") from error
         if first != subject:
             what = "belongs to a bisection of other programs, or with another test"
             raise UsageError(what, file=self._path, hint="give another --log, or remove it")

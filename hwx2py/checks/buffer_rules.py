@@ -28,7 +28,7 @@ WRONG_TILE_BYTES = 512
 
 def _binds(subject: Subject) -> bool:
     """Bare streams and containers without a program command bind nothing."""
-    return bool(subject.program.tensors)
+    return bool(subject.program.buffers)
 
 
 def unbound_bar(view: TaskView) -> Iterator[Place]:
@@ -54,7 +54,7 @@ def bar_to_text(view: TaskView) -> Iterator[Place]:
     """A task writes into the text or the coefficients, or reads the text."""
     coefficients = {TEXT_BAR, CONST_BAR, *(kernel.bar for kernel in view.subject.program.kernels)}
     for transfer in view.transfers:
-        if not transfer.dma.enabled or not view.subject.program.tensors:
+        if not transfer.dma.enabled or not view.subject.program.buffers:
             continue
         if transfer.dma.bar == TEXT_BAR or (transfer.writes and transfer.dma.bar in coefficients):
             name = view.subject.program.buffer_names().get(transfer.dma.bar, "")
@@ -151,8 +151,9 @@ def tensor_strides(subject: Subject) -> Iterator[Place]:
 
 
 def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:
-    tensor = subject.buffers.get(transfer.dma.bar) if transfer.dma.enabled else None
-    return tensor if tensor and tensor.shape else None
+    bar = transfer.dma.bar if transfer.dma.enabled else None
+    buffer = None if bar is None else subject.buffers.get(bar)
+    return buffer if isinstance(buffer, Tensor) else None
 
 
 def outside_tensor(subject: Subject) -> Iterator[Place]:
@@ -185,14 +186,14 @@ def element_size(subject: Subject) -> Iterator[Place]:
 def element_stride(subject: Subject) -> Iterator[Place]:
     """A tensor whose elements overlap."""
     for tensor in subject.program.tensors:
-        if tensor.shape and tensor.shape[3] > 1 and tensor.strides[3] < ELEMENT_BYTES[tensor.dtype]:
+        if tensor.shape[3] > 1 and tensor.strides[3] < ELEMENT_BYTES[tensor.dtype]:
             yield Place({"stride": tensor.strides[3], "dtype": tensor.dtype}, None, f"tensor {tensor.name}")
 
 
 def batch(subject: Subject) -> Iterator[Place]:
     """A tensor with a batch."""
     for tensor in subject.program.tensors:
-        if tensor.shape and tensor.shape[0] > 1:
+        if tensor.shape[0] > 1:
             yield Place({"batch": tensor.shape[0], "size": tensor.size_bytes}, None, f"tensor {tensor.name}")
 
 
@@ -226,19 +227,19 @@ def krn_size(subject: Subject) -> Iterator[Place]:
 
 def buffer_limit(subject: Subject) -> Iterator[Place]:
     """More buffers than the driver takes, or two in one BAR."""
-    tensors = subject.program.tensors
-    for bar, count in Counter(tensor.bar for tensor in tensors).items():
+    buffers = subject.program.buffers
+    for bar, count in Counter(buffer.bar for buffer in buffers).items():
         if count > 1:
             yield Place({"what": f"BAR {bar} stands for {count} buffers"}, None, "BAR table")
         if bar >= BARS:
             yield Place({"what": f"BAR {bar}: tasks can name {BARS}"}, None, "BAR table")
-    if len(tensors) > MOST_BUFFERS:
-        yield Place({"what": f"{len(tensors)} buffers, at most {MOST_BUFFERS}"}, None, "BAR table")
+    if len(buffers) > MOST_BUFFERS:
+        yield Place({"what": f"{len(buffers)} buffers, at most {MOST_BUFFERS}"}, None, "BAR table")
 
 
 def same_buffer(subject: Subject) -> Iterator[Place]:
     """One tensor behind several BARs."""
-    of_name = {tensor.name: tensor.bar for tensor in subject.program.tensors}
+    of_name = {buffer.name: buffer.bar for buffer in subject.program.buffers}
     for bar, name in subject.program.aliases:
         yield Place({"name": name, "bar": of_name.get(name), "further": bar}, None, "BAR table")
 
@@ -298,7 +299,8 @@ RULES = (
     Rule("same-buffer", NOTE, "a real atan2.hwx does so with its inputs",
          "{name} is BAR {bar} and BAR {further}", "bind the one buffer to both", same_buffer),
     Rule("unaligned-base", WARNING, "edited on an M1: the low bits are ignored",
-         "{word:#x} is no multiple of {unit}: the engine takes {used:#x}", "set it to {used:#x}, or to what was meant",
+         "{word:#x} is not a multiple of {unit}: the engine takes {used:#x}",
+         "set it to {used:#x}, or to what was meant",
          unaligned_base, Scope.TASK),
     Rule("kern-segment", WARNING, "libane binds one buffer of coefficients, behind the text",
          "coefficients in a segment of their own (BAR {bar})", "make the .anec with `hwx2py anec`, which moves them",

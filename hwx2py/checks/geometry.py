@@ -39,7 +39,7 @@ def is_turned(transfer: Transfer, tensor: Tensor) -> bool:
 
 
 def stray_address(transfer: Transfer, tensor: Tensor) -> int | None:
-    """An address that a transfer touches and that is no element of the tensor; None where none is met.
+    """An address that a transfer touches outside the tensor's elements; None if there is none.
 
     The first, second and last element along every axis are looked at.
     """

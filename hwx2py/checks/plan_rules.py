@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ..operations import Dma, InL2, Neural
 from ..operations.regions import Grid
 from ..operations.tiles import RESULT, Tile, Way
-from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, SHARING, Engine, holds_row, is_known_patch
+from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, SHARING, Engine, holds_result, is_known_patch
 from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import TaskView
 
@@ -53,7 +53,7 @@ def _collide(view: TaskView, one: Tile, two: Tile) -> bool:
         return False  # the result takes the place of its source, element by element
     grid = Grid.of(view.registers.arch.machine.l2_bytes)
     regions = [grid.region(tile.base_bytes, tile.axes, tile.run_bytes) for tile in (one, two)]
-    return any(region is None for region in regions) or regions[0].overlaps(regions[1])  # type: ignore[union-attr, arg-type]
+    return any(region is None for region in regions) or regions[0].overlaps(regions[1])
 
 
 def plan_beyond(view: TaskView) -> Iterator[Place]:
@@ -85,16 +85,14 @@ def _is_nested(tile: Tile) -> bool:
     return True
 
 
-def small_stride(view: TaskView) -> Iterator[Place]:
-    """A tensor in L2 whose channels lie closer together than its rows are long."""
-    engine = _engine(view)
-    for tile in view.tiles:
-        result = tile.use == RESULT
-        if tile.way not in FIXED or not tile.laid_out or (result and tile.channels < 2):
-            continue
-        if not holds_row(engine, result, tile.strides.channel, tile.row_bytes):
-            values = {"stride": tile.strides.channel, "use": tile.use, "row": tile.row_bytes}
-            yield Place(values, view.index, f"L2.{PLACES[tile.use]}ChannelStride")
+def result_channels(view: TaskView) -> Iterator[Place]:
+    """A result in L2 whose channels lie closer together than its rows are long."""
+    result = view.tiles[-1]
+    if result.way not in FIXED or not result.laid_out or result.channels < 2:
+        return
+    if not holds_result(_engine(view), result.strides.channel, result.row_bytes):
+        values = {"stride": result.strides.channel, "row": result.row_bytes}
+        yield Place(values, view.index, "L2.ResultChannelStride")
 
 
 def _patch(view: TaskView) -> tuple[int, int]:
@@ -189,9 +187,9 @@ RULES = (
     Rule("plan-row-stride", ERROR, TILES,
          "rows of {use} lie {stride:#x} bytes apart in L2, and their channels take {row:#x}",
          "set it to at least the bytes of all channels", plan_rows, Scope.FORM),
-    Rule("small-stride", ERROR, f"{M1_HANG} (0, 0x10 and 0x90 for rows of 154 bytes, source of a neural task)",
-         "a channel stride of {stride:#x} for rows of {row} bytes ({use} in L2)",
-         "set it to at least the bytes of a row", small_stride, Scope.FORM),
+    Rule("plan-channel-stride", ERROR, TILES,
+         "channels of the result lie {stride:#x} bytes apart in L2, and a row has {row:#x}",
+         "set it to at least {row:#x}", result_channels, Scope.FORM),
     Rule("plan-patch", ERROR, M1_HANG, "patch {patch} on a task of the neural engines", "set it to 0",
          patch_of_neural, Scope.FORM),
     Rule("plan-patch", WARNING, SEEN, "{what}", "take one that is known: docs/h13.md has the rule", patch_unknown,

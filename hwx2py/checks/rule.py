@@ -40,7 +40,7 @@ class Rule(NamedTuple):
         level: "error", "warning" or "note".
         evidence: how it is known.
         what: what is wrong; names in braces are the place's values.
-        what_to_do: the next step, likewise.
+        what_to_do: the next step, in the same form.
         find: the places of a program where it is broken; takes a `Subject` for a rule of files, else a `TaskView`.
         scope: what it is asked of.
     """

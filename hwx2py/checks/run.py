@@ -19,7 +19,7 @@ RULES: tuple[Rule, ...] = (
     *coefficient_rules.RULES,
 )
 
-#: Findings of a rule that are told one by one.
+#: Findings of a rule that are listed one by one.
 MOST_OF_A_RULE = 20
 #: Runs of tasks that a finding names.
 MOST_RUNS = 8

@@ -8,11 +8,11 @@ from ..formats.anec.header import Anec
 from ..formats.file import File
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural, Planar
-from ..operations.flow import Buffer, Flow, Problem
+from ..operations.flow import Flow, Memory, Problem
 from ..operations.reader import Reader
 from ..operations.tiles import Tile, tiles, waits
 from ..operations.transfer import Axis, Transfer, transfers
-from ..program.program import ELEMENT_BYTES, Program, Tensor
+from ..program.program import ELEMENT_BYTES, Buffer, Program, Tensor, bound_buffers
 from ..program.register_file import RegisterFile, walk
 from . import chain
 
@@ -118,16 +118,14 @@ class Subject:
         )
 
     @functools.cached_property
-    def buffers(self) -> dict[int, Tensor]:
-        """BAR -> tensor, further BARs of a tensor included."""
-        by_name = {tensor.name: tensor for tensor in self.program.tensors}
-        bars = {tensor.bar: tensor for tensor in self.program.tensors}
-        return bars | {bar: by_name[name] for bar, name in self.program.aliases if name in by_name}
+    def buffers(self) -> dict[int, Buffer]:
+        """BAR -> tensor or scratch memory, further BARs of a tensor included."""
+        return bound_buffers(self.program.buffers, self.program.aliases)
 
     @functools.cached_property
     def constants(self) -> dict[int, memoryview]:
         """BAR -> content of the buffers that hold coefficients; empty where the file binds nothing."""
-        if not self.program.tensors:
+        if not self.program.buffers:
             return {}
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 
@@ -149,10 +147,10 @@ class Subject:
         return self.program.origin.form == "raw"
 
     @functools.cached_property
-    def flow_buffers(self) -> dict[int, Buffer]:
+    def memories(self) -> dict[int, Memory]:
         """BAR -> what stands behind it; empty where the file binds nothing."""
-        found = {bar: _buffer(tensor) for bar, tensor in self.buffers.items()}
-        constants = {bar: Buffer(f"BAR {bar}", "coefficients", len(data)) for bar, data in self.constants.items()}
+        found = {bar: _memory(buffer) for bar, buffer in self.buffers.items()}
+        constants = {bar: Memory(f"BAR {bar}", "coefficients", len(data)) for bar, data in self.constants.items()}
         return constants | found
 
     def views(self) -> Iterator[TaskView]:
@@ -160,7 +158,7 @@ class Subject:
         self.moved.clear()
         self.uses_coefficients = False
         reader, arch = Reader(self.program.arch), self.program.arch
-        flow = Flow(arch.machine.l2_bytes, self.flow_buffers)
+        flow = Flow(arch.machine.l2_bytes, self.memories)
         for index, registers in enumerate(walk(arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
@@ -177,12 +175,12 @@ class Subject:
         self.unfinished = tuple(flow.finish())
 
 
-def _buffer(tensor: Tensor) -> Buffer:
-    """A tensor as the flow of data sees it."""
-    if tensor.shape is None:
-        return Buffer(tensor.name, tensor.role, tensor.size_bytes)
-    axes = tuple(Axis(stride, extent) for stride, extent in zip(tensor.strides, tensor.shape))
-    return Buffer(tensor.name, tensor.role, tensor.size_bytes, axes, ELEMENT_BYTES[tensor.dtype])
+def _memory(buffer: Buffer) -> Memory:
+    """A buffer as the flow of data sees it."""
+    if not isinstance(buffer, Tensor):
+        return Memory(buffer.name, buffer.role, buffer.size_bytes)
+    axes = tuple(Axis(stride, extent) for stride, extent in zip(buffer.strides, buffer.shape))
+    return Memory(buffer.name, buffer.role, buffer.size_bytes, axes, ELEMENT_BYTES[buffer.dtype])
 
 
 def _uses_coefficients(view: TaskView) -> bool:

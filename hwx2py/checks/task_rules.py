@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..operations import Dma, Neural
+from ..operations.stage_rows import short_strides
 from .rule import ERROR, NOTE, Place, Rule, Scope
 from .subject import TaskView
 
@@ -43,6 +44,13 @@ def window(view: TaskView) -> Iterator[Place]:
             yield Place({}, view.index, view.registers.arch.place(name).name)
 
 
+def small_stride(view: TaskView) -> Iterator[Place]:
+    """A source in L2 whose channels lie closer together than its rows are long."""
+    for short in short_strides(view.operation):
+        values = {"stride": short.stride_bytes, "row": short.row_bytes}
+        yield Place(values, view.index, short.register)
+
+
 def table_missing(view: TaskView) -> Iterator[Place]:
     """The last step is a table, and none is fetched."""
     table = view.operation.table if isinstance(view.operation, Neural) else None
@@ -51,7 +59,7 @@ def table_missing(view: TaskView) -> Iterator[Place]:
 
 
 def no_destination(view: TaskView) -> Iterator[Place]:
-    """L2 is told that the result is stored and the DMA that it is not, or the other way round."""
+    """L2 says that the result is stored and the DMA that it is not, or the reverse."""
     kind, stored = view.registers.number("L2.ResultCfg.ResultType"), view.operation.result.memory is not None
     if kind in (STAYS_AND_STORED, STORED) and not stored:
         yield Place({"what": f"ResultType {kind} waits for a DMA that is off", "next": "TileDMADst.DMAConfig.En to 1"},
@@ -153,13 +161,16 @@ RULES = (
          "it is 0: the engine hangs", "set it to 1 or to the tensor's size", zero_dimension, Scope.FORM),
     Rule("window", ERROR, "inferred: windows and steps count from 1",
          "it is 0 in a convolution", "set it to 1 or more", window, Scope.FORM),
+    Rule("small-stride", ERROR, M1_HANG,
+         "a channel stride of {stride:#x} for rows of {row:#x} bytes", "set it to at least {row:#x}",
+         small_stride, Scope.FORM),
     Rule("table-missing", ERROR, M1_HANG,
          "the last step is a table, and no coefficient DMA fetches one",
          "enable the fetch (KernelDMASrc) and the coefficients' BAR, or set NonlinearMode to None", table_missing,
          Scope.FORM),
     Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, Scope.FORM),
     Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, Scope.FORM),
-    Rule("task-kind", ERROR, M1_HANG, "{kind} is no task of {engine}, which the header gives it to",
+    Rule("task-kind", ERROR, M1_HANG, "the header selects {engine}, but TaskType is {kind}",
          "correct TaskType, or ENE in the header", task_kind, Scope.FORM),
     Rule("result-format", ERROR, M1_HANG, "{value} does not go with results of {element}",
          "set the format that every program has: MemFmt 2 and Truncate 3 for float16, 0 and 0 for 8 bits",

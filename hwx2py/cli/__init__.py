@@ -7,6 +7,7 @@ is imported when it runs.
 import gc
 import importlib
 import os
+import signal
 import sys
 
 import click
@@ -25,10 +26,11 @@ COMMANDS = {
     "dump": "Every register of every task, by field",
     "registers": "The register table of an architecture",
     "cost": "Bytes, operations and time of every task",
-    "diff": "Two programs compared, noise told apart",
+    "diff": "Two programs compared, noise separated",
     "graph": "The program as a picture",
     "clean": "A cleaned program, back in its container",
     "anec": "A file that libane runs (H13, H14)",
+    "compile": "A network (ONNX) as one program, without a Mac",
     "assemble": "A script as an .hwx or .anec",
     "emulate": "Run on a virtual ANE (H13 to H18)",
     "weights": "Weights out as arrays, and others in",
@@ -48,8 +50,16 @@ COMMANDS = {
 GARBAGE = 50_000
 
 
+#: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 class _Closed(Exception):
-    """Whoever reads the output has seen enough. click would end with 1, which stands for a difference."""
+    """stdout was closed early, as by `| head`; click would end with 1, which means a difference."""
 
 
 class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says no types
@@ -90,6 +100,9 @@ def group() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
     gc.set_threshold(GARBAGE)
+    for ending in ENDINGS:
+        if signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, _interrupt)
     try:
         code = group.main(args, prog_name="hwx2py", standalone_mode=False)
     except HwxError as error:

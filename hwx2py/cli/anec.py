@@ -8,14 +8,14 @@ import click
 from . import batch
 from .check import errors_note
 from .files import check_output, content_at, load_file, write_output, written
-from .options import apply_passes, force_option, pass_options, run_option
+from .options import Run, apply_passes, force_option, pass_options, run_option
 
 
 class Arrangement(NamedTuple):
     """What was asked for: the layout, how to read, which passes, and whether to write over what others made."""
 
     content_offset: str
-    run: bool
+    run: Run
     force: bool
     clean: bool
     only: tuple[str, ...]

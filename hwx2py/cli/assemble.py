@@ -6,7 +6,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, content_at, load_file, load_program, tell_written, write_output
-from .options import force_option, run_option, show
+from .options import Run, force_option, run_option, show
 
 if TYPE_CHECKING:
     from ..program.program import Program
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @run_option
 @force_option
 @click.option("-o", "--output", metavar="OUT", required=True, help="File to write: .anec, .ane, or else an .hwx.")
-def command(script: str, onto: str | None, output: str, run: bool, force: bool) -> None:
+def command(script: str, onto: str | None, output: str, run: Run, force: bool) -> None:
     """Writes the program of a generated, perhaps edited script as an .hwx or .anec (by the name of OUT).
 
     With --onto FILE the program goes into that container, and an unedited script gives back FILE byte for byte.

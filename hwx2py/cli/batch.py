@@ -1,6 +1,7 @@
 """Several files and folders in one command: which files, where their outputs go, and doing them one after the other.
 
-Outputs come in the order of the files, whatever the number of processes. A file that fails is told, and the rest done.
+Outputs come in the order of the files, whatever the number of processes. A file that fails is reported, and
+the rest is done.
 """
 
 import os
@@ -21,7 +22,7 @@ FAILED = 2
 FEW_BYTES = 1 << 24
 
 jobs_option = click.option(
-    "--jobs", metavar="N", type=click.IntRange(1), help="Processes for several files (default: as many as it pays)."
+    "--jobs", metavar="N", type=click.IntRange(1), help="Worker processes (default: chosen by the amount of work)."
 )
 
 
@@ -71,7 +72,7 @@ class Document(NamedTuple):
     """How JSON of several files is put together.
 
     Attributes:
-        start: what stands in front of the entries, which have commas between them.
+        start: what precedes the entries, which have commas between them.
         end: what stands behind them.
         failure: the entry of a file that could not be read, from its path and the error.
     """
@@ -108,7 +109,7 @@ def inputs(paths: Sequence[str], leave_out: str | None = None) -> Inputs:
 
     Args:
         paths: files and folders.
-        leave_out: a folder that outputs go to, whose files are no inputs.
+        leave_out: a folder that outputs go to, whose files are not inputs.
 
     Raises:
         UsageError: a file is not there, or a folder holds no programs.
@@ -200,7 +201,7 @@ def run(
     """Does the work for every file, and shows what it gives.
 
     Args:
-        given: the files; where they are no batch, errors are raised.
+        given: the files; if they are not a batch, errors are raised.
         work: what is done with one: a function of a module, or a `functools.partial` of one, with arguments that can
             be pickled.
         jobs: how many processes; None: one for few files, else one for each processor.

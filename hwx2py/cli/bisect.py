@@ -9,7 +9,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, load_file
-from .options import run_option
+from .options import Run, run_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def command(
     inputs: tuple[str, ...],
     log_path: str | None,
     as_json: bool,
-    run: bool,
+    run: Run,
 ) -> None:
     """Finds the fewest register differences between GOOD and BAD that still fail.
 
@@ -54,7 +54,7 @@ def command(
     from .. import bisect
 
     if test and (golden or inputs or atol):
-        raise UsageError("--test is a test of its own", hint="leave out --golden, --atol and --input")
+        raise UsageError("--test replaces --golden, --atol and --input", hint="leave out --golden, --atol and --input")
     for path in (good, bad):
         check_input(path)
     one, two = load_file(good, run=run), load_file(bad, run=run)

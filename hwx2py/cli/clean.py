@@ -8,13 +8,13 @@ import click
 from ..errors import HwxError, UsageError
 from . import batch
 from .files import check_output, load_file, write_output, written
-from .options import apply_passes, force_option, run_option
+from .options import Run, apply_passes, force_option, run_option
 
 
 class Cleaning(NamedTuple):
     """What was asked for: how to read, which passes, and whether to write over what others made."""
 
-    run: bool
+    run: Run
     force: bool
     only: tuple[str, ...]
     skip: tuple[str, ...]

@@ -10,13 +10,13 @@ import click
 from ..errors import UsageError
 from . import batch
 from .files import STANDARD, check_output, load_program, written
-from .options import apply_passes, arch_option, force_option, pass_options, raw_option, run_option
+from .options import Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
     from ..program.program import Program
 
-#: So many conversions take about as long as starting a process for them.
+#: This many conversions take about as long as starting a process for them.
 FEW_FILES = 4
 
 
@@ -25,7 +25,7 @@ class Conversion(NamedTuple):
 
     arch: str | None
     raw: str | None
-    run: bool
+    run: Run
     force: bool
     clean: bool
     only: tuple[str, ...]
@@ -80,7 +80,7 @@ def convert(
     Args:
         item: the file, and the script to write.
         conversion: how.
-        stage: is told what begins.
+        stage: called with what begins.
 
     Raises:
         HwxError: with the file's name, whatever went wrong.
@@ -111,7 +111,7 @@ def _lost(program: "Program", path: str) -> tuple[str, ...]:
 
     if program.origin.form != "script" or marks.is_signed(bytes(program.origin.data)):
         return ()
-    return (f"note: {path} was edited: its program goes on; comments, and code that makes it, do not",)
+    return (f"note: {path} was edited: your comments, constants and loops are not kept",)
 
 
 def _prepare(item: batch.Input, in_batch: bool) -> None:

@@ -7,7 +7,7 @@ import click
 from ..names import legible
 from .progress import bar
 
-#: How many files that are no programs are told one by one; the table has all of them.
+#: How many files that are not programs are listed one by one; the table has all of them.
 MOST_TOLD = 20
 
 
@@ -45,7 +45,7 @@ def command(
         f"{sum(part.tasks for part in parts):,} tasks",
         f"{sum(part.fields for part in parts):,} fields",
         *([f"{plan.standing:,} programs stood already"] if plan.standing else []),
-        *([f"{len(unreadable):,} files are no programs"] if unreadable else []),
+        *([f"{len(unreadable):,} files are not programs"] if unreadable else []),
     ]
     click.echo(f"wrote {legible(output)}: {', '.join(counts)}", err=True)
     return 2 if unreadable else 0

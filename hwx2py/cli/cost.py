@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from ..cost import CostReport, Range, TaskCost
 
 HEADINGS = ("task", "read", "written", "coefficients", "L2 read", "L2 written", "MACs", "elementwise", "ExeCycles",
-            "estimate", "bound by")  # fmt: skip
+            "engines", "at least", "bound by")  # fmt: skip
 COUNTED = ("read_bytes", "written_bytes", "coefficient_bytes", "l2_read_bytes", "l2_written_bytes", "macs",
            "elementwise", "exe_cycles")  # fmt: skip
+TIMES = ("engines_us", "estimate_us")
 
 
 @click.command(epilog="Example: hwx2py cost softmax.hwx --svg ranges.svg")
@@ -45,30 +46,42 @@ def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw
 
 
 def _data(arch: str, report: "CostReport") -> dict[str, Any]:
-    totals = {name: report.total(name) for name in (*COUNTED, "estimate_us")}
+    totals = {name: report.total(name) for name in (*COUNTED, "engines_us", "estimate_us")}
     return {
         "arch": arch,
         "tasks": [task._asdict() for task in report.tasks],
         "total": totals,
         "basis": list(report.basis),
+        "chips": [chip._asdict() for chip in report.chips],
         "l2": [part._asdict() for part in report.l2],
         "scratch": [part._asdict() for part in report.scratch],
     }
 
 
 def _text(report: "CostReport") -> list[str]:
-    total = [*(str(report.total(name)) for name in COUNTED), f"{report.total('estimate_us'):.4g} us", ""]
+    total = [*(str(report.total(name)) for name in COUNTED), *(_us(report.total(name)) for name in TIMES), ""]
     rows = [list(HEADINGS), *(_row(task) for task in report.tasks), ["total", *total]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines += ["", "bytes: read and written by tile DMA, coefficients by kernel DMA; L2 where a tensor lies there"]
-    lines += [f"estimate: {line}" for line in report.basis]
+    lines += ["engines: the multiply-accumulates at the highest peak that was measured on a chip of this generation"]
+    lines += [f"at least: {line}" for line in report.basis]
+    for chip in report.chips:
+        if chip.most_us:
+            least, most = f"{chip.least_us:.4g}", f"{chip.most_us:.4g}"
+            lines.append(f"{chip.chip}: at least {least if least == most else f'{least} to {most}'} us: {chip.rates}")
+        if chip.submit:
+            lines.append(f"{chip.chip}: a submit takes {chip.submit} besides")
     return [*lines, *_ranges("L2", report.l2), *_ranges("scratch", report.scratch)]
 
 
 def _row(task: "TaskCost") -> list[str]:
-    estimate = "-" if task.estimate_us is None else f"{task.estimate_us:.4g} us"
-    return [str(task.index), *(str(getattr(task, name)) for name in COUNTED), estimate, task.bound_by]
+    counted = (str(getattr(task, name)) for name in COUNTED)
+    return [str(task.index), *counted, *(_us(getattr(task, name)) for name in TIMES), task.bound_by]
+
+
+def _us(time: float | None) -> str:
+    return "-" if time is None else f"{time:.4g} us"
 
 
 def _ranges(name: str, ranges: "Sequence[Range]") -> list[str]:

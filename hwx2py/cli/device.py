@@ -45,7 +45,7 @@ def command(
     """Runs any program with a virtual ANE at /dev/accel/accel0.
 
     COMMAND and its children, in any language, open the node, make the driver's calls and map its memory; the virtual
-    ANE answers, refusals included. Their other files, sockets and terminal are their own: this is no sandbox. At the
+    ANE answers, refusals included. Their other files, sockets and terminal are their own: this is not a sandbox. At the
     end the faults follow; the exit code is the command's, or 3 if that was 0 and there were faults. Linux only.
     """
     from .. import device as virtual

@@ -6,7 +6,7 @@ import click
 
 from ..names import legible
 from .files import STANDARD, check_output, load_program, outcome, tell, write_output
-from .options import force_option, raw_option, run_option
+from .options import Run, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -16,7 +16,7 @@ FORMATS = ("text", "json", "markdown", "html")
 
 
 @click.command(
-    short_help="Two programs compared, noise told apart",
+    short_help="Two programs compared, noise separated",
     epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise",
 )
 @click.argument("first", metavar="A")
@@ -40,12 +40,12 @@ def command(
     output: str | None,
     ignore: tuple[str, ...],
     raw: str | None,
-    run: bool,
+    run: Run,
     force: bool,
 ) -> int:
     """Compares two programs, each an .hwx, an .anec or a generated script.
 
-    Programs for two architectures are compared by what their tasks do; the registers are told apart from that.
+    Programs for two architectures are compared by what their tasks do; their registers are not.
 
     Exit code 0: no difference; 1: differences; 2: an error.
     """

@@ -10,7 +10,7 @@ from ..errors import RegisterError, UsageError
 from ..names import legible
 from . import batch
 from .files import load_program
-from .options import arch_option, raw_option, run_option
+from .options import Run, arch_option, raw_option, run_option
 
 
 class Question(NamedTuple):
@@ -21,7 +21,7 @@ class Question(NamedTuple):
     as_json: bool
     arch: str | None
     raw: str | None
-    run: bool
+    run: Run
 
 
 @click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")

@@ -1,20 +1,21 @@
 """`hwx2py emulate`."""
 
 import functools
+import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import own_python
 from ..errors import HwxError, UsageError
 from ..names import legible
 from . import batch
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
-from .options import force_option
+from .options import force_option, trust_option
 
 if TYPE_CHECKING:
     from ..emulator import Result, Subject
@@ -31,7 +32,7 @@ FEW_FILES = 2
 
 class _Emulate(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """A file may follow --trace, or not; it is told from the program by its suffix."""
+        """A file may follow --trace, or not; its suffix distinguishes it from the program."""
         follower = [*args[1:], ""]
         bare = [arg == "--trace" and not after.endswith(".json") for arg, after in zip(args, follower)]
         return super().parse_args(ctx, ["--trace=-" if alone else arg for arg, alone in zip(args, bare)])
@@ -65,6 +66,7 @@ class _Emulate(click.Command):
     show_default=True,
     help="The chip's arithmetic, or float64 sums and one rounding.",
 )
+@trust_option
 @force_option
 @batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
@@ -91,19 +93,20 @@ def _given(
     values: bool,
     stop_after: int | None,
     numbers: str,
+    trust: bool,
     **_: object,
 ) -> tuple[str, ...]:
     """The options that a batch hands on, as they are typed."""
     valued = {"fill": fill, "golden": golden, "atol": atol, "stop-after": stop_after, "numbers": numbers}
     texts = [f"--{name}={value}" for name, value in valued.items() if value is not None]
-    flags = [flag for flag, is_set in (("--values", values), ("--trace=-", trace)) if is_set]
+    flags = [flag for flag, is_set in (("--values", values), ("--trace=-", trace), ("--trust", trust)) if is_set]
     return (*(f"--input={option}" for option in inputs), *texts, *flags)
 
 
 def _in_process(item: batch.Input, arguments: tuple[str, ...]) -> batch.FileResult:
     """Runs a file of a batch in a process of its own, as scripts and programs print while they run."""
-    command = [sys.executable, "-m", "hwx2py", "emulate", item.path, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = own_python.command_line(["emulate", *arguments, "--", item.path])
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="backslashreplace", check=False)
     text = "\n".join([legible(f"{item.path}:"), *done.stdout.splitlines()])
     notes = done.stderr.splitlines()
     if done.returncode in (0, FAILED, FAULTY):
@@ -124,6 +127,7 @@ def _run(
     values: bool,
     stop_after: int | None,
     numbers: str,
+    trust: bool,
     force: bool,
 ) -> int:
     """Runs a file; returns the exit code."""
@@ -139,14 +143,20 @@ def _run(
     try:
         expected = _expected_of_tasks(golden)
         subject = _subject(path)
-        options: dict[str, object] = {"save": save, "fill": fill}
+        options: dict[str, object] = {"fill": fill}
         if golden and not expected:
             options |= {"golden": golden, "atol": atol}
         with tempfile.TemporaryDirectory(prefix="hwx2py-") as folder:
             arguments = _arguments(subject, inputs, options, folder)
-            result = subject.run(arguments, emulator.POLICIES[numbers], recorder, stop_after)
+            readable = [folder, *(name for name in read[1:] if os.path.isfile(name))]
+            access = emulator.Access(readable, trust)
+            request = emulator.Request(arguments, access, bool(save), stop_after)
+            result = subject.run(request, emulator.POLICIES[numbers], recorder)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
+    _show_prints(result, path)
+    if save and result.saved:
+        write_output(save, [result.saved], read, force=force)
     recorded = recorder.values if recorder else []
     if values:
         click.echo("\n".join(legible(str(value)) for value in recorded))
@@ -161,6 +171,17 @@ def _run(
     if not inputs and not result.faults and stop_after is None:
         _tell_mixed_elements(subject, path)
     return FAULTY if result.faults else code
+
+
+def _show_prints(result: "Result", path: str) -> None:
+    """What a script's process printed. A line with more than text in it could pass for another, or steer a terminal."""
+    for line in result.printed.removesuffix("\n").split("\n") if result.printed else ():
+        if line.isprintable():
+            click.echo(line)
+        else:
+            click.echo(legible(f"{path}: it printed: {line}"), err=True)
+    for line in result.complained.splitlines():
+        click.echo(legible(line), err=True)
 
 
 def _expected_of_tasks(golden: str | None) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UsageError
 from ..output import STANDARD, check_output, write_output
+from .options import Run
 
 if TYPE_CHECKING:
     from ..formats import File
@@ -26,7 +27,7 @@ __all__ = [
 
 
 def check_input(path: str) -> None:
-    """Refuses a name that is no file; one that is nearly a command gets a hint."""
+    """Refuses a name that is not a file; one that is nearly a command gets a hint."""
     from . import COMMANDS
 
     if path != STANDARD and not os.path.exists(path):
@@ -36,14 +37,14 @@ def check_input(path: str) -> None:
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
 
 
-def load_file(path: str, arch: str | None = None, raw: str | None = None, run: bool = False) -> "File":
+def load_file(path: str, arch: str | None = None, raw: str | None = None, run: Run = Run.NO) -> "File":
     """Reads a file: its program, and the container around it.
 
     Args:
         path: the file; "-" is standard input.
         arch: name of the architecture to read an `.hwx` as, instead of the one that it names.
         raw: name of the architecture of a bare task stream.
-        run: execute a script, confined, instead of parsing it.
+        run: whether a script is parsed or executed.
 
     Raises:
         HwxError: with the file's name, whatever is wrong with it.
@@ -52,17 +53,19 @@ def load_file(path: str, arch: str | None = None, raw: str | None = None, run: b
     from ..registers import by_name
 
     check_input(path)
-    if run and path.endswith(formats.SCRIPT_SUFFIX):
+    if run is not Run.NO and path.endswith(formats.SCRIPT_SUFFIX):
         from .. import emulator
 
         try:
-            return formats.File(emulator.program_of_script(path, bytes(formats.map_file(path))), None)
+            access = emulator.Access(trusted=run is Run.TRUSTED)
+            program = emulator.program_of_script(path, bytes(formats.map_file(path)), access=access)
+            return formats.File(program, None)
         except HwxError as error:
             raise error.in_file(path) from error.__cause__
     return formats.load(path, by_name(arch) if arch else None, raw=by_name(raw) if raw else None)
 
 
-def load_program(path: str, arch: str | None = None, raw: str | None = None, run: bool = False) -> "Program":
+def load_program(path: str, arch: str | None = None, raw: str | None = None, run: Run = Run.NO) -> "Program":
     """The program in a file; see `load_file`."""
     return load_file(path, arch, raw, run).program
 
@@ -81,7 +84,7 @@ def written(path: str, program: "Program", changed: bool = True, detail: str = "
         changed: whether it was not there already, byte for byte.
         detail: what else there is to say of it; see `content_at`.
     """
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    counts = [(len(program.tasks), "task"), (len(program.buffers), "tensor")]
     words = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
     return outcome(path, ", ".join([*words, *([detail] if detail else [])]), changed)
 

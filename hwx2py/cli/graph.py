@@ -6,7 +6,7 @@ import click
 
 from ..errors import UsageError
 from .files import STANDARD, check_output, load_program, tell_written, write_output
-from .options import arch_option, force_option, run_option, show
+from .options import Run, arch_option, force_option, run_option, show
 
 SUFFIXES = (".svg", ".dot")
 
@@ -23,7 +23,7 @@ SUFFIXES = (".svg", ".dot")
 @arch_option
 @run_option
 @force_option
-def command(path: str, output: str, arch: str | None, run: bool, force: bool) -> None:
+def command(path: str, output: str, arch: str | None, run: Run, force: bool) -> None:
     """Draws INPUT (.hwx, .anec or a generated script): its tasks, and who hands which data to whom.
 
     Programs of more than 60 tasks are folded: runs of tasks become one box.

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +19,38 @@ arch_option = click.option(
 raw_option = click.option(
     "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
 )
-run_option = click.option("--run", is_flag=True, help="Execute a script, confined, instead of parsing it.")
+
+
+class Run(enum.Enum):
+    """Whether a script is executed, and how."""
+
+    NO = "parsed"
+    CONFINED = "executed, confined"
+    TRUSTED = "executed, unconfined"
+
+
+_TRUST = "hwx2py.trust"
+
+
+def _note_trust(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta[_TRUST] = value
+
+
+def _how_to_run(context: click.Context, _: click.Parameter, value: bool) -> Run:
+    return (Run.TRUSTED if context.meta[_TRUST] else Run.CONFINED) if value else Run.NO
+
+
+def run_option(function: Callable[..., object]) -> Callable[..., object]:
+    """--run and --trust; the command takes them as `run`, a `Run`."""
+    trust = "With --run: execute it unconfined, with all your rights."
+    function = click.option(
+        "--trust", is_flag=True, is_eager=True, expose_value=False, callback=_note_trust, help=trust
+    )(function)
+    how = "Execute a script, confined, instead of parsing it."
+    return click.option("--run", is_flag=True, callback=_how_to_run, help=how)(function)
+
+
+trust_option = click.option("--trust", is_flag=True, help="Run a script unconfined, with all your rights.")
 force_option = click.option(
     "--force", is_flag=True, help="Write over a file that hwx2py did not write, or that was edited since."
 )
@@ -69,6 +101,6 @@ def apply_passes(program: "Program", *, clean: bool, only: tuple[str, ...], skip
 
 
 def show(report: list[str]) -> None:
-    """The report on standard error; commands show it when they are done, so that an error stays alone."""
+    """Prints the report on standard error; commands do it last, so that a failing command prints only its error."""
     for line in report:
         click.echo(legible(line), err=True)

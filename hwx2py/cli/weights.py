@@ -9,7 +9,7 @@ from ..errors import HwxError, UsageError
 from ..names import legible
 from ..output import check_replaceable
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import arch_option, force_option, run_option
+from .options import Run, arch_option, force_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import File
@@ -24,6 +24,7 @@ MANIFEST = "manifest.json"
 @click.option("-o", "--output", metavar="DIR", help="Folder for a .npy of each array and manifest.json.")
 @click.option("--svg", is_flag=True, help="Draw lookup tables too.")
 @click.option("--set", "changes", metavar="NAME=FILE.npy", multiple=True, help="Other values for an array.")
+@click.option("--round", "rounds", is_flag=True, help="Round the values of --set to float16, and say what was lost.")
 @click.option("--into", metavar="OUT", help="The changed program: an .hwx, .anec or script, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on standard output.")
 @arch_option
@@ -34,21 +35,25 @@ def command(
     output: str | None,
     svg: bool,
     changes: tuple[str, ...],
+    rounds: bool,
     into: str | None,
     as_json: bool,
     arch: str | None,
-    run: bool,
+    run: Run,
     force: bool,
 ) -> None:
     """Takes the weights out of a program as arrays of the network's own shapes, or puts others in.
 
-    Convolutions are O, I, H, W, products K, N; biases, scales, constants, and lookup tables as their 33 samples follow.
-    Without -o and --set they are listed.
+    Convolutions are O, I, H, W, products K, N, also where several tasks compute parts of them; biases, scales,
+    constants, and lookup tables follow: 33 samples, and limits, values outside, lines, shift and mode. Without -o and
+    --set they are listed.
     """
     from .. import weights
 
     if bool(changes) != bool(into):
         raise UsageError("--set and --into belong together", hint="--set NAME=FILE.npy --into OUT")
+    if rounds and not changes:
+        raise UsageError("--round rounds the values of --set", hint="add --set NAME=FILE.npy --into OUT")
     if svg and not output:
         raise UsageError("--svg draws into the folder that -o names", hint="add -o DIR")
     check_input(path)
@@ -58,7 +63,7 @@ def command(
         if output:
             _write_out(output, path, file.program, found, svg, force)
         if into:
-            _write_into(into, path, file, found, changes, force)
+            _write_into(into, path, file, changes, rounds, force)
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     for note in found.notes:
@@ -79,7 +84,7 @@ def _list(found: "Found") -> None:
         curve = f" ({array.about['curve']})" if array.about.get("curve") else ""
         click.echo(
             legible(
-                f"{array.name}: {array.kind}{curve}, float16 {size}, in {array.buffer}, "
+                f"{array.name}: {array.kind}{curve}, {array.dtype} {size}, in {array.buffer}, "
                 f"task{'' if len(array.tasks) == 1 else 's'} {tasks}{fixed}"
             )
         )
@@ -116,12 +121,12 @@ def _prepare(folder: str) -> None:
         os.makedirs(folder, exist_ok=True)
         foreign = os.listdir(folder) and not os.path.exists(os.path.join(folder, MANIFEST))
     except OSError as error:
-        raise UsageError(f"is no folder that can be written to: {error.strerror}", file=folder) from error
+        raise UsageError(f"is not a folder that can be written to: {error.strerror}", file=folder) from error
     if foreign:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 
 
-def _write_into(target: str, path: str, file: "File", found: "Found", changes: tuple[str, ...], force: bool) -> None:
+def _write_into(target: str, path: str, file: "File", changes: tuple[str, ...], rounds: bool, force: bool) -> None:
     from .. import weights
     from ..emulator.arrays import read_npy
     from ..interface import Program, save
@@ -133,7 +138,12 @@ def _write_into(target: str, path: str, file: "File", found: "Found", changes: t
         name, separator, source = change.partition("=")
         if not separator:
             raise UsageError(f"--set {change}: an array and a file are wanted", hint="--set NAME=FILE.npy")
-        program = weights.replace(program, found.arrays, name, read_npy(source))
+        values = read_npy(source)
+        if rounds:
+            values, lost = weights.rounded(values)
+            if lost:
+                click.echo(legible(f"{name}: {lost}"), err=True)
+        program = weights.replace(program, weights.find(program).arrays, name, values)
     if not force:
         check_replaceable(target)
     save(Program(program, file), target)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..errors import RegisterError
-from ..registers.model import Architecture, compose
+from ..registers.architecture import Architecture, compose
 
 _IDLE_DMA = {"CacheHint": 2, "CacheHintReuse": 2, "CacheHintNoReuse": 2}
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError
 from ..registers import by_name
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from .blank import blank
 from .l2 import Aliases, Tile
 from .surface import Surface

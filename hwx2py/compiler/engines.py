@@ -16,7 +16,7 @@ CYCLES_A_PLANE = 0.00444
 
 
 def engines_for(channels: int) -> int:
-    """How many neural engines work on so many channels: a power of two, at most all."""
+    """How many neural engines work on a number of channels: a power of two, at most all."""
     return min(NEURAL_ENGINES, 1 << log2_up(channels))
 
 

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..program import build
-from ..program.model import Origin, Program, natural_const_offset
-from ..program.network import SCRATCH_BAR, padded_tensor, scratch
+from ..program.network import padded_tensor, scratch
+from ..program.plan import SCRATCH_BAR
+from ..program.program import Origin, Program, natural_const_offset
 from ..program.streams import Pending
 from ..registers import by_name
-from ..registers.model import Architecture
+from ..registers.architecture import Architecture
 from ..units import round_up
 from .draft import ARCH_NAME, Draft
 from .l2 import log2_up
@@ -101,12 +102,11 @@ def link(
     drafts = [_draft(arch, layout, plans, index) for index in range(len(plans))]
     text = build.lay_out(arch, drafts)
     rows = [padded_tensor(row.name, row.role, layout.bars[row.name], row.shape, row.dtype) for row in tensors]
-    if layout.scratch_bytes:
-        rows.append(scratch(layout.scratch_bytes))
     const = layout.constants()
     program = Program(
-        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built")
-    )
+        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built"),
+        scratch=scratch(layout.scratch_bytes) if layout.scratch_bytes else None,
+    )  # fmt: skip
     return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes)
 
 
@@ -147,8 +147,7 @@ class _Layout:
     def _kernel(self, kernel: Coefficients | RuntimeKernel | None) -> int:
         if not isinstance(kernel, Coefficients):
             return 0
-        data = kernel.chunks[0] if len(kernel.chunks) == 1 else b"".join(kernel.chunks)
-        return self._place(data, max(kernel.reserved_bytes, len(data)))
+        return self._place(kernel.data, max(kernel.reserved_bytes, len(kernel.data)))
 
     def _place(self, data: bytes, size: int) -> int:
         """Puts data among the constants; what is there already is not put there twice."""
@@ -195,8 +194,7 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     ]
     writer = _kernel_writer(layout, plans, index)
     header = _header(layout, plans, index, writer)
-    follows = frozenset(field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
-    return build.Draft(build.header(arch, header, writer), items, follows)
+    return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
 
 
 def _stream_order(arch: Architecture) -> list[tuple[str, int, bool]]:
@@ -252,18 +250,17 @@ def _channels(draft: Draft, layout: _Layout, kernel: Coefficients | RuntimeKerne
     draft.put("KernelDMASrc.MasterConfig", MasterEnable=1, KernelSparseFmt=int(sparse))
     at = base
     for channel in range(NEURAL_CHANNELS):
-        enabled = channel < kernel.engines
-        size, place = ALIGNMENT_BYTES, 0
-        if enabled and isinstance(kernel, RuntimeKernel):
+        size, place = 0, 0
+        if isinstance(kernel, Coefficients):
+            size = kernel.sizes_bytes[channel] if channel < len(kernel.sizes_bytes) else 0
+            place = at if size else 0
+            at += 0 if kernel.shared else size
+        elif channel < kernel.engines:
             size = kernel.size_bytes
             place = layout.places[kernel.buffer] + kernel.base_bytes + channel * kernel.step_bytes
-        elif enabled and isinstance(kernel, Coefficients):
-            size = len(kernel.chunks[0 if kernel.shared else channel])
-            place = at
-            at += 0 if kernel.shared else size
-        draft.put(f"KernelDMASrc.CoeffDMAConfig[{channel}]", En=int(enabled))
+        draft.put(f"KernelDMASrc.CoeffDMAConfig[{channel}]", En=int(size > 0))
         draft.put(f"KernelDMASrc.CoeffBaseAddr[{channel}]", Addr=place)
-        draft.put(f"KernelDMASrc.CoeffBfrSize[{channel}]", MemBfrSize=size)
+        draft.put(f"KernelDMASrc.CoeffBfrSize[{channel}]", MemBfrSize=size or ALIGNMENT_BYTES)
 
 
 def _kernel_writer(layout: _Layout, plans: Sequence[TaskPlan], index: int) -> int | None:

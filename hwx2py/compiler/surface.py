@@ -116,7 +116,7 @@ class Surface:
         """
         n, c, h, w = self.shape
         if (n, c) != (1, 1):
-            raise ValueError(f"{n} x {c} x {h} x {w} is no matrix")
+            raise ValueError(f"{n} x {c} x {h} x {w} is not a matrix")
         whole = h * self.row_bytes
         return replace(
             self, shape=Shape(1, h, 1, w), row_bytes=whole, plane_bytes=self.row_bytes, depth_bytes=whole,

@@ -77,6 +77,8 @@ class Store(enum.Enum):
     SCRATCH = fields(En=1, CacheHint=15, L2BfrMode=1)
     #: A result that is not tiled: copies with an exchange, results with C and W exchanged.
     WHOLE = fields(En=1, CacheHint=3)
+    #: A softmax that becomes a kernel (published tables of attention); two bits of it have no other use.
+    SOFTMAX_KERNEL = fields(En=1, CacheHint=15, L2BfrMode=1, Unk19=1, Unk24=1)
     #: Handed on in L2 by a change of context; not stored.
     CONTEXT = fields(En=0, CacheHint=3)
 
@@ -86,16 +88,16 @@ class Coefficients:
     """What kernel DMA fetches for the engines out of the constants (BAR 1).
 
     Attributes:
-        chunks: the bytes of each engine, a multiple of 64 each; one chunk if `shared`.
-        shared: every engine reads the one chunk (lookup tables).
-        engines: how many channels are enabled.
+        data: the chunks of the engines, one after another, each a multiple of 64 bytes.
+        sizes_bytes: by channel, what it fetches; 0 for a channel that is off.
+        shared: every channel fetches the same bytes (lookup tables).
         reserved_bytes: what they take up among the constants; 0 for their own size.
         zero_skipping: the chunks leave zeros out.
     """
 
-    chunks: tuple[bytes, ...]
+    data: bytes
+    sizes_bytes: tuple[int, ...]
     shared: bool = False
-    engines: int = 16
     reserved_bytes: int = 0
     zero_skipping: bool = False
 

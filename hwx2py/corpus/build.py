@@ -16,7 +16,7 @@ from ..tables import PartFiles, Store, each
 from ..tables.writers import BATCH_ROWS
 from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
 
-#: A part holds so many files, or fewer that together have so many bytes.
+#: A part holds this many files, or fewer if together they reach this many bytes.
 PART_FILES = 64
 PART_BYTES = 1 << 24
 
@@ -31,7 +31,7 @@ class PartJob(NamedTuple):
 
 
 class PartDone(NamedTuple):
-    """A part that was made: how much it holds, and the files that are no programs."""
+    """A part that was made: how much it holds, and the files that are not programs."""
 
     files: int
     programs: int
@@ -167,7 +167,7 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
 
 
 def _size_of(path: str) -> int | None:
-    """The size of a file; None of what is no file, such as a pipe or a link to nowhere."""
+    """The size of a file; None for what is not a regular file, such as a pipe or a broken link."""
     try:
         status = os.stat(path)
     except OSError:

@@ -11,7 +11,7 @@ from ..names import legible
 from ..operations import Names, Operation, sentence
 from ..operations.reader import Reader
 from ..operations.wording import engine
-from ..program.program import Program, Tensor
+from ..program.program import Buffer, Program, script_row
 from ..program.register_file import walk
 from ..program.task import Task
 from ..registers import Architecture, Register, by_name
@@ -106,7 +106,7 @@ class TensorRow(NamedTuple):
 
 
 class UnreadableRow(NamedTuple):
-    """A file that is no program.
+    """A file that is not a program.
 
     Attributes:
         file: its path.
@@ -214,7 +214,7 @@ def rows_of(path: str) -> Extract:
         tasks=len(tasks),
         const_bytes=len(program.const) + sum(len(kernel.data) for kernel in program.kernels),
     )
-    tensors = [_tensor(source, tensor) for tensor in program.tensors]
+    tensors = [_tensor(source, buffer) for buffer in program.buffers]
     return Extract(row, tasks, tensors, _fields(source, program, tasks))
 
 
@@ -227,7 +227,8 @@ def digest(path: str) -> str | None:
         return None
 
 
-def _tensor(source: Source, tensor: Tensor) -> TensorRow:
+def _tensor(source: Source, buffer: Buffer) -> TensorRow:
+    tensor = script_row(buffer)
     return TensorRow(
         *source,
         name=legible(tensor.name),

@@ -14,16 +14,17 @@ from ..operations.transfer import transfers
 from ..program.program import Program
 from ..program.register_file import walk
 from ..registers import Architecture
+from ..registers.machine import BLOCK_BYTES
 from .ranges import Range, Touch, live_ranges, touches
+from .time import CYCLES_PER_PLANE, MEMORY_BOUND, ChipTime, Cycles, chips, cycles, engines_us, work_of
 
 SCRATCH_BAR = 3
-#: A task is bound by memory where moving its bytes takes this part of its estimate.
-MEMORY_BOUND = 0.9
 CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "CrossChannelMax")
 
 CYCLES_BASIS = (
-    "ExeCycles, taken as microseconds (inferred: memory-bound tasks of real programs fit); where it is 0, what memory "
-    "takes, and nothing for a chained task, which the first of its chain counts for"
+    "ExeCycles is the compiler's estimate, not a measured time; one is taken as a microsecond (inferred: memory-bound "
+    "programs fit). Where a header has 0, the compiler's formula is used, and a chained task is counted in the "
+    "first of its chain"
 )
 
 
@@ -41,8 +42,10 @@ class TaskCost(NamedTuple):
         macs: multiply-accumulate operations.
         elementwise: operations on single elements.
         exe_cycles: the compiler's estimate, as the header has it.
-        memory_us: how long memory takes for the bytes, microseconds; None where the bandwidth is not known.
-        estimate_us: how long the task takes, microseconds; None where nothing tells.
+        formula_cycles: the same by the compiler's formula; None where it is not known.
+        engines_us: how long the engines take for the multiply-accumulates at the highest peak that was measured on a
+            chip of this generation, microseconds; None where nobody measured such work.
+        estimate_us: how long the task takes at least, microseconds: the larger of both; None where nothing tells.
         bound_by: "memory", "engine", "chain" (counted with the task before) or "unknown".
     """
 
@@ -56,7 +59,8 @@ class TaskCost(NamedTuple):
     macs: int
     elementwise: int
     exe_cycles: int
-    memory_us: float | None
+    formula_cycles: int | None
+    engines_us: float | None
     estimate_us: float | None
     bound_by: str
 
@@ -67,12 +71,14 @@ class CostReport(NamedTuple):
     Attributes:
         tasks: a cost for each task.
         basis: how the estimates come about, a line each.
+        chips: what chips were measured to take at least for the multiply-accumulates.
         l2: tensors that lie in L2, and from which task to which.
         scratch: the same of the scratch memory.
     """
 
     tasks: tuple[TaskCost, ...]
     basis: tuple[str, ...]
+    chips: tuple[ChipTime, ...]
     l2: tuple[Range, ...]
     scratch: tuple[Range, ...]
 
@@ -94,10 +100,13 @@ def cost(program: Program) -> CostReport:
     tasks: list[TaskCost] = []
     in_l2: list[Touch] = []
     in_scratch: list[Touch] = []
+    macs: dict[str, int] = {}
     for index, registers in enumerate(walk(program.arch, program.tasks)):
         operation = reader.read(registers)
         text = sentence(operation, names)
         tasks.append(_task(program.arch, index, text, operation, registers.header("ExeCycles")))
+        work = work_of(operation)
+        macs[work] = macs.get(work, 0) + tasks[-1].macs
         in_l2 += touches(index, operation, program.arch.machine.l2_bytes)
         in_scratch += _kernel_touch(index, operation)
         in_scratch += (
@@ -105,15 +114,21 @@ def cost(program: Program) -> CostReport:
             for transfer in transfers(operation)
             if transfer.dma.enabled and transfer.dma.bar == SCRATCH_BAR
         )
-    return CostReport(tuple(tasks), _basis(program.arch), live_ranges(in_l2), live_ranges(in_scratch))
+    chip_times = chips(program.arch, macs)
+    basis = _basis(program.arch)
+    return CostReport(tuple(tasks), basis, chip_times, live_ranges(in_l2), live_ranges(in_scratch))
 
 
 def _basis(arch: Architecture) -> tuple[str, ...]:
     machine = arch.machine
-    if not machine.dram_bytes_per_us:
-        return (CYCLES_BASIS, f"the memory bandwidth of {arch.name} is not known: what bounds a task is not told")
-    bandwidth = f"memory: {machine.dram_bytes_per_us / 1000:.2f} GB/s ({machine.dram_evidence})"
-    return CYCLES_BASIS, bandwidth
+    if not machine.cycles_per_block:
+        return (CYCLES_BASIS, f"the compiler's formula for {arch.name} is not known: what bounds a task is unknown")
+    cycle_bytes = BLOCK_BYTES / machine.cycles_per_block
+    formula = (
+        f"the formula: bytes / {cycle_bytes:.7g}, or planes of the source x {CYCLES_PER_PLANE} where that is more; "
+        f"rows count as multiples of 64 bytes ({machine.cycles_evidence})"
+    )
+    return CYCLES_BASIS, formula
 
 
 def _task(arch: Architecture, index: int, text: str, operation: Planar | Neural, exe_cycles: int) -> TaskCost:
@@ -122,10 +137,9 @@ def _task(arch: Architecture, index: int, text: str, operation: Planar | Neural,
     written = sum(transfer.size_bytes for transfer in moved if transfer.writes)
     coefficients = _coefficient_bytes(operation)
     macs, elementwise = _operations(operation)
-    rate = arch.machine.dram_bytes_per_us
-    memory_us = (read + written + coefficients) / rate if rate else None
+    formula, engines = cycles(arch, operation, moved, coefficients), engines_us(arch, macs, work_of(operation))
     chained = isinstance(operation.inputs[0].where, InL2) and operation.inputs[0].where.chained
-    estimate, bound = _estimate(exe_cycles, memory_us, chained)
+    estimate, bound = _estimate(exe_cycles, formula, engines, chained)
     return TaskCost(
         index=index,
         sentence=text,
@@ -143,21 +157,27 @@ def _task(arch: Architecture, index: int, text: str, operation: Planar | Neural,
         macs=macs,
         elementwise=elementwise,
         exe_cycles=exe_cycles,
-        memory_us=memory_us,
+        formula_cycles=formula and formula.whole,
+        engines_us=engines,
         estimate_us=estimate,
         bound_by=bound,
     )
 
 
-def _estimate(exe_cycles: int, memory_us: float | None, chained: bool) -> tuple[float | None, str]:
+def _estimate(
+    exe_cycles: int, formula: Cycles | None, engines: float | None, chained: bool
+) -> tuple[float | None, str]:
     """Microseconds, and what bounds the task."""
     if chained and not exe_cycles:
-        return 0.0, "chain"
-    if not exe_cycles:
-        return memory_us, "unknown" if memory_us is None else "memory"
-    if memory_us is None:
-        return float(exe_cycles), "unknown"
-    return float(exe_cycles), "memory" if memory_us >= MEMORY_BOUND * exe_cycles else "engine"
+        return engines or 0.0, "engine" if engines else "chain"
+    if not exe_cycles and formula is None:
+        return engines or None, "engine" if engines else "unknown"
+    compiler = float(exe_cycles) if exe_cycles or formula is None else max(formula)
+    if engines and engines > compiler:
+        return engines, "engine"
+    if formula is None:
+        return compiler, "unknown"
+    return compiler, "memory" if formula.memory >= MEMORY_BOUND * compiler else "engine"
 
 
 def _coefficient_bytes(operation: Planar | Neural) -> int:

@@ -40,7 +40,7 @@ def class_of(reason: Reason | None) -> Class:
 
 
 class Change(NamedTuple):
-    """A difference of something that is no register: its name and both values."""
+    """A difference outside the registers: its name and both values."""
 
     what: str
     a: Any

@@ -1,6 +1,6 @@
-"""Everything of two programs that is no task, compared: compiler, container, tensors, and what cannot be compared."""
+"""Everything of two programs but their tasks, compared: compiler, container, tensors, and what cannot be compared."""
 
-from ..program.program import Program, Tensor
+from ..program.program import Buffer, Program, Tensor, script_row
 from .comparison import BARS, IDENTITY, LAYOUT, Change
 
 
@@ -44,14 +44,14 @@ def _facts(program: Program) -> dict[str, str]:
 
 def tensors(a: Program, b: Program) -> list[Change]:
     """Tensors, matched by name; a mere renumbering of BARs is one change."""
-    one, two = ({tensor.name: tensor for tensor in program.tensors} for program in (a, b))
+    one, two = ({buffer.name: buffer for buffer in program.buffers} for program in (a, b))
     found = []
     for name in dict.fromkeys([*one, *two]):
         if name not in one or name not in two:
             found.append(Change(f"tensor {name}", _brief(one.get(name)), _brief(two.get(name))))
             continue
         for fact in ("role", "shape", "strides", "dtype", "size_bytes"):
-            values = getattr(one[name], fact), getattr(two[name], fact)
+            values = [getattr(script_row(side[name]), fact) for side in (one, two)]
             if values[0] != values[1]:
                 found.append(Change(f"tensor {name}: {fact}", *values))
     moved = [name for name in one if name in two and one[name].bar != two[name].bar]
@@ -61,11 +61,11 @@ def tensors(a: Program, b: Program) -> list[Change]:
     return found
 
 
-def _brief(tensor: Tensor | None) -> str | None:
-    if tensor is None:
+def _brief(buffer: Buffer | None) -> str | None:
+    if buffer is None:
         return None
-    size = " x ".join(map(str, tensor.shape)) if tensor.shape else f"{tensor.size_bytes} bytes"
-    return f"{tensor.role} {size}, BAR {tensor.bar}"
+    size = " x ".join(map(str, buffer.shape)) if isinstance(buffer, Tensor) else f"{buffer.size_bytes} bytes"
+    return f"{buffer.role} {size}, BAR {buffer.bar}"
 
 
 def notes(a: Program, b: Program) -> list[str]:

@@ -7,7 +7,7 @@ from ..operations import Names, Operation, operations, sentence
 from ..operations.aspects import aspects
 from ..operations.idle import unread
 from ..operations.places import L2_MEMORY, Writers, reads, writes
-from ..program.program import SCRATCH, Program, Tensor
+from ..program.program import Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
 from .align import Pair, align
@@ -68,8 +68,7 @@ def compare(a: Program, b: Program) -> Comparison:
 
 def _essentials(program: Program) -> set[tuple[object, ...]]:
     """What tensors are, whatever their layout; scratch memory is the compiler's choice."""
-    tensors = (tensor for tensor in program.tensors if tensor.role != SCRATCH)
-    return {(tensor.name, tensor.role, tensor.shape, tensor.dtype) for tensor in tensors}
+    return {(tensor.name, tensor.role, tensor.shape, tensor.dtype) for tensor in program.tensors}
 
 
 def _producers(program: Program, tasks: Sequence[Operation]) -> list[list[frozenset[int]]]:
@@ -77,7 +76,7 @@ def _producers(program: Program, tasks: Sequence[Operation]) -> list[list[frozen
 
     The places there are the compiler's choice; who made what lies there is not.
     """
-    scratch = {tensor.bar for tensor in program.tensors if tensor.role == SCRATCH} | {L2_MEMORY}
+    scratch = {L2_MEMORY} if program.scratch is None else {L2_MEMORY, program.scratch.bar}
     writers, found = Writers(), []
     for index, task in enumerate(tasks):
         found.append([frozenset(writers.of(span)) if span.memory in scratch else frozenset() for span in reads(task)])
@@ -206,4 +205,4 @@ def _bar(tensor: Tensor) -> int:
 
 
 def _is_nameless(program: Program) -> bool:
-    return all(tensor.name == f"bar{tensor.bar}" for tensor in program.tensors if tensor.shape)
+    return all(tensor.name == f"bar{tensor.bar}" for tensor in program.tensors)

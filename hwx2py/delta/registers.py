@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from ..program.register_file import RegisterFile
 from ..program.task import WrittenWord
-from ..registers.architecture import BYTE_KINDS, Architecture, Field, Location
+from ..registers import kinds
+from ..registers.architecture import Architecture, Field, Location
 from .comparison import ABSENT, BARS, IGNORED, LAYOUT, MASKS, UNREAD, FieldChange, Reason, WordChange
 
 WrittenPair = tuple[WrittenWord | None, WrittenWord | None]
@@ -138,12 +139,12 @@ def _shown_word(location: Location, word: int | None) -> str | None:
 
 
 def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) -> Iterator[FieldChange]:
-    fields = location.register.fields
     ignored = a.arch.ignored_bits.get(f"{location.block.name}.{location.register.name}", 0)
-    for number, field in enumerate(fields):
+    for field in location.register.fields:
         differing = (one ^ two) & field.mask
         if differing:
-            change = _field(field, fields[number + 1] if field.kind == "bar" else None, one, two, a, b)
+            enable = location.register.field(field.enable) if field.enable else None
+            change = _field(field, enable, one, two, a, b)
             is_ignored = change.reason is None and not differing & ~ignored
             yield change._replace(reason=IGNORED) if is_ignored else change
     unnamed = (one ^ two) & ~location.register.named_mask
@@ -154,9 +155,7 @@ def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) ->
 
 
 def _field(field: Field, enable: Field | None, one: int, two: int, a: TaskSide, b: TaskSide) -> FieldChange:
-    values = field.decode(one), field.decode(two)
-    if field.kind in (*BYTE_KINDS, "layout"):
-        values = hex(int(values[0])), hex(int(values[1]))
+    values = field.kind.show(field.decode(one)), field.kind.show(field.decode(two))
     if enable and enable.number(one) and enable.number(two):
         buffers = a.names.get(field.number(one), values[0]), b.names.get(field.number(two), values[1])
         if buffers[0] == buffers[1]:
@@ -170,4 +169,4 @@ def _reason(field: Field, one: int, two: int, a: TaskSide, b: TaskSide) -> Reaso
         return MASKS
     # A task's id is layout only where it is the task's index on both sides.
     is_index = field.name == "TID" and (field.number(one), field.number(two)) == (a.index, b.index)
-    return LAYOUT if field.kind == "layout" or is_index else None
+    return LAYOUT if field.kind is kinds.LAYOUT or is_index else None

@@ -15,7 +15,7 @@ from ..errors import HwxError
 from ..registers import Architecture
 from .caller import Identity, identity
 
-#: Openings that are kept before a look at which of them nobody holds any more.
+#: Openings that are kept before a look for those that no process holds any more.
 FEW_OPENINGS = 16
 
 

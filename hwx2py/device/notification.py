@@ -25,7 +25,7 @@ ANSWER = struct.Struct("<QqiI")
 DESCRIPTOR = struct.Struct("<QIIII")
 
 RECEIVE, SEND, IS_VALID, ADD_DESCRIPTOR = 0xC0502100, 0xC0182101, 0x40082102, 0x40182103
-#: In an answer: the kernel makes the call as if nobody had looked.
+#: In an answer: the kernel makes the call as if it had not been looked at.
 CONTINUE = 1
 
 #: The type of the driver's ioctls, and those that DRM answers for every driver.
@@ -87,7 +87,7 @@ def program(host: Host) -> bytes:
 
 
 class Listener:
-    """The end that answers; it is told of the calls of a command and of all its children.
+    """The end that answers the calls of a command and of all its children.
 
     Args:
         descriptor: as the kernel gave it.
@@ -153,7 +153,7 @@ class Started:
     """A command that runs.
 
     Attributes:
-        listener: what is told of its calls.
+        listener: where its calls arrive.
         process: its process.
     """
 

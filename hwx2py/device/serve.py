@@ -35,7 +35,7 @@ READS_ATTRIBUTES = ("getxattr", "lgetxattr", "listxattr", "llistxattr")
 def run(command: Sequence[str], device: Device) -> int:
     """Runs a command with the virtual ANE at /dev/accel/accel0.
 
-    Its other files, its sockets and its terminal are its own: this is no sandbox.
+    Its other files, its sockets and its terminal are its own: this is not a sandbox.
 
     Args:
         command: the program and its arguments.

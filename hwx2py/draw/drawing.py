@@ -186,7 +186,7 @@ def _pill(graph: Graph, node: Node) -> Iterator[str]:
     middle, radius = _n(node.middle), _n(node.height / 2)
     place = f'x="{_n(node.x)}" y="{_n(node.y)}" width="{_n(node.width)}" height="{_n(node.height)}" rx="{radius}"'
     if node.end.kind == UNKNOWN:
-        yield f'<g class="hwx-pill hwx-unknown"><title>nobody is known to produce this</title><rect {place}/>'
+        yield f'<g class="hwx-pill hwx-unknown"><title>its producer is unknown</title><rect {place}/>'
         yield f'<text class="hwx-tensor-name" x="{middle}" y="{_n(node.y + 25)}">{NOBODY}</text></g>'
         return
     terminal = (graph.inputs if node.end.kind == INPUT else graph.outputs)[node.end.index]

@@ -85,8 +85,8 @@ class _Tracing:
         self.inputs = [_terminal(tensor) for tensor in program.inputs]
         self._kinds: dict[Hashable, str] = {L2_MEMORY: L2}
         constants = {**program.arch.fixed_bars, **{kernel.bar: kernel.name for kernel in program.kernels}}
-        tensors = {tensor.bar for tensor in program.tensors}
-        self.constants = constants.keys() - tensors
+        bound = {buffer.bar for buffer in program.buffers}
+        self.constants = constants.keys() - bound
         for bar, name in constants.items():
             self._begin(bar, _Constants(name))
         for index, tensor in enumerate(program.inputs):
@@ -99,7 +99,7 @@ class _Tracing:
         self.writers.put(Span(bar, 0, EVERYTHING), producer)
 
     def take(self, span: Span, target: End, label: str, kind: str = "") -> None:
-        """Edges from whoever wrote the span to who reads it.
+        """Edges from the writer of the span to its reader.
 
         Args:
             span: what is read.

@@ -12,7 +12,7 @@ FEW = 2
 
 
 def stands_alone(index: int, count: int) -> bool:
-    """Whether a task of a program of so many has a box of its own for certain."""
+    """Whether every task of a program of this size has a box of its own."""
     return count <= MOST_BOXES or index < EDGE_TASKS or index >= count - EDGE_TASKS - LEAST_RUN
 
 

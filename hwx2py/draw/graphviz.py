@@ -57,6 +57,6 @@ def _box(box: Box) -> str:
 
 
 def _quoted(*lines: str) -> str:
-    """A quoted string of Graphviz. Labels there are no plain text: backslashes and entities mean something."""
+    """A quoted string of Graphviz. Labels there are not plain text: backslashes and entities have a meaning."""
     escaped = (legible(line).replace("\\", "\\\\").replace("&", "&amp;").replace('"', '\\"') for line in lines if line)
     return '"' + "\\n".join(escaped) + '"'

@@ -170,7 +170,7 @@ def _lanes(nets: list[Net], left: bool) -> int:
 
 
 def _sort(row: list[Node], nets: list[Net]) -> None:
-    """Terminals in their row: what lanes go to or come from stands in the order of these lanes, on their side."""
+    """Terminals in their row: what lanes go to or come from is in the order of these lanes, on their side."""
     leaving = {net.source: -net.lane - 1 for net in nets if net.lane is not None and not net.near}
     arriving = {node: net.lane + 1 for net in nets if net.lane is not None for node in net.far}
     row.sort(key=lambda node: leaving.get(node, 0) + arriving.get(node, 0))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 #: Where an edge can begin and end.
 INPUT, TASK, OUTPUT, UNKNOWN = "input", "task", "output", "unknown"
 
-#: What an edge runs through: a tensor or constants, scratch memory (any buffer that is no tensor), or L2; or
+#: What an edge runs through: a tensor or constants, scratch memory (any buffer that is not a tensor), or L2; or
 #: coefficients that a task wrote.
 TENSOR, SCRATCH, L2, COEFFICIENTS = "tensor", "scratch", "L2", "coefficients"
 
@@ -48,7 +48,7 @@ class Terminal(NamedTuple):
 
 
 class End(NamedTuple):
-    """One end of an edge: an input, a box or an output by its index, or nobody knows who."""
+    """One end of an edge: an input, a box or an output by its index, or unknown."""
 
     kind: str
     index: int = 0  # type: ignore[assignment] # hides tuple's method

@@ -36,7 +36,7 @@ def _head(text: str, limit: int) -> str:
 
 
 def wrapped(text: str, limit: int, lines: int) -> list[str]:
-    """The text on at most so many lines of at most so many columns, broken at spaces where there are any."""
+    """The text on at most `lines` lines of at most `columns` columns, broken at spaces where possible."""
     found: list[str] = []
     rest = text.strip()
     while rest and len(found) < lines - 1 and columns(rest) > limit:

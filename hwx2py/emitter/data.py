@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from ..program.program import Program
 
-#: Data up to this size stands in the script; more goes into a file beside it.
+#: Data up to this size is part of the script; more goes into a file beside it.
 INLINE_BYTES = 64 * 1024
 
-#: A run of zeros counts from this many bytes on, and from a thousandth of the coefficients on, whichever is more.
+#: Shortest run of zeros stored as a length, and from a thousandth of the coefficients on, whichever is more.
 SHORTEST_RUN = 64
 MOST_RUNS = 1024
 

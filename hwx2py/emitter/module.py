@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..errors import EmitError
 from ..marks import UNSIGNED, signed
-from ..program.program import Program, natural_const_offset
+from ..program.program import Program, natural_const_offset, script_row
+from ..registers.kinds import definition
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -46,7 +47,7 @@ DRIVERS = {
 }
 
 #: What the program and its registers may name of the runtime.
-OWN_NAMES = ("Tensor", "partial", "every", "Register", "RECORD", "BYTES", "FP16", "FP32", "LINK")
+OWN_NAMES = ("Tensor", "partial", "every", "Register", "RECORD", "LINK")
 
 
 class Script(NamedTuple):
@@ -109,7 +110,10 @@ def _pasted(code: str, program: Program, text: str) -> str:
     runtime = Runtime(modules)
     imports = {"NamedTuple": "from typing import NamedTuple", "partial": "from functools import partial"}
     runtime.imports |= imports
-    used = {name for name in OWN_NAMES if re.search(rf"\b{name}[(),]", text)}
+    codings = program.arch.codings
+    for name, coding in codings.items():
+        runtime.define("register", name, definition(coding))
+    used = {name for name in (*OWN_NAMES, *codings) if re.search(rf"\b{name}[(),]", text)}
     reached = runtime.reached(names_in(code) | used)
     lines = []
     for line in code.splitlines():
@@ -170,9 +174,8 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
 def _program(program: Program, writer: TaskWriter, coefficients: Coefficients, beside: bool) -> Iterator[str]:
     """The program as data: tensors, tasks, coefficients, and what does not follow from them."""
     yield "TENSORS = ["
-    for tensor in program.tensors:
-        row = (tensor.name, tensor.role, tensor.bar, tensor.shape, tensor.strides, tensor.dtype, tensor.size_bytes)
-        yield from wrapped("Tensor(", [literal(value) for value in row], "),", 4)
+    for buffer in program.buffers:
+        yield from wrapped("Tensor(", [literal(value) for value in script_row(buffer)], "),", 4)
     yield "]"
     bars = {name: bar for bar, name in program.arch.fixed_bars.items()}
     bars |= {kernel.name: kernel.bar for kernel in program.kernels}
@@ -232,7 +235,7 @@ def _data(coefficients: Coefficients, beside: bool) -> Iterator[str]:
 
 
 def _pieces(parts: Sequence[Part], position: int = 0) -> list[str]:
-    """Parts as Python: so many zeros, or a slice of the data from a position on."""
+    """Parts as Python: a number of zeros, or a slice of the data that begins at a position."""
     pieces = []
     for part in parts:
         if part.kind == "zeros":

@@ -53,10 +53,20 @@ class Runtime:
                 case ast.Assign(targets=[ast.Name(id=name)]):
                     self._define([name], module, lines, statement)
 
+    def define(self, module: str, name: str, line: str) -> None:
+        """Adds an assignment, as if it stood at a module's end.
+
+        Args:
+            module: the module that it belongs to.
+            name: what it assigns.
+            line: its source.
+        """
+        self._define([name], module, [line], ast.parse(line).body[0])
+
     def _define(self, names: list[str], module: str, lines: list[str], statement: ast.stmt) -> None:
         uses = frozenset(node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
         first = statement.lineno - 1
-        while lines[first - 1].startswith("#"):
+        while first and lines[first - 1].startswith("#"):
             first -= 1
         definition = _Definition(module, lines[first : statement.end_lineno], uses)
         self.definitions.update((name, definition) for name in names)

@@ -5,10 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..registers.architecture import Architecture, Block, Field, Location, Register
+from ..registers.kinds import BAR, LAYOUT
 from .text import Hex, Name, Value, literal, plain, string, wrapped
-
-#: How the script calls a field's kind; kinds without a name here are plain integers.
-KIND_NAMES = {"bytes": "BYTES", "address": "BYTES", "fp16": "FP16", "fp32": "FP32", "bar": "BARS", "layout": "LINK"}
 
 #: Registers without a field that share a line.
 NAMELESS_ON_A_LINE = 3
@@ -20,12 +18,12 @@ RECORD_CLASS = """class Stream:  # bits of a record's own header word: the buffe
 
 def is_link(arch: Architecture, block: Block, field: Field) -> bool:
     """Whether the script fills the field in: where tasks lie, how long they are, and which they are."""
-    return block is arch.header and (field.kind == "layout" or field.name == "TID")
+    return block is arch.header and (field.kind is LAYOUT or field.name == "TID")
 
 
 def shown(field: Field, value: int | float | str) -> Value:
     """A field's value as the script writes it: addresses, sizes and masks in hex."""
-    return Hex(value) if isinstance(value, int) and field.kind in ("bytes", "address", "hex", "layout") else value
+    return Hex(value) if isinstance(value, int) and field.kind.is_hex else value
 
 
 class Tables:
@@ -91,7 +89,7 @@ class Tables:
         return f"0x{block.base + register.offset:0{digits}x}"
 
     def _field(self, block: Block, field: Field) -> str:
-        kind = KIND_NAMES.get(field.kind, "")
+        kind = "BARS" if field.kind is BAR else field.kind.coding.name
         if is_link(self.arch, block, field):
             kind = "LINK"
         elif field.enum:

@@ -7,6 +7,7 @@ from ..operations import Operation, operations, sentences
 from ..program.program import Program
 from ..program.task import Record, Task
 from ..registers.architecture import Field, Location
+from ..registers.kinds import BAR
 from ..runtime import stream_records
 from ..runtime.register import RECORD, Register, Write
 from .tables import is_link, shown
@@ -157,9 +158,8 @@ class TaskWriter:
             return _Line(location, (whole,), True)
         operation, header = self._operations[shape.first], self.program.arch.header
         rest, arguments, variable = word & ~location.register.named_mask, [], False
-        fields = location.register.fields
-        for number, row in enumerate(fields):
-            enabled = row.kind == "bar" and bool(fields[number + 1].number(word))
+        for row in location.register.fields:
+            enabled = bool(row.enable and location.register.field(row.enable).number(word))
             if name := taken.get((index, row.name)):
                 arguments.append(f"{row.name}={name}")
                 variable = True
@@ -180,7 +180,7 @@ class TaskWriter:
 
     def _shown(self, row: Field, word: int, enabled: bool) -> Value:
         value = row.decode(word)
-        if row.kind == "bar" and enabled:
+        if row.kind is BAR and enabled:
             return self.names.get(int(value), value)
         return shown(row, value)
 

@@ -1,4 +1,4 @@
-"""Literals and lines of Python as text: what stands in fences, where black does not lay it out."""
+"""Literals and lines of Python as text: the fenced parts, which black does not lay out."""
 
 import textwrap
 from collections.abc import Sequence

@@ -2,14 +2,16 @@
 
 from .driver import rows
 from .numbers import POLICIES
-from .script_process import names_of, program_of_script, run_script
+from .script_process import Access, names_of, program_of_script, run_script
 from .session import Result, check_runs, outputs_of, run_program, unconfirmed
-from .subject import ProgramSubject, ScriptSubject, Subject
+from .subject import ProgramSubject, Request, ScriptSubject, Subject
 from .trace import as_data, as_lines
 
 __all__ = [
     "POLICIES",
+    "Access",
     "ProgramSubject",
+    "Request",
     "Result",
     "ScriptSubject",
     "Subject",

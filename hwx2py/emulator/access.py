@@ -191,7 +191,7 @@ class Access:
             return
         first = self.memory.unwritten(bar.buffer, placed.offsets(shape))
         if first is not None:
-            what = "read, but nobody wrote it"
+            what = "read, but never written"
             self.faults.add(kinds.UNWRITTEN, what, register, bar.name, first - bar.start)
 
     def read_bytes(self, bar: Bar, start: int, size: int, register: str) -> np.ndarray:

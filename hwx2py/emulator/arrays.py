@@ -63,7 +63,7 @@ def read_npy(path: str) -> np.ndarray:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"is no .npy file that can be read: {error}", file=path) from error
+        raise UsageError(f"is not a readable .npy file: {error}", file=path) from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise UsageError("holds several arrays; a .npy file for each is wanted", file=path)

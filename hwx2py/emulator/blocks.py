@@ -8,7 +8,7 @@ PIECE = 1 << 15
 
 
 def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[slice, ...]]:
-    """Index ranges that cover an array, each of at most so many elements."""
+    """Index ranges that cover an array, each of at most a number of elements."""
     if math.prod(shape) <= most or not shape:
         yield (slice(None),) * len(shape)
         return

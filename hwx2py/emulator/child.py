@@ -1,7 +1,7 @@
-"""Runs a script in a process of its own, whose device node is played by the emulator at the other end of a socket.
+"""Runs a script in a process of its own, confined, whose device node is played by the emulator on a socket.
 
-Started by `session` as a plain file; it must not import anything of hwx2py. The device's file descriptor is the
-sparse file of the device memory, so mmap is the real one; ioctl and the opening of device nodes are played.
+Started by `script_process` as a plain file; of hwx2py it imports only `confinement`. The device's file descriptor is
+the sparse file of the device memory, so mmap is the real one; ioctl and the opening of device nodes are played.
 
 Messages to the emulator: a kind (one byte), a number, a length, then that many bytes. Kinds: `i` an ioctl, answered
 with errno, length and bytes; `e` the script's last word about an error, not answered; `p` what its `build()` gives, as
@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import fcntl
 import glob
+import importlib
 import json
 import os
 import runpy
@@ -42,15 +43,19 @@ MOST_TABLE_BYTES = 1 << 16
 #: In place of a script's own arguments: hand over what `build()` gives.
 BUILD = "--hand-over-build"
 
+#: Modules that generated scripts use, with libraries from outside of Python's folders: loaded before those are shut.
+LOADED_BEFORE = ("bz2", "ctypes", "decimal", "hashlib", "lzma", "random", "ssl", "uuid", "zlib", "numpy.random")
+
 
 def main():
-    """Arguments: socket, memory file, script, the script's own arguments."""
-    link = socket.socket(fileno=int(sys.argv[1]))
-    memory = int(sys.argv[2])
-    script = sys.argv[3]
-    sys.argv = sys.argv[3:]
-    sys.path[0] = os.path.dirname(os.path.abspath(script))
-    _play(link, memory, script)
+    """The argument is JSON; `script_process` says what is in it."""
+    order = json.loads(sys.argv[1])
+    _confine(order)
+    link = socket.socket(fileno=order["link"])
+    script = order["script"]
+    sys.argv = [script, *order["arguments"]]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    _play(link, order["memory"], order["own_memory"], script)
     try:
         if sys.argv[1:] == [BUILD]:
             _hand_over(link, runpy.run_path(script, run_name="script"))
@@ -60,6 +65,22 @@ def main():
         raise
     except BaseException as error:
         _end(link, f"{_place(error, script)}{type(error).__name__}: {error}")
+
+
+def _confine(order):
+    """Ties this process to its parent, and shuts it in unless it is trusted."""
+    sys.path += [folder for folder in order["search_path"] if folder not in sys.path]
+    sys.path.insert(0, order["package_folder"])
+    from hwx2py.confinement import confine, process
+
+    del sys.path[0]
+    process.die_with(order["parent"])
+    order["own_memory"] = os.open("/proc/self/mem", os.O_RDONLY)
+    for name in LOADED_BEFORE:
+        with contextlib.suppress(ImportError):  # what is not installed, a script says when it asks for it
+            importlib.import_module(name)
+    if order["limits"]:
+        confine.confine(order["readable"], process.Limits(*order["limits"]))
 
 
 def _hand_over(link, names):
@@ -105,8 +126,8 @@ def _place(error, script):
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _play(link, memory, script):
-    """Puts the played calls in place of the real ones."""
+def _play(link, memory, own_memory, script):
+    """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
     nodes = set()
     real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
 
@@ -130,7 +151,7 @@ def _play(link, memory, script):
             return real_ioctl(node, number, data, mutate)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError("the virtual ANE takes the structure of an ioctl as bytes")
-        call = with_tables(number, bytes(data))
+        call = with_tables(number, bytes(data), own_memory)
         code, answer = (0, _version(call)) if number == VERSION else _ask(link, number, call)
         if code:
             raise OSError(code, os.strerror(code))
@@ -150,15 +171,17 @@ def _play(link, memory, script):
     sys.addaudithook(watch)
 
 
-def with_tables(number, data):
-    """A call's structure with the tables that it points to, in this process, behind it."""
+def with_tables(number, data, own_memory):
+    """A call's structure with the tables that it points to, in this process, behind it.
+
+    The last argument is a descriptor of this process's memory.
+    """
     pieces = [data]
-    with open("/proc/self/mem", "rb", buffering=0) as memory:
-        for pointer, count, row_bytes in TABLES.get(number, ()):
-            size = int.from_bytes(data[count : count + 4], "little") * row_bytes
-            place = int.from_bytes(data[pointer : pointer + 8], "little")
-            with contextlib.suppress(OSError, OverflowError):
-                pieces.append(os.pread(memory.fileno(), size if size <= MOST_TABLE_BYTES else 0, place))
+    for pointer, count, row_bytes in TABLES.get(number, ()):
+        size = int.from_bytes(data[count : count + 4], "little") * row_bytes
+        place = int.from_bytes(data[pointer : pointer + 8], "little")
+        with contextlib.suppress(OSError, OverflowError):
+            pieces.append(os.pread(own_memory, size if size <= MOST_TABLE_BYTES else 0, place))
     return b"".join(pieces)
 
 

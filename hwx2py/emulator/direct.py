@@ -73,7 +73,7 @@ def run(
             hung = True
         faults.task = None
         if not engine.ended_early:
-            known = driver.rows(program.tensors, {}, program.aliases)
+            known = driver.rows(program.buffers, {}, program.aliases)
             driver.check_outputs(known.values(), bars, faults)
         outputs = {tensor.name: _elements(tensor, bars[tensor.bar].buffer).copy() for tensor in program.outputs}
         return Outcome({} if hung else outputs, faults.found, engine.steps, hung)
@@ -91,14 +91,13 @@ def _bars(program: Program, memory: Memory) -> dict[int, Bar]:
             buffer = _allocated(memory, len(data), name)
             buffer.data[: len(data)] = np.frombuffer(data, np.uint8)
             bars[bar] = Bar(name, "coefficients", buffer, 0, len(data))
-    for tensor in program.tensors:
-        row = driver.tensor_row(tensor)
-        size = max(tensor.size_bytes, row.layout.span(row.shape)[1] if row.layout else 0)
+    for own in program.buffers:
+        row = driver.tensor_row(own)
+        size = max(own.size_bytes, row.elements.end if row.elements else 0)
         if size:
-            buffer = _allocated(memory, size, tensor.name)
-            bars[tensor.bar] = Bar(tensor.name, tensor.role, buffer, 0, size, row.layout.element if row.layout else 0)
-    bars.update((alias, bars[tensor.bar]) for alias, name in program.aliases for tensor in program.tensors
-                if tensor.name == name and tensor.bar in bars)  # fmt: skip
+            bars[own.bar] = Bar(own.name, own.role, _allocated(memory, size, own.name), 0, size, row.element_bytes)
+    bars.update((alias, bars[own.bar]) for alias, name in program.aliases for own in program.buffers
+                if own.name == name and own.bar in bars)  # fmt: skip
     return bars
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import StreamError
 from ..operations import Shape, Strides
+from ..program.program import Buffer as ProgramBuffer
 from ..program.program import Tensor
 from ..program.streams import STREAMS
 from ..program.task import Task, words_of
@@ -42,48 +43,65 @@ MOST_TASKS, MOST_TASK_BYTES = 0xFFFF, 0x40000
 Call = tuple[struct.Struct, Callable[..., tuple[int, bytes]]]
 
 
+class Elements(NamedTuple):
+    """Where the elements of a tensor lie in its buffer, and how many there are."""
+
+    layout: Layout
+    shape: Shape
+
+    @property
+    def end(self) -> int:
+        """The byte behind the last element."""
+        return self.layout.span(self.shape)[1]
+
+
 class TensorRow(NamedTuple):
     """What is known of the buffer behind a BAR: for names in faults, and to know whether an output is complete.
 
     Attributes:
         name: the tensor's name.
         role: input, output, scratch or coefficients.
-        layout, shape: where its elements lie; None where it has no elements of its own.
+        elements: where its elements lie; None where it has no elements of its own.
         size_bytes: its declared size; 0 where nothing says.
     """
 
     name: str
     role: str
-    layout: Layout | None = None
-    shape: Shape | None = None
+    elements: Elements | None = None
     size_bytes: int = 0
 
+    @property
+    def element_bytes(self) -> int:
+        """Size of an element; 0 where it has none."""
+        return self.elements.layout.element if self.elements else 0
 
-def tensor_row(tensor: Tensor) -> TensorRow:
-    """What a program's own table says of a tensor: its batch counts as groups."""
-    layout = shape = None
-    if tensor.shape and tensor.strides and tensor.dtype and min(tensor.shape) > 0:
-        size = np.dtype(tensor.dtype).itemsize
-        batch, channel, row, element = tensor.strides
+
+def tensor_row(buffer: ProgramBuffer) -> TensorRow:
+    """What a program's own table says of a buffer; the batch of a tensor counts as groups."""
+    elements = None
+    if isinstance(buffer, Tensor) and min(buffer.shape) > 0:
+        size = np.dtype(buffer.dtype).itemsize
+        batch, channel, row, element = buffer.strides
         if element == size:
+            groups, channels, height, width = buffer.shape
             layout = Layout(0, Strides(batch, channel, 0, row), 1, size)
-            shape = Shape(tensor.shape[0], tensor.shape[1], 1, *tensor.shape[2:])
-    return TensorRow(tensor.name, tensor.role, layout, shape, tensor.size_bytes)
+            elements = Elements(layout, Shape(groups, channels, 1, height, width))
+    return TensorRow(buffer.name, buffer.role, elements, buffer.size_bytes)
 
 
 def rows(
-    tensors: Sequence[Tensor], kernels: Mapping[int, str], aliases: Sequence[tuple[int, str]] = ()
+    buffers: Sequence[ProgramBuffer], kernels: Mapping[int, str], aliases: Sequence[tuple[int, str]] = ()
 ) -> dict[int, TensorRow]:
     """What is known of the buffers behind the BARs of a program.
 
     Args:
-        tensors: inputs, outputs and scratch.
+        buffers: inputs, outputs and scratch.
         kernels: BAR -> name of coefficients in segments of their own.
         aliases: (BAR, tensor name) of further BARs.
     """
     known = {bar: TensorRow(name, "coefficients") for bar, name in kernels.items()}
-    known.update((tensor.bar, tensor_row(tensor)) for tensor in tensors)
-    of_name = {tensor.name: known[tensor.bar] for tensor in tensors}
+    known.update((buffer.bar, tensor_row(buffer)) for buffer in buffers)
+    of_name = {buffer.name: known[buffer.bar] for buffer in buffers}
     known.update((bar, of_name[name]) for bar, name in aliases if name in of_name)
     return known
 
@@ -208,9 +226,8 @@ class Driver:
     def bar(self, number: int, buffer: Buffer) -> Bar:
         """A buffer behind a BAR (slot), with what the program's own table says of it."""
         row = self.rows.get(number, TensorRow(f"BAR {number}", ""))
-        element = row.layout.element if row.layout else 0
         size = min(buffer.size, row.size_bytes) if row.role == "scratch" and row.size_bytes else buffer.size
-        return Bar(row.name, row.role, buffer, 0, size, element)
+        return Bar(row.name, row.role, buffer, 0, size, row.element_bytes)
 
     def _tasks(self, job: _Job) -> Iterator[Task]:
         """The tasks of a job, as the queue fetches them: the first from the bootstrap buffer, others from the text."""
@@ -283,14 +300,14 @@ def check_outputs(tensors: Iterable[TensorRow], bars: Mapping[int, Bar], faults:
         bars: BAR number -> what stands behind it.
         faults: where faults go.
     """
-    known = {row.name: row for row in tensors if row.shape is not None}
+    known = {row.name: row.elements for row in tensors}
     for bar in bars.values():
-        row = known.get(bar.name)
-        if bar.role != "output" or row is None or row.layout.span(row.shape)[1] > bar.buffer.room:
+        elements = known.get(bar.name)
+        if bar.role != "output" or elements is None or elements.end > bar.buffer.room:
             continue
         if bar.buffer.written is None:
             faults.add(kinds.OUTPUT_NOT_WRITTEN, "no task wrote it", tensor=bar.name)
-        elif not row.layout.marked(bar.buffer.written, row.shape):
-            missing = row.layout.unmarked(bar.buffer.written, row.shape)
-            count = f"{len(missing)} of {row.shape.count} elements were not written"
+        elif not elements.layout.marked(bar.buffer.written, elements.shape):
+            missing = elements.layout.unmarked(bar.buffer.written, elements.shape)
+            count = f"{len(missing)} of {elements.shape.count} elements were not written"
             faults.add(kinds.OUTPUT_PARTLY_WRITTEN, count, tensor=bar.name, offset=int(missing.min()))

@@ -48,7 +48,7 @@ def _is_elementwise(program: Program) -> bool:
     if len(shapes) != 1 or not program.inputs or not program.outputs or len(program.tasks) > MOST_TASKS:
         return False
     shape = program.outputs[0].shape
-    if shape is None or np.prod(shape) > MOST_ELEMENTS:
+    if np.prod(shape) > MOST_ELEMENTS:
         return False
     return all(_keeps_places(operation) for operation in operations(program))
 

@@ -1,6 +1,6 @@
 """The engine: runs tasks, one after another, as their registers say.
 
-A door below the driver: whoever has tasks and buffers needs no ioctl.
+A door below the driver: tasks and buffers are enough, without an ioctl.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..operations import Operation, Planar
+from ..operations import Neural, Operation, Planar
 from ..operations.reader import Reader
+from ..operations.stage_rows import short_strides
 from ..program.register_file import RegisterFile
 from ..program.task import Record, Task
 from ..registers import Architecture
@@ -146,6 +147,11 @@ class Engine:
             raise self.faults.hang(kinds.ZERO_DIMENSION, f"{field} is 0", register)
         if operation.unknowns:
             raise NotImplementedTask(index, *operation.unknowns[0])
+        if isinstance(operation, Neural) and operation.patched:
+            raise self.faults.hang(kinds.PATCHED, "a task of the neural engines has a patch", "Common.PatchCfg")
+        for short in short_strides(operation):
+            what = f"{short.stride_bytes:#x} for rows of {short.row_bytes:#x} bytes"
+            raise self.faults.hang(kinds.SMALL_STRIDE, what, short.register)
         shapes = [operand.shape for operand in operation.inputs] + [operation.result.shape]
         largest = max(shapes, key=lambda shape: shape.count)
         if largest.count > MOST_ELEMENTS:

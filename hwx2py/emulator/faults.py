@@ -28,7 +28,7 @@ OUTSIDE_L2 = Kind("outside-l2", True, "an address beyond L2")
 UNBOUND_BAR = Kind("unbound-bar", True, "a BAR that nothing is bound to, or whose enable bit is off")
 WRONG_DIRECTION = Kind("wrong-direction", False, "an output is read, an input or coefficients are written")
 WRONG_ELEMENT = Kind("wrong-element", False, "a task takes a tensor's elements to have another size than its type says")
-UNWRITTEN = Kind("unwritten", False, "a read of memory, or of L2, that nobody wrote")
+UNWRITTEN = Kind("unwritten", False, "a read of memory, or of L2, that was never written")
 EMPTY_CHAIN = Kind("empty-chain", True, "a task waits for a chained tensor that no task before it handed on")
 WRITTEN_TWICE = Kind("written-twice", False, "two tasks write the same bytes of an output")
 OUTPUT_NOT_WRITTEN = Kind("output-not-written", False, "after the job: no task wrote an output")
@@ -43,6 +43,8 @@ KERNEL_DMA_LARGER = Kind(
 CUT_STREAM = Kind("cut-stream", True, "a record ends behind its task: a wrong td_size or NextSize")
 REGISTER_ZERO = Kind("register-zero", True, "a write of 0 to register 0, as zeros behind a task are decoded")
 ZERO_DIMENSION = Kind("zero-dimension", True, "a size, a group count, a tile height or a step of 0")
+SMALL_STRIDE = Kind("small-stride", True, "a source whose channels in L2 lie closer together than its rows are long")
+PATCHED = Kind("patched", True, "a patch, which is for the planar engine, on a task of the neural engines")
 MISSING_TASKS = Kind("missing-tasks", True, "td_count is larger than the chain is long")
 DROPPED_TASKS = Kind("dropped-tasks", False, "td_count is smaller than the chain is long: the rest does not run")
 BOOTSTRAP = Kind("bootstrap", True, "the copy of the first task lacks the network id that the queue waits for")
@@ -72,6 +74,8 @@ KINDS = (
     CUT_STREAM,
     REGISTER_ZERO,
     ZERO_DIMENSION,
+    SMALL_STRIDE,
+    PATCHED,
     MISSING_TASKS,
     DROPPED_TASKS,
     BOOTSTRAP,
@@ -128,7 +132,7 @@ class NotImplementedTask(UnsupportedError):
 
 
 class Faults:
-    """The faults of a run, each told once."""
+    """The faults of a run, each once."""
 
     def __init__(self) -> None:
         self._found: dict[Fault, None] = {}

@@ -57,7 +57,7 @@ def expanded(options: Sequence[str], tensors: Sequence[Tensor], folder: str) -> 
     """Options that a script's own command line understands.
 
     `FILE.npz` stands for the input tensors that are in it by name. An array of another shape, but of the same size, is
-    taken in the tensor's shape, and that is told.
+    taken in the tensor's shape, and a note says so.
 
     Args:
         options: what `--input` was given.

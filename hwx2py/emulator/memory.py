@@ -1,9 +1,10 @@
 """Device memory: buffers in a sparse file that a script maps, with a record of who wrote what.
 
-A page that nobody touched is a hole in the file. So what a host program wrote is known by the page (4 KiB), what the
+A page that was never touched is a hole in the file. So what a host program wrote is known by the page (4 KiB), what the
 engine wrote by the byte.
 """
 
+import fcntl
 import mmap
 import os
 from collections.abc import Iterator
@@ -54,7 +55,9 @@ class Memory:
     """All buffers, in one sparse file."""
 
     def __init__(self) -> None:
-        self.file = os.memfd_create("ane", os.MFD_CLOEXEC)
+        self.file = os.memfd_create("ane", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        # A script has this file too; what is mapped here must not vanish.
+        fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
         self.buffers: dict[int, Buffer] = {}
         self._end = FIRST_ADDRESS
         self._next = 1
@@ -62,7 +65,7 @@ class Memory:
         self.exhausted = False
 
     def close(self) -> None:
-        """Gives the file back, and the buffers that nobody else holds."""
+        """Gives the file back, and the buffers that nothing else holds."""
         self.buffers.clear()
         os.close(self.file)
 
@@ -92,7 +95,7 @@ class Memory:
             buffer.host = pages
 
     def _data(self, position: int, end: int) -> Iterator[tuple[int, int]]:
-        """Ranges of the file between two offsets that are no holes."""
+        """Ranges of the file between two offsets that are not holes."""
         while position < end:
             try:
                 start = os.lseek(self.file, position, os.SEEK_DATA)

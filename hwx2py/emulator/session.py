@@ -10,15 +10,16 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..operations import Names
-from ..program.program import Program
+from ..program.program import Program, script_row
 from ..registers import Architecture
-from ..runtime import ane, ane_exec, ane_submit, command_line
+from ..runtime import ane, ane_exec, ane_submit, command_line, tensor
 from ..runtime import text as text_module
 from . import child
 from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
+from .handed_over import Files
 from .numbers import Numbers
 
 
@@ -56,7 +57,10 @@ class Result(NamedTuple):
         faults: what was found on the way.
         steps: the tasks that ran.
         names: how buffers are called.
-        error: an error that nobody has told yet; empty where there is none.
+        error: an error that was not printed yet; empty if there is none.
+        printed: what a script's process wrote to its standard output; a program prints while it runs.
+        complained: what it wrote to its standard error.
+        saved: the archive of its outputs, where that was asked for.
     """
 
     code: int
@@ -64,6 +68,9 @@ class Result(NamedTuple):
     steps: Sequence[Step]
     names: Names
     error: str = ""
+    printed: str = ""
+    complained: str = ""
+    saved: bytes = b""
 
 
 def run_program(
@@ -73,6 +80,7 @@ def run_program(
     on_result: OnResult | None = None,
     stop_after: int | None = None,
     announced: Announced | None = None,
+    save: bool = False,
 ) -> Result:
     """Runs a program without writing a script: the script's own runtime, with an engine in its hands.
 
@@ -83,17 +91,21 @@ def run_program(
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
         announced: sizes and counts that the driver is given in place of the program's own.
+        save: keep the archive of its outputs.
     """
     code, error = 2, ""
-    with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
+    device_for = prepared(program, numbers, on_result, stop_after, announced)
+    with Files() as files, device_for as device, np.errstate(all="ignore"):
+        options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, list(arguments))
+            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
-            code = command_line.execute(chosen, program.tensors, *actions)
+            code = command_line.execute(chosen, rows_of(program), *actions)
         except OSError as end:
             error = str(end)
+        saved = files.content(files.saved) if save else b""
     driver = device.driver
-    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error)
+    return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
 def run(
@@ -113,7 +125,7 @@ def run(
         OSError: the driver refuses the program, or the engine hangs.
     """
     with prepared(program) as device:
-        outputs = RUNS[program.arch.stream](device, built(program), program.tensors, inputs, fill)
+        outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs, fill)
         return outputs, device.driver
 
 
@@ -153,16 +165,21 @@ def prepared(
 ) -> Iterator["VirtualAne"]:
     """A device for a program."""
     check_runs(program.arch)
-    known = rows(program.tensors, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
+    known = rows(program.buffers, {kernel.bar: kernel.name for kernel in program.kernels}, program.aliases)
     driver = DRIVERS[program.arch.stream](known, program.arch, numbers, on_result, stop_after)
     with contextlib.closing(driver.memory):
         yield VirtualAne(driver, announced)
 
 
+def rows_of(program: Program) -> list[tensor.Tensor]:
+    """The TENSORS of a program's script."""
+    return [script_row(buffer) for buffer in program.buffers]
+
+
 def built(program: Program) -> Built:
     """What the `build` of a program's script gives: buffers, tasks, further BARs."""
     text = bytearray(program.text.to_bytes())
-    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    bars = {buffer.name: buffer.bar for buffer in program.buffers}
     pieces = text_module.followed(text, [program.const], program.const_offset) if len(program.const) else [text]
     buffers = {0: pieces} | {kernel.bar: [kernel.data] for kernel in program.kernels}
     tasks: list[tuple[int, Sequence[int]]] = [(task.offset, task.words) for task in program.tasks]
@@ -188,7 +205,8 @@ class VirtualAne(ane.Ane):
         """See the runtime."""
         if number == ane.SUBMIT and self.announced:
             values = self._as_announced(self.announced, *values[3:])
-        request = child.with_tables(number, struct.pack(layout, *values))
+        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
+            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))
@@ -199,7 +217,7 @@ class VirtualAne(ane.Ane):
         """What libane submits: the header's numbers, and a bootstrap with td_size bytes of the content."""
         *handles, _, pad = others
         content = self.driver.memory.buffers[command].data.data[: announced.first_bytes]
-        bootstrap, _ = self.allocate(announced.first_bytes, [content])
+        bootstrap, _ = self.allocate(announced.first_bytes, [content.tobytes()])
         return (*announced, command, *handles, bootstrap, pad)
 
     def allocate(self, size: int, pieces: Sequence[bytes] = ()) -> tuple[int, memoryview]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..formats import File, load, map_file, script
 from ..formats.anec.header import Anec
@@ -9,8 +10,24 @@ from ..program.program import Program, Tensor
 from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers
-from .script_process import run_script
+from .script_process import CONFINED, Access, run_script
 from .session import Announced, OnResult, Result, check_runs, run_program
+
+
+class Request(NamedTuple):
+    """What is asked of a run.
+
+    Attributes:
+        arguments: a generated script's command line.
+        access: what a script may do beside running.
+        save: keep the archive of the outputs.
+        stop_after: index of the last task to run; None for all.
+    """
+
+    arguments: Sequence[str]
+    access: Access = CONFINED
+    save: bool = False
+    stop_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +47,22 @@ class ProgramSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.file.program.tensors
 
     def program(self) -> Program:
         """The program."""
         return self.file.program
 
-    def run(
-        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
-    ) -> Result:
+    def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `session.run_program`."""
         container = self.file.container
         announced = None
         if isinstance(container, Anec):
             announced = Announced(container.text_bytes, container.task_count, container.task_bytes)
-        return run_program(self.file.program, arguments, numbers, on_result, stop_after, announced)
+        return run_program(
+            self.file.program, request.arguments, numbers, on_result, request.stop_after, announced, request.save
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +98,7 @@ class ScriptSubject:
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """Its buffers."""
+        """Its inputs and outputs."""
         return self.outline.tensors
 
     def program(self) -> Program:
@@ -92,13 +109,20 @@ class ScriptSubject:
         """
         return load(self.path).program
 
-    def run(
-        self, arguments: Sequence[str], numbers: Numbers | None, on_result: OnResult | None, stop_after: int | None
-    ) -> Result:
+    def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `script_process.run_script`."""
         outline = self.outline
-        table = rows(outline.tensors, outline.kernels, outline.aliases)
-        return run_script(self.path, outline, table, arguments, numbers, on_result, stop_after)
+        return run_script(
+            self.path,
+            outline,
+            rows(outline.buffers, outline.kernels, outline.aliases),
+            request.arguments,
+            numbers,
+            on_result,
+            request.stop_after,
+            access=request.access,
+            save=request.save,
+        )
 
 
 Subject = ProgramSubject | ScriptSubject

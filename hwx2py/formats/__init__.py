@@ -20,7 +20,7 @@ def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | 
     """Reads the program in a file: an `.hwx`, an `.anec` (`.ane`), a generated script, or a bare task stream.
 
     Args:
-        path: the file, or "-" for standard input; what it is is told by its content, a script by its suffix too.
+        path: the file, or "-" for standard input; its content says what it is, for a script its suffix too.
         arch: read an `.hwx` as this architecture instead of the one that its header names.
         raw: the file is a bare task stream of this architecture, in binary or as hex text.
 

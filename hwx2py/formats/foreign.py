@@ -96,7 +96,7 @@ def refuse(data: memoryview, path: str) -> ContainerError:
         if _is_hex(head):
             return ContainerError("this is a text of hex digits", hint=RAW)
         return ContainerError("this is a text, which holds no program", hint=GIVE + "; a script's name ends in .py")
-    return ContainerError(f"no HWX file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
+    return ContainerError(f"not an .hwx file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
 
 
 def _is_text_of(kind: Kind, text: bytes) -> bool:

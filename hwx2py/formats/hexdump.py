@@ -8,7 +8,7 @@ from ..errors import StreamError
 
 NUMBER = re.compile(r"(?:0[xX])?([0-9a-fA-F]+),?$")
 
-#: Texts are told from binary streams by their first bytes.
+#: The first bytes distinguish text from binary streams.
 HEAD_BYTES = 4096
 TEXT_BYTES = frozenset(b"\t\n\r\f" + bytes(range(0x20, 0x7F)))
 
@@ -98,7 +98,9 @@ def _row(number: int, line: str) -> Row | None:
         if match is None:
             if not numbers:
                 return None
-            raise StreamError(f"{word!r} is no hex number", where=f"line {number}", hint="cut the text around the dump")
+            raise StreamError(
+                f"{word!r} is not a hex number", where=f"line {number}", hint="cut the text around the dump"
+            )
         numbers.append(match[1])
     return Row(number, numbers)
 

@@ -246,9 +246,7 @@ def _facts_of(program: Program) -> Iterable[tuple[str, str]]:
 
 def _tensors(program: Program, role: str) -> str:
     shown = [
-        tensor.name + (f" ({' x '.join(map(str, tensor.shape))})" if tensor.shape else "")
-        for tensor in program.tensors
-        if tensor.role == role
+        f"{tensor.name} ({' x '.join(map(str, tensor.shape))})" for tensor in program.tensors if tensor.role == role
     ]
     return ", ".join(shown) or "none"
 

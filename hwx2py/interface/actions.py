@@ -111,7 +111,7 @@ def clean(program: File | Program, only: Sequence[str] = (), skip: Sequence[str]
 
 
 def diff(a: File | Program, b: File | Program) -> "Comparison":
-    """What differs between two programs, noise told apart.
+    """What differs between two programs, noise separated.
 
     Args:
         a: a program.

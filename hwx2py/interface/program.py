@@ -116,7 +116,7 @@ class Task:
         """A register by name ("PE.Cfg", "KernelDMASrc.CoeffBaseAddr[3]", "Header.W8") or byte address.
 
         Raises:
-            RegisterError: there is no such register, or nobody wrote it.
+            RegisterError: there is no such register, or it was never written.
         """
         location = self._locate(name)
         if location.block is self.program.architecture.header:
@@ -238,9 +238,9 @@ class Program:
         return self.content.arch.name
 
     @property
-    def tensors(self) -> tuple[programs.Tensor, ...]:
+    def tensors(self) -> tuple[programs.Buffer, ...]:
         """Inputs and outputs in the order of the container's bindings, then the scratch memory."""
-        return self.content.tensors
+        return self.content.buffers
 
     @property
     def inputs(self) -> tuple[programs.Tensor, ...]:
@@ -270,7 +270,7 @@ class Program:
             task: what takes its place; it needs the same size.
 
         Raises:
-            UsageError: there is no such task, or the size is another.
+            UsageError: there is no such task, or the size differs.
         """
         tasks = list(self.content.tasks)
         if not 0 <= index < len(tasks):
@@ -312,7 +312,7 @@ class Program:
         return f"<{self.content.origin.name or 'program'}: {self.arch}, {counted(self.content)}>"
 
     def _repr_html_(self) -> str:
-        tensors = [(t.name, t.role, t.bar, t.shape, t.strides, t.dtype) for t in self.tensors]
+        tensors = [programs.script_row(buffer)[:6] for buffer in self.content.buffers]
         tasks = list(enumerate(operations.sentences(self.content)))
         return html.table(
             repr(self)[1:-1], ("tensor", "role", "BAR", "shape N C H W", "strides, bytes", "dtype"), tensors
@@ -366,7 +366,7 @@ class File:
 
 def counted(program: programs.Program) -> str:
     """Number of tasks and tensors, in words."""
-    counts = [(len(program.tasks), "task"), (len(program.tensors), "tensor")]
+    counts = [(len(program.tasks), "task"), (len(program.buffers), "tensor")]
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
 
 

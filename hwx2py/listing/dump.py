@@ -1,6 +1,5 @@
 """Every register that every task writes, by name and field, as data."""
 
-import itertools
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from ..operations.wording import Names, sentence
 from ..program.program import Program
 from ..program.register_file import walk
 from ..registers import Architecture
-from ..registers.architecture import Location
+from ..registers.architecture import BarField, Location
 from . import registers as listing
 
 
@@ -59,7 +58,7 @@ def _tasks(program: Program, only: int | None, chosen: Collection[str]) -> Itera
             "size_bytes": task.size_bytes,
             "does": sentence(reader.read(registers), sentence_names),
             "header": [
-                _header_word(location, task.words[word], names) | {"offset": 4 * word}
+                _header_word(location, task.words[word], program.arch.bar_fields, names) | {"offset": 4 * word}
                 for word in range(task.header_words)
                 if _is_chosen(location := program.arch.header_location(word), chosen)
             ],
@@ -73,13 +72,12 @@ def _tasks(program: Program, only: int | None, chosen: Collection[str]) -> Itera
         }
 
 
-def _header_word(location: Location, word: int, names: dict[int, str]) -> dict[str, Any]:
+def _header_word(location: Location, word: int, bars: Sequence[BarField], names: dict[int, str]) -> dict[str, Any]:
     """A header word; fields that select a BAR in use come with the buffer's name."""
-    rows = location.register.fields
     selected = {
-        row.name: names[row.number(word)]
-        for row, enable in itertools.pairwise(rows)
-        if row.kind == "bar" and enable.number(word) and row.number(word) in names
+        bar.field.name: names[bar.field.number(word)]
+        for bar in bars
+        if 4 * bar.word == location.register.offset and bar.enable.number(word) and bar.field.number(word) in names
     }
     entry = _word(location, word)
     return entry | {"buffers": selected} if selected else entry

@@ -6,7 +6,7 @@ from ..formats import File
 from ..formats.anec.header import Anec
 from ..operations import Neural, operations
 from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
-from ..program.program import Program
+from ..program.program import Program, script_row
 from ..registers import other_names
 
 
@@ -44,7 +44,7 @@ def summary(file: File) -> dict[str, Any]:
                 "dtype": tensor.dtype,
                 "size_bytes": tensor.size_bytes,
             }
-            for tensor in program.tensors
+            for tensor in map(script_row, program.buffers)
         ],
         "tasks": _tasks(program),
     }

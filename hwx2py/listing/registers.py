@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError
 from ..registers import Architecture, Block, Field, Register, every
-from ..registers.architecture import BYTE_KINDS, UNKNOWN
+from ..registers.architecture import UNKNOWN
 
 #: Units that a field's meaning ends with, behind a comma.
 UNITS = ("bytes", "elements", "pixels", "rows", "words")
@@ -67,7 +67,7 @@ def _at_address(arch: Architecture, text: str) -> Entry:
     try:
         address = int(text, 16)
     except ValueError as error:
-        raise RegisterError(f"{text} is no address", hint="give bytes in hex, such as 0x4808") from error
+        raise RegisterError(f"{text} is not an address", hint="give bytes in hex, such as 0x4808") from error
     location = arch.locate(address & ~3)
     if location.block.name == UNKNOWN:
         raise RegisterError(f"{arch.name} has no register at {text}", hint=f"`hwx2py registers {arch.name}` lists them")
@@ -144,7 +144,7 @@ def _field(register: Register, field: Field) -> dict[str, Any]:
         "msb": field.msb,
         "lsb": field.lsb,
         "meaning": field.meaning,
-        "kind": field.kind,
+        "kind": field.kind.name,
         "unit": unit(field),
         "values": {str(number): name for number, name in (field.enum or {}).items()},
         "source": field.source,
@@ -156,8 +156,8 @@ def _field(register: Register, field: Field) -> dict[str, Any]:
 
 def unit(field: Field) -> str | None:
     """The unit of a field's value; None where it has none."""
-    if field.kind in BYTE_KINDS:
-        return "bytes"
+    if field.kind.unit:
+        return field.kind.unit
     last = field.meaning.rpartition(", ")[2]
     return last if last in UNITS else None
 

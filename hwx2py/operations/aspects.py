@@ -1,11 +1,12 @@
 """An operation taken apart into aspects that can be compared, on one generation or across several.
 
 Where a tensor lies in L2 or scratch, its strides, and how the engines share the work say how a task does it, not what
-it does: they are no aspects. Buffers go by their names, coefficients by what they are.
+it does: they are not aspects. Buffers go by their names, coefficients by what they are.
 """
 
 from typing import Any
 
+from ..program.program import Scratch
 from ..registers.enums import Value
 from .neural import Kernel, Neural, Table, Window
 from .operand import Dma, InL2, Operand, Result, Shape
@@ -13,7 +14,7 @@ from .planar import Planar
 from .tables import describe_table
 from .wording import Names, buffer_name, place_name
 
-#: How the work is done, and what is told apart from the aspects.
+#: How the work is done, which is kept separate from the aspects.
 DISREGARDED = frozenset({"engines", "zeros", "unknowns", "fields"})
 #: Aspects that say from where and where to, which tell apart tasks of one kind.
 PLACES = ("source 1", "source 2", "result", "coefficients")
@@ -90,8 +91,8 @@ def _place(where: Dma | InL2, stored: Shape, of: Operand | Result, names: Names)
     """A tensor with the part of it; L2 and scratch whatever the address in them."""
     if isinstance(where, InL2):
         return "L2"
-    tensor = names.tensors.get(where.bar) if where.bar is not None else None
-    if tensor is not None and tensor.shape is None and where.enabled:
+    buffer = names.bound.get(where.bar) if where.bar is not None else None
+    if isinstance(buffer, Scratch) and where.enabled:
         return buffer_name(where.bar, names)
     return place_name(where, stored, of.element, names)
 

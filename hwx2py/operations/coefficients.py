@@ -15,7 +15,8 @@ CHANNELS = tuple(
 )
 #: What a fetch of a lookup table is called.
 TABLE = "table"
-BANKS = ("KBE0", "KBE1", "KBE2", "KBE3")
+#: How the header's fields are called that select BARs of coefficients.
+BANK = "KBase"
 
 
 class Fetch(NamedTuple):
@@ -99,7 +100,7 @@ def use_of_coefficients(registers: RegisterFile) -> str:
 
     A channel that is not enabled (bit 0 of its configuration) fetches nothing, whatever else is written to it.
     """
-    if any(registers.header(bank) for bank in BANKS):
+    if any(registers.header(bar.enable.name) for bar in registers.arch.bar_fields if bar.field.name.startswith(BANK)):
         return "the header names a coefficient BAR"
     if any(record.slot is not None and registers.arch.locate(record.address).block.name == "KernelDMASrc"
            for record in registers.task.records):  # fmt: skip

@@ -65,7 +65,7 @@ class Problem(NamedTuple):
     values: Mapping[str, Any]
 
 
-class Buffer(NamedTuple):
+class Memory(NamedTuple):
     """What stands behind a BAR.
 
     Attributes:
@@ -106,7 +106,7 @@ class Flow:
         buffers: BAR -> what stands behind it.
     """
 
-    def __init__(self, l2_bytes: int, buffers: Mapping[int, Buffer]):
+    def __init__(self, l2_bytes: int, buffers: Mapping[int, Memory]):
         self._buffers = buffers
         self._l2_grid = Grid.of(l2_bytes)
         self._marks: dict[str, Marks] = {}
@@ -217,7 +217,7 @@ class Flow:
 
     # Memory
 
-    def _buffer(self, bar: int | None) -> Buffer | None:
+    def _buffer(self, bar: int | None) -> Memory | None:
         return None if bar is None else self._buffers.get(bar)
 
     def _read_memory(self, index: int, operation: Planar | Neural, moved: tuple[Transfer, ...]) -> Iterator[Problem]:
@@ -233,7 +233,7 @@ class Flow:
         if isinstance(operation, Neural) and operation.kernel:
             yield from self._read_kernel(index, operation)
 
-    def _read_scratch(self, index: int, transfer: Transfer, buffer: Buffer) -> Iterator[Problem]:
+    def _read_scratch(self, index: int, transfer: Transfer, buffer: Memory) -> Iterator[Problem]:
         grid = Grid.of(buffer.size_bytes)
         region = grid.region(transfer.dma.base_bytes, transfer.axes, transfer.element.size_bytes)
         if region is None:
@@ -252,8 +252,8 @@ class Flow:
         buffer = self._buffer(kernel.bar) if kernel and kernel.enabled else None
         if kernel is None or buffer is None or buffer.role not in (SCRATCH, OUTPUT):
             if kernel is not None and kernel.from_task is not None and buffer is not None:
-                waits = {"waits": f"it waits for task {kernel.from_task}", "wrote": f"its kernel lies in {buffer.name}"}
-                yield Problem(KERNEL_WRITER, index, "Header.DTID", waits)
+                says = {"waits": f"it waits for task {kernel.from_task}", "wrote": f"its kernel lies in {buffer.name}"}
+                yield Problem(KERNEL_WRITER, index, "Header.DTID", says)
             return
         grid = Grid.of(buffer.size_bytes, CHUNK_BYTES)
         marks, writers = self._marks_of(self._chunks, buffer, grid), set()
@@ -290,8 +290,8 @@ class Flow:
             if twice.bits:
                 first = twice.first() * grid.unit_bytes
                 writers = self._writers.of(Span(buffer.name, first, first + 1))
-                values = {"name": buffer.name, "offset": first, "writer": writers[-1] if writers else index}
-                yield Problem(WRITTEN_TWICE, index, dma.register, values)
+                twofold = {"name": buffer.name, "offset": first, "writer": writers[-1] if writers else index}
+                yield Problem(WRITTEN_TWICE, index, dma.register, twofold)
             marks.put(region)
         self._writers.put(span, index)
         if buffer.role == SCRATCH:
@@ -300,7 +300,7 @@ class Flow:
             if region is not None:
                 self._marks_of(self._chunks, buffer, chunks).put(region)
 
-    def _marks_of(self, marks: dict[str, Marks], buffer: Buffer, grid: Grid) -> Marks:
+    def _marks_of(self, marks: dict[str, Marks], buffer: Memory, grid: Grid) -> Marks:
         found = marks.get(buffer.name)
         if found is None:
             found = marks[buffer.name] = Marks(grid)

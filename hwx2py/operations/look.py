@@ -31,13 +31,17 @@ class Look:
         return self.arch.find_place(name) is not None
 
     def number(self, name: str, default: int = 0) -> int:
-        """`Block.Field` as a plain integer; where nobody wrote it that is noted, and the default returned.
+        """`Block.Field` as a plain integer; if it was never written, that is noted and the default returned.
 
         A field that the architecture does not have is the default, silently.
         """
         place = self.arch.find_place(name)
         word = None if place is None else self._word(place)
-        return default if place is None or word is None else (word & place.mask) >> place.shift
+        return default if place is None or word is None else place.number(word)
+
+    def is_enabled(self, selector: str) -> bool:
+        """Whether the enable bit of a header field that selects a BAR is set."""
+        return bool(self.number(f"Header.{self.arch.place(f'Header.{selector}').field.enable}"))
 
     def size(self, name: str, default: int = 1) -> int:
         """`Block.Field` as a size; a 0, which no engine survives, is noted."""
@@ -63,7 +67,7 @@ class Look:
         return word
 
     def words(self, register: str, count: int) -> list[int]:
-        """The words of the first registers of an array; what nobody wrote is noted and counts as 0."""
+        """The words of the first registers of an array; what was never written is noted and counts as 0."""
         self._seen.add(register)
         self._checked.update(f"{register}.{field.name}" for field in self.arch.register(register).fields)
         words = [self.registers.word(register, index) for index in range(count)]
@@ -83,7 +87,7 @@ class Look:
         if value is None:
             value = self.registers.label(name) if place else self.registers.word(name)
             if value is None:
-                return  # that nobody wrote it is noted already
+                return  # that it was never written is noted already
         unknown = Unknown(place.name if place else name, value, why)
         if unknown not in self.unknowns:
             self.unknowns.append(unknown)
@@ -102,7 +106,7 @@ class Look:
                 self.refuse(name, row.why)
 
     def check_rest(self, blocks: Iterable[str]) -> None:
-        """Notes bits without a name in registers that were looked at, and registers that nobody understands.
+        """Notes bits without a name in registers that were looked at, and registers that are not understood.
 
         Args:
             blocks: names of the blocks that the task uses.

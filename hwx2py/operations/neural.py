@@ -134,6 +134,7 @@ class Neural(NamedTuple):
         table: the lookup table of the last step.
         result: where it goes.
         zeros: names of the fields of sizes that hold 0: the engine hangs.
+        patched: a patch is set, which is for the planar engine: the engines hang (PatchCfg 4, edited on an M1).
         unknowns: what the reader did not understand; empty for a task that can be executed.
         fields: names of the fields that decide what the task does, `Block.Register.Field`.
     """
@@ -151,6 +152,7 @@ class Neural(NamedTuple):
     table: Table | None
     result: Result
     zeros: tuple[str, ...] = ()
+    patched: bool = False
     unknowns: tuple[Unknown, ...] = ()
     fields: frozenset[str] = frozenset()
 

@@ -14,7 +14,7 @@ INVISIBLE = 2.0**-17
 
 
 def neural(look: Look) -> Neural:
-    """The operation of a task of the neural engines; what is not understood stands in its `unknowns`."""
+    """The operation of a task of the neural engines; what is not understood is in its `unknowns`."""
     look.check(ALWAYS)
     look.check(NEURAL)
     engines = _engines(look)
@@ -66,13 +66,14 @@ def neural(look: Look) -> Neural:
         table=table,
         result=result,
         zeros=tuple(look.zeros),
+        patched=any(look.number(f"Common.{name}") for name in ("PatchWidth", "PatchHeight")),
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )
 
 
 def _engines(look: Look) -> int:
-    """Neural engines that work: 1 + log2 of them stands in the header, log2 in Common.Cfg."""
+    """Neural engines that work: the header has 1 + log2 of them, Common.Cfg log2."""
     announced, active = look.number("Header.ENE"), look.number("Common.ActiveNE")
     if announced != active + 1:
         look.refuse("Common.ActiveNE", f"Header.ENE = {announced} stands for one less")
@@ -114,7 +115,7 @@ def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast:
     if mode == BYPASS and channels != outputs:
         look.refuse("Common.Cout", f"{channels} channels are passed through")
     if mode == CHANNEL_SUM and unicast is not None and unicast * outputs != channels:
-        look.refuse("Common.UnicastCin", f"{outputs} outputs of so many channels do not make {channels}")
+        look.refuse("Common.UnicastCin", f"{outputs} outputs of that many channels do not make {channels}")
     if mode == PRODUCT and unicast is not None and unicast != 2:
         look.refuse("Common.UnicastCin", "products of two channels were seen only")
     if mode == MAXIMUM and unicast == 1:
@@ -123,7 +124,7 @@ def _check_channels(look: Look, mode: int, channels: int, outputs: int, unicast:
         if unicast is None:
             look.refuse("Common.UnicastEn", "the operation works on unicast channels")
         elif unicast * outputs != channels:
-            look.refuse("Common.UnicastCin", f"{outputs} outputs of so many channels do not make {channels}")
+            look.refuse("Common.UnicastCin", f"{outputs} outputs of that many channels do not make {channels}")
         if look.number("Common.OCGSize"):
             look.refuse("Common.OCGSize", "over channels it was seen with planes of one channel only")
         look.number("Common.ElemMultMode")
@@ -154,7 +155,7 @@ def _check_formats(look: Look, mode: int, source_bytes: int, result_bytes: int) 
 def _bar(look: Look, base_register: str) -> tuple[int | None, bool]:
     """The BAR of a coefficient stream, and whether the task enables it."""
     if look.has("Header.KBase0"):
-        return look.number("Header.KBase0"), bool(look.number("Header.KBE0"))
+        return look.number("Header.KBase0"), look.is_enabled("KBase0")
     slot = look.registers.slot(base_register)
     return slot, slot is not None
 

@@ -127,7 +127,7 @@ class Unknown(NamedTuple):
 
     Attributes:
         register: `Block.Register.Field`, or `Block.Register` where bits without a name are set.
-        value: what it holds, as a person reads it; "nothing" where nobody wrote it.
+        value: what it holds, as a person reads it; "nothing" if it was never written.
         why: what is not known.
     """
 

@@ -12,15 +12,12 @@ ELEMENTS = {
 }
 FLOAT16 = ELEMENTS["Float16"]
 
-#: What the format registers say of elements of so many bytes, in every program: of memory, and of memory to L2.
+#: What the format registers say of elements by their size in bytes, in every program: of memory, and of memory to L2.
 MEMORY_FORMAT = {1: {"MemFmt": 0, "Truncate": 0}, 2: {"MemFmt": 2, "Truncate": 3}}
 L2_FORMAT = {1: 0, 2: 1}
 
 #: The Linux driver maps buffers below this address, so no base can lie beyond it.
 ADDRESS_END = 0xE0000000
-
-#: The narrowest parts of a row that a program streams through L2; with 16 bytes for a row of 154 an M1 hung.
-NARROWEST_PART_BYTES = 32
 
 #: L2.SourceCfg.SourceType and L2.ResultCfg.ResultType.
 FROM_L2, DMA_KEEP, DMA, CHAIN_READ = 0, 1, 2, 3
@@ -35,8 +32,6 @@ def source_1(look: Look, shape: Shape, exchanged: bool, broadcast: str = "") -> 
     if isinstance(where, Dma):
         _check_l2_format(look, "L2.SourceCfg", element, where.interleave)
     stage = None if isinstance(where, InL2) else _in_l2(look, "L2.Source", "L2.SourceBase", False)
-    if stage and 0 < stage.strides.channel < min(NARROWEST_PART_BYTES, shape.width * element.size_bytes):
-        look.refuse("L2.SourceChannelStride.Stride", "no program passes rows through L2 in such narrow parts")
     relu = bool(look.number("L2.InputReLU"))
     return Operand(where, shape, element, relu, exchanged, broadcast, stage, kind == DMA_KEEP)
 
@@ -130,16 +125,12 @@ def _memory(look: Look, use: str, selector: str, prefix: str, form: str, element
         row=look.number(f"{prefix}RowStride.Stride") if stored.height > 1 else 0,
     )
     if look.has(f"Header.{selector}"):
-        bar, enabled = look.number(f"Header.{selector}"), bool(look.number(f"Header.{ENABLES[selector]}"))
+        bar, enabled = look.number(f"Header.{selector}"), look.is_enabled(selector)
         bar_register = f"Header.{selector}"
     else:
         bar, bar_register = look.registers.slot(base), base
         enabled = bar is not None
     return Dma(use, bar, enabled, base_bytes, strides, interleave, base, bar_register)
-
-
-#: The header's enable bit of each BAR selector.
-ENABLES = {"RBase0": "RBE0", "RBase1": "RBE1", "WBase": "WBE", "KBase0": "KBE0"}
 
 
 def _interleave(look: Look, form: str, element: Element) -> int:
@@ -157,7 +148,7 @@ def _interleave(look: Look, form: str, element: Element) -> int:
 
 
 def _check_l2_format(look: Look, register: str, element: Element, interleave: int) -> None:
-    """What L2 is told of elements in memory must be what the DMA is told."""
+    """What L2 says of elements in memory must be what the DMA says."""
     if look.number(f"{register}.DMAFmt") != L2_FORMAT[element.size_bytes]:
         look.refuse(f"{register}.DMAFmt", f"{L2_FORMAT[element.size_bytes]} goes with {element.name} in every program")
     if (look.number(f"{register}.DMAInterleave") or 1) != interleave:

@@ -3,6 +3,7 @@
 import struct
 
 from ..registers.enums import PE_COMBINE, PE_FUNCTION, PE_REDUCE, Value
+from ..registers.kinds import FP32
 from . import operand_reader
 from .look import Look
 from .operand import Dma, Shape
@@ -22,7 +23,7 @@ AXES = {"C": "channels", "D": "depth", "H": "height", "W": "width"}
 
 
 def planar(look: Look) -> Planar:
-    """The operation of a planar task; what is not understood stands in its `unknowns`."""
+    """The operation of a planar task; what is not understood is in its `unknowns`."""
     look.check(ALWAYS)
     look.check(PLANAR)
     kind = str(look.value("Common.TaskType", TWO))
@@ -133,7 +134,7 @@ def _half(look: Look, field: str) -> float:
     """A factor or summand; on H15 and later a float32, of which only values are settled that float16 has as well."""
     neutral = 1.0 if field.endswith("cale") else 0.0
     value = float(look.value(field, neutral))
-    if look.has(field) and look.arch.place(field).field.kind == "fp32" and not _fits_half(value):
+    if look.has(field) and look.arch.place(field).field.kind is FP32 and not _fits_half(value):
         look.refuse(field, "values that float16 does not have were never seen")
     return value
 

@@ -6,6 +6,7 @@ from typing import TypeVar, cast
 from ..program.program import Program
 from ..program.register_file import RegisterFile, walk
 from ..registers.architecture import Architecture, FieldPlace
+from ..registers.kinds import ADDRESS
 from .look import Look
 from .neural import Channel, Kernel, Neural, Table
 from .neural_reader import neural
@@ -23,7 +24,7 @@ IDENTITY = ("TaskID", "NID", "UserTag", "DataSetId", "ExeCycles", "Spare")
 def read(registers: RegisterFile) -> Planar | Neural:
     """What the task of a register file does.
 
-    Nothing is guessed: what is not understood stands in the operation's `unknowns`, and whoever computes with an
+    Nothing is guessed: what is not understood is in the operation's `unknowns`, and what computes with an
     operation looks there first.
     """
     look = Look(registers)
@@ -109,7 +110,7 @@ def _base_fields(arch: Architecture) -> Iterator[str]:
     for block in arch.blocks:
         for register in block.registers:
             for field in register.fields:
-                if field.kind == "address" and not register.name.endswith("Hi"):
+                if field.kind is ADDRESS and not register.name.endswith("Hi"):
                     yield f"{block.name}.{register.name}.{field.name}"
 
 
@@ -172,7 +173,7 @@ class _Mover:
     def _channels(self, channels: tuple[Channel, ...], registers: RegisterFile) -> tuple[Channel, ...]:
         """Coefficient channels at their new bases; the same object where none moved."""
         words = [registers.word_at(address) or 0 for address in self.channels[: len(channels)]]
-        bases = [word & self.channel_base.mask for word in words]
+        bases = [self.channel_base.number(word) for word in words]
         if bases == [channel.base_bytes for channel in channels]:
             return channels
         return tuple(channel._replace(base_bytes=base) for channel, base in zip(channels, bases))

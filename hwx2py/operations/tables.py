@@ -168,7 +168,7 @@ SHIFTS = range(-4, 25)
 
 
 def describe_table(table: Table, coefficients: Mapping[int, memoryview]) -> str:
-    """A table in words: the curve that it holds, or its mode, or "table" where its bytes are not at hand.
+    """A table in words: the curve that it holds, or its mode, or "table" if its bytes are not known.
 
     Args:
         table: where it lies.

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..units import round_up, whole
 from .neural import Neural
 from .operand import Dma, Element, Shape
 from .planar import Planar
 
+#: Rows in memory begin at multiples of this.
+ROW_BYTES = 64
 #: What `Dma.use` calls a result.
 RESULT = "the result"
 
@@ -55,6 +58,13 @@ class Transfer(NamedTuple):
     def size_bytes(self) -> int:
         """How many bytes it moves."""
         return self.count * self.element.size_bytes
+
+    @property
+    def rows_bytes(self) -> int:
+        """How many bytes its rows take up in memory, each rounded up to 64 bytes."""
+        shape, interleave = self.shape, max(self.dma.interleave, 1)
+        rows = shape.groups * whole(shape.channels, interleave) * shape.depth * shape.height
+        return rows * round_up(shape.width * interleave * self.element.size_bytes, ROW_BYTES)
 
     @property
     def end(self) -> int:

@@ -168,7 +168,7 @@ HARMLESS_FIELDS = frozenset(
         # 8 in every task of the newer compilers; set with tables, constant kernels, or kernels made at run time.
         *("PalettizedBits", "AlignmentFmt", "DetectZeros", "KeepKernel", "UsePrevKernel"),
         # 1 in every program; a bit that follows from where the sources lie; bits of the result's DMA in norm and atan2.
-        *("Oz", "Unk0", "Unk18", "Unk22", "Unk23"),
+        *("Oz", "Unk0", "Unk18", "Unk19", "Unk22", "Unk23", "Unk24"),
         # Only some kinds of task look at these.
         *("Src2InFmt", "UnicastEn", "UnicastCin", "OCGSize", "PaddingMode", "Src2ReLU", "DMAFmt", "DMAInterleave"),
         *("Source2Dma", "BinaryPoint", "KernelFmt", "SparseFmt", "KernelSparseFmt", "MasterEnable"),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..program.program import Program, Tensor
+from ..program.program import Buffer, Program, Tensor, bound_buffers
 from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
 from .planar import Planar
@@ -24,25 +24,22 @@ class Names(NamedTuple):
 
     Attributes:
         buffers: BAR (slot) -> name.
-        tensors: BAR (slot) -> tensor.
+        bound: BAR (slot) -> tensor or scratch memory.
         coefficients: BAR (slot) -> content of the buffers that hold coefficients.
     """
 
     buffers: Mapping[int, str]
-    tensors: Mapping[int, Tensor]
+    bound: Mapping[int, Buffer]
     coefficients: Mapping[int, memoryview]
 
     @classmethod
     def of(cls, program: Program) -> "Names":
         """The names of a program's buffers."""
-        tensors = {tensor.bar: tensor for tensor in program.tensors}
-        named = {tensor.name: tensor for tensor in program.tensors}
-        tensors |= {bar: named[name] for bar, name in program.aliases if name in named}
         const = next((bar for bar, name in program.arch.fixed_bars.items() if name == "const"), None)
         coefficients = {kernel.bar: kernel.data for kernel in program.kernels}
         if const is not None:
             coefficients[const] = program.const
-        return cls(program.buffer_names(), tensors, coefficients)
+        return cls(program.buffer_names(), bound_buffers(program.buffers, program.aliases), coefficients)
 
 
 def sentences(program: Program) -> list[str]:
@@ -276,8 +273,8 @@ def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names)
     if isinstance(where, InL2):
         return f"L2[{where.base_bytes:#x}]"
     name = buffer_name(where.bar, names) if where.enabled else "a buffer that is not enabled"
-    tensor = names.tensors.get(where.bar) if where.bar is not None else None
-    if tensor is None or tensor.shape is None or tensor.strides is None:
+    tensor = names.bound.get(where.bar) if where.bar is not None else None
+    if not isinstance(tensor, Tensor):
         return name if not where.base_bytes else f"{name}[byte {where.base_bytes:#x} on]"
     return name + _part(where, stored, element, tensor)
 
@@ -294,7 +291,7 @@ def _part(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
 def _range(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
     """The range along the one axis of a tensor that a task does not cover; empty where it is not that simple.
 
-    Axes are told by their strides: a task may see rows of a tensor as its channels.
+    Strides identify the axes: a task may see rows of a tensor as its channels.
     """
     strides = where.strides
     walked = [

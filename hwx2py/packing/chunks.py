@@ -60,7 +60,7 @@ def pack(
         weights: float16 in the order output channel (of all groups), input channel, kernel row, kernel column.
         bias: float16, one for each output channel; needed where the form has a row of biases, and only there.
         table: 128 bytes of a lookup table; needed where the form has one in front of every chunk, and only there.
-        by_input: the weights of a 1 x 1 kernel stand in the order input channel, output channel: the matrix K x N of
+        by_input: the weights of a 1 x 1 kernel are in the order input channel, output channel: the matrix K x N of
             a product.
 
     Raises:

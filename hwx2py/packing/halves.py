@@ -45,7 +45,7 @@ def weights_of(form: Form, weights: memoryview, channel: int, by_input: bool) ->
         form: the kernel's form.
         weights: of all channels.
         channel: which channel, counted through all groups.
-        by_input: they stand in the order input, output: a matrix K x N.
+        by_input: they are in the order input, output: a matrix K x N.
     """
     if by_input:
         return weights[channel :: form.channels]

@@ -127,7 +127,7 @@ def _plane_widths(form: Form) -> Iterator[tuple[int, ...]]:
 
 
 def _laid_out(form: Form, widths: list[int] | tuple[int, ...], padding: int, slots: tuple[int, ...]) -> Layout:
-    """Planes of so many channels back to back in the engines' chunks."""
+    """Planes of a number of channels back to back in the engines' chunks."""
     front = TABLE_BYTES if form.table_in_front else 0
     ends = [front] * form.engines
     placed = []

@@ -113,8 +113,8 @@ def pack(
         form: the kernel's form.
         weights: of all output channels, as halfwords.
         bias: one for each output channel, where there is a row of them.
-        table: what stands in front of every chunk.
-        by_input: the weights stand in the order input, output.
+        table: what precedes every chunk.
+        by_input: the weights are in the order input, output.
         sizes: the bytes that each engine fetches; where its weights take up less, some of its zeros are stored too
             (inferred: a mask bit says that a halfword follows, not what it is). Empty: each chunk as short as it can
             be.

@@ -34,7 +34,7 @@ class Pass(NamedTuple):
         changes: what it changes, a sentence.
         reason: why that is right, a sentence.
         architectures: names of those whose facts it rests on; empty for all.
-        find: what it would change and keep in a program; applying it is everybody's business.
+        find: what it would change and keep in a program; `run` applies them.
     """
 
     name: str

@@ -17,7 +17,7 @@ CHANNEL_REGISTERS = tuple(name for channel in CHANNELS for name in channel)
 
 
 def kernel_dma(program: Program) -> Iterator[WordEdit | Kept]:
-    """Configurations, bases and sizes of coefficient channels that nobody uses."""
+    """Configurations, bases and sizes of coefficient channels that no task uses."""
     addresses = _addresses(program, CHANNEL_REGISTERS)
     for number, task in _planar(program):
         for write in _writes(program, number, addresses):

@@ -1,10 +1,9 @@
 """Renumbering BARs: the tensors' numbers, and the header fields of every task that select them."""
 
-import itertools
 from collections.abc import Collection, Mapping
 
 from ..errors import UnsupportedError
-from .program import Program, Tensor
+from .program import Program
 from .task import Task
 
 #: The order in which tools and libane bind buffers: from BAR 4 on the outputs, then the inputs.
@@ -18,7 +17,7 @@ def bound_order(program: Program) -> dict[int, int]:
     tensors = [*program.outputs, *program.inputs]
     ordered = sorted(tensors, key=lambda tensor: (tensor.role != "output", tensor.bar))
     numbers = {tensor.bar: FIRST_BOUND + position for position, tensor in enumerate(ordered)}
-    return numbers | {tensor.bar: SCRATCH_BAR for tensor in program.tensors if tensor.role == "scratch"}
+    return numbers if program.scratch is None else {**numbers, program.scratch.bar: SCRATCH_BAR}
 
 
 def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
@@ -29,14 +28,16 @@ def renumber(program: Program, numbers: Mapping[int, int]) -> Program:
         numbers: old BAR -> new BAR; BARs that are not named keep theirs.
 
     Raises:
-        UnsupportedError: a task selects a BAR that is no tensor's and would then mean a tensor.
+        UnsupportedError: a task selects a BAR that no tensor uses now, but one would after renumbering.
     """
     tensors = tuple(tensor._replace(bar=numbers.get(tensor.bar, tensor.bar)) for tensor in program.tensors)
-    of_name = {tensor.name: tensor.bar for tensor in tensors}
+    scratch = program.scratch and program.scratch._replace(bar=numbers.get(program.scratch.bar, program.scratch.bar))
+    moved = program._replace(tensors=tensors, scratch=scratch)
+    of_name = {buffer.name: buffer.bar for buffer in moved.buffers}
     numbers = {**numbers, **{bar: of_name[name] for bar, name in program.aliases}}
     known = program.buffer_names().keys()
     tasks = [_task(program, index, task, numbers, known) for index, task in enumerate(program.tasks)]
-    return program.with_tasks(tasks)._replace(tensors=tensors, aliases=())
+    return moved.with_tasks(tasks)._replace(aliases=())
 
 
 def with_bindings(program: Program, numbers: Mapping[str, int]) -> Program:
@@ -46,32 +47,23 @@ def with_bindings(program: Program, numbers: Mapping[str, int]) -> Program:
         program: the program.
         numbers: tensor name -> BAR.
     """
-    tensors = tuple(_bound(tensor, numbers) for tensor in program.tensors)
-    return program._replace(tensors=tensors)
-
-
-def _bound(tensor: Tensor, numbers: Mapping[str, int]) -> Tensor:
-    return tensor._replace(bar=numbers.get(tensor.name, tensor.bar))
+    tensors = (tensor._replace(bar=numbers.get(tensor.name, tensor.bar)) for tensor in program.tensors)
+    return program._replace(tensors=tuple(tensors))
 
 
 def _task(program: Program, index: int, task: Task, numbers: Mapping[int, int], known: Collection[int]) -> Task:
-    changes = {}
-    for register in program.arch.header.registers:
-        word_index = register.offset // 4
-        if word_index >= task.header_words:
+    changes: dict[int, int] = {}
+    for index_of_word, field, enable in program.arch.bar_fields:
+        if index_of_word >= task.header_words or not enable.number(task.words[index_of_word]):
             continue
-        word = task.words[word_index]
-        for row, enable in itertools.pairwise(register.fields):
-            if row.kind != "bar" or not enable.number(word):
-                continue
-            old = row.number(word)
-            if old not in known and old in numbers.values():
-                raise UnsupportedError(
-                    f"{row.name} selects BAR {old}, which is no tensor's but would become one's",
-                    where=f"task {index}",
-                    hint="its BARs cannot be renumbered",
-                )
-            word = word & ~row.mask | row.encode(numbers.get(old, old))
-        if word != task.words[word_index]:
-            changes[word_index] = word
+        word = changes.get(index_of_word, task.words[index_of_word])
+        old = field.number(word)
+        if old not in known and old in numbers.values():
+            raise UnsupportedError(
+                f"{field.name} selects BAR {old}, which no tensor uses now, but one would after renumbering",
+                where=f"task {index}",
+                hint="its BARs cannot be renumbered",
+            )
+        if numbers.get(old, old) != old:
+            changes[index_of_word] = word & ~field.mask | field.encode(numbers[old])
     return task.with_words(changes) if changes else task

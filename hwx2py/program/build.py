@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RegisterError, StreamError
 from ..registers.architecture import Architecture, compose
+from ..registers.kinds import LAYOUT
 from ..runtime import stream_linked, stream_records, text
 from ..runtime.register import LINK, RECORD, Write
 from ..runtime.register import Register as Call
@@ -98,8 +99,7 @@ def complete(
             left.pop(f"{block.name}.{row.name}", None)
     if left:
         raise RegisterError(f"{arch.name} has no register {next(iter(left))}")
-    follows = (field.name for row in arch.header.registers for field in row.fields if field.kind == "layout")
-    return Draft(header(arch, header_values, dtid), items, frozenset(follows))
+    return Draft(header(arch, header_values, dtid), items, arch.layout_fields)
 
 
 def lay_out(
@@ -119,7 +119,7 @@ def lay_out(
         stray: bytes outside every task.
 
     Raises:
-        StreamError: tasks that overlap, or that are no tasks.
+        StreamError: tasks that overlap, or words that are not a task.
     """
     stream, encode_record = STREAMS[arch.stream], ENCODERS[arch.stream]
     tasks = [_Drafted(arch, draft) for draft in drafts]
@@ -156,7 +156,7 @@ class _Drafted:
 
     def _header(self, index: int, word: int) -> Write:
         row = self.arch.header.registers[index]
-        links = [field for field in row.fields if field.kind == "layout"]
+        links = [field for field in row.fields if field.kind is LAYOUT]
         given = sum(field.mask for field in links if field.name not in self.draft.follows)
         register = Call(row.offset, **{field.name: (field.msb, field.lsb, LINK) for field in links})
         return Write(register, word & ~sum(field.mask for field in links if not field.mask & given), given)

@@ -1,6 +1,5 @@
 """Coefficients in segments of their own, moved behind those of the text."""
 
-import itertools
 from collections.abc import Iterator
 
 from ..errors import UnsupportedError
@@ -9,14 +8,14 @@ from .program import Program
 from .register_file import RegisterFile, walk
 from .task import Task
 
-#: Coefficients begin at multiples of this many bytes (observed in every file at hand).
+#: Coefficients begin at multiples of this many bytes (observed in every known file).
 ALIGNMENT_BYTES = 64
 
 CONST_BAR = 1
 WORD_END = 1 << 32
 
-#: The header field whose BAR coefficients are relative to, its enable bit, and the block that fetches them.
-SELECTOR, ENABLE, BLOCK = "KBase0", "KBE0", "KernelDMASrc"
+#: The header field whose BAR coefficients are relative to, and the block that fetches them.
+SELECTOR, BLOCK = "KBase0", "KernelDMASrc"
 
 
 def fold_kernels(program: Program) -> Program:
@@ -68,9 +67,9 @@ def _moved(
     _check_selectors(registers, offsets, where)
     changes: dict[int, int] = {}
     offset = 0
-    if registers.header(ENABLE) and registers.header(SELECTOR) in offsets:
+    selector = arch.place(f"Header.{SELECTOR}")
+    if registers.header(selector.field.enable) and registers.header(SELECTOR) in offsets:
         offset = offsets[registers.header(SELECTOR)]
-        selector = arch.place(f"Header.{SELECTOR}")
         index_of_word = selector.address // 4
         changes[index_of_word] = task.words[index_of_word] & ~selector.mask | selector.field.encode(CONST_BAR)
     written = {write.address: write for write in task.writes()}
@@ -95,16 +94,15 @@ def _moved(
 
 def _check_selectors(registers: RegisterFile, offsets: dict[int, int], where: str) -> None:
     """Refuses a task that reaches a segment otherwise than by its coefficient channels."""
-    for register in registers.arch.header.registers:
-        for field, enable in itertools.pairwise(register.fields):
-            if field.kind != "bar" or field.name == SELECTOR or not registers.header(enable.name):
-                continue
-            if registers.header(field.name) in offsets:
-                raise UnsupportedError(
-                    f"{field.name} selects BAR {registers.header(field.name)}, a segment of coefficients, "
-                    "which cannot be moved",
-                    where=where,
-                )
+    for _, field, enable in registers.arch.bar_fields:
+        if field.name == SELECTOR or not registers.header(enable.name):
+            continue
+        if registers.header(field.name) in offsets:
+            raise UnsupportedError(
+                f"{field.name} selects BAR {registers.header(field.name)}, a segment of coefficients, "
+                "which cannot be moved",
+                where=where,
+            )
 
 
 def _channels(program: Program) -> Iterator[tuple[str, str, int]]:

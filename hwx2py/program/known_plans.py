@@ -43,32 +43,25 @@ LEAST_PATCH_WIDTH_LOG2 = 4
 
 
 class Part(NamedTuple):
-    """A width in which rows pass through L2 that are longer than it.
+    """A width in which rows of a result pass through L2 that are longer; `operations.stage_rows` has those of sources.
 
     Attributes:
         engine: whose task.
-        result: whether it is the result that passes, else a source.
         part_bytes: from channel to channel, which is as much of a row as is there at a time.
         least_row_bytes: rows from this length on have it.
         source: where it was seen.
     """
 
     engine: Engine
-    result: bool
     part_bytes: int
     least_row_bytes: int
     source: str
 
 
-PARTS = (
-    Part(Engine.NEURAL, False, 0x100, 0x102, RECORDS),
-    Part(Engine.NEURAL, False, 0x80, 0xC80, f"{WIDE}; {PUBLISHED}"),
-    Part(Engine.NEURAL, False, 0x40, 0xC80, f"{WIDE}; {PUBLISHED}"),
-    Part(Engine.PLANAR, False, 0x400, 0x402, f"{WIDE}; {PUBLISHED}"),
-    Part(Engine.PLANAR, False, 0x40, 0xC80, WIDE),
-    Part(Engine.NEURAL, True, 0x100, 0x102, RECORDS),
-    Part(Engine.NEURAL, True, 0x40, 0xC80, WIDE),
-    Part(Engine.PLANAR, True, 0x40, 0x2EE, f"{WIDE}; {PUBLISHED}"),
+RESULT_PARTS = (
+    Part(Engine.NEURAL, 0x100, 0x102, RECORDS),
+    Part(Engine.NEURAL, 0x40, 0xC80, WIDE),
+    Part(Engine.PLANAR, 0x40, 0x2EE, f"{WIDE}; {PUBLISHED}"),
 )
 
 
@@ -105,16 +98,15 @@ def is_known_patch(width_log2: int, height_log2: int) -> bool:
     return any((row.width_log2, row.height_log2) == (width_log2, height_log2) for row in PATCHES)
 
 
-def holds_row(engine: Engine, result: bool, channel_bytes: int, row_bytes: int) -> bool:
-    """Whether channels that lie `channel_bytes` apart in L2 hold rows of `row_bytes`, whole or in parts that are known.
+def holds_result(engine: Engine, channel_bytes: int, row_bytes: int) -> bool:
+    """Whether channels of a result that lie `channel_bytes` apart in L2 hold its rows, whole or in known parts.
 
     Args:
         engine: who works.
-        result: whether it is the result, else a source.
         channel_bytes: from channel to channel in L2.
         row_bytes: of a row of one channel.
     """
     return channel_bytes >= row_bytes or any(
-        (row.engine, row.result, row.part_bytes) == (engine, result, channel_bytes) and row_bytes >= row.least_row_bytes
-        for row in PARTS
+        (row.engine, row.part_bytes) == (engine, channel_bytes) and row_bytes >= row.least_row_bytes
+        for row in RESULT_PARTS
     )

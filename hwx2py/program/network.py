@@ -8,9 +8,9 @@ from ..registers.architecture import Architecture
 from ..units import round_up
 from .build import complete, lay_out
 from .plan import SCRATCH_BAR, TaskDraft, fill_in
-from .program import ELEMENT_BYTES, SCRATCH, Program, Tensor, natural_const_offset
+from .program import ELEMENT_BYTES, Buffer, Program, Scratch, Tensor, natural_const_offset
 
-#: Rows of tensors begin at multiples of this (every tensor of the real files at hand; the drivers' users rely on it).
+#: Rows of tensors begin at multiples of this (every tensor of the known real files; the drivers' users rely on it).
 ROW_ALIGNMENT_BYTES = 64
 #: What register names call the steps of a tensor, and which of its strides they are.
 STEPS = {"Row": 2, "Plane": 1, "Depth": 0, "Group": 0}
@@ -57,13 +57,13 @@ def padded_tensor(name: str, role: str, bar: int, shape: tuple[int, int, int, in
     return Tensor(name, role, bar, shape, strides, dtype, batch * batch_bytes)
 
 
-def scratch(size_bytes: int) -> Tensor:
+def scratch(size_bytes: int) -> Scratch:
     """The scratch memory of a program, in the BAR that every real file gives it.
 
     Args:
         size_bytes: its size.
     """
-    return Tensor(SCRATCH, SCRATCH, SCRATCH_BAR, None, None, None, size_bytes)
+    return Scratch(SCRATCH_BAR, size_bytes)
 
 
 def strides(arch: Architecture, prefix: str, tensor: Tensor) -> dict[str, dict[str, int]]:
@@ -72,16 +72,14 @@ def strides(arch: Architecture, prefix: str, tensor: Tensor) -> dict[str, dict[s
     Args:
         arch: the architecture.
         prefix: what the registers' names begin with: "TileDMASrc.Src1", "TileDMASrc.Src2", "TileDMADst.".
-        tensor: a tensor with a shape.
+        tensor: the tensor.
 
     Returns:
         The registers among row, plane, depth and group stride that the architecture has, each with its bytes.
 
     Raises:
-        RegisterError: it has none with this prefix, or the tensor has no strides.
+        RegisterError: it has none with this prefix.
     """
-    if tensor.strides is None:
-        raise RegisterError(f"tensor {tensor.name} has no strides")
     named = {f"{prefix}{step}Stride": {"Stride": tensor.strides[axis]} for step, axis in STEPS.items()}
     there = {name: fields for name, fields in named.items() if arch.find_register(name)}
     if not there:
@@ -90,7 +88,7 @@ def strides(arch: Architecture, prefix: str, tensor: Tensor) -> dict[str, dict[s
 
 
 def network(
-    arch: Architecture, tasks: Sequence[TaskRegisters], tensors: Sequence[Tensor], const: bytes = b""
+    arch: Architecture, tasks: Sequence[TaskRegisters], buffers: Sequence[Buffer], const: bytes = b""
 ) -> Program:
     """A program whose tasks run one after another.
 
@@ -101,7 +99,7 @@ def network(
     Args:
         arch: an architecture whose tasks are linked (H11 to H13): later ones have other headers, see `build.write`.
         tasks: the tasks, in order.
-        tensors: inputs and outputs in the order in which they are bound, then the scratch memory.
+        buffers: inputs and outputs in the order in which they are bound, then the scratch memory, if there is any.
         const: the coefficients behind the tasks, which are BAR 1.
 
     Raises:
@@ -111,4 +109,6 @@ def network(
     fill_in(planned)
     drafts = [complete(arch, draft.header, draft.registers, draft.dtid) for draft in planned]
     text = lay_out(arch, drafts)
-    return Program(arch, text, tuple(tensors), memoryview(const), natural_const_offset(text.size_bytes))
+    tensors = tuple(buffer for buffer in buffers if isinstance(buffer, Tensor))
+    program = Program(arch, text, tensors, memoryview(const), natural_const_offset(text.size_bytes))
+    return program._replace(scratch=next((buffer for buffer in buffers if isinstance(buffer, Scratch)), None))

@@ -141,8 +141,8 @@ class TaskDraft:
     def source_size(self, number: int) -> Size:
         """Sizes of source 1 or 2 as it is stored."""
         groups = max(self.number("Common.GroupConvCfg.NumGroups"), 1)
-        size = Size(groups, *(max(self.number(f"Common.{name}"), 1) for name in ("Cin", "Din", "Hin", "Win")),
-                    self._element_bytes("InFmt" if number == 1 else "Src2InFmt"))  # fmt: skip
+        element_bytes = self._element_bytes("InFmt" if number == 1 else "Src2InFmt")
+        size = Size(groups, *self._sizes("Cin", "Din", "Hin", "Win"), element_bytes)
         if number == 2 and self.kind == GAIN_OFFSET:
             size = size._replace(depth=1, height=2, width=1)
         if self.is_neural:
@@ -155,12 +155,16 @@ class TaskDraft:
     def result_size(self) -> Size:
         """Sizes of the result as it is stored."""
         groups = max(self.number("Common.GroupConvCfg.NumGroups"), 1)
-        names = ("Cout", "Dout", "Hout", "Wout")
-        size = Size(groups, *(max(self.number(f"Common.{name}"), 1) for name in names), self._element_bytes("OutFmt"))
+        size = Size(groups, *self._sizes("Cout", "Dout", "Hout", "Wout"), self._element_bytes("OutFmt"))
         if not self.is_neural and self.kind >= 5:
             size = size._replace(depth=1, height=1, width=1)
         exchanged = self.number("Common.Cfg.OutTrans" if self.is_neural else "Common.PECfg.OutputTranspose")
         return size.exchanged() if exchanged else size
+
+    def _sizes(self, channels: str, depth: str, height: str, width: str) -> tuple[int, int, int, int]:
+        """Four sizes by the names of their fields; 1 where nothing is given."""
+        found = [max(self.number(f"Common.{name}"), 1) for name in (channels, depth, height, width)]
+        return found[0], found[1], found[2], found[3]
 
     def _element_bytes(self, name: str) -> int:
         return 2 if self.number(f"Common.ChCfg.{name}") == 2 else 1

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..registers.architecture import Architecture
+from ..runtime import tensor as script
 from ..units import round_up
 from .streams import STREAMS, Stream, Text
 from .task import Task
@@ -18,32 +19,71 @@ SCRATCH = "scratch"
 
 
 class Tensor(NamedTuple):
-    """A buffer that tasks read and write.
+    """An input or an output: a buffer with a shape.
 
     Attributes:
-        name: its name; "scratch" for the scratch memory.
-        role: "input", "output" or "scratch".
+        name: its name.
+        role: "input" or "output".
         bar: the BAR (slot) that stands for it.
-        shape: N, C, H, W in elements; None for scratch.
-        strides: of N, C, H, W in bytes; None for scratch.
-        dtype: NumPy's name of the element type; None for scratch.
+        shape: N, C, H, W in elements.
+        strides: of N, C, H, W in bytes.
+        dtype: NumPy's name of the element type.
         size_bytes: what all its N elements take up.
     """
 
     name: str
     role: str
     bar: int
-    shape: tuple[int, int, int, int] | None
-    strides: tuple[int, int, int, int] | None
-    dtype: str | None
+    shape: tuple[int, int, int, int]
+    strides: tuple[int, int, int, int]
+    dtype: str
     size_bytes: int
 
     @property
     def end_bytes(self) -> int:
-        """Where its last element ends, from its first; its size for scratch."""
-        if self.shape is None:
-            return self.size_bytes
+        """Where its last element ends, from its first."""
         return sum((size - 1) * stride for size, stride in zip(self.shape, self.strides)) + ELEMENT_BYTES[self.dtype]
+
+
+class Scratch(NamedTuple):
+    """The memory in which tasks hand values on to later ones; only the tasks see a shape in it.
+
+    Attributes:
+        bar: the BAR (slot) that stands for it.
+        size_bytes: its size.
+        name: its name.
+    """
+
+    bar: int
+    size_bytes: int
+    name: str = SCRATCH
+
+    @property
+    def role(self) -> str:
+        """What it is among the buffers of a program."""
+        return SCRATCH
+
+
+Buffer = Tensor | Scratch
+
+
+def script_row(buffer: Buffer) -> script.Tensor:
+    """The row of a buffer in a script's TENSORS, which has no shape, strides and type for scratch memory."""
+    if isinstance(buffer, Scratch):
+        return script.Tensor(buffer.name, SCRATCH, buffer.bar, None, None, None, buffer.size_bytes)
+    return script.Tensor(*buffer)
+
+
+def bound_buffers(buffers: Iterable[Buffer], aliases: Iterable[tuple[int, str]]) -> dict[int, Buffer]:
+    """BAR (slot) -> the buffer that stands there.
+
+    Args:
+        buffers: tensors and scratch memory.
+        aliases: (BAR, name) of further BARs.
+    """
+    bound = {buffer.bar: buffer for buffer in buffers}
+    named = {buffer.name: buffer for buffer in bound.values()}
+    return bound | {bar: named[name] for bar, name in aliases if name in named}
 
 
 class KernelSegment(NamedTuple):
@@ -99,7 +139,7 @@ class Origin(NamedTuple):
 
 
 def natural_const_offset(text_bytes: int) -> int:
-    """Where compilers put the coefficients behind a text of this size (observed in every file at hand)."""
+    """Where compilers put the coefficients behind a text of this size (observed in every known file)."""
     return round_up(text_bytes, 64)
 
 
@@ -109,13 +149,15 @@ class Program(NamedTuple):
     Attributes:
         arch: the architecture it is for.
         text: the task stream.
-        tensors: inputs and outputs in the order of the container's bindings, then the scratch memory.
+        tensors: inputs and outputs in the order of the container's bindings.
         const: the coefficients that follow the text (BAR 1).
         const_offset: where they begin, bytes from the start of the text.
         kernels: coefficients in segments of their own.
         relocated: text offsets of the words that hold coefficient addresses, as the file's relocations say.
         origin: where it came from.
         aliases: (BAR, tensor name) of further BARs that stand for a tensor.
+        task_notes: what is known of where each task's words come from; empty where nobody noted it.
+        scratch: the scratch memory, if it has any.
     """
 
     arch: Architecture
@@ -127,6 +169,13 @@ class Program(NamedTuple):
     relocated: Sequence[int] = ()
     origin: Origin = Origin("", "built")
     aliases: tuple[tuple[int, str], ...] = ()
+    scratch: Scratch | None = None
+    task_notes: tuple[str, ...] = ()
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The tensors, then the scratch memory."""
+        return self.tensors if self.scratch is None else (*self.tensors, self.scratch)
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -152,7 +201,7 @@ class Program(NamedTuple):
         """BAR (slot) number -> name of what stands behind it."""
         names = dict(self.arch.fixed_bars)
         names.update((kernel.bar, kernel.name) for kernel in self.kernels)
-        names.update((tensor.bar, tensor.name) for tensor in self.tensors)
+        names.update((tensor.bar, tensor.name) for tensor in self.buffers)
         names.update(self.aliases)
         return names
 

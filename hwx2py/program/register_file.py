@@ -44,7 +44,7 @@ class RegisterFile:
         return self.task.words[place // 4] if place // 4 < self.task.header_words else None
 
     def _field(self, name: str) -> tuple[Field, int] | None:
-        """`Block.Field` with its word; None where there is no such field, or nobody wrote it and its start is open."""
+        """`Block.Field` with its word; None if the field does not exist, or its word is unknown."""
         found = self.arch.find_place(name)
         if found is None:
             return None

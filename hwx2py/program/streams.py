@@ -96,14 +96,14 @@ class Stream(Protocol):
             text: the section's bytes.
             arch: the architecture.
             first_task_words: size of the first task, where the stream does not say it.
-            task_count: how many tasks there should be; None where nobody says.
+            task_count: how many tasks there should be; None if unknown.
 
         Raises:
             StreamError: it does not parse; with task and offset.
         """
 
     def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
-        """Takes a text apart whose tasks nobody counted: bare streams, and containers without a program command."""
+        """Decodes a text whose number of tasks is not known: bare streams, and containers without a program command."""
 
     def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
         """Takes one descriptor apart."""
@@ -128,7 +128,7 @@ def _bad(place: str, index: int, offset: int, what: str) -> StreamError:
 def _header_words(words: memoryview, offset: int, arch: Architecture, place: str) -> int:
     """Words of a task's header; checks that they are there."""
     if len(words) < arch.header_words:
-        raise _bad(place, 0, offset, f"{len(words)} words are no task descriptor ({arch.header_words} words of header)")
+        raise _bad(place, 0, offset, f"a task descriptor has at least {arch.header_words} words; {len(words)} are left")
     word, bit = arch.dtid_flag
     count = arch.header_words + (words[word] >> bit & 1)
     if len(words) < count:
@@ -160,7 +160,7 @@ def stray_bytes(text: memoryview, spans: Iterable[tuple[int, int]]) -> tuple[tup
 
 def _text_words(text: memoryview) -> memoryview:
     if len(text) % 4:
-        raise StreamError(f"the text has {len(text)} bytes, which is no whole number of words", where="text")
+        raise StreamError(f"the text has {len(text)} bytes, which is not a whole number of words", where="text")
     return words_of(text)
 
 
@@ -168,7 +168,7 @@ def _linked_record(words: memoryview, index: int, offset: int, place: str) -> tu
     """Byte address and number of values of the record at an index of a task's words."""
     address = words[index] & 0x3FFFFFF
     if address % 4:
-        raise _bad(place, index, offset, f"write to {address:#x}, which is no register address")
+        raise _bad(place, index, offset, f"write to {address:#x}, which is not a register address")
     return address, (words[index] >> 26) + 1
 
 

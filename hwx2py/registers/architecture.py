@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from ..errors import RegisterError
-from ..runtime.register import BYTES, encode
+from ..runtime.register import Coding, encode
 from ..runtime.register import Register as Call
+from .kinds import BAR, LAYOUT, UINT, Kind
 from .machine import Machine
 
 T = TypeVar("T")
 
 WORD_MASK = 0xFFFFFFFF
-
-#: Kinds of field whose number is bytes: the bits below `lsb` are implied zero, so the value is the word's own bits.
-BYTE_KINDS = ("bytes", "address")
 
 
 class Field(NamedTuple):
@@ -31,13 +29,12 @@ class Field(NamedTuple):
         msb, lsb: first and last bit, counted from 0.
         meaning: what the value is, with its unit.
         source: where position and meaning are known from.
-        kind: how the value reads: `uint`; `bytes` and `address` (bytes, a multiple of 2**lsb, shown in hex);
-            `fp16` and `fp32`; `bar` (a BAR number, shown as the buffer's name); `layout` (follows from where the
-            tasks lie).
+        kind: how the value stands in its bits, and how it is shown.
         enum: names of known values.
         confidence: `high`, `medium` or `low`; empty inherits the register's.
         noise: True where the value does not take part in computing (log masks, cycle counts, priorities).
         also: the name that the source gives it, where the same thing is called otherwise on H13.
+        enable: of a BAR field, the field of the same register that says whether it is in use.
     """
 
     name: str
@@ -45,40 +42,32 @@ class Field(NamedTuple):
     lsb: int
     meaning: str
     source: str = ""
-    kind: str = "uint"
+    kind: Kind = UINT
     enum: Mapping[int, str] | None = None
     confidence: str = ""
     noise: bool = False
     also: str = ""
+    enable: str = ""
 
     @property
     def mask(self) -> int:
         """The field's bits, in place."""
         return ((1 << (self.msb - self.lsb + 1)) - 1) << self.lsb
 
-    @property
-    def is_float(self) -> bool:
-        """Whether the field holds a floating-point number."""
-        return self.kind in _FLOATS
-
     def number(self, word: int) -> int:
-        """The field as a plain integer: bytes for `bytes` and `address`, else the bits shifted down."""
-        bits = word & self.mask
-        return bits if self.kind in BYTE_KINDS else bits >> self.lsb
+        """The field as a plain integer, in the unit of its kind."""
+        return self.kind.number(word & self.mask, self.lsb)
 
     def decode(self, word: int) -> int | float | str:
         """The field as a person reads it: an enumeration's name, a float for fp16 and fp32, else an integer."""
-        number = self.number(word)
-        if self.kind in _FLOATS:
-            packing = _FLOATS[self.kind]
-            return float(packing.unpack(number.to_bytes(packing.size, "little"))[0])
-        return self.enum.get(number, number) if self.enum else number
+        value = self.kind.decode(word & self.mask, self.lsb)
+        return self.enum.get(value, value) if self.enum else value
 
     def encode(self, value: int | float | str) -> int:
         """The field's bits, in place, for a value as `decode` gives it.
 
         Raises:
-            RegisterError: the value does not fit, is no multiple of the unit, or is no known name.
+            RegisterError: the value does not fit, is not a multiple of the unit, or is not a known name.
         """
         return int(_told(encode, "field", self.name, value, *self.place()))
 
@@ -86,11 +75,8 @@ class Field(NamedTuple):
         """The field as a script's register table has it: (msb, lsb) and its kind, if it has one."""
         if self.enum:
             return self.msb, self.lsb, {name: number for number, name in self.enum.items()}
-        kind = BYTES if self.kind in BYTE_KINDS else _FLOATS[self.kind].format if self.kind in _FLOATS else None
-        return (self.msb, self.lsb) if kind is None else (self.msb, self.lsb, kind)
-
-
-_FLOATS = {"fp16": struct.Struct("<e"), "fp32": struct.Struct("<f")}
+        coding = self.kind.coding
+        return (self.msb, self.lsb, coding) if coding.name else (self.msb, self.lsb)
 
 
 def _told(function: Callable[..., T], *arguments: Any, **values: Any) -> T:
@@ -119,6 +105,17 @@ class Register(NamedTuple):
     confidence: str = "high"
     alone: bool = False
     also: str = ""
+
+    def field(self, name: str) -> Field:
+        """The field of this name.
+
+        Raises:
+            RegisterError: the register has no such field.
+        """
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise RegisterError(f"{self.name} has no field {name}")
 
     @property
     def named_mask(self) -> int:
@@ -195,7 +192,6 @@ class FieldPlace(NamedTuple):
         field: its row.
         in_header: whether it lies in the task's header.
         mask: the field's bits, in place.
-        shift: how far they are shifted down for its number.
     """
 
     name: str
@@ -204,11 +200,18 @@ class FieldPlace(NamedTuple):
     field: Field
     in_header: bool
     mask: int
-    shift: int
 
     def number(self, word: int) -> int:
         """The field of a word as a plain integer, as `Field.number` gives it."""
-        return (word & self.mask) >> self.shift
+        return self.field.kind.number(word & self.mask, self.field.lsb)
+
+
+class BarField(NamedTuple):
+    """A header field that selects a BAR: the header word's index, the field, and the bit that says if it is in use."""
+
+    word: int
+    field: Field
+    enable: Field
 
 
 class Architecture(_Facts):
@@ -292,10 +295,9 @@ class Architecture(_Facts):
                 for field in register.fields:
                     owner = f"{block.name}.{register.name}"
                     address = block.base + register.offset
-                    shift = 0 if field.kind in BYTE_KINDS else field.lsb
                     in_header = block is self.header
                     name = f"{owner}.{field.name}"
-                    place = FieldPlace(name, owner, address, field, in_header, field.mask, shift)
+                    place = FieldPlace(name, owner, address, field, in_header, field.mask)
                     short = f"{block.name}.{field.name}"
                     found[place.name] = place
                     if short in seen:
@@ -319,6 +321,35 @@ class Architecture(_Facts):
         if place is None:
             raise RegisterError(f"{self.name} has no field {name}")
         return place
+
+    @functools.cached_property
+    def bar_fields(self) -> tuple[BarField, ...]:
+        """The header fields that select BARs, in order; empty where records name slots instead."""
+        return tuple(
+            BarField(register.offset // 4, field, enable)
+            for register in self.header.registers
+            for field in register.fields
+            for enable in register.fields
+            if field.kind is BAR and enable.name == field.enable
+        )
+
+    @functools.cached_property
+    def layout_fields(self) -> frozenset[str]:
+        """Names of the header fields that follow from where the tasks lie."""
+        return frozenset(
+            field.name for register in self.header.registers for field in register.fields if field.kind is LAYOUT
+        )
+
+    @functools.cached_property
+    def codings(self) -> dict[str, Coding]:
+        """The codings that a script of this architecture defines, by their names there."""
+        codings = {
+            field.kind.coding
+            for block in self.all_blocks()
+            for register in block.registers
+            for field in register.fields
+        }
+        return {coding.name: coding for coding in sorted(codings - {LAYOUT.coding, UINT.coding})}
 
     @functools.cached_property
     def ignored_bits(self) -> dict[str, int]:
@@ -360,7 +391,7 @@ class Architecture(_Facts):
         return image
 
     def short_fields(self) -> list[str]:
-        """Every `Block.Field` of the register blocks that is no other register's too, in table order."""
+        """Every `Block.Field` of the register blocks that no other register has too, in table order."""
         return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
 
     @functools.cached_property
@@ -404,7 +435,7 @@ class Architecture(_Facts):
         return found
 
 
-#: Name of the block that stands in where no block of the table covers an address.
+#: Name of the block for addresses that no block of the table covers.
 UNKNOWN = "Unknown"
 
 

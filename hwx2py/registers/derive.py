@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from .architecture import Block, Field, Register
+from .kinds import BYTES
 
 _LEVELS = ("low", "medium", "high")
 _STEPS = {"Channel": "channel", "Plane": "channel", "Row": "row", "Depth": "depth slice", "Group": "group"}
@@ -54,7 +55,7 @@ def strides(
             source,
             (levels or ("high",))[min(i, len(levels) - 1) if levels else 0],
             also=also and f"{also}{step}Stride",
-            kind="bytes",
+            kind=BYTES,
         )
         for i, step in enumerate(steps.split())
     )
@@ -102,7 +103,7 @@ def redo(block: Block, *registers: Register, drop: Collection[str] = (), **attri
 
 
 def shift(registers: Iterable[Register], by_bytes: int) -> tuple[Register, ...]:
-    """The registers, so many bytes further on."""
+    """The registers, moved up by a number of bytes."""
     return tuple(register._replace(offset=register.offset + by_bytes) for register in registers)
 
 

@@ -7,6 +7,7 @@ No source says where the register blocks lie, so no address in a stream can be n
 from .architecture import Architecture, Block, Field, Register
 from .derive import single, strides
 from .enums import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
+from .kinds import ADDRESS, BAR, BYTES, FP16, HEX, LAYOUT
 
 NOTES = "freedomtan's register notes"
 H13 = "freedomtan's register notes; values as on H13"
@@ -16,7 +17,7 @@ F, R, S = Field, Register, single
 
 # fmt: off
 def _bar(name: str, enable: str, lsb: int, use: str, also: str = "", enable_also: str = "") -> tuple[Field, Field]:
-    return (F(name, lsb + 2, lsb, f"BAR of {use}", NOTES, kind="bar", also=also),
+    return (F(name, lsb + 2, lsb, f"BAR of {use}", NOTES, kind=BAR, also=also, enable=enable),
             F(enable, lsb + 3, lsb + 3, f"{name} is in use", NOTES, also=enable_also))
 
 
@@ -32,13 +33,13 @@ HEADER = Block("Header", 0x00, 8, "task descriptor header", (
         F("EON",  25, 25, "end of network", NOTES))),
     _register("W1", 0x04, "cost, and size of the next task", (
         F("ExeCycles", 15,  0, "estimated cycles", NOTES, noise=True),
-        F("NextSize",  23, 16, "words of the next task minus one", H13, kind="layout"))),
+        F("NextSize",  23, 16, "words of the next task minus one", H13, kind=LAYOUT))),
     _register("W2", 0x08, "events that are logged or raise an exception", (
-        F("LogEvents",  15,  0, "event mask", NOTES, kind="hex", noise=True),
-        F("Exceptions", 31, 16, "event mask", NOTES, kind="hex"))),
+        F("LogEvents",  15,  0, "event mask", NOTES, kind=HEX, noise=True),
+        F("Exceptions", 31, 16, "event mask", NOTES, kind=HEX))),
     _register("W3", 0x0c, "the same when debugging", (
-        F("DebugLogEvents",  15,  0, "event mask", NOTES, kind="hex", noise=True),
-        F("DebugExceptions", 31, 16, "event mask", NOTES, kind="hex", noise=True))),
+        F("DebugLogEvents",  15,  0, "event mask", NOTES, kind=HEX, noise=True),
+        F("DebugExceptions", 31, 16, "event mask", NOTES, kind=HEX, noise=True))),
     _register("W4", 0x10, "synchronisation and placement", (
         F("SPL",          11, 11, "synchronisation; exact use open", NOTES),
         F("TSR",          12, 12, "synchronisation; exact use open", NOTES),
@@ -51,7 +52,7 @@ HEADER = Block("Header", 0x00, 8, "task descriptor header", (
         F("DstLoc",       29, 29, "the result goes to DRAM", H13),
         F("TQDis",        31, 31, "task queue disabled", NOTES))),
     _register("W5", 0x14, "where the next task lies", (
-        F("NextPointer", 31,  0, "byte offset of the next task in the text; 0 ends the chain", H13, kind="layout"),)),
+        F("NextPointer", 31,  0, "byte offset of the next task in the text; 0 ends the chain", H13, kind=LAYOUT),)),
     _register("W6", 0x18, "buffers that the task uses", (
         *_bar("KBase0", "KBE0", 0, "the coefficients", "KBase", "KBE"),
         *_bar("RBase0", "RBE0", 4, "the source", "RBase", "RBE"),
@@ -125,7 +126,7 @@ L2 = Block("L2", 0, 9, "the buffer memory between DMA and the engines", (
         *_L2_FIELDS), also="TileSourceCfg"),
     _register("SourceBase", 0x08, "where the source lies in L2", (
         F("Sox",   3,  0, "meaning open", NOTES),
-        F("Addr", 20,  4, "address of the source in L2, bytes", NOTES, kind="address")), also="TileSourceBase"),
+        F("Addr", 20,  4, "address of the source in L2, bytes", NOTES, kind=ADDRESS)), also="TileSourceBase"),
     *strides("Source", 0x0c, "Channel", "the source in L2", 15, 4, NOTES, "medium", also="TileSource"),
     *strides("Source", 0x10, "Row", "the source in L2", 19, 4, NOTES, "medium", also="TileSource"),
     _register("ResultCfg", 0x14, "where the result goes", (
@@ -133,7 +134,7 @@ L2 = Block("L2", 0, 9, "the buffer memory between DMA and the engines", (
         F("L2BfrMode",   3,  3, "buffer mode", NOTES),
         *_L2_FIELDS), also="ConvResultCfg"),
     S("ResultBase", 0x18, "Addr", 20,  4, "address of the result in L2, bytes", NOTES, "medium", also="ConvResultBase",
-      kind="address"),
+      kind=ADDRESS),
     *strides("Result", 0x1c, "Channel", "the result in L2", 15, 4, NOTES, "medium", also="ConvResult"),
     *strides("Result", 0x20, "Row", "the result in L2", 19, 4, NOTES, "medium", also="ConvResult"),
 ))
@@ -153,12 +154,12 @@ NE = Block("NE", 0, 5, "the neural engines", (
         F("BinaryPoint",   12,  8, "binary point", NOTES),
         F("PostScaleMode", 14, 14, "post-scale mode; meaning open", NOTES),
         F("NonlinearMode", 17, 16, "last step; values open", NOTES))),
-    S("MatrixVectorBias", 0x08, "MatrixVectorBias", 15,  0, "matrix bias, use open", NOTES, "medium", kind="hex"),
+    S("MatrixVectorBias", 0x08, "MatrixVectorBias", 15,  0, "matrix bias, use open", NOTES, "medium", kind=HEX),
     _register("AccBias", 0x0c, "start value of the accumulators", (
-        F("AccBias",      15,  0, "added to every sum", H13, kind="fp16"),
+        F("AccBias",      15,  0, "added to every sum", H13, kind=FP16),
         F("AccBiasShift", 20, 16, "shift; use open", NOTES))),
     _register("PostScale", 0x10, "factor on the sums", (
-        F("PostScale",      15,  0, "factor", H13, kind="fp16"),
+        F("PostScale",      15,  0, "factor", H13, kind=FP16),
         F("PostRightShift", 20, 16, "shift; use open", NOTES))),
 ))
 
@@ -182,14 +183,14 @@ def _dma(name: str, of: str, *more: Field, also: str = "") -> Register:
 
 def _base(name: str, of: str, also: str = "") -> Register:
     return S(name, 0x04, "Addr", 31, 6, f"offset of {of} from its BAR, bytes", NOTES, "medium", also=also,
-             kind="address")
+             kind=ADDRESS)
 
 
 def _steps(prefix: str, of: str) -> tuple[Register, Register]:
     return (S(f"{prefix}RowStride", 0x08, "Stride", 29, 6, f"from row to row of {of}, bytes", NOTES, "medium",
-              also=prefix and "RowStride", kind="bytes"),
+              also=prefix and "RowStride", kind=BYTES),
             S(f"{prefix}PlaneStride", 0x0c, "Stride", 29, 6, f"from channel to channel of {of}, bytes", NOTES, "medium",
-              also=prefix and "PlaneStride", field_also="PlaneStride", kind="bytes"))
+              also=prefix and "PlaneStride", field_also="PlaneStride", kind=BYTES))
 
 
 TILE_DMA_SRC = Block("TileDMASrc", 0, 9, "DMA that fetches the source", (
@@ -222,11 +223,11 @@ KERNEL_DMA_SRC = Block("KernelDMASrc", 0, 3, "DMA that fetches coefficients: one
          F("PrefetchParticipateEn", 28, 28, "take part in prefetch", NOTES), also="DMAConfig"),
     _base("CoeffBaseAddr", "an engine's coefficients", "BaseAddr"),
     S("CoeffBfrSize", 0x08, "MemBfrSize", 16,  6, "size of an engine's coefficients, bytes", NOTES, "medium",
-      also="BfrSize", kind="bytes"),
+      also="BfrSize", kind=BYTES),
 ))
 # fmt: on
 
-#: Registers whose addresses nobody knows: names and positions only, each block with base 0. A task has a record for
+#: Registers whose addresses are unknown: names and positions only, each block with base 0. A task has a record for
 #: each of eight KernelDMASrc channels, then Common, TileDMASrc, L2, NE, TileDMADst.
 UNPLACED_BLOCKS = (KERNEL_DMA_SRC, COMMON, TILE_DMA_SRC, L2, NE, TILE_DMA_DST)
 
@@ -243,5 +244,5 @@ ARCHITECTURE = Architecture(
     fixed_bars={0: "text", 1: "const"},
     carries_state=True,
     confidence="low",
-    evidence="nothing real at hand: header rows only; block addresses and the first tensor's BAR are unknown",
+    evidence="no real file is known: header rows only; block addresses and the first tensor's BAR are unknown",
 )

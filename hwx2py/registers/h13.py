@@ -25,6 +25,7 @@ from .enums import (
     TASK_TYPE,
     names,
 )
+from .kinds import ADDRESS, BAR, BYTES, FP16, FP32, HEX, LAYOUT
 
 AR = "Apple's register printer, as tinygrad walked it"
 HWX = "read off real H13 files"
@@ -39,7 +40,7 @@ F, R = Field, Register
 
 # fmt: off
 def _bar(name: str, enable: str, lsb: int, use: str, source: str = HWX) -> tuple[Field, Field]:
-    return (F(name,   lsb + 4, lsb,     f"BAR of {use}", source, kind="bar"),
+    return (F(name,   lsb + 4, lsb,     f"BAR of {use}", source, kind=BAR, enable=enable),
             F(enable, lsb + 5, lsb + 5, f"{name} is in use", source))
 
 
@@ -51,15 +52,15 @@ HEADER = Block("Header", 0x00, 11, "task descriptor header", (
         F("EON",             25, 25, "end of network", AR))),
     R("W1", 0x04, "cost, and size of the next task", (
         F("ExeCycles",       15,  0, "estimated cycles, low half", AR, noise=True),
-        F("NextSize",        24, 16, "words of the next task minus one; 0 after the last", AR, kind="layout"))),
+        F("NextSize",        24, 16, "words of the next task minus one; 0 after the last", AR, kind=LAYOUT))),
     R("W2", 0x08, "events that are logged", (
-        F("LogEvents",       23,  0, "event mask", AR, kind="hex", noise=True),)),
+        F("LogEvents",       23,  0, "event mask", AR, kind=HEX, noise=True),)),
     R("W3", 0x0c, "events that raise an exception", (
-        F("Exceptions",      23,  0, "event mask", AR, kind="hex"),)),
+        F("Exceptions",      23,  0, "event mask", AR, kind=HEX),)),
     R("W4", 0x10, "events that are logged when debugging", (
-        F("DebugLogEvents",  23,  0, "event mask", AR, kind="hex", noise=True),)),
+        F("DebugLogEvents",  23,  0, "event mask", AR, kind=HEX, noise=True),)),
     R("W5", 0x14, "events that raise an exception when debugging", (
-        F("DebugExceptions", 23,  0, "event mask", AR, kind="hex", noise=True),)),
+        F("DebugExceptions", 23,  0, "event mask", AR, kind=HEX, noise=True),)),
     R("W6", 0x18, "synchronisation and placement", (
         F("DisallowAbort",    8,  8, "the task may not be aborted", AR),
         F("TDSkip",           9,  9, "skip this task descriptor", AR),
@@ -75,7 +76,7 @@ HEADER = Block("Header", 0x00, 11, "task descriptor header", (
         F("DstLoc",          29, 29, "the result goes to DRAM", HWX),
         F("TQDis",           31, 31, "task queue disabled", AR))),
     R("W7", 0x1c, "where the next task lies", (
-        F("NextPointer",     31,  0, "byte offset of the next task in the text; 0 is none", AR, kind="layout"),)),
+        F("NextPointer",     31,  0, "byte offset of the next task in the text; 0 is none", AR, kind=LAYOUT),)),
     R("W8", 0x20, "buffers that the task reads and writes", (
         *_bar("RBase0", "RBE0",  0, "source 1"),
         *_bar("RBase1", "RBE1",  6, "source 2"),
@@ -172,7 +173,7 @@ COMMON = Block("Common", 0x00000, 16, "shapes, formats and kind of the task", (
 
 
 def _l2_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
-    return R(name, offset, of, (F("Stride", 20, 4, f"{of}, bytes", source, kind="bytes"),), confidence=confidence)
+    return R(name, offset, of, (F("Stride", 20, 4, f"{of}, bytes", source, kind=BYTES),), confidence=confidence)
 
 
 def _l2_strides(prefix: str, offset: int, of: str, source: str, confidence: str) -> tuple[Register, ...]:
@@ -185,7 +186,7 @@ def _l2_strides(prefix: str, offset: int, of: str, source: str, confidence: str)
 
 def _l2_base(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
     return R(name, offset, f"where {of} lies in L2", (
-        F("Addr", 20, 4, f"address of {of} in L2, bytes", source, kind="address"),), confidence=confidence)
+        F("Addr", 20, 4, f"address of {of} in L2, bytes", source, kind=ADDRESS),), confidence=confidence)
 
 
 _L2_FORMAT_FIELDS = (
@@ -235,13 +236,13 @@ PE = Block("PE", 0x08800, 4, "the planar engine", (
         F("SecSrc",          19, 18, "source 2 and its sign", REC, enum=SECOND_SRC,
           confidence="medium"))),
     R("BiasScale", 0x04, "after the operation: times Scale, plus Bias", (
-        F("Bias",            15,  0, "added", REC, kind="fp16"),
-        F("Scale",           31, 16, "factor", REC, kind="fp16"))),
+        F("Bias",            15,  0, "added", REC, kind=FP16),
+        F("Scale",           31, 16, "factor", REC, kind=FP16))),
     R("PreScale", 0x08, "before the operation", (
-        F("Epsilon",         15,  0, "added under the reciprocal square root", REC, kind="fp16", confidence="medium"),
-        F("PreScale",        31, 16, "factor on source 1; -1.0 makes b - a of an Add", REC, kind="fp16"))),
+        F("Epsilon",         15,  0, "added under the reciprocal square root", REC, kind=FP16, confidence="medium"),
+        F("PreScale",        31, 16, "factor on source 1; -1.0 makes b - a of an Add", REC, kind=FP16))),
     R("FinalScale", 0x0c, "last factor (1/N of a mean)", (
-        F("FinalScale",      31,  0, "factor", REC, kind="fp32"),)),
+        F("FinalScale",      31,  0, "factor", REC, kind=FP32),)),
 ))
 
 NE = Block("NE", 0x0c800, 5, "the neural engines", (
@@ -266,18 +267,18 @@ NE = Block("NE", 0x0c800, 5, "the neural engines", (
         F("ArgOutputSelect", 23, 20, "1 in every NE task; 0 and 1 give the same (edited on an M1)", H16,
           confidence="low"))),
     R("MatrixVectorBias", 0x08, "matrix bias", (
-        F("MatrixVectorBias", 15, 0, "bias; use open", AR, kind="hex"),)),
+        F("MatrixVectorBias", 15, 0, "bias; use open", AR, kind=HEX),)),
     R("AccBias", 0x0c, "start value of the accumulators", (
-        F("AccBias",         15,  0, "added to every sum", AR, kind="fp16"),
+        F("AccBias",         15,  0, "added to every sum", AR, kind=FP16),
         F("AccBiasShift",    20, 16, "shift; use open", AR))),
     R("PostScale", 0x10, "factor on the sums", (
-        F("PostScale",       15,  0, "factor; 0 gives 0 (measured on an M1)", M1, kind="fp16"),
+        F("PostScale",       15,  0, "factor; 0 gives 0 (measured on an M1)", M1, kind=FP16),
         F("PostRightShift",  20, 16, "shift; use open", AR))),
 ))
 
 
 def _tile_stride(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
-    return R(name, offset, of, (F("Stride", 31, 6, f"{of}, bytes", source, kind="bytes"),), confidence=confidence)
+    return R(name, offset, of, (F("Stride", 31, 6, f"{of}, bytes", source, kind=BYTES),), confidence=confidence)
 
 
 def _tile_strides(
@@ -292,7 +293,7 @@ def _tile_strides(
 
 def _base(name: str, offset: int, of: str, source: str = AR, confidence: str = "high") -> Register:
     return R(name, offset, f"where {of} begins in its BAR", (
-        F("Addr", 31, 6, f"offset of {of} from its BAR, bytes", source, kind="address"),), confidence=confidence)
+        F("Addr", 31, 6, f"offset of {of} from its BAR, bytes", source, kind=ADDRESS),), confidence=confidence)
 
 
 def _source_dma(name: str, offset: int, of: str, confidence: str = "high") -> Register:
@@ -351,8 +352,11 @@ TILE_DMA_DST = Block("TileDMADst", 0x17800, 7, "DMA that stores the result", (
         F("CrH",              5,  4, "use open", AR),
         F("CacheHint",        9,  6, "cache hint", AR),
         F("Unk18",           18, 18, "set with bit 22 in norm and atan2; no effect on values seen", HWX),
+        F("Unk19",           19, 19, "set with bit 24 where a softmax becomes a kernel; no effect on values seen", REC,
+          confidence="low"),
         F("Unk22",           22, 22, "set with bit 18; no effect on values seen", HWX),
         F("Unk23",           23, 23, "set in norm with bits 18 and 22; no effect on values seen", HWX),
+        F("Unk24",           24, 24, "set with bit 19; no effect on values seen", REC, confidence="low"),
         F("L2BfrMode",       26, 26, "buffer mode", AR),
         F("BypassEOW",       27, 27, "use open", AR))),
     _base("BaseAddr", 0x04, "the result"),
@@ -376,12 +380,12 @@ def _stream_config(name: str, offset: int, of: str, source: str, confidence: str
 
 def _stream_base(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
     return R(name, offset, f"where {of} begin in the coefficient BAR", (
-        F("Addr",            31,  6, f"offset of {of} in the BAR, bytes", source, kind="address"),), count, confidence)
+        F("Addr",            31,  6, f"offset of {of} in the BAR, bytes", source, kind=ADDRESS),), count, confidence)
 
 
 def _stream_size(name: str, offset: int, of: str, source: str, confidence: str, count: int = 1) -> Register:
     return R(name, offset, f"size of {of}", (
-        F("MemBfrSize",      31,  6, f"size of {of}, bytes", source, kind="bytes"),), count, confidence)
+        F("MemBfrSize",      31,  6, f"size of {of}, bytes", source, kind=BYTES),), count, confidence)
 
 
 _EXTRA = (("Bias", "biases"), ("PostScale", "post-scales"), ("PaletteLut", "palettes"),

@@ -25,6 +25,7 @@ from .enums import (
     TASK_TYPE,
     names,
 )
+from .kinds import ADDRESS, BYTES, FP16, FP32, HEX, LAYOUT
 
 SEEN = "decoded H14 compiler streams"
 TWIN = "as on H13; decoded H14 streams agree"
@@ -39,19 +40,19 @@ F, R, S = Field, Register, single
 HEADER = Block("Header", 0x00, 9, "task descriptor header", (
     R("W0", 0x00, "identity and size of the task", (
         F("TID",      15,  0, "task id, its index", SEEN),
-        F("TaskSize", 26, 16, "words of the task, header included", SEEN, kind="layout"))),
+        F("TaskSize", 26, 16, "words of the task, header included", SEEN, kind=LAYOUT))),
     R("W1", 0x04, "cost", (
         F("ExeCycles", 15,  0, "estimated cycles, low half", NOTES, noise=True),)),
     R("W2", 0x08, "events that are logged", (
-        F("LogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind="hex", noise=True),)),
+        F("LogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True),)),
     R("W3", 0x0c, "events that raise an exception", (
-        F("Exceptions", 23,  0, "event mask", NOTES, kind="hex"),)),
+        F("Exceptions", 23,  0, "event mask", NOTES, kind=HEX),)),
     R("W4", 0x10, "events that are logged when debugging", (
-        F("DebugLogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind="hex", noise=True),)),
+        F("DebugLogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True),)),
     R("W5", 0x14, "events that raise an exception when debugging", (
-        F("DebugExceptions", 23,  0, "event mask", NOTES, kind="hex", noise=True),)),
+        F("DebugExceptions", 23,  0, "event mask", NOTES, kind=HEX, noise=True),)),
     R("W6", 0x18, "what outlives the task", (
-        F("LiveOuts", 31,  0, "0 in a last task, else mostly 1; use open", NOTES, kind="hex", confidence="medium"),)),
+        F("LiveOuts", 31,  0, "0 in a last task, else mostly 1; use open", NOTES, kind=HEX, confidence="medium"),)),
     R("W7", 0x1c, "synchronisation and engines", (
         F("TSR",  0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
         F("TDE",  1,  1, "the DTID word follows the header", SEEN),
@@ -139,7 +140,7 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
 
 
 def _l2_base(name: str, offset: int, of: str, confidence: str = "high") -> Register:
-    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", TWIN, confidence, kind="address")
+    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", TWIN, confidence, kind=ADDRESS)
 
 
 def _l2_strides(prefix: str, offset: int, of: str, *levels: str) -> tuple[Register, ...]:
@@ -205,13 +206,13 @@ PE = Block("PE", 0x0900, 5, "the planar engine", (
         F("SecSrc",   19, 18, "source 2 and its sign", TWIN, enum=SECOND_SRC,
           confidence="medium"))),
     R("BiasScale", 0x04, "after the operation: times Scale, plus Bias", (
-        F("Bias",  15,  0, "added", TWIN, kind="fp16"),
-        F("Scale", 31, 16, "factor", TWIN, kind="fp16"))),
+        F("Bias",  15,  0, "added", TWIN, kind=FP16),
+        F("Scale", 31, 16, "factor", TWIN, kind=FP16))),
     R("PreScale", 0x08, "before the operation", (
-        F("Epsilon",  15,  0, "added under the reciprocal square root", H13, kind="fp16", confidence="medium"),
-        F("PreScale", 31, 16, "factor on source 1", H13, kind="fp16"))),
+        F("Epsilon",  15,  0, "added under the reciprocal square root", H13, kind=FP16, confidence="medium"),
+        F("PreScale", 31, 16, "factor on source 1", H13, kind=FP16))),
     R("FinalScale", 0x0c, "last factor (1/N of a mean)", (
-        F("FinalScale", 31,  0, "factor", TWIN, kind="fp32"),)),
+        F("FinalScale", 31,  0, "factor", TWIN, kind=FP32),)),
     R("Quant", 0x10, "offsets of quantised elements", (
         F("Src1InputOffset",  7,  0, "offset of source 1", NOTES),
         F("Src2InputOffset", 15,  8, "offset of source 2", NOTES),
@@ -239,12 +240,12 @@ NE = Block("NE", 0x0d00, 5, "the neural engines", (
         F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", H16,
           confidence="low")), also="MacCfg"),
     R("MatrixVectorBias", 0x08, "matrix bias", (
-        F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind="hex", also="BiasVal"),)),
+        F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind=HEX, also="BiasVal"),)),
     R("AccBias", 0x0c, "start value of the accumulators", (
-        F("AccBias",      15,  0, "added to every sum", TWIN, kind="fp16"),
+        F("AccBias",      15,  0, "added to every sum", TWIN, kind=FP16),
         F("AccBiasShift", 20, 16, "shift; use open", H13))),
     R("PostScale", 0x10, "factor on the sums", (
-        F("PostScale",      15,  0, "factor; 1.0 in most tasks", TWIN, kind="fp16"),
+        F("PostScale",      15,  0, "factor; 1.0 in most tasks", TWIN, kind=FP16),
         F("PostRightShift", 20, 16, "shift; use open", H13))),
 ))
 
@@ -267,9 +268,9 @@ def _cache_hints(name: str, offset: int, of: str) -> Register:
 
 def _base(name: str, offset: int, of: str, also: str = "", confidence: str = "high") -> tuple[Register, Register]:
     return (S(name, offset, "Addr", 31, 6, f"offset of {of} from the slot's address, low half, bytes", SEEN, confidence,
-              also=f"{also or name}Lo", kind="address"),
+              also=f"{also or name}Lo", kind=ADDRESS),
             S(f"{name}Hi", offset + 4, "Addr", 9, 0, f"offset of {of} from the slot's address, high half", SEEN,
-              confidence, also=also and f"{also}Hi", kind="address"))
+              confidence, also=also and f"{also}Hi", kind=ADDRESS))
 
 
 def _tile_strides(prefix: str, offset: int, of: str, also: str = "") -> tuple[Register, ...]:
@@ -315,9 +316,9 @@ TILE_DMA_DST = Block("TileDMADst", 0x1500, 11, "DMA that stores the result", (
         F("CmpVecFill",   22, 22, "compression vector", H13),
         *_MEMORY_FIELDS[5:]), also="DstFmt"),
     R("Spare0", 0x24, "filler: keeps the end of a task off 64-byte boundaries", (
-        F("Spare", 31,  0, "0xdead", SEEN, kind="hex"),), alone=True),
+        F("Spare", 31,  0, "0xdead", SEEN, kind=HEX),), alone=True),
     R("Spare1", 0x28, "unused", (
-        F("Spare", 31,  0, "no value seen", NOTES, kind="hex"),), confidence="medium"),
+        F("Spare", 31,  0, "no value seen", NOTES, kind=HEX),), confidence="medium"),
 ))
 
 
@@ -331,12 +332,12 @@ def _stream_config(name: str, offset: int, of: str, count: int = 1, confidence: 
 
 def _stream_base(name: str, offset: int, of: str, count: int = 1, confidence: str = "high") -> Register:
     return S(name, offset, "Addr", 31, 6, f"offset of {of} from the slot's address, bytes", SEEN, confidence,
-             count=count, kind="address")
+             count=count, kind=ADDRESS)
 
 
 def _stream_size(name: str, offset: int, of: str, count: int = 1, confidence: str = "high") -> Register:
     return S(name, offset, "MemBfrSize", 31, 6, f"size of {of}, bytes", SEEN, confidence, count=count,
-             field_also="Size", kind="bytes")
+             field_also="Size", kind=BYTES)
 
 
 _EXTRA = (("Bias", "biases", "medium"), ("PostScale", "post-scales", "medium"), ("PaletteLut", "palettes", "medium"),
@@ -351,11 +352,11 @@ KERNEL_DMA_SRC = Block("KernelDMASrc", 0x1900, 70, "DMA that fetches coefficient
         F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low"),
         F("UserTag",          23, 16, "index of the task plus one where coefficients are fetched", SEEN,
           confidence="medium"))),
-    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", NOTES, "medium", kind="bytes"),
+    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", NOTES, "medium", kind=BYTES),
     *_base("CoeffBase", 0x08, "the coefficients", confidence="medium"),
-    S("KernelGroupStride", 0x10, "Stride", 31,  6, "from group to group, bytes", NOTES, "medium", kind="bytes"),
+    S("KernelGroupStride", 0x10, "Stride", 31,  6, "from group to group, bytes", NOTES, "medium", kind=BYTES),
     S("KernelOCGStride",   0x14, "Stride", 31,  6, "from output channel group to group, bytes", NOTES, "medium",
-      kind="bytes"),
+      kind=BYTES),
     _stream_config("CoeffDMAConfig", 0x18, "an engine's coefficients", 16),
     _stream_base("CoeffBaseAddr",    0x58, "an engine's coefficients", 16),
     _stream_size("CoeffBfrSize",     0x98, "an engine's coefficients", 16),

@@ -22,6 +22,7 @@ from .enums import (
     SOURCE_TYPE,
     names,
 )
+from .kinds import ADDRESS, BYTES, FP16, FP32, HEX
 
 SEEN = "decoded H15 compiler streams"
 TWIN = "as on H14; decoded H15 streams agree"
@@ -40,7 +41,7 @@ M, L = partial(Register, confidence="medium"), partial(Register, confidence="low
 HEADER = redo(
     carry(h14.HEADER, NOTES, "high", "W0 W2 W4 W6", SEEN),
     edit(row(h14.HEADER, "W2"),
-         F("LogEvents", 25,  0, "event mask; the program command counts its bits", SEEN, kind="hex", noise=True)),
+         F("LogEvents", 25,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True)),
     edit(row(h14.HEADER, "W7"),
          F("TSR",       0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
          F("TDE",       1,  1, "the DTID word follows the header; never set", "as on H14 and H16", confidence="medium"),
@@ -89,7 +90,7 @@ L2 = Block("L2", 0x4100, 30, "the buffer memory between DMA and the engines", (
 
 # The notes give these 19 bits; wherever a stream writes one, the word is a whole fp32.
 def _number(name: str, offset: int, use: str, source: str = NOTES, level: str = "medium", also: str = "") -> Register:
-    return S(name, offset, name, 31, 0, use, source, level, also=also, field_also="Value", kind="fp32")
+    return S(name, offset, name, 31, 0, use, source, level, also=also, field_also="Value", kind=FP32)
 
 
 PE = Block("PE", 0x4500, 14, "the planar engine", (
@@ -112,7 +113,7 @@ PE = Block("PE", 0x4500, 14, "the planar engine", (
     _number("Epsilon", 0x0c, "added under the reciprocal square root", also="FinalScaleEpsilon"),
     _number("PreScale", 0x10, "factor on source 1, before the operation"),
     _number("FinalScale", 0x14, "last factor (1/N of a mean)"),
-    S("LUT", 0x18, "Value", 31,  0, "table of the last step, format open", NOTES, "medium", count=8, kind="hex"),
+    S("LUT", 0x18, "Value", 31,  0, "table of the last step, format open", NOTES, "medium", count=8, kind=HEX),
 ))
 
 _NE = carry(h14.NE, TWIN, "high")
@@ -128,15 +129,15 @@ NE = Block("NE", 0x4900, 11, "the neural engines", (
          F("MaxPoolEn",       19, 19, "pool by maximum", NOTES, confidence="medium"),
          F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", SEEN, confidence="low")),
     S("MatrixVectorBias", 0x08, "MatrixVectorBias", 15,  0, "matrix bias, use open", H14, "medium", field_also="Bias",
-      kind="hex"),
+      kind=HEX),
     M("AccBias", 0x0c, "start value of the accumulators", (
-        F("AccBias", 15,  0, "added to every sum", H14, kind="fp16", also="Bias"),
+        F("AccBias", 15,  0, "added to every sum", H14, kind=FP16, also="Bias"),
         F("ExpIdx",  20, 16, "exponent; never set", NOTES)), also="NEBias"),
     R("PostScale", 0x10, "factor on the sums", (
-        F("PostScale", 15,  0, "factor; 1.0 in most tasks", TWIN, kind="fp16", also="Scale"),
+        F("PostScale", 15,  0, "factor; 1.0 in most tasks", TWIN, kind=FP16, also="Scale"),
         F("ExpIdx",    20, 16, "exponent, negated; never set", NOTES, confidence="medium")), also="NEPostScale"),
     L("RcasConfig", 0x14, "compare and select (RCAS)", (
-        F("KeyMask",    7,  0, "mask of the key", NOTES, kind="hex"),
+        F("KeyMask",    7,  0, "mask of the key", NOTES, kind=HEX),
         F("CmpBit",    10,  8, "bit that is compared", NOTES),
         F("SenseAxis", 13, 12, "axis", NOTES),
         F("SenseBit",  19, 16, "bit that is sensed", NOTES),
@@ -144,7 +145,7 @@ NE = Block("NE", 0x4900, 11, "the neural engines", (
     L("RoundModeCfg", 0x18, "rounding", (
         F("Mode",         1,  0, "mode; values open", NOTES),
         F("IntegerBits",  8,  4, "bits before the binary point", NOTES))),
-    S("SRSeed", 0x1c, "Seed", 31,  0, "seed of stochastic rounding", NOTES, "medium", count=4, kind="hex"),
+    S("SRSeed", 0x1c, "Seed", 31,  0, "seed of stochastic rounding", NOTES, "medium", count=4, kind=HEX),
 ))
 
 
@@ -160,7 +161,7 @@ def _wide(name: str, offset: int, of: str, source: str, level: str, also: str = 
     """A 64-bit address in two registers; `also` is what the notes call it, without `Lo` and `Hi`."""
     return tuple(
         S(f"{name}{ours}", offset + 4 * i, "Addr", 31, 0, f"offset of {of} from the slot's address, {half}, bytes",
-          source, level, also=also and f"{also}{theirs}", field_also=also and f"Addr{theirs}", kind="address")
+          source, level, also=also and f"{also}{theirs}", field_also=also and f"Addr{theirs}", kind=ADDRESS)
         for i, (ours, theirs, half) in enumerate((("", "Lo", "low half"), ("Hi", "Hi", "high half"))))
 
 
@@ -190,33 +191,33 @@ def _source(name: str, number: int) -> tuple[Register, ...]:
         *_wide(f"{name}BaseAddr", 0x10 + 6 * n, of, SEEN, "high", f"{name}BaseAddr"),
         *strides(name, 0x18 + 6 * n, "Row Plane Depth Group", of, 31, 6, TWIN, "high", "high", "medium"),
         *_wide(f"{name}MetaDataAddr", 0x40 + 2 * n, f"the metadata of {of}", H16, "medium", f"{name}MetaDataAddr"),
-        S(f"{name}MetaDataConfig", 0x50 + 3 * n, "Config0", 31, 7, f"metadata of {of}", H16, "medium", kind="hex"),
-        S(f"{name}MetaDataConfig1", 0x54 + 3 * n, "Config1", 31, 7, f"metadata of {of}", H16, "low", kind="hex"),
+        S(f"{name}MetaDataConfig", 0x50 + 3 * n, "Config0", 31, 7, f"metadata of {of}", H16, "medium", kind=HEX),
+        S(f"{name}MetaDataConfig1", 0x54 + 3 * n, "Config1", 31, 7, f"metadata of {of}", H16, "low", kind=HEX),
         S(f"{name}MetaDataSize", 0x58 + 3 * n, "Size", 31, 7, f"size of the metadata of {of}, bytes", H16, "medium",
-          kind="bytes"),
+          kind=BYTES),
         R(f"{name}Fmt", 0x68 + n, f"layout of {of} in memory", _MEMORY_FIELDS),
     )
 
 
-#: H16 has more registers behind Src2Fmt. H15's block is 12 words shorter, nobody knows which: they are left out.
+#: H16 has more registers behind Src2Fmt. H15's block is 12 words shorter; which it lacks is unknown, so all go.
 TILE_DMA_SRC = redo(Block("TileDMASrc", 0x4d00, 69, "DMA that fetches the sources", ()),
                     *_source("Src1", 1), *_source("Src2", 2))
 
 TILE_DMA_DST = Block("TileDMADst", 0x5100, 21, "DMA that stores the result", (
     _dma_config("DMAConfig", 0x00, "the result", F("L2BfrMode", 24, 24, "buffer mode", TWIN, confidence="medium"),
                 also="DstDMAConfig"),
-    S("Padding", 0x04, "Value", 31,  0, "padding, use open", NOTES, "low", also="DstPadding", kind="hex"),
+    S("Padding", 0x04, "Value", 31,  0, "padding, use open", NOTES, "low", also="DstPadding", kind=HEX),
     *_wide("BaseAddr", 0x08, "the result", SEEN, "high", "DstBaseAddr"),
     *strides("", 0x10, "Row Plane Depth Group", "the result", 31, 6, TWIN, "high", "high", "medium", also="Dst"),
     L("InternalCfg", 0x20, "use open", (
-        F("InternalBits", 15,  0, "use open", NOTES, kind="hex"),
+        F("InternalBits", 15,  0, "use open", NOTES, kind=HEX),
         F("Flag1",        16, 16, "use open", NOTES),
         F("Flag2",        17, 17, "use open", NOTES),
         F("Flag3",        18, 18, "use open", NOTES)), also="DstInternalCfg"),
     *_wide("MetaDataAddr", 0x28, "the result's metadata", NOTES, "medium", "DstMetaDataAddr"),
     M("FormatMode", 0x30, "compression of the result", (
         F("FormatMode",    1,  0, "kind", NOTES, enum=COMPRESSED),
-        F("MetaDataSize", 31,  7, "size of the metadata, bytes", NOTES, kind="bytes")), also="DstFormatMode"),
+        F("MetaDataSize", 31,  7, "size of the metadata, bytes", NOTES, kind=BYTES)), also="DstFormatMode"),
     R("Fmt", 0x38, "layout of the result in memory", (
         *_MEMORY_FIELDS[:2],
         F("Shift", 10,  8, "shift; use open", NOTES),
@@ -241,7 +242,7 @@ def _extra(name: str, offset: int, of: str, source: str, level: str) -> tuple[Re
     """A channel for other coefficients: config, size, 64-bit base. The notes take the size for an address."""
     return (_dma_config(f"{name}DMAConfig", offset, of)._replace(confidence=level),
             S(f"{name}BfrSize", offset + 4, "MemBfrSize", 31, 6, f"size of {of}, bytes", source, level,
-              also=f"{name}BaseAddr", field_also="Addr", kind="bytes"),
+              also=f"{name}BaseAddr", field_also="Addr", kind=BYTES),
             *_wide(f"{name}Base", offset + 8, of, source, level))
 
 
@@ -255,19 +256,19 @@ KERNEL_DMA_SRC = Block("KernelDMASrc", 0x5500, 72, "DMA that fetches coefficient
         F("LastTask",          7,  7, "last task of the program", SEEN),
         F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low"),
         F("UserTag",          31, 16, "index of the task plus one where coefficients are fetched", SEEN))),
-    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", H16, "medium", kind="bytes"),
+    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", H16, "medium", kind=BYTES),
     M("Prefetch", 0x08, "prefetch of coefficients", (
         F("EarlyTermEn",   0,  0, "may end early", NOTES),
         F("PrefetchRate", 31, 16, "rate; unit open", NOTES))),
     *_wide("CoeffBase", 0x10, "the coefficients", SEEN, "high"),
-    S("KernelGroupStride", 0x18, "Stride", 31,  6, "from group to group, bytes", H16, "medium", kind="bytes"),
+    S("KernelGroupStride", 0x18, "Stride", 31,  6, "from group to group, bytes", H16, "medium", kind=BYTES),
     S("KernelOCGStride",   0x1c, "Stride", 31,  6, "from output channel group to group, bytes", H16, "medium",
-      kind="bytes"),
+      kind=BYTES),
     _dma_config("CoeffDMAConfig", 0x20, "an engine's coefficients")._replace(count=16),
     S("CoeffBaseAddr", 0x60, "Addr", 31, 6, "offset of an engine's coefficients from CoeffBase, bytes", SEEN, count=16,
-      kind="address"),
+      kind=ADDRESS),
     S("CoeffBfrSize", 0xa0, "MemBfrSize", 31, 6, "size of an engine's coefficients, bytes", SEEN, count=16,
-      field_also="Size", kind="bytes"),
+      field_also="Size", kind=BYTES),
     *_extra("Bias", 0xe0, "biases", _LIKE, "low"),
     *_extra("PostScale", 0xf0, "post-scales", _LIKE, "low"),
     *_extra("PaletteLut", 0x100, "palettes", _LIKE, "low"),
@@ -288,7 +289,7 @@ CACHE_DMA = Block("CacheDMA", 0x5900, 12, "DMA between memory and the system's c
         F("Sieve2",          19, 16, "use open", NOTES),
         F("TelemetryAgeOut", 23, 20, "age; 10 in every last task, unit open", SEEN))),
     R("Pre1", 0x08, "prefetch", (
-        F("Sieve1",  13,  0, "use open; 0xe0 in the last of several tasks", SEEN, kind="hex", confidence="medium"),
+        F("Sieve1",  13,  0, "use open; 0xe0 in the last of several tasks", SEEN, kind=HEX, confidence="medium"),
         F("UserTag", 23, 16, "index of the task", SEEN))),
     S("Dsid",         0x18, "DataSetIdAndSize", 29,  7, "data set and its size, 0 in every last task", NOTES, "medium"),
     S("FootprintArg", 0x1c, "FootprintArg2",    27, 17, "argument of the footprint, use open", NOTES, "medium"),

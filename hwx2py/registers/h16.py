@@ -10,6 +10,7 @@ from . import h14, h15, later_machines
 from .architecture import Block, Field, Register
 from .derive import alias, carry, edit, redo, row, single, span, strides
 from .enums import FORMAT, L2_FORMAT, RESULT_TYPE, SOURCE_TYPE, TASK_TYPE
+from .kinds import ADDRESS, HEX
 
 SEEN = "decoded H16 compiler streams"
 TWIN = "as on H13 and H14; decoded H16 streams agree"
@@ -28,10 +29,10 @@ M, L = partial(Register, confidence="medium"), partial(Register, confidence="low
 HEADER = redo(
     carry(h15.HEADER, NOTES, "high", "W0 W2 W4 DTID", SEEN),
     edit(row(h15.HEADER, "W2"),
-         F("LogEvents", 26,  0, "event mask; the program command counts its bits", SEEN, kind="hex", noise=True)),
+         F("LogEvents", 26,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True)),
     R("W6", 0x18, "0 in every task"),
     R("W7", 0x1c, "what outlives the task", (
-        F("LiveOuts", 31,  0, "0 in the last task, else mostly 1; use open", SEEN, kind="hex", confidence="medium",
+        F("LiveOuts", 31,  0, "0 in the last task, else mostly 1; use open", SEEN, kind=HEX, confidence="medium",
           also="UnknownFlags"),)),
     R("W8", 0x20, "synchronisation and engines", (
         F("TSR",       0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
@@ -113,7 +114,7 @@ _L2_SOURCE = (
 
 
 def _l2_base(name: str, offset: int, of: str, source: str = TWIN, level: str = "high", also: str = "") -> Register:
-    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", source, level, also=also, kind="address")
+    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", source, level, also=also, kind=ADDRESS)
 
 
 def _l2_strides(prefix: str, offset: int, of: str, also: str = "") -> tuple[Register, ...]:
@@ -165,8 +166,8 @@ L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
         F("Mode",      18, 16, "mode; values open", NOTES),
         F("Broadcast", 25, 24, "broadcast of the index", NOTES),
         F("Transpose", 26, 26, "the index is stored transposed", NOTES))),
-    S("Src1AddrWrap", 0x90, "Value", 31,  0, "address wrap of source 1, use open", NOTES, "low", kind="hex"),
-    S("Src2AddrWrap", 0x94, "Value", 31,  0, "address wrap of source 2, use open", NOTES, "low", kind="hex"),
+    S("Src1AddrWrap", 0x90, "Value", 31,  0, "address wrap of source 1, use open", NOTES, "low", kind=HEX),
+    S("Src2AddrWrap", 0x94, "Value", 31,  0, "address wrap of source 2, use open", NOTES, "low", kind=HEX),
     M("ResultWrapAddrCfg", 0x9c, "where the address of the result wraps", (
         F("ResultWrapAddr",       11,  0, "address; unit open", NOTES),
         F("ResultWrapAddrOffset", 26, 16, "offset; unit open", NOTES))),
@@ -253,7 +254,7 @@ TILE_DMA_SRC = redo(
         F("IndPermute",   18, 16, "dimension of the index", NOTES),
         F("PreserveFrac", 22, 22, "keep the fraction", NOTES),
         F("WrapParam",    28, 24, "wrap; use open", NOTES))),
-    S("TextureBackgroundVal", 0xd4, "Value", 15,  0, "background value", NOTES, "medium", kind="hex"),
+    S("TextureBackgroundVal", 0xd4, "Value", 15,  0, "background value", NOTES, "medium", kind=HEX),
     _texture("TextureExtMaxDim1", 0xd8, "largest extent of the first dimensions"),
     _texture("TextureExtMaxDim2", 0xdc, "largest extent of the next dimensions"),
     _texture("TextureCropBatchSplitDim1", 0xe4, "batch split of the crop"),
@@ -261,7 +262,7 @@ TILE_DMA_SRC = redo(
     S("TextureExtMaxDim3", 0xe0, "Val", 15, 0, "largest extent, third part", NOTES, "medium"),
     S("TextureCropBatchSplitDim2", 0xec, "Lo", 15, 0, "batch split of the crop", NOTES, "medium"),
     S("Src1Ephemeral", 0xf8, "EphemeralEnable", 0, 0, "source 1 is not kept", NOTES, "medium"),
-    S("TextureCropCoeffVal", 0x104, "CoeffValue", 31, 0, "coefficient of the crop", NOTES, "medium", kind="hex"),
+    S("TextureCropCoeffVal", 0x104, "CoeffValue", 31, 0, "coefficient of the crop", NOTES, "medium", kind=HEX),
     words=81,
 )
 

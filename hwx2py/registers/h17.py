@@ -7,6 +7,7 @@ the trace registers and the other changes are from published register notes.
 from . import h16, later_machines
 from .architecture import Field
 from .derive import carry, edit, redo, row, single, span
+from .kinds import HEX
 
 SEEN = "as on H16; decoded H17 streams agree"
 NOTES = "freedomtan's register notes, by object layout"
@@ -39,14 +40,14 @@ L2 = redo(
     _L2,
     *(edit(register, confidence="low") for register in span(_L2, "SrcAndResultWrapCfg", "ResultWrapIndexOffset")),
     edit(row(_L2, "ResultWrapAddrCfg"), confidence="low"),
-    S("L2TraceCfg", 0xa4, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("L2TraceCfg", 0xa4, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     drop=("PEIndexCfg", "Src1AddrWrap", "Src2AddrWrap", "SrcOffsetLsbs"),
     words=42,
 )
 
 PE = redo(
     carry(h16.PE, NOTES, "medium", "Cfg Scale", SEEN),
-    S("PETraceCfg", 0x3c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("PETraceCfg", 0x3c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=16,
 )
 
@@ -56,7 +57,7 @@ NE = redo(
     _NE,
     edit(row(_NE, "KernelCfg"),
          F("DetectZeros", 28, 28, "set with a constant fp16 kernel", "decoded H17 streams", confidence="medium")),
-    S("NETraceCfg", 0x30, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("NETraceCfg", 0x30, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=13,
 )
 
@@ -65,7 +66,7 @@ TILE_DMA_SRC = redo(
           "Src1DMAConfig Src1DMAConfigExt Src1BaseAddr Src1BaseAddrHi Src1RowStride Src1PlaneStride Src1DepthStride "
           "Src2DMAConfig Src2DMAConfigExt Src2BaseAddr Src2BaseAddrHi Src2RowStride Src2PlaneStride Src2DepthStride "
           "Src1GroupStride Src2GroupStride Src1Fmt Src2Fmt", SEEN),
-    S("TileDmaSrcTraceCfg", 0x144, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaSrcTraceCfg", 0x144, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=83,
 )
 

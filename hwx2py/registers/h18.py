@@ -8,6 +8,7 @@ from . import h17, later_machines
 from .architecture import Field, Register, unnamed_register
 from .derive import carry, edit, redo, row, shift, single, span
 from .enums import FORMAT
+from .kinds import HEX
 
 SEEN = "decoded H18 streams; bits as on H17"
 STREAM = "decoded H18 streams"
@@ -82,7 +83,7 @@ TILE_DMA_SRC = _SOURCE._replace(words=81, registers=(
     *shift(span(_SOURCE, "Src1BaseAddr", "Src2GroupStride"), 8),
     R("Src1Fmt", 0x70, "layout of source 1 in memory; positions open", confidence="medium"),
     R("Src2Fmt", 0x74, "layout of source 2 in memory; positions open", confidence="medium"),
-    S("TileDmaSrcTraceCfg", 0x134, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaSrcTraceCfg", 0x134, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
 ))
 
 _RESULT = carry(h17.TILE_DMA_DST, NOTES, "medium", "DMAConfig BaseAddr BaseAddrHi PlaneStride", SEEN)

@@ -7,6 +7,7 @@ notes count a word more in the block: from MACCfg on everything lies 4 bytes fur
 from . import h18, later_machines
 from .architecture import unnamed_register
 from .derive import carry, edit, redo, row, shift, single, span
+from .kinds import HEX
 
 M6 = "one task of a real M6 stream; bits as on H18"
 NOTES = "freedomtan's register notes, by object layout; as on H18"
@@ -30,15 +31,15 @@ NE = _NE._replace(words=14, registers=(
 
 TILE_DMA_SRC = redo(
     carry(h18.TILE_DMA_SRC, NOTES, "low"),
-    S("TileDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
-    S("TileDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
+    S("TileDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=87,
 )
 
 TILE_DMA_DST = redo(
     carry(h18.TILE_DMA_DST, NOTES, "low"),
-    S("TileDmaDstTraceCfg",        0x68, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
-    S("TileDmaDstTraceCfgLatency", 0x6c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("TileDmaDstTraceCfg",        0x68, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
+    S("TileDmaDstTraceCfgLatency", 0x6c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=29,
 )
 
@@ -46,8 +47,8 @@ KERNEL_DMA_SRC = redo(
     carry(h18.KERNEL_DMA_SRC, NOTES, "low"),
     S("LdtidForKernelDmaSrc",        0x144, "Value", 31,  0, "a task id, use open", NOTES, "low"),
     S("RdtidForKernelDmaSrc",        0x148, "Value", 31,  0, "a task id, use open", NOTES, "low"),
-    S("KernelDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
-    S("KernelDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind="hex"),
+    S("KernelDmaSrcTraceCfg",        0x14c, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
+    S("KernelDmaSrcTraceCfgLatency", 0x150, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     drop=("NonLinearUserTag",),
     words=85,
 )

@@ -5,6 +5,9 @@ Every row says how it is known.
 
 from typing import NamedTuple
 
+#: Bytes of memory for which a compiler counts a whole number of cycles.
+BLOCK_BYTES = 102_400
+
 
 class Start(NamedTuple):
     """The word that a register holds where a task does not write it.
@@ -48,6 +51,40 @@ class Idle(NamedTuple):
     evidence: str
 
 
+class Rate(NamedTuple):
+    """How fast the neural engines of a chip work at most.
+
+    Attributes:
+        chip: its name.
+        what: is computed.
+        least_tflops: the lowest peak that was measured, 10**12 operations a second; a multiply-accumulate is two.
+        most_tflops: the highest.
+        evidence: how it is known.
+    """
+
+    chip: str
+    what: str
+    least_tflops: float
+    most_tflops: float
+    evidence: str
+
+
+class Submit(NamedTuple):
+    """What a submit takes, whatever it computes.
+
+    Attributes:
+        chip: its name.
+        system: the operating system.
+        us: microseconds.
+        evidence: how it is known.
+    """
+
+    chip: str
+    system: str
+    us: int
+    evidence: str
+
+
 class Machine(NamedTuple):
     """A chip generation as something that runs tasks.
 
@@ -64,9 +101,11 @@ class Machine(NamedTuple):
         ignored: bits that hardware was seen to ignore.
         idle: words that newer compilers leave in registers of an idle engine.
         binary_point: NE.MACCfg.BinaryPoint of float16 tasks.
-        dram_bytes_per_us: memory bandwidth in bytes per microsecond, as the compiler's own estimates have it; 0 where
-            nothing tells.
-        dram_evidence: how that is known.
+        cycles_per_block: what the compiler's estimate, ExeCycles, counts for `BLOCK_BYTES` of memory; 0 where nothing
+            tells.
+        cycles_evidence: how that is known.
+        rates: how fast its chips were measured to be.
+        submits: what a submit was measured to take.
         plain_formats: words of the tile DMA's format registers that stand for float16 without interleave,
             where the fields of those registers are not known.
     """
@@ -83,6 +122,8 @@ class Machine(NamedTuple):
     ignored: tuple[Ignored, ...] = ()
     idle: tuple[Idle, ...] = ()
     binary_point: int = 28
-    dram_bytes_per_us: int = 0
-    dram_evidence: str = ""
+    cycles_per_block: int = 0
+    cycles_evidence: str = ""
+    rates: tuple[Rate, ...] = ()
+    submits: tuple[Submit, ...] = ()
     plain_formats: tuple[int, ...] = ()

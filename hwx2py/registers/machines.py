@@ -5,10 +5,11 @@ programs that were executed; the Linux drivers.
 """
 
 from .machine import Idle, Ignored, Machine
+from .speeds import H13_RATES, H13_SUBMITS
 
 M1 = "edited on an M1: nothing changed"
 
-#: H13: bits that nobody names and that change nothing, and low bits below an address's or a stride's unit.
+#: H13: bits without a name that change nothing, and low bits below an address's or a stride's unit.
 H13_IGNORED = (
     Ignored("L2.L2Cfg", 0x100, M1),
     *(
@@ -49,7 +50,10 @@ H13_IDLE = (
     Idle("TileDMASrc.Unk13840", 0x100, INERT),
 )
 
-DRAM_H13 = "inferred: ExeCycles of memory-bound tasks is 240 for 8,192,000 bytes, half of an M1's bandwidth"
+#: ExeCycles is floor(max(bytes / 34133.33, 0.00444 x planes of the source)): bytes of rows rounded up to 64 bytes, and
+#: of coefficients. Tasks that hand a tensor on through L2 share a number.
+CYCLES_PER_BLOCK = 3
+CYCLES_H13 = "52 of 58 tasks of decoded programs of compiler 9.509; 10.26.6 counts 65,536 bytes (published)"
 
 H13 = Machine(
     confirmed="results recorded on M1, M1 Pro and M1 Max",
@@ -58,6 +62,8 @@ H13 = Machine(
     anec=True,
     ignored=H13_IGNORED,
     idle=H13_IDLE,
-    dram_bytes_per_us=34_133,
-    dram_evidence=DRAM_H13,
+    cycles_per_block=CYCLES_PER_BLOCK,
+    cycles_evidence=CYCLES_H13,
+    rates=H13_RATES,
+    submits=H13_SUBMITS,
 )

@@ -1,4 +1,4 @@
-"""What stands in for the device where no Linux driver is known for the chip."""
+"""Takes the device's place where no Linux driver is known for the chip."""
 
 import sys
 

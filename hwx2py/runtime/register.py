@@ -4,7 +4,10 @@ import copy
 import struct
 from collections import namedtuple
 
-BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+# How a value stands in its bits: a multiple of 1 << lsb, less by a number, a packed float.
+Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
+
+PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
 RECORD = -4  # in place of an address: a record's own header word
 
 
@@ -15,8 +18,7 @@ Write = namedtuple("Write", "register word given")
 class Register:
     """A register: called with values for its fields, it makes a `Write`.
 
-    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
-    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
+    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     """
 
     def __init__(self, address, count=1, **bits):
@@ -47,19 +49,19 @@ class Register:
         return Write(self, word, given)
 
 
-def encode(owner, name, value, msb, lsb, kind=None):
+def encode(owner, name, value, msb, lsb, kind=PLAIN):
     """A field's bits in place; the names are for the message."""
-    bits = value
+    bits, coding = value, kind
     if isinstance(kind, dict):
-        bits = kind.get(value, value)
-    elif kind in (FP16, FP32):
-        bits = int.from_bytes(struct.pack(kind, value), "little")
+        bits, coding = kind.get(value, value), PLAIN
+    elif coding.packing:
+        bits = int.from_bytes(struct.pack(coding.packing, value), "little")
     if isinstance(bits, int):
-        bits = bits if kind == BYTES else bits << lsb
+        bits = bits - coding.less << (0 if coding.whole else lsb)
         if 0 <= bits < 2 << msb and not bits % (1 << lsb):
             return bits
-    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
-    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if coding.whole else ""
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 

@@ -74,7 +74,7 @@ def inline(text, size):
 
 
 def beside(script, size, sha256):
-    """Coefficients out of the file beside the script, which may be edited likewise."""
+    """Coefficients out of the file beside the script, which may be edited too."""
     path = os.path.splitext(script)[0] + ".coeff.bin"
     with open(path, "rb") as file:
         data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

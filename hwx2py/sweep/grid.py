@@ -10,7 +10,7 @@ from ..errors import RegisterError, UsageError
 from ..program.program import Program
 from ..program.task import Task
 from ..registers import Architecture, Field, Register
-from ..registers.architecture import BYTE_KINDS, WORD_MASK
+from ..registers.architecture import WORD_MASK
 from ..runtime.register import encode
 from ..tables import Column
 
@@ -183,7 +183,7 @@ def _piece(name: str, field: Field | None, text: str) -> Sequence[int | float | 
         raise UsageError(f"--vary {name}={text}: a range goes from one whole number to another", hint=EXAMPLE)
     if first > last:
         raise UsageError(f"--vary {name}={text}: the range is empty", hint=f"{last}..{first}?")
-    step = 1 << field.lsb if field is not None and field.kind in BYTE_KINDS else 1
+    step = 1 if field is None else field.kind.step(field.lsb)
     values = range(first, last + 1, step)
     # What lies between two values that fit, in the field's unit, fits.
     _check(name, field, values[0])
@@ -195,7 +195,7 @@ def _value(name: str, field: Field | None, text: str) -> int | float | str:
     if field is not None and field.is_float:
         number = _number(text)
         if number is None or not math.isfinite(number):
-            raise RegisterError(f"{name}={text} is no finite number", hint="give the whole register as bits instead")
+            raise RegisterError(f"{name}={text} is not a finite number", hint="give the whole register as bits instead")
         return number
     number = _whole(text)
     return text if number is None else number

@@ -63,7 +63,7 @@ class Store(NamedTuple):
         names = {table.name for table in self.tables}
         if stranger := next((path.name for path in sorted(folder.iterdir()) if path.name not in names), None):
             raise UsageError(
-                f"holds {stranger}, which is no table of this command", file=self.folder, hint="give another -o"
+                f"holds {stranger}, which is not a table of this command", file=self.folder, hint="give another -o"
             )
         for name, form in FORMATS.items():
             if name != self.format and any(folder.glob(f"*/*{form.suffix}")):

@@ -1,11 +1,14 @@
 """Work spread over processes of this machine, or over a Dask cluster."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from ..confinement.process import die_with
 from ..errors import UsageError
+from ..own_python import safe_path
 
 if TYPE_CHECKING:
     import distributed
@@ -54,8 +57,9 @@ def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processe
 
     # A forked process inherits locks of threads that do not run in it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_leave_interrupts_to_the_parent) as pool:
-        futures = [pool.submit(function, job) for job in jobs]
+    with ProcessPoolExecutor(processes, context, initializer=_follow, initargs=(os.getpid(),)) as pool:
+        with safe_path():
+            futures = [pool.submit(function, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -65,8 +69,9 @@ def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processe
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; the parent ends the workers in order."""
+def _follow(parent: int) -> None:
+    """A worker ends with its parent, and leaves interrupts to it: Ctrl-C reaches every process of a terminal."""
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

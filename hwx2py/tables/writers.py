@@ -25,7 +25,7 @@ class Part(Protocol):
         """Writes what is left, and ends the file."""
 
     def abandon(self) -> None:
-        """Ends the file without writing anything more; it is no whole one then."""
+        """Ends the file without writing anything more, which leaves it incomplete."""
 
 
 class Format(Protocol):
@@ -118,7 +118,7 @@ class Parquet:
         """The rows of a file.
 
         Raises:
-            UsageError: the file is no Parquet file, or lacks one of the columns.
+            UsageError: the file is not a Parquet file, or lacks one of the columns.
         """
         import pyarrow
         import pyarrow.parquet
@@ -172,7 +172,7 @@ class JsonLines:
         """The rows of a file.
 
         Raises:
-            UsageError: a line is no JSON object, or lacks one of the columns.
+            UsageError: a line is not a JSON object, or lacks one of the columns.
         """
         try:
             with open(path, encoding="utf-8") as file:
@@ -184,7 +184,7 @@ class JsonLines:
 
 
 def _damaged(path: str) -> UsageError:
-    return UsageError("is no part of a table that hwx2py wrote, or is damaged", file=path, hint="delete it")
+    return UsageError("is not part of a table that hwx2py wrote, or is damaged", file=path, hint="delete it")
 
 
 #: What `--format` takes.

@@ -8,13 +8,16 @@ import numpy as np
 from ..emulator.strided import Layout
 from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.coefficients import table_starts
-from ..operations.tables import FRACTION, SAMPLES, TABLE_BYTES, TRUNCATION, Curve, name_of, parse
+from ..operations.tables import TABLE_BYTES, parse
 from ..packing import Misfit
 from ..packing.zero_skipping import Unreadable
 from ..program.program import Program
 from ..program.task import Task
+from .joining import concatenated, merged
 from .kernel import kernel_arrays, owner_of
-from .logical import HALF_BYTES, SAMPLES_BYTES, TEXT, LogicalArray, Places
+from .layers import layers
+from .logical import HALF_BYTES, TEXT, LogicalArray, Places, values
+from .lookup import table_arrays
 
 #: Kind of a planar task that adds a row to the channels and multiplies them with another.
 GAIN_OFFSET = "GainOffset"
@@ -23,6 +26,11 @@ FACTORS = (
     ("acc_bias", "bias", "NE.AccBias.AccBias", 0.0),
     ("post_scale", "scale", "NE.PostScale.PostScale", 1.0),
 )
+
+
+#: The axis of output channels, by kind: arrays of the blocks of a layer are joined there, unless they are numbers in
+#: registers, which hold for all channels.
+BLOCKED = {"conv": 0, "matmul": 1, "bias": 0}
 
 
 class Found(NamedTuple):
@@ -52,14 +60,17 @@ class Part(NamedTuple):
 def find(program: Program) -> Found:
     """The logical arrays of a program.
 
-    Two tasks that use the same elements at the same places share one array.
+    Two tasks that use the same elements at the same places share one array, and so do the tasks of a layer that a
+    compiler has split.
     """
     finder = _Finder(program)
     parts: dict[tuple[object, ...], list[LogicalArray]] = {}
-    for index in range(len(program.tasks)):
-        for part in finder.parts(index):
+    for layer in layers(finder.operations):
+        for part in _joined(program, [list(finder.parts(index)) for index in layer]):
             parts.setdefault(part.identity, []).append(part.array)
-    shared = [arrays[0]._replace(tasks=tuple(dict.fromkeys(a.tasks[0] for a in arrays))) for arrays in parts.values()]
+    shared = [
+        arrays[0]._replace(tasks=tuple(dict.fromkeys(n for a in arrays for n in a.tasks))) for arrays in parts.values()
+    ]
     several = len({array.tasks[0] for array in shared}) > 1
     named = [_named(array, several) for array in shared]
     return Found(tuple(named), tuple(finder.notes))
@@ -67,6 +78,22 @@ def find(program: Program) -> Found:
 
 def _named(array: LogicalArray, several: bool) -> LogicalArray:
     return array._replace(name=f"task{array.tasks[0]}.{array.name}") if several else array
+
+
+def _joined(program: Program, tasks: Sequence[list[Part]]) -> Iterator[Part]:
+    """The arrays of a layer: of one task, or of several of which each computes a block of the channels."""
+    if len(tasks) == 1 or len({tuple(part.array.name for part in parts) for parts in tasks}) > 1:
+        for parts in tasks:
+            yield from parts
+        return
+    for parts in zip(*tasks):
+        arrays, identity = [part.array for part in parts], tuple(part.identity for part in parts)
+        if arrays[0].kind in BLOCKED and arrays[0].buffer != TEXT:
+            yield Part(concatenated(arrays, BLOCKED[arrays[0].kind]), identity)
+        elif len({values(program, array).tobytes() for array in arrays}) == 1:
+            yield Part(merged(arrays), identity)
+        else:
+            yield from parts
 
 
 class _Finder:
@@ -134,18 +161,9 @@ class _Finder:
             self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[table.bar]}")
             return
         curve = parse(data[table.base_bytes : table.base_bytes + TABLE_BYTES])
-        array = LogicalArray(
-            name=_prefixed(operation, "table"),
-            kind="table",
-            shape=(SAMPLES,),
-            tasks=(index,),
-            buffer=self.names.buffers[table.bar],
-            bar=table.bar,
-            places=lambda: _table_places(bases),
-            about=_about(curve),
-            fixed=_why_fixed(curve),
-        )
-        yield Part(array, ("table", table.bar, *bases))
+        name, buffer = _prefixed(operation, "table"), self.names.buffers[table.bar]
+        for array in table_arrays(name, index, buffer, table.bar, bases, curve):
+            yield Part(array, (array.kind, table.bar, *bases))
 
     def _factors(self, index: int, task: Task, operation: Neural) -> Iterator[Part]:
         for (part, kind, name, neutral), value in zip(FACTORS, (operation.acc_bias, operation.post_scale)):
@@ -177,7 +195,7 @@ class _Finder:
         size = len(self.names.coefficients[where.bar])
         inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
         if operand.element.dtype != "float16" or not inside:
-            self.notes.append(f"task {index}: its constant is no float16 array inside the buffer")
+            self.notes.append(f"task {index}: its constant is not a float16 array inside the buffer")
             return
         array = LogicalArray(
             name="constant" if number == 0 else f"constant{number + 1}",
@@ -228,31 +246,3 @@ def _rows_of(array: LogicalArray, layout: Layout, stored: Shape) -> tuple[Logica
 
 def _prefixed(operation: Neural, part: str) -> str:
     return part if operation.kernel is None else f"{owner_of(operation)}.{part}"
-
-
-def _table_places(bases: Sequence[int]) -> Places:
-    """The samples in the first table, and in the copies of it that other engines fetch."""
-    first, *others = (base + SAMPLES_BYTES + HALF_BYTES * np.arange(SAMPLES) for base in bases)
-    copies = [np.stack([np.arange(SAMPLES), offsets], axis=1) for offsets in others]
-    return Places(first, np.concatenate(copies)) if copies else Places(first)
-
-
-def _about(curve: Curve) -> dict[str, object]:
-    """What a table holds beside its samples, ready for JSON."""
-    return {
-        "curve": name_of(curve),
-        "mode": curve.mode,
-        "log2_samples_per_unit": curve.shift,
-        "limits": [str(curve.low), str(curve.high)],
-        "values_at_limits": [str(curve.at_low), str(curve.at_high)],
-        "line_left": [str(value) for value in curve.left],
-        "line_right": [str(value) for value in curve.right],
-    }
-
-
-def _why_fixed(curve: Curve) -> str:
-    if not curve.is_known:
-        return f"the meaning of a table of mode {curve.mode:#x} is not known"
-    if curve.place in (FRACTION, TRUNCATION):
-        return f"a table of mode {curve.mode:#x} computes without samples"
-    return ""

@@ -7,10 +7,11 @@ import numpy as np
 
 from .. import packing
 from ..operations import Neural
+from ..operations.tables import TABLE_BYTES
 from ..packing import zero_skipping
 from ..packing.fetched import unknown
 from ..packing.planes import NOTHING
-from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places
+from .logical import HALF_BYTES, NOT_STORED, LogicalArray, Places, gathered
 
 
 class _Rows(NamedTuple):
@@ -62,11 +63,14 @@ def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) 
         buffer=buffer,
         bar=kernel.bar,
         places=lambda: _weight_places(rows(), kernel.bias_row, array_shape, is_product),
+        repack=(lambda data, bits: _repacked(operation, data, bits)) if kernel.zero_skipping else None,
     )
     array_shape = weight.shape
     if not kernel.bias_row:
         return (weight,)
-    bias = weight._replace(name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()))
+    bias = weight._replace(
+        name=f"{owner}.bias", kind="bias", shape=(outputs,), places=lambda: _bias_places(rows()), repack=None
+    )
     return weight, bias
 
 
@@ -134,3 +138,26 @@ def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
     if offsets.max(initial=0) + HALF_BYTES > len(data):
         raise zero_skipping.Unreadable
     return lambda: _Rows(offsets, [])
+
+
+def _repacked(operation: Neural, data: memoryview, bits: np.ndarray) -> dict[int, bytes]:
+    """The chunks of a kernel without its zeros, with other weights and of the same sizes.
+
+    Args:
+        operation: the task.
+        data: the buffer's content.
+        bits: the new weights.
+
+    Raises:
+        UnsupportedError: the weights have too few zeros for the sizes.
+    """
+    form, kernel = packing.form_of(operation), operation.kernel
+    starts = [kernel.base_bytes + channel.base_bytes for channel in kernel.channels]
+    table = bytes(data[starts[0] : starts[0] + TABLE_BYTES]) if form.table_in_front else b""
+    bias = None
+    if form.bias_row:
+        bias = gathered(np.frombuffer(data, np.uint8), _bias_places(_stored_rows(operation, data)())).data
+    sizes = [channel.size_bytes for channel in kernel.channels]
+    weights = np.ascontiguousarray(bits.T if owner_of(operation) == "matmul" else bits).reshape(-1).data
+    chunks = zero_skipping.pack(form, weights, bias, table, False, sizes)
+    return {start: chunk for start, chunk in zip(starts, chunks) if chunk}

@@ -5,15 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import UsageError
 from ..operations import Names
 from ..operations.tables import TABLE_BYTES, Curve, parse
 from ..program.program import Program
 
-#: NumPy's name of the type of every array: other formats are refused by the readers of operations.
-DTYPE = "float16"
+#: NumPy's name of the type of most arrays: weights of other formats are refused by the readers of operations.
+FLOAT16 = "float16"
 HALF_BYTES = 2
-#: Offset of the samples in a lookup table, bytes.
-SAMPLES_BYTES = 8
 #: What the text, in which registers lie, is called.
 TEXT = "text"
 #: Elements that are looked up at a time.
@@ -40,7 +39,8 @@ class LogicalArray(NamedTuple):
 
     Attributes:
         name: such as "conv.weight"; with the task in front where several tasks have arrays.
-        kind: "conv" (O, I, H, W), "matmul" (K, N), "bias", "scale", "table" (samples) or "constant".
+        kind: "conv" (O, I, H, W), "matmul" (K, N), "bias", "scale", "table" (samples) or "constant"; "table_limits",
+            "table_outside", "table_lines", "table_shift" and "table_mode" for the rest of a table.
         shape: its shape.
         tasks: the tasks that use it.
         buffer: name of the buffer that it lies in: "const", a kernel segment, or "text" for values in registers.
@@ -48,6 +48,10 @@ class LogicalArray(NamedTuple):
         places: where its elements lie; worked out when asked for.
         about: more that is known of it, ready for JSON.
         fixed: why it cannot be set; empty where it can.
+        dtype: NumPy's name of its type, of two bytes.
+        table_start: where the lookup table lies that it is part of; None for other arrays.
+        repack: for kernels without their zeros: the buffer's content and the halfwords of the new weights -> the bytes
+            of the chunks that hold them, by their offsets.
     """
 
     name: str
@@ -59,6 +63,9 @@ class LogicalArray(NamedTuple):
     places: Callable[[], Places]
     about: Mapping[str, object] = {}
     fixed: str = ""
+    dtype: str = FLOAT16
+    table_start: int | None = None
+    repack: Callable[[memoryview, np.ndarray], Mapping[int, bytes]] | None = None
 
 
 def content(program: Program, array: LogicalArray) -> bytes | memoryview:
@@ -67,23 +74,24 @@ def content(program: Program, array: LogicalArray) -> bytes | memoryview:
 
 
 def values(program: Program, array: LogicalArray) -> np.ndarray:
-    """An array's elements, float16 of its shape.
+    """An array's elements, of its type and shape.
 
     Args:
         program: the program.
         array: one of its arrays.
     """
-    return gathered(np.frombuffer(content(program, array), np.uint8), array.places())
+    return gathered(np.frombuffer(content(program, array), np.uint8), array.places()).view(array.dtype)
 
 
 def table_of(program: Program, array: LogicalArray) -> Curve:
-    """The lookup table whose samples an array holds."""
-    start = int(array.places().offsets[0]) - SAMPLES_BYTES
-    return parse(content(program, array)[start : start + TABLE_BYTES])
+    """The lookup table that an array is part of."""
+    if array.table_start is None:
+        raise UsageError(f"{array.name} is not part of a lookup table")
+    return parse(content(program, array)[array.table_start : array.table_start + TABLE_BYTES])
 
 
 def gathered(data: np.ndarray, places: Places) -> np.ndarray:
-    """Elements from their places, float16.
+    """Halfwords of elements from their places, uint16.
 
     Args:
         data: the buffer, uint8.
@@ -96,4 +104,4 @@ def gathered(data: np.ndarray, places: Places) -> np.ndarray:
         halves = data[some] | data[some + 1].astype(np.uint16) << 8
         halves[some == NOT_STORED] = 0
         flat[start : start + AT_A_TIME] = halves
-    return bits.view(np.float16)
+    return bits

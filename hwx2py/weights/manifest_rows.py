@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .logical import AT_A_TIME, DTYPE, HALF_BYTES, NOT_STORED, LogicalArray, Places
+from .logical import AT_A_TIME, HALF_BYTES, NOT_STORED, LogicalArray, Places
 
-#: Ranges that are listed; of an array with more only their number is told.
+#: Ranges that are listed; for an array with more, only their number is given.
 MOST_RANGES = 256
 
 
@@ -22,7 +22,7 @@ def manifest(arrays: Sequence[LogicalArray], files: Mapping[str, str]) -> list[d
             "name": array.name,
             "kind": array.kind,
             "shape": list(array.shape),
-            "dtype": DTYPE,
+            "dtype": array.dtype,
             "file": files.get(array.name),
             "tasks": list(array.tasks),
             "bytes": _bytes(array),

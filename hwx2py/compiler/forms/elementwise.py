@@ -3,9 +3,11 @@
 import enum
 
 from ..engines import Kind, cycles, planar
-from ..l2 import Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
+from ..evidence import evidence
+from ..l2 import BANKS_BYTES, Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
 from ..surface import Surface
-from ..task import RULE, Evidence, TaskPlan, fields
+from ..task import TaskPlan, fields
+from .parts import in_parts, tile_of
 
 
 class Binary(enum.Enum):
@@ -18,9 +20,8 @@ class Binary(enum.Enum):
     MIN = fields(OpMode="Min", SecSrc="+Source2")
 
 
-def binary(
-    operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False, evidence: Evidence = RULE
-) -> list[TaskPlan]:
+@in_parts("c")
+def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False) -> list[TaskPlan]:
     """Combines x and y into z, with a clamp at zero behind it if `relu`.
 
     Args:
@@ -29,24 +30,27 @@ def binary(
         y: the second, of the same shape.
         z: the result.
         relu: clamp at zero.
-        evidence: where the words come from.
 
     Returns:
         One task: 7 of 7 records, 8 of 8 further tasks of published tables.
     """
     n, c, h, w = x.shape
-    draft = planar(operation.name.lower(), evidence, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
+    what = operation.name.lower()
+    known = evidence(what, x.shape, *(["relu"] if relu else []))
+    draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.Cfg", Source2Dma=1)
     draft.read(x)
     draft.read_second(y)
     draft.write(z)
     channel = channel_bytes(w)
     row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, 3 * row, BANKS_BYTES)
+    draft.put("Common.TileCfg", TileHeight=height)
     first = Tile(0, channel, row, depth, depth)
-    second = first._replace(base_bytes=base_behind(0, h * row))
+    second = first._replace(base_bytes=base_behind(0, height * row))
     draft.source_tile("DmaRead", first, Aliases.ALL, second_by_dma=True)
     draft.second_tile(second)
-    draft.result_tile("DmaWrite", Tile(second.base_bytes + h * row), Aliases.ALL)
+    draft.result_tile("DmaWrite", Tile(second.base_bytes + height * row), Aliases.ALL)
     draft.put("PE.Cfg", **operation.value, ReluEn=int(relu))
     draft.cycles = cycles((x, y), (z,))
     return [draft.plan()]

@@ -1,7 +1,7 @@
 """An `.anec` file as a program. It names neither tensors nor compiler, and says so."""
 
 from ...errors import ContainerError, StreamError
-from ...program.program import SCRATCH, Origin, Program, Tensor
+from ...program.program import Origin, Program, Scratch, Tensor
 from ...program.register_file import walk
 from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of
@@ -57,7 +57,7 @@ def load(data: memoryview, name: str) -> File:
         origin=Origin(name, "anec", data, notes=(*NOTES, *notes)),
     )
     tensors = _tensors_of_slots(anec, program) if arch.name == "H14" else _tensors_in_order(anec)
-    return File(program._replace(tensors=(*tensors, *_scratch(anec))), anec)
+    return File(program._replace(tensors=tuple(tensors), scratch=_scratch(anec)), anec)
 
 
 def is_h14(anec: Anec) -> bool:
@@ -74,7 +74,7 @@ def is_h14(anec: Anec) -> bool:
 def _text(anec: Anec, arch: Architecture) -> tuple[Text, list[str]]:
     """The task stream, and where the header contradicts it.
 
-    A first task whose declared size does not parse is read as long as its records are, and that is told: a published
+    A first task whose declared size does not parse is read as long as its records are, with a note: a published
     converter writes 0x274 whatever the task's size.
     """
     text, stream = anec.content[: anec.text_bytes], STREAMS[arch.stream]
@@ -137,6 +137,6 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
     return tensor
 
 
-def _scratch(anec: Anec) -> list[Tensor]:
+def _scratch(anec: Anec) -> Scratch | None:
     size_bytes = anec.tiles[header.SCRATCH] * TILE_BYTES
-    return [Tensor(SCRATCH, "scratch", header.SCRATCH, None, None, None, size_bytes)] if size_bytes else []
+    return Scratch(header.SCRATCH, size_bytes) if size_bytes else None

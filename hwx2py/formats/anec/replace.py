@@ -21,7 +21,7 @@ def replace(anec: Anec, old: Program, new: Program) -> list[bytes | memoryview]:
     """
     if new.arch.name != old.arch.name:
         raise UnsupportedError(f"the program is for {new.arch.name}, the file for {old.arch.name}")
-    if sorted(new.tensors) != sorted(old.tensors) or new.aliases or new.kernels:
+    if (sorted(new.tensors), new.scratch) != (sorted(old.tensors), old.scratch) or new.aliases or new.kernels:
         raise UnsupportedError(
             "the program has other tensors or BARs than the file", hint="write a new file: leave out --onto"
         )

@@ -52,7 +52,7 @@ def arrange(program: Program) -> Arranged:
     if program.arch.name == "H13":
         numbers = bound_order(folded)
         arranged = renumber(folded, numbers)
-        names = {tensor.bar: tensor.name for tensor in folded.tensors}
+        names = {buffer.bar: buffer.name for buffer in folded.buffers}
         notes += [
             f"{names[old]}: BAR {old} is now {new}"
             for old, new in sorted(numbers.items(), key=lambda pair: pair[1])
@@ -86,10 +86,10 @@ def write(program: Program, content_offset: int = CONTENT_OFFSETS[0]) -> list[by
     content = memoryview(b"".join([text, padding, program.const]))
     tiles, shapes = [0] * BUFFERS, [TensorShape(0, 0, 0, 0, 0, 0)] * BUFFERS
     tiles[0] = whole(len(content), TILE_BYTES)
+    for buffer in program.buffers:
+        tiles[buffer.bar] = whole(buffer.size_bytes, TILE_BYTES)
     for tensor in program.tensors:
-        tiles[tensor.bar] = whole(tensor.size_bytes, TILE_BYTES)
-        if tensor.shape and tensor.strides:
-            shapes[tensor.bar] = TensorShape(*tensor.shape, *tensor.strides[1:3])
+        shapes[tensor.bar] = TensorShape(*tensor.shape, *tensor.strides[1:3])
     return header.write(
         Anec(
             task_bytes=program.tasks[0].size_bytes,
@@ -114,11 +114,9 @@ def _check(program: Program) -> None:
         raise UnsupportedError(f"{count} inputs and outputs; libane has {BUFFERS - FIRST_TENSOR} buffers")
     if not program.outputs:
         raise UnsupportedError("the program has no output that libane could bind")
+    if program.scratch and program.scratch.bar != SCRATCH:
+        raise UnsupportedError(f"the scratch memory is BAR {program.scratch.bar}, libane binds it to BAR {SCRATCH}")
     for tensor in program.tensors:
-        if tensor.role == "scratch":
-            if tensor.bar != SCRATCH:
-                raise UnsupportedError(f"the scratch memory is BAR {tensor.bar}, libane binds it to BAR {SCRATCH}")
-            continue
         if not FIRST_TENSOR <= tensor.bar < BUFFERS:
             raise UnsupportedError(
                 f"tensor {tensor.name} is BAR {tensor.bar}, libane binds {FIRST_TENSOR} to {BUFFERS - 1}"

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 from ...errors import UnsupportedError
-from ...program.program import DTYPES, Program, Tensor
+from ...program.program import DTYPES, Buffer, Program, Tensor
 from ...units import U32_MAX, round_up
 from . import structs
 from .read import BARS, MOST_BUFFER_BYTES, OUTPUT_SUFFIX
@@ -69,13 +69,14 @@ def _check(program: Program) -> None:
     """Refuses what a reader of the container would not find again."""
     if program.text.streams:
         raise UnsupportedError(f"a text of {len(program.text.streams)} task streams goes into no new container")
-    bound = [tensor for tensor in program.tensors if tensor.role != "scratch"]
-    if not bound:
+    if not program.tensors:
         raise UnsupportedError(
             "the program has no inputs and outputs, and a container names them", hint="add a row for each to TENSORS"
         )
+    for buffer in program.buffers:
+        _check_place(program, buffer)
     for tensor in program.tensors:
-        _check_tensor(program, tensor)
+        _check_tensor(tensor)
     for kernel in program.kernels:
         if not kernel.name.startswith("__KERN") or len(kernel.name.encode()) > NAME_BYTES or kernel.bar >= BARS:
             raise UnsupportedError(
@@ -83,19 +84,18 @@ def _check(program: Program) -> None:
             )
 
 
-def _check_tensor(program: Program, tensor: Tensor) -> None:
-    first_bar = program.arch.first_tensor_bar if tensor.role != "scratch" else SCRATCH_BAR
-    if not first_bar <= tensor.bar < BARS:
+def _check_place(program: Program, buffer: Buffer) -> None:
+    first_bar = program.arch.first_tensor_bar if isinstance(buffer, Tensor) else SCRATCH_BAR
+    if not first_bar <= buffer.bar < BARS:
         raise UnsupportedError(
-            f"tensor {tensor.name} is BAR {tensor.bar}; {program.arch.name} has tensors from {first_bar} on, "
+            f"tensor {buffer.name} is BAR {buffer.bar}; {program.arch.name} has tensors from {first_bar} on, "
             f"below {BARS}"
         )
-    if tensor.size_bytes > MOST_BUFFER_BYTES:
-        raise UnsupportedError(f"tensor {tensor.name} has {tensor.size_bytes:#x} bytes, more than an engine addresses")
-    if tensor.role == "scratch":
-        return
-    if tensor.shape is None or tensor.strides is None or tensor.dtype is None:
-        raise UnsupportedError(f"tensor {tensor.name} has no shape")
+    if buffer.size_bytes > MOST_BUFFER_BYTES:
+        raise UnsupportedError(f"tensor {buffer.name} has {buffer.size_bytes:#x} bytes, more than an engine addresses")
+
+
+def _check_tensor(tensor: Tensor) -> None:
     if max(tensor.shape) > U32_MAX or max(tensor.strides) > MOST_BUFFER_BYTES or not _one_batch_bytes(tensor) > 0:
         raise UnsupportedError(
             f"tensor {tensor.name}, shape {tensor.shape}, strides {tensor.strides}, does not lie in its "
@@ -117,13 +117,13 @@ def _round(size: int) -> int:
 def _addresses(program: Program) -> dict[int, int]:
     """BAR -> VM address, of everything that has one; 0 is the text."""
     addresses, free = {}, BASE
-    for tensor in sorted(program.tensors, key=lambda tensor: (tensor.role != "scratch", tensor.bar)):
-        addresses[tensor.bar] = free
-        free += _round(tensor.size_bytes)
+    for buffer in sorted(program.buffers, key=lambda buffer: (isinstance(buffer, Tensor), buffer.bar)):
+        addresses[buffer.bar] = free
+        free += _round(buffer.size_bytes)
     addresses[0] = free
     addresses[1] = free + program.const_offset
     free += _round(program.const_offset + len(program.const))
-    bars = {tensor.name: tensor.bar for tensor in program.tensors}
+    bars = {buffer.name: buffer.bar for buffer in program.buffers}
     addresses.update((bar, addresses[bars[name]]) for bar, name in program.aliases)
     for kernel in program.kernels:
         addresses[kernel.bar] = free
@@ -134,16 +134,13 @@ def _addresses(program: Program) -> dict[int, int]:
 def _areas(program: Program, addresses: dict[int, int], file_offset: int) -> list[_Area]:
     """The segments, with file contents from an offset on."""
     areas = [_Area(SegmentFields(b"__PAGEZERO", 0, PAGE, 0, 0, 0, 0, 0, 4), [], [])]
-    for tensor in program.tensors:
-        names = (b"__DATA", b"__bss") if tensor.role == "scratch" else (b"__FVMLIB", _kind(tensor))
-        section = _section(names, addresses[tensor.bar], tensor.size_bytes, 0, 14, 0x23)
-        protection = PROTECTIONS[tensor.role]
-        room = _round(tensor.size_bytes)
-        areas.append(
-            _Area(
-                SegmentFields(names[0], addresses[tensor.bar], room, 0, 0, protection, protection, 1, 6), [section], []
-            )
-        )
+    for buffer in program.buffers:
+        names = (b"__FVMLIB", _kind(buffer)) if isinstance(buffer, Tensor) else (b"__DATA", b"__bss")
+        section = _section(names, addresses[buffer.bar], buffer.size_bytes, 0, 14, 0x23)
+        protection = PROTECTIONS[buffer.role]
+        room = _round(buffer.size_bytes)
+        segment = SegmentFields(names[0], addresses[buffer.bar], room, 0, 0, protection, protection, 1, 6)
+        areas.append(_Area(segment, [section], []))
     text = program.text.to_bytes()
     rows = [_section((b"__TEXT", b"__text"), addresses[0], len(text), file_offset, 14, 0x28)]
     pieces: list[tuple[int, bytes | memoryview]] = [(file_offset, text)]
@@ -174,12 +171,11 @@ def _section(names: tuple[bytes, bytes], address: int, size: int, offset: int, a
 
 
 def _commands(program: Program, addresses: dict[int, int], areas: list[_Area], maker: str) -> list[bytes]:
-    bound = [tensor for tensor in program.tensors if tensor.role != "scratch"]
     return [
         *(_segment(area) for area in areas),
-        *(_region(tensor, addresses[tensor.bar]) for tensor in bound),
+        *(_region(tensor, addresses[tensor.bar]) for tensor in program.tensors),
         _program(program, addresses),
-        *(_binding(tensor) for tensor in bound),
+        *(_binding(tensor) for tensor in program.tensors),
         _command(structs.LC_IDENT, f"ANEC v1\n{maker}\n\n\t-t {program.arch.name.lower()}\n".encode() + b"\0"),
     ]
 
@@ -204,7 +200,7 @@ def _program(program: Program, addresses: dict[int, int]) -> bytes:
     place = structs.PROGRAM_LAYOUTS[kind]
     raw = bytearray(PROGRAM_BYTES[kind])
     name = len(raw) - 8
-    scratch = next((tensor.size_bytes for tensor in program.tensors if tensor.role == "scratch"), 0)
+    scratch_bytes = program.scratch.size_bytes if program.scratch else 0
     struct.pack_into("<4I", raw, 0, structs.LC_THREAD, len(raw), kind, (name - structs.THREAD_STATE) // 4)
     for bar, address in addresses.items():
         struct.pack_into("<Q", raw, structs.THREAD_STATE + place.entry_bytes * bar, address)
@@ -213,7 +209,7 @@ def _program(program: Program, addresses: dict[int, int]) -> bytes:
         place.first_task_words: len(program.tasks[0].words) - 1,
         place.text_words: program.text.size_bytes // 4,
         place.task_count: len(program.tasks),
-        place.scratch_bytes: min(scratch, U32_MAX),
+        place.scratch_bytes: min(scratch_bytes, U32_MAX),
         place.name_offset: name,
         place.log_bits: event_bits(program, "LogEvents"),
         place.debug_log_bits: event_bits(program, "DebugLogEvents"),

@@ -218,7 +218,7 @@ def string_at(data: bytes, offset: int, what: str) -> str:
         what: what the name is, for the error.
 
     Raises:
-        ContainerError: the name lies outside the table, is too long, or is no UTF-8.
+        ContainerError: the name lies outside the table, is too long, or is not UTF-8.
     """
     if offset >= len(data):
         raise ContainerError(f"{what} lies outside its table ({offset:#x} of {len(data):#x})", where="load commands")

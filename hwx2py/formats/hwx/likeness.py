@@ -27,7 +27,7 @@ def check_likeness(text: Text, data: memoryview, arch: Architecture) -> None:
         return
     if hint := generation_hint(data, arch):
         raise StreamError(
-            f"{strange[0].address:#x} is no register of {arch.name}",
+            f"{strange[0].address:#x} is not a register of {arch.name}",
             where=f"task 0, text offset {task.offset + 4 * strange[0].index:#x}",
             hint=hint,
         )

@@ -53,7 +53,7 @@ def parse(data: memoryview) -> Image:
         The image, holding views on `data`.
 
     Raises:
-        ContainerError: bytes that are no container, or that point outside it.
+        ContainerError: bytes that are not a container, or that point outside it.
     """
     reader = _Reader(data)
     header = _read_header(reader)
@@ -140,7 +140,7 @@ def _read_thread(reader: _Reader, raw: memoryview) -> ProgramCommand | Binding |
     (kind,) = struct.unpack_from("<I", raw, structs.THREAD_KIND)
     if kind in structs.PROGRAM_LAYOUTS:
         command = ProgramCommand(kind, raw)
-        # Touch the outermost fields, so that a command that is too short is told here.
+        # Touch the outermost fields, so that a command that is too short is reported here.
         command.bars(), command.task_count, command.scratch_bytes
         return command
     if kind == structs.THREAD_BINDING:

@@ -7,9 +7,11 @@ from ...program.program import (
     DTYPES,
     ELEMENT_BYTES,
     SCRATCH,
+    Buffer,
     KernelSegment,
     Origin,
     Program,
+    Scratch,
     SectionPlace,
     Tensor,
     natural_const_offset,
@@ -75,17 +77,18 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
     kernels = tuple(_kernels(image, bars))
     tensors = _tensors(image, arch, bars)
     scratch, scratch_notes = _scratch(image, command, bars)
-    aliases, unknown = _further_bars(arch, bars, (*tensors, *scratch), kernels)
+    aliases, unknown = _further_bars(arch, bars, [*tensors, *([scratch] if scratch else [])], kernels)
     return Program(
         arch=arch,
         text=_decoded(text, arch, command),
-        tensors=(*tensors, *scratch),
+        tensors=tuple(tensors),
         const=const.data if const else text.data[:0],
         const_offset=_const_offset(text, const, len(origin.data)),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
         origin=origin._replace(notes=(*origin.notes, *scratch_notes, *unknown)),
         aliases=aliases,
+        scratch=scratch,
     )
 
 
@@ -187,9 +190,7 @@ def _kernels(image: Image, bars: dict[int, int]) -> list[KernelSegment]:
         if not segment.startswith("__KERN"):
             continue
         if section.fields.address not in by_address:
-            raise ContainerError(
-                f"segment {segment} at {section.fields.address:#x} stands in no BAR", where="BAR table"
-            )
+            raise ContainerError(f"segment {segment} at {section.fields.address:#x} is in no BAR", where="BAR table")
         kernels.append(KernelSegment(segment, by_address[section.fields.address], section.data))
     return kernels
 
@@ -220,7 +221,7 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
         if address is None:
             raise ContainerError(f"tensor {name} has no region", where="load commands")
         if address not in by_address:
-            raise ContainerError(f"tensor {name} at {address:#x} stands in no BAR", where="BAR table")
+            raise ContainerError(f"tensor {name} at {address:#x} is in no BAR", where="BAR table")
         bar = by_address[address]
         if bar >= BARS:
             raise ContainerError(f"tensor {name} is BAR {bar}; tasks can name {BARS}", where="BAR table")
@@ -232,14 +233,14 @@ def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Ten
 
 
 def _further_bars(
-    arch: Architecture, bars: dict[int, int], tensors: tuple[Tensor, ...], kernels: tuple[KernelSegment, ...]
+    arch: Architecture, bars: dict[int, int], buffers: list[Buffer], kernels: tuple[KernelSegment, ...]
 ) -> tuple[tuple[tuple[int, str], ...], list[str]]:
     """(BAR, tensor) of the BARs that share a tensor's address; notes on BARs that stand for nothing known."""
-    names = {bars[tensor.bar]: tensor.name for tensor in tensors}
-    known = {*arch.fixed_bars, *(tensor.bar for tensor in tensors), *(kernel.bar for kernel in kernels)}
+    names = {bars[buffer.bar]: buffer.name for buffer in buffers}
+    known = {*arch.fixed_bars, *(buffer.bar for buffer in buffers), *(kernel.bar for kernel in kernels)}
     rest = {bar: address for bar, address in bars.items() if bar not in known}
     aliases = tuple((bar, names[address]) for bar, address in rest.items() if address in names and bar < BARS)
-    unknown = [f"BAR {bar} at {address:#x} is no tensor" for bar, address in rest.items() if address not in names]
+    unknown = [f"BAR {bar} at {address:#x} is not a tensor" for bar, address in rest.items() if address not in names]
     unknown += [
         f"BAR {bar} is {names[rest[bar]]}, but no task can name it"
         for bar in rest
@@ -284,7 +285,7 @@ def _buffer_bytes(size_bytes: int, where: str) -> int:
     return size_bytes
 
 
-def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tuple[list[Tensor], list[str]]:
+def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tuple[Scratch | None, list[str]]:
     """The scratch memory, if the program has one, and what there is to say about its size.
 
     Its size is that of its section: a real file (atan2, compiler 7.6.4) has a smaller number in the program command,
@@ -294,7 +295,7 @@ def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tup
     by_address = {address: bar for bar, address in sorted(bars.items(), reverse=True)}
     bar = SCRATCH_BAR if SCRATCH_BAR in bars else by_address.get(section.fields.address if section else 0)
     if bar is None:
-        return [], []
+        return None, []
     section = next((part for part in image.sections() if part.fields.address == bars[bar]), None)
     reserved, word = section.fields.size_bytes if section else 0, command.scratch_bytes
     size_bytes = max(reserved, word)
@@ -303,9 +304,9 @@ def _scratch(image: Image, command: ProgramCommand, bars: dict[int, int]) -> tup
             f"BAR {bar} has an address, but nothing says how large the scratch memory is", where="BAR table"
         )
     notes = []
-    if reserved and word and reserved != word:
+    if section and reserved and word and reserved != word:
         notes.append(
             f"scratch: the program command says {word:#x} bytes, {','.join(section.name)} has {reserved:#x}; "
             "the larger is taken"
         )
-    return [Tensor(SCRATCH, "scratch", bar, None, None, None, _buffer_bytes(size_bytes, "scratch"))], notes
+    return Scratch(bar, _buffer_bytes(size_bytes, SCRATCH)), notes

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...errors import ContainerError, UnsupportedError
-from ...program.program import Program
+from ...program.program import Program, script_row
 from ...program.register_file import walk
 from ...units import round_up
 from . import structs
@@ -89,8 +89,8 @@ def _check_tensors(old: Program, new: Program) -> None:
     if new.arch.name != old.arch.name:
         raise UnsupportedError(f"the program is for {new.arch.name}, the container for {old.arch.name}")
     for role in ("input", "output", "scratch"):
-        known = {tensor.name: tensor for tensor in old.tensors if tensor.role == role}
-        given = {tensor.name: tensor for tensor in new.tensors if tensor.role == role}
+        known = {buffer.name: script_row(buffer) for buffer in old.buffers if buffer.role == role}
+        given = {buffer.name: script_row(buffer) for buffer in new.buffers if buffer.role == role}
         if known.keys() != given.keys():
             raise UnsupportedError(f"the container has the {role}s {', '.join(known)}, the program {', '.join(given)}")
         for name, tensor in given.items():
@@ -123,7 +123,7 @@ def _round(size: int) -> int:
 
 
 def _start(section: Section, segment: Segment, new: Program) -> int:
-    """Where a section will begin in its segment, bytes; told by the file, as addresses are not checked."""
+    """Where a section will begin in its segment, bytes; taken from the file, as addresses are not checked."""
     if section.name != ("__TEXT", "__const"):
         return section.fields.file_offset - segment.fields.file_offset
     text = next(other for other in segment.sections if other.name == ("__TEXT", "__text"))
@@ -217,11 +217,11 @@ def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes
     place = value.layout
     raw = bytearray(command.raw)
     bars = {bar: plan.vm(address) for bar, address in value.bars().items()}
-    tensors = {tensor.name: value.bars()[tensor.bar] for tensor in old.tensors}
-    for tensor in old.tensors:
-        bars[tensor.bar] = 0
-    for tensor in new.tensors:
-        bars[tensor.bar] = plan.vm(tensors[tensor.name])
+    addresses = {buffer.name: value.bars()[buffer.bar] for buffer in old.buffers}
+    for buffer in old.buffers:
+        bars[buffer.bar] = 0
+    for buffer in new.buffers:
+        bars[buffer.bar] = plan.vm(addresses[buffer.name])
     if 1 in bars:
         bars[1] = bars[0] + new.const_offset
     for bar, address in bars.items():

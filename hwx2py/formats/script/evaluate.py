@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...errors import ScriptError
-from ...runtime.register import Register
+from ...runtime.register import Coding, Register
 from ...runtime.tensor import Tensor
 
-#: An integer of more bits, a sequence of more elements, or a register array that is longer, is no part of a program.
+#: An integer of more bits, a sequence of more elements, or a register array that is longer, is not part of a program.
 MOST_BITS = 128
 MOST_ELEMENTS = 1 << 20
 MOST_REGISTERS = 1 << 15
@@ -148,7 +148,7 @@ class Evaluator:
         """The value of a module's name.
 
         Raises:
-            ScriptError: there is no such name, or its value is more than can be evaluated.
+            ScriptError: there is no such name, or its value needs more than can be evaluated.
         """
         if name not in self.names:
             if name not in self.nodes:
@@ -353,7 +353,7 @@ class Evaluator:
         return value
 
     def _checked(self, node: ast.expr, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-        """Calls a function; what goes wrong in it is told with the line."""
+        """Calls a function; an error in it carries the line."""
         try:
             return function(*arguments, **keywords)
         except _MISTAKES as error:
@@ -388,7 +388,7 @@ def _register(address: Any, count: Any = 1, **fields: Any) -> Register:
     for name, place in fields.items():
         bits = (place, place) if isinstance(place, int) else place
         good = isinstance(bits, tuple) and len(bits) in (2, 3) and all(isinstance(bit, int) for bit in bits[:2])
-        if not good or not 0 <= bits[1] <= bits[0] < 32 or not isinstance((*bits, "")[2], (str, dict)):
+        if not good or not 0 <= bits[1] <= bits[0] < 32 or not isinstance((*bits, {})[2], (Coding, dict)):
             raise ValueError(f"field {name} is not a bit, (msb, lsb), or (msb, lsb, kind)")
     return Register(address, count, **fields)
 

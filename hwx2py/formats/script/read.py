@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...errors import ScriptError, StreamError
-from ...program.program import DTYPES, KernelSegment, Origin, Program, Tensor, natural_const_offset
+from ...program.program import (
+    DTYPES,
+    SCRATCH,
+    Buffer,
+    KernelSegment,
+    Origin,
+    Program,
+    Scratch,
+    Tensor,
+    natural_const_offset,
+)
 from ...program.streams import STREAMS, Text, stray_bytes
 from ...registers import Architecture, by_name
 from ...runtime import register, stream_linked, stream_records, text
@@ -25,15 +35,22 @@ class Outline(NamedTuple):
 
     Attributes:
         arch: its architecture.
-        tensors: its TENSORS.
+        tensors: the inputs and outputs of its TENSORS.
         kernels: BAR -> name of coefficients in buffers of their own.
         aliases: (BAR, tensor name) of further BARs.
+        scratch: the scratch memory of its TENSORS, if there is any.
     """
 
     arch: Architecture
     tensors: tuple[Tensor, ...]
     kernels: dict[int, str]
     aliases: tuple[tuple[int, str], ...]
+    scratch: Scratch | None
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """The tensors, then the scratch memory."""
+        return self.tensors if self.scratch is None else (*self.tensors, self.scratch)
 
 
 class Built(NamedTuple):
@@ -123,6 +140,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         const_offset=len(content) + len(padding) if behind else natural_const_offset(len(content)),
         kernels=tuple(kernels),
         aliases=tables.aliases,
+        scratch=tables.scratch,
         origin=Origin(name, "script", memoryview(source), *_provenance(source)),
     )
 
@@ -135,7 +153,8 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
     evaluator = Evaluator(tree, len(source), {}, {"__file__": path})
     if "AUTO" in evaluator.nodes and "tasks" in evaluator.nodes:
         raise ScriptError(EARLIER, hint="convert the original file again with this version")
-    stream = STREAM_MODULES[_arch(evaluator).stream]
+    arch = _arch(evaluator)
+    stream = STREAM_MODULES[arch.stream]
     evaluator.functions |= {
         "every": register.every,
         "lay_out": _lay_out,
@@ -145,7 +164,7 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
         "beside": text.beside,
         "encode_record": stream.encode_record,
     }
-    evaluator.names |= {name: getattr(register, name) for name in ("BYTES", "FP16", "FP32", "LINK", "RECORD")}
+    evaluator.names |= arch.codings | {"LINK": register.LINK, "RECORD": register.RECORD}
     evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
     return evaluator
 
@@ -181,7 +200,7 @@ def _arch(evaluator: Evaluator) -> Architecture:
 
 
 def _outline(evaluator: Evaluator) -> Outline:
-    """What a script says of its buffers; errors are told with the line of its TENSORS."""
+    """What a script says of its buffers; errors carry the line of its TENSORS."""
     arch = _arch(evaluator)
     rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
     aliases = evaluator.value("ALIASES") if "ALIASES" in evaluator.nodes else {}
@@ -205,10 +224,14 @@ def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outlin
     """
     if not isinstance(rows, list):
         raise ScriptError("TENSORS is not a list")
-    tensors = tuple(_tensor(row) for row in rows)
+    buffers = [_buffer(row) for row in rows]
+    tensors = tuple(buffer for buffer in buffers if isinstance(buffer, Tensor))
+    scratch = [buffer for buffer in buffers if isinstance(buffer, Scratch)]
+    if len(scratch) > 1:
+        raise ScriptError(f"{scratch[0].name} and {scratch[1].name} are both scratch memory, of which there is one")
     if not isinstance(bars, dict) or not all(_is_bar(bar) and isinstance(name, str) for name, bar in bars.items()):
         raise ScriptError("BARS is not a table of names and BARs")
-    names = {tensor.bar: tensor.name for tensor in tensors}
+    names = {buffer.bar: buffer.name for buffer in buffers}
     if not isinstance(aliases, dict) or not all(
         _is_bar(bar) and _is_bar(own) and own in names for bar, own in aliases.items()
     ):
@@ -217,36 +240,38 @@ def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outlin
     kernels = {bar: name for name, bar in bars.items() if name not in others}
     taken: dict[int, str] = dict(arch.fixed_bars)
     further = [(bar, f"a further {names[own]}") for bar, own in aliases.items()]
-    own_bars = [(tensor.bar, tensor.name) for tensor in tensors]
+    own_bars = [(buffer.bar, buffer.name) for buffer in buffers]
     for bar, name in [*own_bars, *((bars[name], name) for name in bars if name not in others), *further]:
         if bar in taken:
             raise ScriptError(f"BAR {bar} is both {taken[bar]} and {name}")
         taken[bar] = name
-    return Outline(arch, tensors, kernels, tuple((bar, names[own]) for bar, own in aliases.items()))
+    further_names = tuple((bar, names[own]) for bar, own in aliases.items())
+    return Outline(arch, tensors, kernels, further_names, scratch[0] if scratch else None)
 
 
 def _is_bar(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
-def _tensor(row: Any) -> Tensor:
+def _buffer(row: Any) -> Buffer:
     fields = tuple(row) if isinstance(row, tuple) else ()
     if len(fields) != len(Tensor._fields):
         raise ScriptError("TENSORS has a row that is not a Tensor(...)")
     name, role, bar, shape, strides, dtype, size = fields
     good = (
         isinstance(name, str)
-        and role in ("input", "output", "scratch")
+        and role in ("input", "output", SCRATCH)
         and _is_bar(bar)
         and _is_bar(size)
-        and (dtype is None or dtype in DTYPES.values())
-        and all(part is None or _is_sizes(part) for part in (shape, strides))
-        and (shape is None) == (strides is None) == (dtype is None)
-    )
+        and ((shape is None and strides is None and dtype is None and role == SCRATCH)
+             or (_is_sizes(shape) and _is_sizes(strides) and dtype in DTYPES.values()))
+    )  # fmt: skip
     if not good:
         raise ScriptError(f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
+    if role == SCRATCH:
+        return Scratch(bar, size, name)
     tensor = Tensor(*fields)
-    if tensor.shape and 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
+    if 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
         raise ScriptError(f"the elements of tensor {name!r} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}")
     return tensor
 

@@ -9,7 +9,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 821bbb777518e4e2bfa3cbac60327e4b8cf93a2705451caaf45e88df0f61bdde
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   84825e86247c27a3 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   8ebf59677c3b02d6 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile

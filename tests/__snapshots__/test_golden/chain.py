@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 5c9501fac7a9dc97c49094b3434ad2cac75e152ed3522138b1b34395dbe973c1
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   79d0d89717fbb2f4 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   ddac02fa19684a17 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -352,8 +352,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk1386c = Register(0x1386c)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
-                           BypassEOW=27)
+    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23,
+                           Unk24=24, L2BfrMode=26, BypassEOW=27)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))

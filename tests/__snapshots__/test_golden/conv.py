@@ -11,7 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 a19a0ce3230d87b8b360ef55edf6a5b718108f17526104917e16bfe2eabc8b27
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   3b188eebb532535a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   2dead9dfee8e51ed of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -276,8 +276,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk1386c = Register(0x1386c)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
-                           BypassEOW=27)
+    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23,
+                           Unk24=24, L2BfrMode=26, BypassEOW=27)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))

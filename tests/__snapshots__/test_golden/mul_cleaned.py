@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   086088fd312ed9c1 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   8119f38d7146747d of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
@@ -252,8 +252,8 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk1386c = Register(0x1386c)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk22=22, Unk23=23, L2BfrMode=26,
-                           BypassEOW=27)
+    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23,
+                           Unk24=24, L2BfrMode=26, BypassEOW=27)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))

@@ -1,4 +1,6 @@
-BYTES, FP16, FP32, LINK = "bytes", "<e", "<f", "link"
+# How a value stands in its bits: a multiple of 1 << lsb, less by a number, a packed float.
+Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
+PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
 RECORD = -4  # in place of an address: a record's own header word
 # A register's word, and the bits of it that were given: others may be filled in.
 Write = namedtuple("Write", "register word given")
@@ -7,8 +9,7 @@ Write = namedtuple("Write", "register word given")
 class Register:
     """A register: called with values for its fields, it makes a `Write`.
 
-    A field is a bit, or (msb, lsb), or (msb, lsb, kind). Kinds: BYTES, a multiple of
-    1 << lsb; FP16, FP32; LINK, filled in unless given; or the names of its values.
+    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     """
 
     def __init__(self, address, count=1, **bits):
@@ -39,21 +40,23 @@ class Register:
         return Write(self, word, given)
 
 
-def encode(owner, name, value, msb, lsb, kind=None):
+def encode(owner, name, value, msb, lsb, kind=PLAIN):
     """A field's bits in place; the names are for the message."""
-    bits = value
+    bits, coding = value, kind
     if isinstance(kind, dict):
-        bits = kind.get(value, value)
-    elif kind in (FP16, FP32):
-        bits = int.from_bytes(struct.pack(kind, value), "little")
+        bits, coding = kind.get(value, value), PLAIN
+    elif coding.packing:
+        bits = int.from_bytes(struct.pack(coding.packing, value), "little")
     if isinstance(bits, int):
-        bits = bits if kind == BYTES else bits << lsb
+        bits = bits - coding.less << (0 if coding.whole else lsb)
         if 0 <= bits < 2 << msb and not bits % (1 << lsb):
             return bits
-    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else ""
-    hint = f" (bytes, a multiple of {1 << lsb:#x})" if kind == BYTES else hint
+    hint = f" (bytes, a multiple of {1 << lsb:#x})" if coding.whole else ""
+    hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
+
+BYTES = Coding("BYTES", whole=True)
 
 TASK_ALIGNMENT = 16  # bytes
 SCATTER = 1 << 31
@@ -175,19 +178,21 @@ def read_inputs(tensors, chosen):
         if name not in inputs:
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
         try:
-            inputs[name] = input_array(value, inputs[name])
+            inputs[name] = input_array(value, inputs[name], name)
         except (KeyError, ValueError, OSError) as error:
             raise OSError(f"--input {name}={value}: {error}") from error
     return inputs
 
 
-def input_array(value, like):
-    """A number, a file, random eighths or a ramp, in the shape and type of an array."""
+def input_array(value, like, name=""):
+    """A number, a file, `random[:SEED]` or `ramp`, in the shape and type of an array."""
     kind, _, seed = value.partition(":")
-    if kind == "random":
-        array = np.random.default_rng(int(seed or 0)).integers(0, 17, like.shape) / 8
-    elif kind == "ramp":
-        array = np.arange(like.size).reshape(like.shape) % 128
+    if kind == "random":  # normally distributed, and different for every name and seed
+        random = np.random.default_rng([int(seed or 0), *name.encode()])
+        array = spread(random.standard_normal(like.shape), like.dtype)
+    elif value == "ramp":
+        ramp = (np.arange(like.size) % 257 - 128) / 8
+        array = spread(ramp.reshape(like.shape), like.dtype)
     elif value.endswith(".npy"):
         array = load(value)[""]
     else:
@@ -198,6 +203,14 @@ def input_array(value, like):
     if array.shape != like.shape or not kept.all():
         raise ValueError(f"does not fit {like.dtype} {like.shape}")
     return cast
+
+
+def spread(values, dtype):
+    """Signed values as they are, or as eighths about the middle of an integer type."""
+    if dtype.kind == "f":
+        return values
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    return np.clip(np.rint(8 * values) + (low + high + 1) // 2, low, high)
 
 
 def load(path):

@@ -1,0 +1,123 @@
+"""`hwx2py compile`."""
+
+import os
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import HwxError, UsageError
+from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
+from .options import force_option
+
+if TYPE_CHECKING:
+    from ..interface import Compiled
+    from ..program.program import Program
+
+_SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
+
+
+@click.command(
+    short_help="A network (ONNX) as one program, without a Mac",
+    epilog="Example: hwx2py compile digits.onnx -o digits.py --report digits.json",
+)
+@click.argument("model", metavar="MODEL.onnx")
+@click.option("-o", "--output", metavar="OUT", required=True, help="Program to write: .py, .anec (.ane), or else .hwx.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=1x3x48x48", help="The shape of an input.")
+@click.option(
+    "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Make an input a constant: a number or a FILE.npy."
+)
+@click.option("--from", "starts", multiple=True, metavar="TENSOR", help="Begin here: TENSOR becomes an input.")
+@click.option("--until", "ends", multiple=True, metavar="TENSOR", help="End here: TENSOR becomes an output.")
+@click.option("--report", metavar="FILE.json", help="Write what became of each operation.")
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture to compile for.")
+@force_option
+def command(
+    model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
+    report: str | None, arch: str, force: bool,
+) -> None:  # fmt: skip
+    """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
+
+    Shapes have to be fixed, in the model or with --shape. What is constant is folded. Operations that the engine
+    cannot do are all named before anything is written, with the --from and --until that leave them out. None of the
+    programs was run on hardware yet: they are proved on the virtual ANE, and --report says for every task whether its
+    words are those of Apple's compiler, follow from a rule, or are our own choice.
+    """
+    from ..interface import compile as compiled
+
+    if output == STANDARD:
+        raise UsageError("a program goes into a file", hint="give -o OUT.py, OUT.hwx or OUT.anec")
+    targets = [output, *([report] if report else [])]
+    for target in targets:
+        check_output(target, [model, *(other for other in targets if other is not target)])
+    try:
+        result = compiled(
+            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends
+        )
+    except HwxError as error:
+        raise error.in_file(model) from error.__cause__
+    _write(result.program.content, output, model, force)
+    if report:
+        import json
+
+        text = json.dumps(result.report.as_data(), indent=2) + "\n"
+        write_output(report, [text.encode()], [model, output], force=force)
+        tell(f"wrote {report}: {len(result.report.operations)} operations")
+    _warn(result)
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    name, equals, shape = text.rpartition("=")
+    if not equals or not _SHAPE.fullmatch(shape):
+        raise UsageError(f"--shape {text}: expected NAME=1x3x48x48")
+    return name, tuple(int(length) for length in re.split("[x,]", shape))
+
+
+def _fixed(text: str) -> tuple[str, Any]:
+    from ..emulator.arrays import read_npy
+
+    name, equals, value = text.partition("=")
+    if not equals or not value:
+        raise UsageError(f"--fix {text}: expected NAME=VALUE or NAME=FILE.npy")
+    if value.endswith(".npy"):
+        return name, read_npy(value)
+    try:
+        return name, float(value) if not value.lstrip("-").isdigit() else int(value)
+    except ValueError:
+        raise UsageError(f"--fix {text}: neither a number nor a FILE.npy") from None
+
+
+def _write(program: "Program", output: str, model: str, force: bool) -> None:
+    from .. import formats
+
+    detail = ""
+    if output.endswith(formats.SCRIPT_SUFFIX):
+        from .. import emitter
+        from ..output import Output, write_outputs
+
+        script = emitter.emit(program)
+        sidecar = os.path.splitext(output)[0] + formats.SIDECAR_SUFFIX
+        beside = [] if script.sidecar is None else [Output(sidecar, script.sidecar, owner=output)]
+        changed = write_outputs([*beside, Output(output, [script.text.encode()])], [model], force=force)
+        tell_written(output, program, changed)
+        return
+    if output.endswith(formats.ANEC_SUFFIXES):
+        from ..formats.anec.header import CONTENT_OFFSETS
+        from ..formats.anec.write import arrange, write
+
+        pieces, detail = write(arrange(program).program, CONTENT_OFFSETS[0]), content_at(CONTENT_OFFSETS[0])
+    else:
+        from .. import __version__
+        from ..formats.hwx.create import create
+
+        pieces = create(program, f"hwx2py v{__version__}, compile")
+    changed = write_output(output, pieces, [model], verify=formats.load, force=force)
+    tell_written(output, program, changed, detail)
+
+
+def _warn(result: "Compiled") -> None:
+    """Own choices of middle risk, a line each."""
+    for choice in result.report.choices:
+        count = len(choice.tasks)
+        tell(f"note: own choice of middle risk in {count} task{'' if count == 1 else 's'}: {choice.reason}")

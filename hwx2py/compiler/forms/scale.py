@@ -1,0 +1,43 @@
+"""One source times a number plus another, its absolute value, its square: one task of the planar engine."""
+
+from ..engines import Kind, cycles, planar
+from ..evidence import evidence
+from ..l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes
+from ..surface import Surface
+from ..task import TaskPlan
+from .parts import in_parts, tile_of
+
+
+@in_parts("c")
+def scaled(
+    x: Surface, z: Surface, *, scale: float = 1.0, bias: float = 0.0, absolute: bool = False, relu: bool = False
+) -> list[TaskPlan]:
+    """Stores x * scale + bias, rounded once.
+
+    Args:
+        x: the source.
+        z: the result.
+        scale: a float16.
+        bias: a float16.
+        absolute: the absolute value of x.
+        relu: clamp at zero behind it.
+
+    Returns:
+        One task: records of abs and of add with a scalar constant, 3 of 3 further tasks; scale and bias in one task
+        occur in records of softmax (a scale behind a difference).
+    """
+    n, c, h, w = x.shape
+    what = "abs" if absolute else "scale and bias"
+    draft = planar(what, evidence(what, x.shape), Kind.ONE, (c, h, w), patch_of_one(h, w), groups=n)
+    draft.read(x)
+    draft.write(z)
+    channel = channel_bytes(w)
+    row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, 2 * row)
+    draft.put("Common.TileCfg", TileHeight=height)
+    draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
+    draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL)
+    draft.put("PE.BiasScale", Bias=bias, Scale=scale)
+    draft.put("PE.Cfg", Cond="Abs" if absolute else "None", ReluEn=int(relu))
+    draft.cycles = cycles((x,), (z,))
+    return [draft.plan()]

@@ -1,0 +1,112 @@
+"""Tasks of the planar engine for any shape: arithmetic on one and two tensors, broadcasts, copies, reductions."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ...errors import UnsupportedError
+from ..builder import LARGEST_HALF, Builder
+from ..forms import activation, elementwise
+from ..forms import broadcast as broadcasts
+from ..forms import scale as scales
+from ..l2 import Patch, log2_up
+from ..surface import Surface
+from ..task import TaskPlan, own
+from ..view import View, four_axes
+from .bands import bands
+
+#: Patches of tasks that read by DMA, as records have them: log2 of height and width (h13-compile, section 7).
+RECORDED_PATCHES = frozenset(
+    Patch(high, wide)
+    for wide, heights in ((4, range(6)), (5, range(2, 5)), (6, (0,)), (8, (0,)), (9, (0, 5)))
+    for high in heights
+)
+PATCH = own("a patch that records have, where the rule gives one that none has")
+BANDS = own("rows in bands that fit L2")
+
+
+def with_recorded_patch(plans: Iterable[TaskPlan]) -> Iterator[TaskPlan]:
+    """The same tasks, none of the planar engine with a patch that was never seen: such a one hung an M1.
+
+    Args:
+        plans: the tasks of a form.
+    """
+    for plan in plans:
+        word = plan.registers["Common.PatchCfg"]
+        if plan.engines or Patch(word >> 4, word & 15) in RECORDED_PATCHES:
+            yield plan
+            continue
+        height = plan.registers["Common.InDim"] >> 16
+        patch = Patch(min(log2_up(height), 5), 4)
+        registers = {**plan.registers, "Common.PatchCfg": patch.height_log2 << 4 | patch.width_log2}
+        yield replace(plan, registers=registers, evidence=PATCH)
+
+
+def cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
+    """Surfaces of four-axis views of one shape, in bands of which so many fit L2."""
+    _, c, h, w = views[-1].lengths
+    return [
+        tuple(view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in views)
+        for planes, rows in bands(c, h, w, tensors)
+    ]
+
+
+def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
+    """Adds the tasks of a form; those of one band of several say so."""
+    plans = with_recorded_patch(plans)
+    b.add(replace(plan, evidence=BANDS) for plan in plans) if parts > 1 else b.add(plans)
+
+
+def pair(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, relu: bool = False) -> View:
+    """Combines two tensors of one shape into z."""
+    for one, two, result in four_axes(x, y, z):
+        parts = cuts((one, two, result), 3)
+        for first, second, target in parts:
+            _added(b, elementwise.binary(operation, first, second, target, relu=relu), len(parts))
+    return z
+
+
+def single(
+    b: Builder, x: View, z: View, *, scale: float = 1.0, bias: float = 0.0, relu: bool = False, magnitude: bool = False
+) -> View:
+    """Scale * x + bias, then a clamp at zero or the magnitude, into z; a copy if nothing is asked for."""
+    if max(abs(scale), abs(bias)) > LARGEST_HALF:
+        raise UnsupportedError(f"the number {max(scale, bias, key=abs):g} is beyond float16 (65504 at most)")
+    for one, result in four_axes(x, z):
+        parts = cuts((one, result), 2)
+        for source, target in parts:
+            plans = scales.scaled(source, target, scale=scale, bias=bias, absolute=magnitude, relu=relu)
+            _added(b, plans, len(parts))
+    return z
+
+
+def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, relu: bool = False) -> View:
+    """Combines x, of the shape of z, with y, which has length 1 along some of the last three axes, into z."""
+    for one, small, result in four_axes(x, y, z):
+        _, c, h, w = result.lengths
+        if small.lengths[0] > 1 and small.lengths != result.lengths:
+            for number in range(small.lengths[0]):
+                first, second, target = (view.part(0, number, 1) for view in (one, small, result))
+                broadcast(b, operation, first, second, target, relu)
+            continue
+        parts = list(bands(c, h, w, 3 if small.lengths[1:] == result.lengths[1:] else 4))
+        for planes, rows in parts:
+            source, target = (
+                view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)) for view in (one, result)
+            )
+            part = small if small.lengths[1] == 1 else small.part(1, planes.start, len(planes))
+            part = part if small.lengths[2] == 1 else part.part(2, rows.start, len(rows))
+            if part.lengths == target.lengths:
+                pair(b, operation, source, part, target, relu)
+                continue
+            surfaces = (source.surface(), part.surface(), target.surface())
+            _added(b, broadcasts.broadcast(operation, *surfaces, relu=relu), len(parts))
+    return z
+
+
+def clamped(b: Builder, x: View, z: View) -> View:
+    """The larger of x and 0, as compiler 9.509 does it: on the neural engines."""
+    for one, result in four_axes(x, z):
+        parts = cuts((one, result), 2)
+        for source, target in parts:
+            _added(b, activation.relu(source, target), len(parts))
+    return z

@@ -1,0 +1,47 @@
+"""Convolutions at stride 1 and products of two tensors, cut into tasks of at most 1 MiB of coefficients."""
+
+import numpy as np
+
+from ..builder import Builder
+from ..forms import convolution
+from ..operators.spatial import Pads
+from ..task import own
+from ..view import View
+
+#: Sizes of kernels and paddings have five bits.
+MOST_KERNEL = 31
+#: Output channels up to which the engines take one each.
+ENGINES = 16
+#: Rows of a kernel that a task writes: side by side, and in all.
+MOST_LANES = 8
+
+NO_PADS = Pads()
+WRITTEN = own("rows of a tensor stored as coefficients by a task that is not the program's first", "middle")
+
+
+def convolve(
+    b: Builder, x: View, weights: np.ndarray, bias: np.ndarray | None, z: View, pads: Pads = NO_PADS,
+    groups: int = 1, stride: int = 1,
+) -> View:  # fmt: skip
+    """Convolution of a view C, H, W.
+
+    Args:
+        b: where the tasks go.
+        x: the source.
+        weights: float16, (Cout, Cin / groups, Kh, Kw).
+        bias: float16, (Cout,), or None.
+        z: the result.
+        pads: zeros around the planes; those at the bottom and right follow from the size of z.
+        groups: 1, or as many as there are channels, or a number between them.
+        stride: 2 only for a kernel of 1 x 1.
+
+    Raises:
+        UnsupportedError: a kernel or padding of more than 31, or rows that do not fit L2.
+    """
+    window = convolution.Window(weights.shape[2], weights.shape[3], stride, pads.top, pads.left)
+    data = np.ascontiguousarray(weights, np.float16)
+    offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
+    plans = convolution.convolution(x.surface(), z.surface(), data.data, offsets, window=window, groups=groups)
+    for plan in plans:
+        b.add([plan])
+    return z

@@ -1,0 +1,264 @@
+"""Operations on each element: of two tensors with broadcasts, of one tensor, and with numbers."""
+
+import math
+
+import numpy as np
+
+from ...errors import UnsupportedError
+from .. import operators, tables
+from ..builder import LARGEST_HALF, Builder, half_of, real_of
+from ..forms import elementwise
+from ..generic import neural, planar, products
+from ..graph import Node, Value
+from ..operators.arithmetic import Combine, Function
+from ..operators.model import Shape
+from ..view import View, raised
+from . import moves
+
+_OPERATIONS = {
+    Combine.ADD: elementwise.Binary.ADD,
+    Combine.SUB: elementwise.Binary.SUB,
+    Combine.MUL: elementwise.Binary.MUL,
+    Combine.MAX: elementwise.Binary.MAX,
+    Combine.MIN: elementwise.Binary.MIN,
+}
+LOG2_E = 1.4426950408889634
+LN_2 = 0.6931471805599453
+
+
+def combined(b: Builder, operation: Combine, x: View, y: View, z: View) -> View:
+    """Combines two tensors that broadcast to the shape of z, which has a rank of 1 or more."""
+    shape = z.lengths
+    rank = max(2, len(shape))
+    target = raised(z, rank)
+    x, y = raised(x, rank), raised(y, rank)
+    full = target.lengths
+    if operation is Combine.DIV:
+        turned = b.scratch(y.lengths)
+        neural.lookup(b, y, tables.table(Function.RECIPROCAL).data, turned, root=True)
+        operation, y = Combine.MUL, turned
+    if x.lengths == y.lengths == full:
+        planar.pair(b, _OPERATIONS[operation], x, y, target)
+        return z
+    if x.lengths != full and (y.lengths == full or (x.lengths[-1] != full[-1] and y.lengths[-1] == full[-1])):
+        x, y = y, x
+        if operation is Combine.SUB:
+            # y - x is -x + y
+            x, operation = planar.single(b, x, b.scratch(x.lengths), scale=-1.0), Combine.ADD
+    if x.lengths != full:
+        x = moves.copy(b, x.spread(full), b.scratch(full))
+    planar.broadcast(b, _OPERATIONS[operation], x, y, target)
+    return z
+
+
+def binary(b: Builder, node: Node, views: list[View]) -> View:
+    """A function of two tensors, of which one may be a constant."""
+    function = node.operator.function  # type: ignore[attr-defined] # a Binary
+    x, y = node.inputs
+    if x.array is not None and y.array is not None:
+        raise UnsupportedError("both operands are constants")
+    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None:
+        return _with_number(b, function, views[0], number, b.result(node.output.shape))
+    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None:
+        return _number_first(b, function, number, views[1], b.result(node.output.shape))
+    one, two = (_operand(b, value, view, function) for value, view in zip(node.inputs, views))
+    if y.array is not None and function is Combine.DIV:
+        two, function = b.constant(_reciprocal(y)), Combine.MUL
+    return combined(b, function, one, two, b.result(node.output.shape))
+
+
+def _operand(b: Builder, value: Value, view: View, function: Combine) -> View:
+    if value.array is None:
+        return view
+    return b.constant(half_of(value))
+
+
+def _reciprocal(value: Value) -> "np.ndarray":
+    numbers = real_of(value)
+    if (numbers == 0).any():
+        raise UnsupportedError(f"constant {value.name}, which divides, holds 0")
+    return 1.0 / numbers
+
+
+def _number(value: Value, result: Shape, other: Shape) -> float | None:
+    """The number that a constant is, where it changes no shape."""
+    if value.array is None or value.array.size != 1 or result != other:
+        return None
+    return float(real_of(value).ravel()[0])
+
+
+def _with_number(b: Builder, function: Combine, x: View, number: float, z: View) -> View:
+    match function:
+        case Combine.ADD:
+            return planar.single(b, x, z, bias=number)
+        case Combine.SUB:
+            return planar.single(b, x, z, bias=-number)
+        case Combine.MUL:
+            return planar.single(b, x, z, scale=number)
+        case Combine.DIV:
+            if number == 0:
+                raise UnsupportedError("a division by the constant 0")
+            return planar.single(b, x, z, scale=1.0 / number)
+        case Combine.MAX if number == 0:
+            return planar.clamped(b, x, z)
+    return combined(b, function, x, b.constant(np.full((1,) * len(x.lengths), number)), z)
+
+
+def _number_first(b: Builder, function: Combine, number: float, x: View, z: View) -> View:
+    match function:
+        case Combine.SUB:
+            return planar.single(b, x, z, scale=-1.0, bias=number)
+        case Combine.DIV:
+            turned = looked_up(b, Function.RECIPROCAL, x, b.scratch(x.lengths) if number != 1 else z)
+            return turned if number == 1 else planar.single(b, turned, z, scale=number)
+    return _with_number(b, function, x, number, z)
+
+
+def looked_up(b: Builder, name: str, x: View, z: View, alpha: float = 0.0) -> View:
+    """A function by its table."""
+    table = tables.table(name, alpha)
+    return neural.lookup(b, x, table.data, z, root=table.root)
+
+
+def exponential(b: Builder, x: View, z: View, factor: float = 1.0) -> View:
+    """exp(factor * x): a power of two by table."""
+    scaled = planar.single(b, x, b.scratch(x.lengths), scale=factor * LOG2_E)
+    return looked_up(b, tables.EXP2, scaled, z)
+
+
+def logarithm(b: Builder, x: View, z: View) -> View:
+    """The natural logarithm: that to the base of two by table."""
+    return planar.single(b, looked_up(b, tables.LOG2, x, b.scratch(x.lengths)), z, scale=LN_2)
+
+
+def floor(b: Builder, x: View, z: View) -> View:
+    """The whole part by table, less 1 where that lies above."""
+    whole = neural.lookup(b, x, tables.truncation(), b.scratch(x.lengths))
+    above = combined(b, Combine.SUB, whole, x, b.scratch(x.lengths))
+    step = neural.lookup(b, above, tables.sign_table(0, 0, 1), b.scratch(x.lengths))
+    return combined(b, Combine.SUB, whole, step, z)
+
+
+def hard_sigmoid(b: Builder, x: View, z: View, alpha: float, beta: float) -> View:
+    """Alpha * x + beta between 0 and 1."""
+    y = planar.single(b, x, b.scratch(x.lengths), scale=alpha, bias=beta, relu=True)
+    return combined(b, Combine.MIN, y, b.constant(np.ones((1,) * len(x.lengths))), z)
+
+
+def unary(b: Builder, node: Node, views: list[View]) -> View:
+    """A function of each element."""
+    operator = node.operator
+    assert isinstance(operator, operators.Unary)
+    (x,) = views
+    z = b.result(node.output.shape)
+    match operator.function:
+        case Function.RELU:
+            return planar.clamped(b, x, z)
+        case Function.ABS:
+            return planar.single(b, x, z, magnitude=True)
+        case Function.EXP:
+            return exponential(b, x, z)
+        case Function.LOG:
+            return logarithm(b, x, z)
+        case Function.FLOOR:
+            return floor(b, x, z)
+        case Function.LEAKY_RELU:
+            return neural.lookup(b, x, tables.lines(operator.alpha, 1.0), z)
+        case Function.HARD_SIGMOID:
+            return hard_sigmoid(b, x, z, operator.alpha, operator.beta)
+        case Function.HARD_SWISH:
+            return combined(b, Combine.MUL, x, hard_sigmoid(b, x, b.scratch(x.lengths), 1 / 6, 0.5), z)
+        case Function.SILU:
+            return combined(b, Combine.MUL, x, looked_up(b, Function.SIGMOID, x, b.scratch(x.lengths)), z)
+    return looked_up(b, operator.function, x, z, operator.alpha)
+
+
+def linear(b: Builder, node: Node, views: list[View]) -> View:
+    """Scale * x + bias."""
+    operator = node.operator
+    assert isinstance(operator, operators.Linear)
+    return planar.single(b, views[0], b.result(node.output.shape), scale=operator.scale, bias=operator.bias)
+
+
+def power(b: Builder, node: Node, views: list[View]) -> View:
+    """A power: by products and roots where the exponent is one of few, else over logarithms of base 2."""
+    operator = node.operator
+    assert isinstance(operator, operators.Power)
+    (x,) = views
+    z = b.result(node.output.shape)
+    match operator.exponent:
+        case 1.0:
+            return moves.copy(b, x, z)
+        case 2.0:
+            return combined(b, Combine.MUL, x, x, z)
+        case 3.0:
+            return combined(b, Combine.MUL, combined(b, Combine.MUL, x, x, b.scratch(x.lengths)), x, z)
+        case 0.5:
+            return looked_up(b, Function.SQRT, x, z)
+        case -0.5:
+            return looked_up(b, Function.RSQRT, x, z)
+        case -1.0:
+            return looked_up(b, Function.RECIPROCAL, x, z)
+    logarithms = looked_up(b, tables.LOG2, x, b.scratch(x.lengths))
+    scaled = planar.single(b, logarithms, b.scratch(x.lengths), scale=operator.exponent)
+    return looked_up(b, tables.EXP2, scaled, z)
+
+
+def clip(b: Builder, node: Node, views: list[View]) -> View:
+    """Limits: a clamp at zero where the lower one is 0, maxima and minima with a number otherwise."""
+    operator = node.operator
+    assert isinstance(operator, operators.Clip)
+    (x,) = views
+    low, high = operator.low, operator.high
+    if math.isnan(low) or math.isnan(high):
+        raise UnsupportedError("a limit is not a number")
+    one = (1,) * len(x.lengths)
+    has_low, has_high = low > -LARGEST_HALF, high < LARGEST_HALF
+    if has_low:
+        z = b.scratch(x.lengths) if has_high else b.result(node.output.shape)
+        if low == 0:
+            x = planar.clamped(b, x, z)
+        else:
+            x = combined(b, Combine.MAX, x, b.constant(np.full(one, min(low, LARGEST_HALF))), z)
+    if has_high:
+        number = b.constant(np.full(one, max(high, -LARGEST_HALF)))
+        return combined(b, Combine.MIN, x, number, b.result(node.output.shape))
+    return x if has_low else moves.copy(b, x, b.result(node.output.shape))
+
+
+def prelu(b: Builder, node: Node, views: list[View]) -> View:
+    """max(x, slope * x) where no slope is above 1, else relu(x) + slope * (x - relu(x))."""
+    (x, _), slopes = views, half_of(node.inputs[1])
+    z = b.result(node.output.shape)
+    constant = b.constant(slopes)
+    if (slopes <= 1).all():
+        product = combined(b, Combine.MUL, x, constant, b.scratch(z.lengths))
+        return combined(b, Combine.MAX, x, product, z)
+    positive = planar.single(b, x, b.scratch(x.lengths), relu=True)
+    negative = combined(b, Combine.SUB, x, positive, b.scratch(x.lengths))
+    product = combined(b, Combine.MUL, negative, constant, b.scratch(z.lengths))
+    return combined(b, Combine.ADD, product, positive, z)
+
+
+def sign(b: Builder, node: Node, views: list[View]) -> View:
+    """A number by the sign of each element, by table."""
+    operator = node.operator
+    assert isinstance(operator, operators.Sign)
+    data = tables.sign_table(operator.negative, operator.zero, operator.positive)
+    return neural.lookup(b, views[0], data, b.result(node.output.shape))
+
+
+def affine(b: Builder, node: Node, views: list[View]) -> View:
+    """A factor and an offset: a depthwise convolution 1 x 1 where they go by channel, else a product and a sum."""
+    x, factor, offset = node.inputs
+    z = b.result(node.output.shape)
+    factors, offsets = half_of(factor), half_of(offset)
+    if len(x.shape) == 4 and x.shape == node.output.shape and factors.shape == offsets.shape == (x.shape[1], 1, 1):
+        kernel = factors.reshape(-1, 1, 1, 1)
+        for number in range(x.shape[0]):
+            source, target = (views[0].part(0, number, 1), z.part(0, number, 1))
+            one, two = (View(v.buffer, v.base_bytes, v.lengths[1:], v.strides_bytes[1:]) for v in (source, target))
+            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1])
+        return z
+    product = combined(b, Combine.MUL, views[0], b.constant(factors), b.scratch(z.lengths))
+    return combined(b, Combine.ADD, product, b.constant(offsets), z)

@@ -1,0 +1,161 @@
+"""A whole graph lowered: node by node, each by the function for its operator, results in outputs or scratch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ...errors import HwxError, UnsupportedError
+from .. import operators
+from ..builder import Builder
+from ..graph import Graph, Node, Origin, Value
+from ..link import TensorRow
+from ..operators.model import Operator, Shape
+from ..refusal import Refusal
+from ..task import TaskPlan
+from ..view import View
+from . import arithmetic, layout, moves, products, reductions, spatial
+
+#: Axes of a program's tensor.
+RANK = 4
+
+Lowering = Callable[[Builder, Node, list[View]], View]
+
+#: Operator -> what lowers it.
+LOWERINGS: Mapping[type[Operator], Lowering] = {
+    operators.Binary: arithmetic.binary,
+    operators.Unary: arithmetic.unary,
+    operators.Linear: arithmetic.linear,
+    operators.Power: arithmetic.power,
+    operators.Clip: arithmetic.clip,
+    operators.PRelu: arithmetic.prelu,
+    operators.Sign: arithmetic.sign,
+    operators.Affine: arithmetic.affine,
+    operators.Conv: spatial.convolution,
+    operators.ConvTranspose: spatial.transposed_convolution,
+    operators.Pool: spatial.pool,
+    operators.Reduce: reductions.reduce,
+    operators.Softmax: reductions.softmax,
+    operators.Standardize: reductions.standardize,
+    operators.MatMul: products.matmul,
+    operators.Reshape: layout.reshape,
+    operators.Transpose: layout.transpose,
+    operators.Concat: layout.concat,
+    operators.Slice: layout.take,
+    operators.Select: layout.select,
+    operators.Expand: layout.expand,
+    operators.Mix: layout.mix,
+    operators.DepthToSpace: layout.depth_to_space,
+    operators.SpaceToDepth: layout.space_to_depth,
+}
+
+
+class OperationTasks(NamedTuple):
+    """The tasks that an operation became.
+
+    Attributes:
+        origin: the operation.
+        operator: what it does in the graph.
+        tasks: their indices; none where strides say it all.
+        fused: other operations that its tasks do as well.
+    """
+
+    origin: Origin
+    operator: Operator
+    tasks: range
+    fused: tuple[Origin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A lowered graph.
+
+    Attributes:
+        plans: its tasks.
+        tensors: its inputs and outputs.
+        constants: buffer -> bytes.
+        operations: the tasks of each operation.
+        refusals: operations that could not be lowered; the plans are useless where there are any.
+    """
+
+    plans: list[TaskPlan]
+    tensors: list[TensorRow]
+    constants: dict[str, bytes]
+    operations: list[OperationTasks]
+    refusals: list[Refusal]
+
+
+def lower(graph: Graph) -> Lowered:
+    """Lowers a graph.
+
+    Args:
+        graph: the network.
+
+    Raises:
+        UnsupportedError: the graph has no outputs, or its inputs are not used.
+    """
+    if not graph.outputs:
+        raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
+    builder = Builder()
+    tensors = [TensorRow(value.name, "input", four_axes(value.shape)) for value in graph.inputs]
+    tensors += [TensorRow(name, "output", four_axes(value.shape)) for name, value in graph.outputs.items()]
+    views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
+    targets = _targets(graph)
+    operations, refusals = [], []
+    for node in graph.nodes:
+        first = len(builder.plans)
+        builder.wanted = targets.get(node.output)
+        try:
+            views[node.output] = _lowered(builder, node, views)
+        except HwxError as error:
+            refusals.append(Refusal(node.origin, tuple(value.shape for value in node.inputs), error.what))
+            views[node.output] = builder.scratch(node.output.shape)
+        operations.append(OperationTasks(node.origin, node.operator, range(first, len(builder.plans)), node.fused))
+    builder.wanted = None
+    if not refusals:
+        _outputs(builder, graph, views, operations)
+    return Lowered(builder.plans, tensors, builder.constants, operations, refusals)
+
+
+def _targets(graph: Graph) -> dict[Value, View]:
+    """Where results go that are outputs and nothing else: no task may read an output."""
+    read = {value for node in graph.nodes for value in node.inputs}
+    names: dict[Value, list[str]] = {}
+    for name, value in graph.outputs.items():
+        names.setdefault(value, []).append(name)
+    return {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and value not in read}
+
+
+def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
+    operands = [views[value] if value.array is None else _NO_VIEW for value in node.inputs]
+    y = LOWERINGS[type(node.operator)](builder, node, operands)
+    shape = node.output.shape or (1,)
+    return y if y.lengths == shape else replace(y, lengths=shape)
+
+
+#: Takes the place of a constant operand, which a lowering reads from its node.
+_NO_VIEW = View("", 0, (1,), ())
+
+
+def _outputs(builder: Builder, graph: Graph, views: dict[Value, View], operations: list[OperationTasks]) -> None:
+    """Copies to the outputs what does not lie there yet."""
+    for name, value in graph.outputs.items():
+        target = _bound(name, value.shape)
+        if views[value].buffer != name:
+            first = len(builder.plans)
+            moves.copy(builder, views[value], target)
+            kind = Origin("Output", name)
+            operations.append(OperationTasks(kind, operators.Linear(), range(first, len(builder.plans))))
+
+
+def four_axes(shape: Shape) -> tuple[int, int, int, int]:
+    """A shape as N, C, H, W: axes of length 1 in front, or the first axes as one."""
+    lengths = (1,) * (RANK - len(shape)) + tuple(shape)
+    first = 1
+    for length in lengths[: len(lengths) - RANK + 1]:
+        first *= length
+    _, c, h, w = (first, *lengths[len(lengths) - RANK + 1 :])
+    return first, c, h, w
+
+
+def _bound(name: str, shape: Shape) -> View:
+    return View.dense(name, shape)

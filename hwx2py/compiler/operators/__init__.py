@@ -1,0 +1,37 @@
+"""What a node of a graph does: a frozen value for each kind of operation, which also infers the shape of its result."""
+
+from .arithmetic import Affine, Binary, Clip, Linear, Power, PRelu, Sign, Unary
+from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
+from .model import Operator, Shape, ShapeMismatch
+from .reductions import MatMul, Reduce, Softmax, Standardize
+from .spatial import Conv, ConvTranspose, Pool
+
+__all__ = [
+    "Affine",
+    "Binary",
+    "Clip",
+    "Concat",
+    "Conv",
+    "ConvTranspose",
+    "DepthToSpace",
+    "Expand",
+    "Linear",
+    "MatMul",
+    "Mix",
+    "Operator",
+    "PRelu",
+    "Pool",
+    "Power",
+    "Reduce",
+    "Reshape",
+    "Select",
+    "Shape",
+    "ShapeMismatch",
+    "Sign",
+    "Slice",
+    "Softmax",
+    "SpaceToDepth",
+    "Standardize",
+    "Transpose",
+    "Unary",
+]

@@ -1,0 +1,142 @@
+"""Operators that work on each element: of two tensors, of one, and with constants."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .model import Shape, broadcast
+
+
+class Function(StrEnum):
+    """A function of one number."""
+
+    RELU = "relu"
+    ABS = "abs"
+    SIGMOID = "sigmoid"
+    TANH = "tanh"
+    ERF = "erf"
+    EXP = "exp"
+    LOG = "log"
+    SQRT = "sqrt"
+    RSQRT = "rsqrt"
+    RECIPROCAL = "reciprocal"
+    ELU = "elu"
+    SELU = "selu"
+    SOFTPLUS = "softplus"
+    MISH = "mish"
+    GELU = "gelu"
+    SILU = "silu"
+    FLOOR = "floor"
+    LEAKY_RELU = "leaky_relu"
+    HARD_SIGMOID = "hard_sigmoid"
+    HARD_SWISH = "hard_swish"
+
+
+class Combine(StrEnum):
+    """A function of two numbers."""
+
+    ADD = "add"
+    SUB = "sub"
+    MUL = "mul"
+    DIV = "div"
+    MAX = "max"
+    MIN = "min"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A function of the elements of two tensors, which broadcast.
+
+    Attributes:
+        function: what is computed.
+    """
+
+    function: Combine
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The broadcast of both shapes."""
+        return broadcast(*shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """A function of each element.
+
+    Attributes:
+        function: what is computed.
+        alpha: its first parameter, if it has one: the slope of leaky relu and hard sigmoid, the scale of elu.
+        beta: its second parameter: what hard sigmoid adds.
+    """
+
+    function: Function
+    alpha: float = 0.0
+    beta: float = 0.0
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """scale * x + bias with two numbers."""
+
+    scale: float = 1.0
+    bias: float = 0.0
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """x to the power of a number."""
+
+    exponent: float
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """x, but at least `low` and at most `high`; an infinite limit does not bind."""
+
+    low: float
+    high: float
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PRelu:
+    """x where x is positive, else x times the second input, a constant that broadcasts."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The broadcast of both shapes."""
+        return broadcast(*shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A number for negative elements, one for 0, one for positive elements."""
+
+    negative: float
+    zero: float
+    positive: float
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """x times the second input plus the third, constants that broadcast: a batch norm."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The broadcast of the shapes."""
+        return broadcast(*shapes)

@@ -1,0 +1,71 @@
+"""Operators that combine the elements along axes, and products of matrices."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .model import Shape, ShapeMismatch, broadcast, checked_axis, replaced
+
+
+class Reduction(StrEnum):
+    """How elements are combined into one."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    MAX = "max"
+    MIN = "min"
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """The elements along some axes combined into one; the axes stay, with length 1."""
+
+    kind: Reduction
+    axes: tuple[int, ...]
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The axes with length 1."""
+        shape = shapes[0]
+        for axis in self.axes:
+            shape = replaced(shape, checked_axis(axis, len(shape)), 1)
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """exp(x) over its sum along an axis, or the logarithm of that."""
+
+    axis: int
+    logarithm: bool = False
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        checked_axis(self.axis, len(shapes[0]))
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Standardize:
+    """(x - mean) / sqrt(variance + epsilon) over some axes: layer and instance norm without gain and bias."""
+
+    axes: tuple[int, ...]
+    epsilon: float
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        for axis in self.axes:
+            checked_axis(axis, len(shapes[0]))
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class MatMul:
+    """The product of matrices in the last two axes; those in front broadcast. A constant bias (N,) may follow."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """[..., M, N]."""
+        x, y = shapes[0], shapes[1]
+        if min(len(x), len(y)) < 2 or x[-1] != y[-2]:
+            raise ShapeMismatch(f"a product of matrices {x} and {y}")
+        if len(shapes) > 2 and shapes[2] != (y[-1],):
+            raise ShapeMismatch(f"a bias of shape {shapes[2]} for {y[-1]} columns")
+        return (*broadcast(x[:-2], y[:-2]), x[-2], y[-1])

@@ -1,0 +1,171 @@
+"""Lookup tables of the neural engines for functions of one number: 33 samples, limits, and lines outside.
+
+A table with a name of Apple's (sigmoid, tanh, erf, exp2, log2, roots, reciprocal) has the place, shift and limits that
+compiler 9.509 gives it; its samples lie on the curve. Others are made here. `error` says how far a table is off.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..operations import tables as kinds
+from ..operations.tables import Curve, Line, table_bytes
+from .operators.arithmetic import Function
+
+SAMPLES = kinds.SAMPLES
+LARGEST = 65504.0
+#: Places of the first sample: its number of samples before the argument 0.
+FIRST = {kinds.DIRECT: 0, kinds.CENTRED: -16, kinds.ENDS_AT_ZERO: -32}
+FLAT = Line(0.0, 0.0)
+
+
+class Table(NamedTuple):
+    """A table, and what is to be known about it.
+
+    Attributes:
+        data: its 128 bytes.
+        root: it is one of a root, logarithm or reciprocal, which decompose their argument.
+        error: largest error in the words of a report; empty where only float16 rounds.
+    """
+
+    data: bytes
+    root: bool = False
+    error: str = ""
+
+
+def _curve(
+    samples: "np.ndarray", shift: int, place: int, limits: tuple[float, float], ends: tuple[float, float],
+    symmetry: int = kinds.PLAIN, left: Line = FLAT, right: Line = FLAT,
+) -> bytes:  # fmt: skip
+    halves = tuple(np.asarray(samples, np.float16).astype(float).tolist())
+    return table_bytes(Curve(*limits, *ends, halves, left, right, shift, place, symmetry))
+
+
+def _sampled(
+    function: Callable[["np.ndarray"], "np.ndarray"], shift: int, place: int, limits: tuple[float, float],
+    ends: tuple[float, float], symmetry: int = kinds.PLAIN, left: Line = FLAT, right: Line = FLAT,
+) -> bytes:  # fmt: skip
+    arguments = (FIRST[place] + np.arange(SAMPLES)) / 2.0**shift
+    return _curve(function(arguments), shift, place, limits, ends, symmetry, left, right)
+
+
+def _erf(x: "np.ndarray") -> "np.ndarray":
+    return np.vectorize(math.erf)(x)
+
+
+def _softplus(x: "np.ndarray") -> "np.ndarray":
+    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+def _smooth(function: Callable[["np.ndarray"], "np.ndarray"], shift: int) -> bytes:
+    """A curve that is near 0 on the left and near x on the right."""
+    edge = 16 / 2.0**shift
+    low = float(function(np.array(-edge)))
+    return _sampled(
+        function,
+        shift,
+        kinds.CENTRED,
+        (-math.inf, math.inf),
+        (0.0, math.inf),
+        left=Line(0.0, low),
+        right=Line(1.0, 0.0),
+    )
+
+
+def _elu(alpha: float) -> bytes:
+    """exp(x) - 1 times alpha up to 0; beyond, x itself: a line."""
+    limit = -5.5
+    return _sampled(
+        lambda x: alpha * np.expm1(np.minimum(x, 0)), 3, kinds.ENDS_AT_ZERO, (limit, math.inf), (-alpha, math.inf),
+        left=Line(0.0095 * alpha, -0.9437 * alpha), right=Line(1.0, 0.0),
+    )  # fmt: skip
+
+
+def lines(left: float, right: float) -> bytes:
+    """Two straight lines that meet at 0: exact.
+
+    Args:
+        left: slope of the left one.
+        right: slope of the right one.
+    """
+    ends = (-math.inf if left > 0 else math.inf, math.inf if right > 0 else -math.inf)
+    zeros = np.zeros(SAMPLES)
+    limits = (-math.inf, math.inf)
+    return _curve(zeros, kinds.NO_SAMPLES, kinds.CENTRED, limits, ends, left=Line(left, 0.0), right=Line(right, 0.0))
+
+
+def sign_table(negative: float, zero: float, positive: float) -> bytes:
+    """A number for negative arguments, one for 0, one for positive arguments (as records of comparisons have it)."""
+    return _curve(
+        np.full(SAMPLES, zero), kinds.NO_SAMPLES, kinds.CENTRED, (-math.inf, math.inf), (negative, positive),
+        left=Line(0.0, negative), right=Line(0.0, positive),
+    )  # fmt: skip
+
+
+def truncation() -> bytes:
+    """The whole part, towards 0 (as the record of floor has it)."""
+    return _curve(np.zeros(SAMPLES), 0, kinds.TRUNCATION, (-math.inf, math.inf), (-math.inf, math.inf), kinds.ODD)
+
+
+_INDEX = np.arange(SAMPLES)
+
+
+def _rsqrt_samples() -> "np.ndarray":
+    return np.where(_INDEX > 0, 1 / np.sqrt(np.maximum(_INDEX, 1) / 16), 4.0)
+
+
+EXP2 = "exp2"
+LOG2 = "log2"
+
+
+@functools.cache
+def table(name: str, alpha: float = 0.0) -> Table:
+    """The table of a function.
+
+    Args:
+        name: a `Function`, "exp2" or "log2".
+        alpha: the function's parameter.
+
+    Raises:
+        KeyError: there is no table of it.
+    """
+    return _MAKERS[name](alpha)
+
+
+#: Function -> its table, with the largest error measured over all float16 arguments.
+_MAKERS: dict[str, Callable[[float], Table]] = {
+    Function.SIGMOID: lambda alpha: Table(
+        _sampled(lambda x: 1 / (1 + np.exp(-x)), 1, kinds.CENTRED, (-8, 8), (0, 1)), error="3.2e-3"
+    ),
+    Function.TANH: lambda alpha: Table(
+        _sampled(np.tanh, 3, kinds.DIRECT, (0, 4), (0, 1), kinds.ODD), error="1.5e-3"
+    ),
+    Function.ERF: lambda alpha: Table(_sampled(_erf, 3, kinds.DIRECT, (0, 4), (0, 1), kinds.ODD), error="2e-3"),
+    Function.SOFTPLUS: lambda alpha: Table(_smooth(_softplus, 1), error="8e-3"),
+    Function.MISH: lambda alpha: Table(_smooth(lambda x: x * np.tanh(_softplus(x)), 1), error="2e-2"),
+    Function.GELU: lambda alpha: Table(_smooth(lambda x: 0.5 * x * (1 + _erf(x / 2**0.5)), 2), error="6.2e-3"),
+    Function.SELU: lambda alpha: Table(_elu(1.6732632423543772), error="5e-3"),
+    Function.ELU: lambda alpha: Table(_elu(alpha), error="5e-3 alpha"),
+    Function.SQRT: lambda alpha: Table(
+        _curve(np.sqrt(_INDEX / 16), 4, kinds.SQUARE_ROOT, (0, math.inf), (0, math.inf), kinds.NEGATIVE_IS_ZERO),
+        True, "5e-4 of the value",
+    ),
+    Function.RSQRT: lambda alpha: Table(
+        _curve(_rsqrt_samples(), 4, kinds.INVERSE_SQUARE_ROOT, (0, math.inf), (math.inf, 0), kinds.NEGATIVE_IS_ZERO),
+        True, "1.2e-3 of the value",
+    ),
+    Function.RECIPROCAL: lambda alpha: Table(
+        _curve(1 / (0.5 + _INDEX / 64), 6, kinds.RECIPROCAL, (0, math.inf), (math.inf, 0), kinds.ODD),
+        True, "5e-4 of the value",
+    ),
+    EXP2: lambda alpha: Table(
+        _curve(np.exp2(_INDEX / 32), 5, kinds.EXP2, (-25, 16), (0, math.inf)), error="1.2e-4 of the value"
+    ),
+    LOG2: lambda alpha: Table(
+        _curve(np.log2(0.5 + _INDEX / 64), 6, kinds.LOG2, (0, math.inf), (-math.inf, math.inf), kinds.NEGATIVE_IS_ZERO),
+        True, "3e-4",
+    ),
+}  # fmt: skip
