@@ -152,7 +152,7 @@ def select(first: Place | None, second: Place | None, result: Place | None) -> d
     """Header word 8: the BARs of the sources and of the result; those in L2 have none."""
     chosen: dict[str, int] = {}
     for place, bar, enable in ((first, "RBase0", "RBE0"), (result, "WBase", "WBE"), (second, "RBase1", "RBE1")):
-        if isinstance(place, Tensor):
+        if place is not None and not isinstance(place, InL2):
             chosen |= {bar: place.bar, enable: 1}
     return chosen
 
