@@ -112,16 +112,17 @@ def positional_anec(subject: Subject) -> Iterator[Place]:
     anec = subject.container
     if not isinstance(anec, Anec) or subject.program.arch.stream != "linked":
         return
-    stored = {transfer.dma.bar for transfer in subject.moved if transfer.writes and transfer.dma.enabled}
+    written = (transfer.dma for transfer in subject.moved if transfer.writes and transfer.dma.enabled)
+    stored = {dma.bar for dma in written if dma.bar is not None}
     outputs = {tensor.bar for tensor in subject.program.outputs}
     wrong = sorted(stored & {tensor.bar for tensor in subject.program.inputs}) or sorted(
         outputs - stored if len(subject.program.tasks) <= (subject.most_tasks or len(subject.program.tasks)) else ()
     )
     if wrong and outputs:
-        written = ", ".join(map(str, sorted(stored - {SCRATCH_BAR}))) or "none"
+        others = ", ".join(map(str, sorted(stored - {SCRATCH_BAR}))) or "none"
         last = FIRST_TENSOR + len(outputs) - 1
         bound = str(FIRST_TENSOR) if last == FIRST_TENSOR else f"{FIRST_TENSOR} to {last}"
-        yield Place({"written": written, "bound": bound}, None, "header")
+        yield Place({"written": others, "bound": bound}, None, "header")
 
 
 def positional_hwx(subject: Subject) -> Iterator[Place]:

@@ -36,10 +36,15 @@ class Declared(NamedTuple):
     task_count: int
 
 
+def declared_by_header(anec: Anec) -> Declared:
+    """What the header of an `.anec` says of its text."""
+    return Declared(anec.content, anec.text_bytes, anec.task_bytes, anec.task_count)
+
+
 def declared(container: Image | Anec | None) -> Declared | None:
     """What a container says of its text; None where there is no container, or it has no program command."""
     if isinstance(container, Anec):
-        return Declared(container.content, container.text_bytes, container.task_bytes, container.task_count)
+        return declared_by_header(container)
     if not isinstance(container, Image):
         return None
     command, text = next(container.values(ProgramCommand), None), container.section("__TEXT", "__text")

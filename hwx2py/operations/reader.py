@@ -172,6 +172,8 @@ class _Mover:
 
     def _channels(self, channels: tuple[Channel, ...], registers: RegisterFile) -> tuple[Channel, ...]:
         """Coefficient channels at their new bases; the same object where none moved."""
+        if self.channel_base is None:
+            return channels
         words = [registers.word_at(address) or 0 for address in self.channels[: len(channels)]]
         bases = [self.channel_base.number(word) for word in words]
         if bases == [channel.base_bytes for channel in channels]:
