@@ -70,6 +70,7 @@ class Node:
         output: its result.
         origin: the operation of the network that it comes from.
         fused: further operations that it does as well.
+        tail: a function of each element that comes last, if there is one.
     """
 
     operator: Operator
@@ -77,6 +78,7 @@ class Node:
     output: Value
     origin: Origin
     fused: tuple[Origin, ...] = ()
+    tail: Operator | None = None
 
 
 @dataclass(slots=True)
@@ -88,21 +90,24 @@ class Graph:
         outputs: name -> tensor.
         nodes: the operations in an order in which they can run.
         origin: what further nodes come from; None names each after its operation.
+        truths: tensors of truth values, a byte each; only a transpose of a matrix takes them.
     """
 
     inputs: list[Value] = field(default_factory=list)
     outputs: dict[str, Value] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     origin: Origin | None = None
+    truths: set[Value] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def input(self, name: str, shape: Iterable[int]) -> Value:
+    def input(self, name: str, shape: Iterable[int], truths: bool = False) -> Value:
         """Adds an input tensor.
 
         Args:
             name: its name in the program.
             shape: its axes.
+            truths: it holds truth values, a byte each, and not numbers.
 
         Raises:
             UsageError: the name is taken, or an axis is not positive.
@@ -115,6 +120,8 @@ class Graph:
         value = Value(name, axes)
         self._names.add(name)
         self.inputs.append(value)
+        if truths:
+            self.truths.add(value)
         return value
 
     def output(self, name: str, value: Value) -> None:
@@ -164,8 +171,18 @@ class Graph:
             name = self._fresh(name or kind.lower())
         self._names.add(name)
         result = Value(name, shape)
+        self._check_truths(operator, values, result)
         self.nodes.append(Node(operator, values, result, self.origin or Origin(kind, name)))
         return result
+
+    def _check_truths(self, operator: Operator, values: Sequence[Value], result: Value) -> None:
+        """Truth values only change places."""
+        for value in values:
+            if value in self.truths:
+                if not isinstance(operator, operators.Transpose):
+                    hint = "cut the network behind it (--from)"
+                    raise UsageError(f"{value.name} holds truth values, which only a transpose takes", hint=hint)
+                self.truths.add(result)
 
     def _fresh(self, stem: str) -> str:
         return next(name for number in self._numbers if (name := f"{stem}_{number}") not in self._names)

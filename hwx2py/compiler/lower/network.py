@@ -1,5 +1,6 @@
 """A whole graph lowered: node by node, each by the function for its operator, results in outputs or scratch."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -7,10 +8,12 @@ from typing import NamedTuple
 from ...errors import HwxError, UnsupportedError
 from .. import operators
 from ..builder import Builder
+from ..forms import copy as copies
 from ..graph import Graph, Node, Origin, Value
 from ..link import TensorRow
 from ..operators.model import Operator, Shape
 from ..refusal import Refusal
+from ..surface import Surface
 from ..task import TaskPlan
 from ..view import View
 from . import arithmetic, layout, moves, products, reductions, spatial
@@ -96,8 +99,12 @@ def lower(graph: Graph) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     builder = Builder()
-    tensors = [TensorRow(value.name, "input", four_axes(value.shape)) for value in graph.inputs]
-    tensors += [TensorRow(name, "output", four_axes(value.shape)) for name, value in graph.outputs.items()]
+    rows = [(value.name, "input", value) for value in graph.inputs]
+    rows += [(name, "output", value) for name, value in graph.outputs.items()]
+    dtypes = {True: "uint8", False: "float16"}
+    tensors = [
+        TensorRow(name, role, four_axes(value.shape), dtypes[value in graph.truths]) for name, role, value in rows
+    ]
     views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
     targets = _targets(graph)
     operations, refusals = [], []
@@ -105,7 +112,11 @@ def lower(graph: Graph) -> Lowered:
         first = len(builder.plans)
         builder.wanted = targets.get(node.output)
         try:
-            views[node.output] = _lowered(builder, node, views)
+            if node.output in graph.truths:
+                _turned_truths(builder, graph, node)
+                views[node.output] = targets[node.output]
+            else:
+                views[node.output] = _lowered(builder, node, views)
         except HwxError as error:
             refusals.append(Refusal(node.origin, tuple(value.shape for value in node.inputs), error.what))
             views[node.output] = builder.scratch(node.output.shape)
@@ -117,12 +128,26 @@ def lower(graph: Graph) -> Lowered:
 
 
 def _targets(graph: Graph) -> dict[Value, View]:
-    """Where results go that are outputs and nothing else: no task may read an output."""
-    read = {value for node in graph.nodes for value in node.inputs}
+    """Where results go that are outputs and nothing else: no task may read an output.
+
+    What a reshape by strides alone makes an output of goes there too.
+    """
+    uses = Counter(value for node in graph.nodes for value in dict.fromkeys(node.inputs))
     names: dict[Value, list[str]] = {}
     for name, value in graph.outputs.items():
         names.setdefault(value, []).append(name)
-    return {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and value not in read}
+    targets = {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and not uses[value]}
+    for node in reversed(graph.nodes):
+        target = targets.get(node.output)
+        if target is None or not isinstance(node.operator, operators.Reshape):
+            continue
+        (x,) = node.inputs
+        turned = target.in_axes(x.shape or (1,))
+        if turned is not None and uses[x] == 1 and x not in graph.outputs.values():
+            targets[x] = turned
+    for value in graph.inputs:
+        targets.pop(value, None)
+    return targets
 
 
 def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
@@ -130,6 +155,24 @@ def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
     y = LOWERINGS[type(node.operator)](builder, node, operands)
     shape = node.output.shape or (1,)
     return y if y.lengths == shape else replace(y, lengths=shape)
+
+
+def _turned_truths(builder: Builder, graph: Graph, node: Node) -> None:
+    """An input matrix of truth values, transposed into an output.
+
+    Raises:
+        UnsupportedError: they come from elsewhere, or go elsewhere.
+    """
+    (x,), operator = node.inputs, node.operator
+    names = [name for name, value in graph.outputs.items() if value is node.output]
+    shape = four_axes(x.shape)
+    rank = len(x.shape)
+    is_matrix = isinstance(operator, operators.Transpose) and rank >= 2 and shape[:2] == (1, 1)
+    swaps = is_matrix and getattr(operator, "order", ())[-2:] == (rank - 1, rank - 2)
+    if not swaps or len(names) != 1 or x not in graph.inputs or builder.wanted is None:
+        raise UnsupportedError("truth values are only transposed, as a matrix, from an input to an output")
+    source = Surface.dense(x.name, shape, 1)
+    builder.add(copies.exchange_rows(source, Surface.dense(names[0], (1, 1, shape[3], shape[2]), 1)))
 
 
 #: Takes the place of a constant operand, which a lowering reads from its node.

@@ -8,6 +8,7 @@ from ..builder import Builder, half_of
 from ..forms.elementwise import Binary
 from ..generic import neural, planar, products
 from ..graph import Node
+from ..last_step import NO_STEP, LastStep, last_step
 from ..operators.spatial import Pads
 from ..view import View
 from . import moves
@@ -21,12 +22,13 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     weights = dilated(half_of(node.inputs[1]), operator.dilations)
     bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
     (x, *_), (batch, outputs, height, width) = views, node.output.shape
-    target = b.result(node.output.shape) if operator.strides == (1, 1) or batch > 1 else None
+    at_once = operator.strides == (1, 1) or _is_direct(operator, weights)
+    target = b.result(node.output.shape) if at_once or batch > 1 else None
     results = []
     for number in range(batch):
         place = None if target is None else _at(target, (number,))
-        full = place if operator.strides == (1, 1) else None
-        y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full)
+        full = place if at_once else None
+        y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full, last_step(node))
         if place is not None and y is not place:
             moves.copy(b, y, place)
         results.append(y)
@@ -34,6 +36,14 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
         return target
     (y,) = results
     return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
+
+
+def _is_direct(operator: operators.Conv, weights: "np.ndarray") -> bool:
+    """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
+    return (
+        operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
+        and operator.groups == 1
+    )  # fmt: skip
 
 
 def dilated(weights: "np.ndarray", dilations: tuple[int, int]) -> "np.ndarray":
@@ -50,12 +60,18 @@ def dilated(weights: "np.ndarray", dilations: tuple[int, int]) -> "np.ndarray":
 def _strided(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.Conv,
     size: tuple[int, int], z: View | None,
+    last: LastStep = NO_STEP,
 ) -> View:  # fmt: skip
     """One batch element, C, H, W."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
+    if _is_direct(operator, weights):
+        y = z or b.scratch((weights.shape[0], *size))
+        return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)
     if kernel_width > products.MOST_KERNEL or kernel_height > products.MOST_KERNEL:
+        if last != NO_STEP:
+            raise UnsupportedError("a function behind a kernel of more than 31 rows or columns")
         return _long(b, x, weights, bias, pads, operator, size)
     # Only the places that are kept need to be computed at the far side.
     tall, wide = (size[0] - 1) * down + 1, (size[1] - 1) * across + 1
@@ -64,7 +80,7 @@ def _strided(
     if kernel_width == 1 and across > 1 and pads.left == pads.right == 0:
         x, wide, across = strided_columns(b, x, range(0, (size[1] - 1) * across + 1, across)), size[1], 1
     y = z or b.scratch((weights.shape[0], tall, wide))
-    _grouped(b, x, weights, bias, y, pads, operator.groups)
+    products.convolve(b, x, weights, bias, y, pads, operator.groups, last=last)
     if down > 1:
         y = y.part(1, 0, size[0], down)
     return strided_columns(b, y, range(0, (size[1] - 1) * across + 1, across)) if across > 1 else y
@@ -83,12 +99,6 @@ def _cut(b: Builder, x: View, pads: Pads) -> tuple[View, Pads]:
 def pads_of(pads: Pads) -> tuple[int, int, int, int]:
     """Top, left, bottom, right."""
     return pads.top, pads.left, pads.bottom, pads.right
-
-
-def _grouped(
-    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View, pads: Pads, groups: int
-) -> View:
-    return products.convolve(b, x, weights, bias, z, pads, groups)
 
 
 def _long(

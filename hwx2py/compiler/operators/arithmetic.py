@@ -40,6 +40,7 @@ class Combine(StrEnum):
     DIV = "div"
     MAX = "max"
     MIN = "min"
+    POW = "pow"
 
 
 @dataclass(frozen=True, slots=True)
