@@ -255,22 +255,32 @@ class Evaluator:
         for statement in node.body:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._define(block, name, value)
-                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if len(targets) == len(
-                    values
-                ) and all(isinstance(target, ast.Name) for target in targets):
-                    for target, value in zip(targets, values):
-                        self._define(block, text_of(target), value)
+                    self._define(block, name, value, self._in_class(block, value))
+                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value) if all(
+                    isinstance(target, ast.Name) for target in targets
+                ):
+                    made = self._in_class(block, value)
+                    made = made.elements if isinstance(made, Register) else made
+                    if not isinstance(made, (list, tuple)) or len(made) != len(targets):
+                        raise fail(statement, f"there are {len(targets)} names, and not as many registers")
+                    for target, register in zip(targets, made):
+                        self._define(block, text_of(target), value, register)
                 case ast.Expr(value=ast.Constant()) | ast.Pass():
                     continue
                 case _:
                     raise fail(statement, f"in {node.name}: {MORE}")
         return block
 
-    def _define(self, block: Block, name: str, node: ast.expr) -> None:
-        if name.startswith("__") or self._uses(node) & block.registers.keys():
+    def _in_class(self, block: Block, node: ast.expr) -> Any:
+        """The value of an expression in a class, which uses none of the names that the class has."""
+        if self._uses(node) & block.registers.keys():
             raise fail(node, f"in {block.__name__}: {MORE}")
-        register = self.evaluate(node, {})
+        return self.evaluate(node, {})
+
+    @staticmethod
+    def _define(block: Block, name: str, node: ast.expr, register: Any) -> None:
+        if name.startswith("__"):
+            raise fail(node, f"in {block.__name__}: {MORE}")
         if not isinstance(register, Register):
             raise fail(node, f"{block.__name__}.{name} is not a register")
         register.__set_name__(block, name)

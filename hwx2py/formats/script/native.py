@@ -20,13 +20,16 @@ STREAM_MODULES = {"linked": stream_linked, "records": stream_records}
 MOST_TEXT = 1 << 27
 MOST_WORDS = 1 << 22
 
+#: No record has more registers.
+MOST_ZEROS = 64
+
 #: How a register packs floats.
 PACKINGS = (None, "<e", "<f")
 
 #: What of the runtime decides about a program's words.
 DECIDING = {
     "tensor": ("Tensor",),
-    "register": ("Coding", "PLAIN", "LINK", "RECORD", "Write", "Register", "encode", "every"),
+    "register": ("Coding", "PLAIN", "LINK", "RECORD", "Write", "Register", "encode", "every", "zeros"),
     "text": ("words_of", "lay_out", "framed", "followed", "inline", "beside"),
     "stream_linked": ("TASK_ALIGNMENT", "encode_record"),
     "stream_records": ("TASK_ALIGNMENT", "SCATTER", "encode_record"),
@@ -112,6 +115,7 @@ def values(stream: str, evaluator: Evaluator, source_bytes: int) -> Mapping[str,
         "Coding": _coding,
         "Register": evaluate.register_of,
         "every": _every,
+        "zeros": _zeros,
         "lay_out": functools.partial(_lay_out, evaluator, module.encode_record, MOST_WORDS + source_bytes),
         "framed": _framed,
         "followed": _followed,
@@ -143,6 +147,15 @@ def _every(registers: Any, word: Any = 0, **values: Any) -> Any:
         if not evaluate.is_plain(value):
             raise ValueError(f"{registers[0].name}: {shown(value)} does not fit a register")
     return register.every(registers, word, **values)
+
+
+def _zeros(first: Any, last: Any) -> Any:
+    """The runtime's function, for as many registers as a record can have."""
+    if not isinstance(first, register.Register) or not isinstance(last, register.Register):
+        raise TypeError("zeros() takes the first register and the last")
+    if last.address - first.address > 4 * MOST_ZEROS:
+        raise ValueError(f"zeros from {first.name} to {last.name}: more registers than a record can have")
+    return register.zeros(first, last)
 
 
 class _Made:

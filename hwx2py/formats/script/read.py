@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ... import marks
 from ...errors import ScriptError, StreamError
 from ...program.program import (
     DTYPES,
@@ -178,7 +179,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str, tree: as
         kernels=tuple(kernels),
         aliases=tables.aliases,
         scratch=tables.scratch,
-        origin=Origin(name, "script", memoryview(source), *_provenance(tree or parse(source))),
+        origin=_origin(tree or parse(source), source, name),
     )
 
 
@@ -296,9 +297,33 @@ def _is_sizes(part: Any) -> bool:
     return isinstance(part, tuple) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
 
 
-def _provenance(tree: ast.Module) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
-    lines = (ast.get_docstring(tree) or "").splitlines()
-    compiler = next((line.removeprefix("Compiler:").strip() for line in lines if line.startswith("Compiler:")), "")
-    notes = tuple(line.removeprefix("Note:").strip() for line in lines if line.startswith("Note:"))
-    return "" if compiler.startswith("not named") else compiler, (), notes
+#: What begins a line of a script's header, and those that a script made of it keeps.
+_HEADER = ("Chip:", "Source:", "Compiler:", "Digest:", "Note:", "Pass ", "Edited:")
+_LINEAGE = ("Source:", "Pass ", "Edited:")
+EDITED = "Edited:   after that, in {name}"
+
+
+def _origin(tree: ast.Module, source: bytes, name: str) -> Origin:
+    """Where a script came from, as its header says; it does not say the compiler's flags."""
+    lines: list[str] = []
+    for line in (ast.get_docstring(tree) or "").splitlines():
+        if line.startswith(_HEADER):
+            lines.append(line)
+        elif lines and line:  # a long line goes on here
+            lines[-1] += f" {line}"
+    compiler = next((_value(line) for line in lines if line.startswith("Compiler:")), "")
+    lineage = [line for line in lines if line.startswith(_LINEAGE)]
+    if lineage and not marks.is_signed(source) and (edited := EDITED.format(name=name)) not in lineage:
+        lineage.append(edited)
+    return Origin(
+        name,
+        "script",
+        memoryview(source),
+        compiler="" if compiler.startswith("not named") else compiler,
+        notes=tuple(_value(line) for line in lines if line.startswith("Note:")),
+        lineage=tuple(lineage),
+    )
+
+
+def _value(line: str) -> str:
+    return line.partition(":")[2].strip()
