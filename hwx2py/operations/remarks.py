@@ -108,8 +108,8 @@ class Remarks(NamedTuple):
 
     def _unnamed(self, name: str, location: Location, rest: int) -> Iterator[str]:
         """What is known of bits that are given as a number."""
-        for row in self.arch.machine.ignored:
-            if row.register == name and rest & row.mask:
+        for row in location.register.ignored:
+            if rest & row.mask:
                 yield f"{rest & row.mask:#x}: ignored ({_REST.sub('', row.evidence)})"
                 rest &= ~row.mask
         for field in location.register.fields:

@@ -1,7 +1,7 @@
 """The statements of a script's module, in their order: each does what Python makes of it, or is refused with its line.
 
-Definitions, imports that scripts have, assignments to names, docstrings, and `if __name__ == "__main__":` last, which
-is not for those who only import the script.
+Definitions, the imports that scripts have, assignments to names, docstrings, and `if __name__ == "__main__":`, which is
+not for those who only import the script.
 """
 
 import ast
@@ -9,6 +9,9 @@ import builtins
 
 from . import native
 from .evaluate import MORE, Evaluator, Opaque, fail, partial, refused, text_of
+
+#: How a script imports NumPy, which only running needs.
+WITHOUT_NUMPY = "try:\n    import numpy as np\nexcept ImportError:\n    np = None"
 
 
 def execute(tree: ast.Module, evaluator: Evaluator, stream: str, source_bytes: int) -> None:
@@ -56,6 +59,8 @@ def _execute(statement: ast.stmt, evaluator: Evaluator) -> None:
             for target in targets:
                 for name, own in evaluator.unpacked(target, made).items():
                     evaluator.bind(name, own)
+        case ast.Try() if ast.unparse(statement) == WITHOUT_NUMPY:
+            evaluator.bind("np", Opaque("np"))
         case ast.If(test=test, orelse=[]) if ast.unparse(test) == "__name__ == '__main__'":
             return
         case _:
