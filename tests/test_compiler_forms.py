@@ -343,6 +343,8 @@ class TestConvolutions:
             (40, 40, 40, Window(1, 1)),
             (32, 64, 2, Window(3, 3, 1, 1, 1)),
             (64, 128, 1, Window(1, 1, 2)),
+            (24, 20, 1, Window(1, 1, 2)),
+            (8, 300, 1, Window(1, 1, 2)),
         ],
     )
     def test_groups_and_strides(self, channels, outputs, groups, window):
