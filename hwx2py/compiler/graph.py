@@ -50,11 +50,13 @@ class Value:
         name: its name, unique in the graph.
         shape: its axes, any number of them.
         array: the elements of a constant; None for what is computed.
+        is_bool: its elements are bools, a byte each.
     """
 
     name: str
     shape: Shape
     array: "np.ndarray | None" = None
+    is_bool: bool = False
 
     def __repr__(self) -> str:
         return f"<{'constant' if self.array is not None else 'tensor'} {self.name} {self.shape}>"
@@ -97,12 +99,13 @@ class Graph:
     _names: set[str] = field(default_factory=set)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def input(self, name: str, shape: Iterable[int]) -> Value:
+    def input(self, name: str, shape: Iterable[int], is_bool: bool = False) -> Value:
         """Adds an input tensor.
 
         Args:
             name: its name in the program.
             shape: its axes.
+            is_bool: its elements are bools, a byte each, which few operations take.
 
         Raises:
             UsageError: the name is taken, or an axis is not positive.
@@ -112,7 +115,7 @@ class Graph:
             raise UsageError(f"input {name}: shape {axes}; every axis is at least 1")
         if name in self._names or not name:
             raise UsageError(f"input {name!r}: the name is taken" if name else "an input needs a name")
-        value = Value(name, axes)
+        value = Value(name, axes, is_bool=is_bool)
         self._names.add(name)
         self.inputs.append(value)
         return value
@@ -163,7 +166,7 @@ class Graph:
         if not name or name in self._names:
             name = self._fresh(name or kind.lower())
         self._names.add(name)
-        result = Value(name, shape)
+        result = Value(name, shape, is_bool=any(value.is_bool for value in values))
         self.nodes.append(Node(operator, values, result, self.origin or Origin(kind, name)))
         return result
 

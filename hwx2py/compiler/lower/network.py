@@ -13,7 +13,7 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, products, reductions, spatial
+from . import arithmetic, bools, layout, moves, products, reductions, spatial
 
 #: Axes of a program's tensor.
 RANK = 4
@@ -96,8 +96,10 @@ def lower(graph: Graph) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     builder = Builder()
-    tensors = [TensorRow(value.name, "input", four_axes(value.shape)) for value in graph.inputs]
-    tensors += [TensorRow(name, "output", four_axes(value.shape)) for name, value in graph.outputs.items()]
+    tensors = [TensorRow(value.name, "input", four_axes(value.shape), _dtype(value)) for value in graph.inputs]
+    tensors += [
+        TensorRow(name, "output", four_axes(value.shape), _dtype(value)) for name, value in graph.outputs.items()
+    ]
     views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
     targets = _targets(graph)
     operations, refusals = [], []
@@ -125,7 +127,14 @@ def _targets(graph: Graph) -> dict[Value, View]:
     return {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and value not in read}
 
 
+def _dtype(value: Value) -> str:
+    """The element type of a tensor of the program."""
+    return "uint8" if value.is_bool else "float16"
+
+
 def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
+    if any(value.is_bool for value in node.inputs):
+        return bools.lowered(builder, node, views[node.inputs[0]])
     operands = [views[value] if value.array is None else _NO_VIEW for value in node.inputs]
     y = LOWERINGS[type(node.operator)](builder, node, operands)
     shape = node.output.shape or (1,)

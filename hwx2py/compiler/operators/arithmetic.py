@@ -29,6 +29,7 @@ class Function(StrEnum):
     LEAKY_RELU = "leaky_relu"
     HARD_SIGMOID = "hard_sigmoid"
     HARD_SWISH = "hard_swish"
+    NOT = "not"
 
 
 class Combine(StrEnum):

@@ -1,0 +1,49 @@
+"""Operations on bools, a byte each: a matrix transposed, and negation; from an input of the program to an output."""
+
+from ...errors import UnsupportedError
+from ...operations.tables import table_bytes
+from .. import curves, operators
+from ..builder import Builder
+from ..forms import activation, copy
+from ..graph import Node
+from ..operators.arithmetic import Function
+from ..surface import Surface
+from ..view import View
+
+BYTE = 1
+#: Rows and columns: the last two of four axes.
+MATRIX = (1, 1)
+
+
+def lowered(b: Builder, node: Node, x: View) -> View:
+    """An operation on a tensor of bools.
+
+    Args:
+        b: where the tasks go.
+        node: the operation; its operand is an input of the program.
+        x: the operand.
+
+    Raises:
+        UnsupportedError: the result is not an output of the program, or the operation is another one.
+    """
+    z = b.wanted
+    if z is None:
+        raise UnsupportedError("bools between operations; only from an input to an output are they known")
+    source, target = (surface(view.buffer, value.shape) for view, value in ((x, node.inputs[0]), (z, node.output)))
+    match node.operator:
+        case operators.Transpose() if source.shape[:2] == target.shape[:2] == MATRIX:
+            b.add(copy.exchange_rows(source, target))
+        case operators.Unary(function=Function.NOT):
+            row = curves.known("logical not")
+            assert row is not None
+            b.add(activation.logical_not(source, target, table_bytes(row.curve)))
+        case _:
+            raise UnsupportedError("of tensors of bools only the transpose of a matrix and the negation are known")
+    return z
+
+
+def surface(buffer: str, shape: tuple[int, ...]) -> Surface:
+    """A tensor of bools as tile DMA sees it."""
+    from .network import four_axes
+
+    return Surface.dense(buffer, four_axes(shape), BYTE)
