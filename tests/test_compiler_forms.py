@@ -30,6 +30,7 @@ from hwx2py.compiler.forms.elementwise import Binary
 from hwx2py.compiler.forms.product import Tail
 from hwx2py.compiler.forms.reduction import Reduce
 from hwx2py.compiler.forms.table import FORMS
+from hwx2py.compiler.link import TensorRow, link
 from hwx2py.compiler.task import Source
 from hwx2py.emulator import direct
 from hwx2py.emulator.numbers import CHIP
@@ -286,6 +287,16 @@ class TestTables:
         a = drawn(channels, 1, channels, 1, 1, low=-4, high=4)
         a[0, 0], a[0, -1] = -2, 3
         exact(ran(rounding.floor(surface("x", *a.shape), surface("y", *a.shape)), {"x": a}, a.shape), np.floor(a))
+
+    @few
+    @given(shapes, seeds)
+    def test_bools_to_numbers(self, shape, seed):
+        a = np.random.default_rng(seed).integers(0, 2, shape).astype(np.uint8)
+        x, y = surface("x", *shape, element_bytes=1), surface("y", *shape)
+        rows = [TensorRow("x", "input", shape, "uint8"), TensorRow("y", "output", shape)]
+        outcome = direct.run(link(scale.from_bools(x, y), rows).program, {"x": a})
+        assert not outcome.faults
+        exact(outcome.outputs["y"].astype(np.float64), a)
 
     def test_not(self):
         a = np.array([0, 1, 2, 255, 0, 0, 7], np.uint8).reshape(1, 1, 7, 1)

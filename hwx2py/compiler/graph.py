@@ -72,6 +72,7 @@ class Node:
         output: its result.
         origin: the operation of the network that it comes from.
         fused: further operations that it does as well.
+        tail: a function of each element that comes last, if there is one.
     """
 
     operator: Operator
@@ -79,6 +80,7 @@ class Node:
     output: Value
     origin: Origin
     fused: tuple[Origin, ...] = ()
+    tail: Operator | None = None
 
 
 @dataclass(slots=True)
@@ -166,7 +168,8 @@ class Graph:
         if not name or name in self._names:
             name = self._fresh(name or kind.lower())
         self._names.add(name)
-        result = Value(name, shape, is_bool=any(value.is_bool for value in values))
+        converts = operator == operators.Unary(Function.FROM_BOOL)
+        result = Value(name, shape, is_bool=any(value.is_bool for value in values) and not converts)
         self.nodes.append(Node(operator, values, result, self.origin or Origin(kind, name)))
         return result
 

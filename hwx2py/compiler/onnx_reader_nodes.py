@@ -69,10 +69,10 @@ def _clip(n: NodeView) -> Result:
 
 
 def _pow(n: NodeView) -> Result:
-    exponent = n.constant(1, "the exponent")
-    if exponent.size != 1:
-        raise UnsupportedError(f"{exponent.size} exponents instead of one")
-    return n.graph.power(n.tensor(), float(exponent.ravel()[0]))
+    exponent = n.operands[1]
+    if isinstance(exponent, np.ndarray) and exponent.size == 1:
+        return n.graph.power(n.tensor(), float(exponent.ravel()[0]))
+    return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))
 
 
 def _prelu(n: NodeView) -> Result:

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..operations import tables as kinds
 from ..operations.tables import Curve, Line, table_bytes
-from .operators.arithmetic import Function
+from .operators.arithmetic import Clip, Function, Unary
+from .operators.model import Operator
 
 SAMPLES = kinds.SAMPLES
 LARGEST = 65504.0
@@ -133,6 +134,56 @@ def table(name: str, alpha: float = 0.0) -> Table:
         KeyError: there is no table of it.
     """
     return _MAKERS[name](alpha)
+
+
+def limits(low: float, high: float, slope: float = 1.0, offset: float = 0.0) -> bytes | None:
+    """Slope * x + offset between two limits, by straight lines between samples: exact for a slope of 1.
+
+    Args:
+        low: the lower limit; it may be infinite.
+        high: the upper limit.
+        slope: of the line.
+        offset: its value at 0.
+
+    Returns:
+        The table; None where the limits are not reached at samples.
+    """
+    corners = [(limit - offset) / slope for limit in (low, high) if math.isfinite(limit)]
+    for shift in range(10, -5, -1):
+        places = [corner * 2.0**shift for corner in corners]
+        if not all(abs(place - round(place)) < 1e-6 for place in places):
+            continue
+        for place, first in FIRST.items():
+            if all(first <= corner <= first + SAMPLES - 1 for corner in places):
+                arguments = (first + np.arange(SAMPLES)) / 2.0**shift
+                samples = np.clip(slope * arguments + offset, low, high)
+                sides = [Line(0.0, limit) if math.isfinite(limit) else Line(slope, offset) for limit in (low, high)]
+                return _curve(samples, shift, place, (-math.inf, math.inf), (low, high), left=sides[0], right=sides[1])
+    return None
+
+
+def has_table(operator: Operator) -> bool:
+    """Whether a table does a function by itself."""
+    return table_of(operator) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def table_of(operator: Operator) -> Table | None:
+    """The table that does a function by itself; None where it takes more."""
+    if isinstance(operator, Clip):
+        data = limits(operator.low, operator.high)
+        return None if data is None else Table(data)
+    if not isinstance(operator, Unary):
+        return None
+    match operator.function:
+        case Function.LEAKY_RELU:
+            return Table(lines(operator.alpha, 1.0))
+        case Function.HARD_SIGMOID if operator.alpha > 0:
+            data = limits(0.0, 1.0, operator.alpha, operator.beta)
+            return None if data is None else Table(data)
+        case function if function in _MAKERS:
+            return table(function, operator.alpha)
+    return None
 
 
 #: Function -> its table, with the largest error measured over all float16 arguments.

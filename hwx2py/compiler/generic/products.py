@@ -4,6 +4,7 @@ import numpy as np
 
 from ..builder import Builder
 from ..forms import convolution
+from ..last_step import NO_STEP, LastStep
 from ..operators.spatial import Pads
 from ..task import own
 from ..view import View
@@ -21,7 +22,7 @@ WRITTEN = own("rows of a tensor stored as coefficients by a task that is not the
 
 def convolve(
     b: Builder, x: View, weights: np.ndarray, bias: np.ndarray | None, z: View, pads: Pads = NO_PADS,
-    groups: int = 1, stride: int = 1,
+    groups: int = 1, stride: int = 1, last: LastStep = NO_STEP,
 ) -> View:  # fmt: skip
     """Convolution of a view C, H, W.
 
@@ -34,6 +35,7 @@ def convolve(
         pads: zeros around the planes; those at the bottom and right follow from the size of z.
         groups: 1, or as many as there are channels, or a number between them.
         stride: 2 only for a kernel of 1 x 1.
+        last: what follows the sums.
 
     Raises:
         UnsupportedError: a kernel or padding of more than 31, or rows that do not fit L2.
@@ -41,7 +43,9 @@ def convolve(
     window = convolution.Window(weights.shape[2], weights.shape[3], stride, pads.top, pads.left)
     data = np.ascontiguousarray(weights, np.float16)
     offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
-    plans = convolution.convolution(x.surface(), z.surface(), data.data, offsets, window=window, groups=groups)
+    plans = convolution.convolution(
+        x.surface(), z.surface(), data.data, offsets, window=window, groups=groups, relu=last.relu, table=last.table
+    )
     for plan in plans:
         b.add([plan])
     return z

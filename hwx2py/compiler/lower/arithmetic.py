@@ -7,9 +7,13 @@ import numpy as np
 from ...errors import UnsupportedError
 from .. import operators, tables
 from ..builder import LARGEST_HALF, Builder, half_of, real_of
+from ..forms import broadcast as broadcasts
 from ..forms import elementwise, rounding
+from ..forms import power as power_form
 from ..generic import neural, planar, products
+from ..generic.bands import bands
 from ..graph import Node, Value
+from ..last_step import last_step
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import Shape
 from ..view import View, raised
@@ -27,8 +31,8 @@ LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 
 
-def combined(b: Builder, operation: Combine, x: View, y: View, z: View) -> View:
-    """Combines two tensors that broadcast to the shape of z, which has a rank of 1 or more."""
+def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bool = False) -> View:
+    """Combines two tensors that broadcast to the shape of z, which has a rank of 1 or more; then a clamp if `relu`."""
     shape = z.lengths
     rank = max(2, len(shape))
     target = raised(z, rank)
@@ -39,7 +43,7 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View) -> View:
         neural.lookup(b, y, tables.table(Function.RECIPROCAL).data, turned, root=True)
         operation, y = Combine.MUL, turned
     if x.lengths == y.lengths == full:
-        planar.pair(b, _OPERATIONS[operation], x, y, target)
+        planar.pair(b, _OPERATIONS[operation], x, y, target, relu)
         return z
     if x.lengths != full and (y.lengths == full or (x.lengths[-1] != full[-1] and y.lengths[-1] == full[-1])):
         x, y = y, x
@@ -48,27 +52,82 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View) -> View:
             x, operation = planar.single(b, x, b.scratch(x.lengths), scale=-1.0), Combine.ADD
     if x.lengths != full:
         x = moves.copy(b, x.spread(full), b.scratch(full))
-    planar.broadcast(b, _OPERATIONS[operation], x, y, target)
+    planar.broadcast(b, _OPERATIONS[operation], x, y, target, relu)
     return z
 
 
 def binary(b: Builder, node: Node, views: list[View]) -> View:
     """A function of two tensors, of which one may be a constant."""
     function = node.operator.function  # type: ignore[attr-defined] # a Binary
+    relu = last_step(node).relu
     x, y = node.inputs
+    z = b.result(node.output.shape)
     if x.array is not None and y.array is not None:
         raise UnsupportedError("both operands are constants")
-    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None:
-        return _with_number(b, function, views[0], number, b.result(node.output.shape))
-    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None:
-        return _number_first(b, function, number, views[1], b.result(node.output.shape))
-    one, two = (_operand(b, value, view, function) for value, view in zip(node.inputs, views))
+    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None and not relu:
+        return _with_number(b, function, views[0], number, z)
+    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None and not relu:
+        return _number_first(b, function, number, views[1], z)
+    if function is Combine.POW:
+        return _powers(b, node, views, z)
+    if _by_channel(b, node, views, z, relu):
+        return z
+    one, two = (_operand(b, value, view) for value, view in zip(node.inputs, views))
     if y.array is not None and function is Combine.DIV:
         two, function = b.constant(_reciprocal(y)), Combine.MUL
-    return combined(b, function, one, two, b.result(node.output.shape))
+    if function is Combine.DIV and _divided(b, one, two, z):
+        return z
+    return combined(b, function, one, two, z, relu)
 
 
-def _operand(b: Builder, value: Value, view: View, function: Combine) -> View:
+def _powers(b: Builder, node: Node, views: list[View], z: View) -> View:
+    """X to the power of y, both computed, or one constant."""
+    one, two = (_operand(b, value, view) for value, view in zip(node.inputs, views))
+    log2, exp2 = tables.table(tables.LOG2).data, tables.table(tables.EXP2).data
+    if one.lengths == two.lengths == z.lengths and len(z.lengths) == 4 and z.lengths[0] == 1:
+        try:
+            b.add(power_form.power(one.surface(), two.surface(), z.surface(), log2, exp2))
+            return z
+        except UnsupportedError:
+            pass  # L2 does not hold both: a task for each step
+    logarithms = looked_up(b, tables.LOG2, one, b.scratch(one.lengths))
+    product = combined(b, Combine.MUL, logarithms, two, b.scratch(z.lengths))
+    return looked_up(b, tables.EXP2, product, z)
+
+
+def _by_channel(b: Builder, node: Node, views: list[View], z: View, relu: bool) -> bool:
+    """A constant of each channel added or multiplied, as compiler 9.509 does it; says whether it was."""
+    function = node.operator.function  # type: ignore[attr-defined] # a Binary
+    for index in (0, 1):
+        x, y, view = node.inputs[index], node.inputs[1 - index], views[index]
+        if y.array is None or x.array is not None or len(x.shape) != 4 or x.shape != node.output.shape:
+            continue
+        shape = (1,) * (4 - len(y.shape)) + y.shape
+        if shape != (1, x.shape[1], 1, 1) or x.shape[1] == 1 or function not in (Combine.ADD, Combine.MUL):
+            continue
+        halves = half_of(y).ravel()
+        bias, scale = (halves.data, None) if function is Combine.ADD else (None, halves.data)
+        parts = list(bands(x.shape[1], x.shape[2], x.shape[3], 2))
+        if len(parts) > 1:
+            return False
+        b.add(broadcasts.channel_constants(view.surface(), z.surface(), bias, scale, relu=relu))
+        return True
+    return False
+
+
+def _divided(b: Builder, x: View, y: View, z: View) -> bool:
+    """A quotient of two tensors of one shape, where L2 holds them; says whether it was made."""
+    if x.lengths != y.lengths or x.lengths != z.lengths or len(z.lengths) > 4:
+        return False
+    surface = z.surface()
+    if surface.shape.n > 1 or len(list(bands(surface.shape.c, surface.shape.h, surface.shape.w, 4))) > 1:
+        return False
+    table = tables.table(Function.RECIPROCAL).data
+    b.add(broadcasts.divide(x.surface(), y.surface(), surface, table))
+    return True
+
+
+def _operand(b: Builder, value: Value, view: View) -> View:
     if value.array is None:
         return view
     return b.constant(half_of(value))
@@ -118,7 +177,7 @@ def _number_first(b: Builder, function: Combine, number: float, x: View, z: View
 def looked_up(b: Builder, name: str, x: View, z: View, alpha: float = 0.0) -> View:
     """A function by its table."""
     table = tables.table(name, alpha)
-    return neural.lookup(b, x, table.data, z, root=table.root)
+    return neural.lookup(b, x, table.data, z, root=table.root, what=str(name))
 
 
 def exponential(b: Builder, x: View, z: View, factor: float = 1.0) -> View:
@@ -144,7 +203,10 @@ def floor(b: Builder, x: View, z: View) -> View:
 
 
 def hard_sigmoid(b: Builder, x: View, z: View, alpha: float, beta: float) -> View:
-    """Alpha * x + beta between 0 and 1."""
+    """Alpha * x + beta between 0 and 1: by a table where its corners lie at samples."""
+    data = tables.limits(0.0, 1.0, alpha, beta) if alpha > 0 else None
+    if data is not None:
+        return neural.lookup(b, x, data, z, what="hard sigmoid")
     y = planar.single(b, x, b.scratch(x.lengths), scale=alpha, bias=beta, relu=True)
     return combined(b, Combine.MIN, y, b.constant(np.ones((1,) * len(x.lengths))), z)
 
@@ -181,7 +243,9 @@ def linear(b: Builder, node: Node, views: list[View]) -> View:
     """Scale * x + bias."""
     operator = node.operator
     assert isinstance(operator, operators.Linear)
-    return planar.single(b, views[0], b.result(node.output.shape), scale=operator.scale, bias=operator.bias)
+    relu = last_step(node).relu
+    z = b.result(node.output.shape)
+    return planar.single(b, views[0], z, scale=operator.scale, bias=operator.bias, relu=relu)
 
 
 def power(b: Builder, node: Node, views: list[View]) -> View:
@@ -216,6 +280,11 @@ def clip(b: Builder, node: Node, views: list[View]) -> View:
     low, high = operator.low, operator.high
     if math.isnan(low) or math.isnan(high):
         raise UnsupportedError("a limit is not a number")
+    data = tables.limits(low, high)
+    if data is not None and low != 0:
+        return neural.lookup(b, x, data, b.result(node.output.shape), what="clip")
+    if data is not None and high < LARGEST_HALF:
+        return neural.lookup(b, x, data, b.result(node.output.shape), what="clip")
     one = (1,) * len(x.lengths)
     has_low, has_high = low > -LARGEST_HALF, high < LARGEST_HALF
     if has_low:

@@ -4,10 +4,13 @@ import itertools
 
 import numpy as np
 
+from ...program.network import ROW_ALIGNMENT_BYTES
 from .. import operators
 from ..builder import Builder, half_of
+from ..forms import copy as copies
 from ..generic import neural, products
 from ..graph import Node
+from ..surface import HALF_BYTES
 from ..view import View, raised
 from . import moves
 
@@ -38,10 +41,22 @@ def take(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Slice)
     last = len(views[0].lengths) - 1
+    if _cut_to_output(b, operator, views[0], node.output.shape):
+        return b.result(node.output.shape)
     if operator.axis < last:
         return views[0].part(operator.axis, operator.start, operator.count, operator.step)
     places = range(operator.start, operator.start + operator.count * operator.step, operator.step)
     return strided_columns(b, views[0], places)
+
+
+def _cut_to_output(b: Builder, operator: operators.Slice, x: View, shape: tuple[int, ...]) -> bool:
+    """Columns that are an output of the program, as compiler 9.509 copies them; says whether that was done."""
+    z = b.result(shape)
+    aligned = operator.step == 1 and operator.start * HALF_BYTES % ROW_ALIGNMENT_BYTES == 0
+    if z is not b.wanted or operator.axis != len(x.lengths) - 1 or not aligned or len(shape) > 4:
+        return False
+    b.add(copies.slice_columns(x.surface(), operator.start, z.surface()))
+    return True
 
 
 def strided_columns(b: Builder, x: View, places: range) -> View:

@@ -1,5 +1,6 @@
 """A whole graph lowered: node by node, each by the function for its operator, results in outputs or scratch."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -119,12 +120,26 @@ def lower(graph: Graph) -> Lowered:
 
 
 def _targets(graph: Graph) -> dict[Value, View]:
-    """Where results go that are outputs and nothing else: no task may read an output."""
-    read = {value for node in graph.nodes for value in node.inputs}
+    """Where results go that are outputs and nothing else: no task may read an output.
+
+    What a reshape by strides alone makes an output of goes there too.
+    """
+    uses = Counter(value for node in graph.nodes for value in dict.fromkeys(node.inputs))
     names: dict[Value, list[str]] = {}
     for name, value in graph.outputs.items():
         names.setdefault(value, []).append(name)
-    return {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and value not in read}
+    targets = {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and not uses[value]}
+    for node in reversed(graph.nodes):
+        target = targets.get(node.output)
+        if target is None or not isinstance(node.operator, operators.Reshape):
+            continue
+        (x,) = node.inputs
+        turned = target.in_axes(x.shape or (1,))
+        if turned is not None and uses[x] == 1 and x not in graph.outputs.values():
+            targets[x] = turned
+    for value in graph.inputs:
+        targets.pop(value, None)
+    return targets
 
 
 def _dtype(value: Value) -> str:

@@ -11,6 +11,7 @@ from ..builder import Builder, half_of
 from ..forms import inputs_product
 from ..forms import product as constant_product
 from ..graph import Node
+from ..last_step import last_step
 from ..view import View, raised
 from .layout import _at, along
 
@@ -23,7 +24,7 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
     bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
     shape = node.output.shape
     if y.array is not None and math.prod(y.shape[:-2]) == 1:
-        return _with_constant(b, views[0], half_of(y).reshape(y.shape[-2:]), bias, b.result(shape))
+        return _with_constant(b, node, views[0], half_of(y).reshape(y.shape[-2:]), bias, b.result(shape))
     if x.array is not None and math.prod(x.shape[:-2]) == 1 and bias is None:
         kernel = np.ascontiguousarray(half_of(x).reshape(x.shape[-2:]))[:, :, None, None]
         view = raised(views[1], len(shape))
@@ -42,13 +43,16 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
             _at(view, tuple(index if view.lengths[axis] > 1 else 0 for axis, index in enumerate(place)))
             for view in (one, two, target)
         )
-        b.add(inputs_product.product(first.surface(), second.surface(), result.surface()))
+        surfaces = (first.surface(), second.surface(), result.surface())
+        b.add(inputs_product.product(*surfaces, transposed_w=operator.transposed))
     return z
 
 
-def _with_constant(b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
+def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
     """Rows times a constant matrix; all rows at once where strides allow, else matrix by matrix."""
-    tail = constant_product.Tail(None if bias is None else np.ascontiguousarray(bias, np.float16).data)
+    offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
+    step = last_step(node)
+    tail = constant_product.Tail(offsets, node.operator.scale, step.relu, step.table)  # type: ignore[attr-defined]
     data = np.ascontiguousarray(weights, np.float16).data
     x, target = raised(x, len(z.lengths)), raised(z, len(z.lengths))
     rows = math.prod(x.lengths[:-1])

@@ -55,7 +55,19 @@ def reduce(b: Builder, node: Node, views: list[View]) -> View:
     """Elements along axes combined."""
     operator = node.operator
     assert isinstance(operator, operators.Reduce)
+    if operator.flat:
+        return _flat(b, operator.kind, views[0], b.result(node.output.shape))
     return over_axes(b, operator.kind, views[0], operator.axes, b.result(node.output.shape))
+
+
+def _flat(b: Builder, kind: Reduction, x: View, z: View) -> View:
+    """Rows and columns of N C H W combined, the channels as one row."""
+    row = raised(z, 4).surface()
+    if _fits(x.surface()):
+        b.add(reduction.over_h_w(reduction.Reduce(kind.value), x.surface(), row))
+        return z
+    y = over_axes(b, kind, x, (2, 3))
+    return moves.copy(b, moves.reshaped(b, y, z.lengths), z)
 
 
 def over_axes(b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: View | None = None) -> View:

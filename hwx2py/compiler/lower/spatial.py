@@ -8,6 +8,7 @@ from ..builder import Builder, half_of
 from ..forms.elementwise import Binary
 from ..generic import neural, planar, products
 from ..graph import Node
+from ..last_step import NO_STEP, LastStep, last_step
 from ..operators.spatial import Pads
 from ..view import View
 from . import moves
@@ -26,7 +27,7 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     for number in range(batch):
         place = None if target is None else _at(target, (number,))
         full = place if operator.strides == (1, 1) else None
-        y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full)
+        y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full, last_step(node))
         if place is not None and y is not place:
             moves.copy(b, y, place)
         results.append(y)
@@ -50,12 +51,18 @@ def dilated(weights: "np.ndarray", dilations: tuple[int, int]) -> "np.ndarray":
 def _strided(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.Conv,
     size: tuple[int, int], z: View | None,
+    last: LastStep = NO_STEP,
 ) -> View:  # fmt: skip
     """One batch element, C, H, W."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
+    if (down, across) == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(pads)) and operator.groups == 1:
+        y = z or b.scratch((weights.shape[0], *size))
+        return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)
     if kernel_width > products.MOST_KERNEL or kernel_height > products.MOST_KERNEL:
+        if last != NO_STEP:
+            raise UnsupportedError("a function behind a kernel of more than 31 rows or columns")
         return _long(b, x, weights, bias, pads, operator, size)
     # Only the places that are kept need to be computed at the far side.
     tall, wide = (size[0] - 1) * down + 1, (size[1] - 1) * across + 1
@@ -64,7 +71,7 @@ def _strided(
     if kernel_width == 1 and across > 1 and pads.left == pads.right == 0:
         x, wide, across = strided_columns(b, x, range(0, (size[1] - 1) * across + 1, across)), size[1], 1
     y = z or b.scratch((weights.shape[0], tall, wide))
-    _grouped(b, x, weights, bias, y, pads, operator.groups)
+    products.convolve(b, x, weights, bias, y, pads, operator.groups, last=last)
     if down > 1:
         y = y.part(1, 0, size[0], down)
     return strided_columns(b, y, range(0, (size[1] - 1) * across + 1, across)) if across > 1 else y
@@ -83,12 +90,6 @@ def _cut(b: Builder, x: View, pads: Pads) -> tuple[View, Pads]:
 def pads_of(pads: Pads) -> tuple[int, int, int, int]:
     """Top, left, bottom, right."""
     return pads.top, pads.left, pads.bottom, pads.right
-
-
-def _grouped(
-    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View, pads: Pads, groups: int
-) -> View:
-    return products.convolve(b, x, weights, bias, z, pads, groups)
 
 
 def _long(

@@ -30,6 +30,7 @@ class Function(StrEnum):
     HARD_SIGMOID = "hard_sigmoid"
     HARD_SWISH = "hard_swish"
     NOT = "not"
+    FROM_BOOL = "from_bool"
 
 
 class Combine(StrEnum):
@@ -41,6 +42,7 @@ class Combine(StrEnum):
     DIV = "div"
     MAX = "max"
     MIN = "min"
+    POW = "pow"
 
 
 @dataclass(frozen=True, slots=True)

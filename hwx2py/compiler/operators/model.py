@@ -24,6 +24,9 @@ class Operator(Protocol):
             ShapeMismatch: the shapes or the parameters contradict each other.
         """
 
+    def __hash__(self) -> int:
+        """Operators with the same parameters are the same."""
+
 
 def checked_axis(axis: int, rank: int) -> int:
     """An axis counted from the front.

@@ -17,10 +17,17 @@ class Reduction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """The elements along some axes combined into one; the axes stay, with length 1."""
+    """The elements along some axes combined into one; the axes stay, with length 1.
+
+    Attributes:
+        kind: how they are combined.
+        axes: which axes.
+        flat: the result is one row of all channels.
+    """
 
     kind: Reduction
     axes: tuple[int, ...]
+    flat: bool = False
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """The axes with length 1."""
@@ -59,11 +66,26 @@ class Standardize:
 
 @dataclass(frozen=True, slots=True)
 class MatMul:
-    """The product of matrices in the last two axes; those in front broadcast. A constant bias (N,) may follow."""
+    """The product of matrices in the last two axes; those in front broadcast. A constant bias (N,) may follow.
+
+    Attributes:
+        scale: a factor on the product.
+        transposed: the second matrix is given transposed.
+    """
+
+    scale: float = 1.0
+    transposed: bool = False
+
+    @property
+    def scale_differs(self) -> bool:
+        """Whether there is a factor other than 1."""
+        return self.scale != 1.0
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """[..., M, N]."""
         x, y = shapes[0], shapes[1]
+        if self.transposed and len(y) > 1:
+            y = (*y[:-2], y[-1], y[-2])
         if min(len(x), len(y)) < 2 or x[-1] != y[-2]:
             raise ShapeMismatch(f"a product of matrices {x} and {y}")
         if len(shapes) > 2 and shapes[2] != (y[-1],):

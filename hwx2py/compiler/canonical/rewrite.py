@@ -1,0 +1,70 @@
+"""Applies rules to the nodes of a graph until none applies."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ..graph import Graph, Node, Origin, Value
+from .activations import ACTIVATIONS
+from .constants import CONSTANTS
+from .norms import NORMS
+from .products import PRODUCTS
+from .view import Nodes
+
+#: Rounds through the graph; each makes it smaller, and real networks settle within five.
+MOST_ROUNDS = 12
+
+#: A rule looks at a node and what leads to it; it gives a node with the same result, or None where it does not apply.
+Rule = Callable[[Node, Nodes], Node | None]
+
+#: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
+STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*CONSTANTS, *PRODUCTS))
+
+
+def canonical(graph: Graph) -> Graph:
+    """The graph in canonical form.
+
+    Args:
+        graph: a network; it is not changed.
+
+    Returns:
+        A graph with the same inputs and outputs.
+    """
+    nodes = list(graph.nodes)
+    for rules in STAGES:
+        for _ in range(MOST_ROUNDS):
+            before = len(nodes), tuple(map(id, nodes))
+            nodes = _needed(graph, _round(graph, nodes, rules))
+            if (len(nodes), tuple(map(id, nodes))) == before:
+                break
+    return Graph(list(graph.inputs), dict(graph.outputs), nodes)
+
+
+def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
+    seen = Nodes(nodes, set(graph.outputs.values()))
+    result = []
+    for node in nodes:
+        for rule in rules:
+            found = rule(node, seen)
+            if found is not None:
+                node = _noted(node, found)
+                seen.put(node)
+        result.append(node)
+    return result
+
+
+def _noted(old: Node, new: Node) -> Node:
+    """The new node, which knows the operations that it does besides its own."""
+    origins: dict[Origin, None] = dict.fromkeys((old.origin, *old.fused, new.origin, *new.fused))
+    main = old.origin
+    return replace(new, output=old.output, origin=main, fused=tuple(origin for origin in origins if origin != main))
+
+
+def _needed(graph: Graph, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes that outputs depend on."""
+    wanted: set[Value] = set(graph.outputs.values())
+    kept = []
+    for node in reversed(nodes):
+        if node.output in wanted:
+            kept.append(node)
+            wanted.update(node.inputs)
+    return kept[::-1]
