@@ -26,9 +26,18 @@ def random_inputs(program: Program) -> Arrays:
 
 
 def looked_up(x: np.ndarray, low: float, high: float, samples: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    """A table that is straight between equidistant samples from low to high."""
+    """A table of equidistant samples from low to high, joined in float16 from the one that is nearer to 0."""
     samples = samples.astype(np.float16).astype(float)
-    return rounded(np.interp(x.astype(float), np.linspace(low, high, 33), samples, *ends))
+    place = np.clip((x.astype(float) - low) / (high - low) * 32, 0, 32)
+    near = np.where(x < 0, np.ceil(place), np.floor(place)).astype(int)
+    y = from_sample(samples, near, np.clip(near + np.where(x < 0, -1, 1), 0, 32), np.abs(place - near))
+    return rounded(np.where(x <= low, ends[0], np.where(x >= high, ends[1], y)))
+
+
+def from_sample(samples: np.ndarray, near: np.ndarray, far: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """A part of the way from a sample to another one, each step in float16."""
+    step = rounded(rounded(samples[far] - samples[near]).astype(float) * part).astype(float)
+    return rounded(samples[near] + step).astype(float)
 
 
 def convolution(x: np.ndarray) -> np.ndarray:
@@ -50,7 +59,9 @@ def softmax(x: np.ndarray, scale: float) -> np.ndarray:
     exponent = rounded((x.astype(float) - x.max(-1, keepdims=True)) * float(np.float16(scale))).astype(float)
     whole = np.floor(exponent)
     samples = np.exp2(np.arange(33) / 32).astype(np.float16).astype(float)
-    powers = rounded(np.exp2(whole) * np.interp((exponent - whole) * 32, np.arange(33), samples)).astype(float)
+    place = (exponent - whole) * 32
+    near = place.astype(int)
+    powers = rounded(np.exp2(whole) * from_sample(samples, near, near + 1, place - near)).astype(float)
     inverse = rounded(1 / powers.sum(-1, keepdims=True)).astype(float)
     return rounded(powers * inverse)
 

@@ -1,13 +1,19 @@
 """Lookup tables: every mode, on tables that are made from the function itself."""
 
+import json
+
 import builders
 import numpy as np
 import pytest
 from builders import half, rounded, tensor
+from conftest import SHARED
 from test_neural import MAC, UNITY, chunks, convolution, reference, unary
 
+from hwx2py import formats
 from hwx2py.emulator import lut
 from hwx2py.emulator.faults import NotImplementedTask
+from hwx2py.emulator.numbers import WIDE
+from hwx2py.operations import operations
 from hwx2py.operations.tables import name_of, parse
 
 
@@ -27,6 +33,48 @@ def evaluate(data: bytes, x) -> np.ndarray:
 
 
 GRID = np.arange(33.0)
+
+
+@pytest.mark.parametrize(("mode", "first"), [(0x0, 0), (0x1, -16), (0x2, -32)])
+def test_samples_are_joined_from_the_one_nearer_to_0_in_float16(mode, first):
+    samples = half(3, 33).astype(float)
+    curve = parse(table(samples, 3, mode))
+    x = np.arange(first * 32, (first + 32) * 32 + 1) / 256.0
+    straight = lut.evaluate(curve, x, WIDE)
+    expected = []
+    for argument in x:
+        place = argument * 8 - first
+        near = int(np.ceil(place)) if argument < 0 else int(np.floor(place))
+        far = min(max(near + (-1 if argument < 0 else 1), 0), 32)
+        difference = float(rounded(samples[[far]] - samples[near])[0])
+        step = float(rounded(np.array([difference * abs(place - near)]))[0])
+        expected.append(float(rounded(np.array([samples[near] + step]))[0]))
+    assert np.array_equal(lut.evaluate(curve, x), expected)
+    assert np.allclose(straight, np.interp(x * 8 - first, np.arange(33), samples), rtol=1e-12)
+    assert 0.05 < np.mean(rounded(straight) != expected) < 0.6
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no folder `shared` with real files beside the repository")
+def test_published_results_of_tables_come_out():
+    """Bits that an M5 gave for tanh and sigmoid, by the tables of programs of 2023."""
+    cases = json.loads((SHARED / "hwx" / "hardware" / "tables.json").read_text())["cases"]
+    compared = 0
+    for case in cases:
+        x, wanted = (np.array([int(pair[i], 16) for pair in case["values"]], np.uint16) for i in (0, 1))
+        found = np.ones(len(x))
+        for name in case["programs"]:
+            program = formats.load(str(SHARED / "hwx" / name)).program
+            tables = [task.table for task in operations(program) if getattr(task, "table", None)]
+            if len(tables) != 1:
+                break
+            curve = parse(bytes(program.const)[tables[0].base_bytes :])
+            found = found * rounded(lut.evaluate(curve, x.view(np.float16).astype(float))).astype(float)
+        else:
+            assert np.array_equal(rounded(found).view(np.uint16), wanted & np.where(wanted == 0x8000, 0, 0xFFFF)), case[
+                "name"
+            ]
+            compared += len(x)
+    assert compared
 
 
 def test_direct_table_is_straight_between_its_samples():
@@ -117,7 +165,7 @@ def test_logarithm_and_power_of_two():
     assert np.max(np.abs(log - np.log2(X))) < 1e-3
     x = np.linspace(-12, 12, 777)
     power = evaluate(table(np.exp2(GRID / 32), 5, 0x0A), x)
-    assert np.max(np.abs(power / np.exp2(x) - 1)) < 5e-4
+    assert np.max(np.abs(power / np.exp2(x) - 1)) < 2.0**-10
 
 
 def test_task_looks_up_after_scaling():

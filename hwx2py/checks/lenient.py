@@ -1,6 +1,7 @@
 """Opening files that loading refuses because a declared size or count is wrong: they are read as their records say."""
 
 import struct
+from typing import NamedTuple
 
 from .. import formats
 from ..errors import HwxError
@@ -13,7 +14,7 @@ from ..formats.hwx.structs import PROGRAM_LAYOUTS
 from ..registers import Architecture, by_name, by_subtype
 from ..units import U32_MAX, round_up, whole
 from . import chain
-from .subject import ANEC_ALIGNMENT_BYTES, Declared, Subject, declared
+from .subject import ANEC_ALIGNMENT_BYTES, Declared, Subject, declared, declared_by_header
 
 
 def open_subject(path: str, arch: Architecture | None = None, raw: Architecture | None = None) -> Subject:
@@ -40,6 +41,15 @@ def open_subject(path: str, arch: Architecture | None = None, raw: Architecture 
         return subject
 
 
+class _Repaired(NamedTuple):
+    """A text with sizes that go with its records: the text and what lies behind it, and what a header says of it."""
+
+    text: memoryview
+    text_bytes: int
+    first_task_bytes: int
+    task_count: int
+
+
 def _repaired(path: str, arch: Architecture | None) -> Subject | None:
     data = formats.map_file(path)
     try:
@@ -61,14 +71,13 @@ def _repaired_hwx(data: memoryview, path: str, arch: Architecture | None) -> Sub
     stated = declared(image)
     if stated is None or arch.stream != "linked":
         return None
-    text = _repaired_text(stated, arch)
-    if text is None:
+    text, section = _repaired_text(stated, arch), image.section("__TEXT", "__text")
+    layout = PROGRAM_LAYOUTS[arch.program_kind]
+    if text is None or section is None or layout.first_task_words is None:
         return None
-    whole_file, section = bytearray(data), image.section("__TEXT", "__text")
-    start = section.fields.file_offset
+    whole_file, start = bytearray(data), section.fields.file_offset
     whole_file[start : start + len(text.text)] = text.text
     place = next(command.offset for command in image.commands if isinstance(command.value, ProgramCommand))
-    layout = PROGRAM_LAYOUTS[arch.program_kind]
     struct.pack_into("<I", whole_file, place + layout.first_task_words, text.first_task_bytes // 4 - 1)
     struct.pack_into("<I", whole_file, place + layout.task_count, text.task_count)
     file = read.load(memoryview(whole_file), path, arch)
@@ -80,7 +89,7 @@ def _repaired_anec(data: memoryview, path: str) -> Subject | None:
 
     anec = header.unpack(data)
     arch = by_name("H13")
-    text = _repaired_text(declared(anec), arch)
+    text = _repaired_text(declared_by_header(anec), arch)
     if text is None:
         return None
     coefficient_bytes = len(text.text) - round_up(text.text_bytes, ANEC_ALIGNMENT_BYTES)
@@ -105,7 +114,7 @@ def _tiles(anec: Anec, buffer: int) -> int:
     return max(anec.tiles[buffer], whole(needed, header.TILE_BYTES))
 
 
-def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
+def _repaired_text(stated: Declared, arch: Architecture) -> _Repaired | None:
     """The text with the sizes that its records have, up to where its chain breaks; None where no task parses."""
     found = chain.follow(stated.text, arch, stated.first_task_bytes, stated.text_bytes)
     if not found.links:
@@ -119,7 +128,7 @@ def _repaired_text(stated: Declared, arch: Architecture) -> Declared | None:
         _patch(data, link.offset + 4 * flag_word, 1 << flag_bit, link.has_dtid << flag_bit)
     last, first = found.links[-1], found.links[0]
     _patch(data, last.offset + pointer.address, pointer.mask, 0)
-    return Declared(memoryview(data), last.end, first.size_bytes, len(found.links))
+    return _Repaired(memoryview(data), last.end, first.size_bytes, len(found.links))
 
 
 def _patch(data: bytearray, offset: int, mask: int, bits: int) -> None:

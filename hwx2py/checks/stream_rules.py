@@ -1,12 +1,12 @@
 """Rules about tasks in their stream: sizes, counts, places, identities."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..formats.anec.header import Anec
 from ..formats.hwx.image import Image
 from ..units import round_up
-from .chain import Link
-from .rule import ERROR, NOTE, WARNING, Place, Rule
+from .rule import ERROR, NOTE, WARNING, Place, Rule, Scope
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 M1_RUN = "run on an M1: the submit times out (-110)"
@@ -20,23 +20,31 @@ MOST_TASKS, MOST_TD_COUNT, MOST_TD_BYTES = 65536, 0xFFFF, 0x40000
 DRIVER_NID = 0x40
 
 
-def _first_link(subject: Subject) -> Link | None:
+class _FirstTask(NamedTuple):
+    """How long the first task is declared to be, and how long its records are, in bytes."""
+
+    declared: int
+    size: int
+
+
+def _first_task(subject: Subject) -> _FirstTask | None:
     links = subject.chain.links if subject.chain else ()
-    return links[0] if links and links[0].announced_bytes is not None else None
+    announced = links[0].announced_bytes if links else None
+    return None if announced is None else _FirstTask(announced, links[0].size_bytes)
 
 
 def td_size_cuts(subject: Subject) -> Iterator[Place]:
     """The declared size of the first task ends before its records do."""
-    link = _first_link(subject)
-    if link and link.announced_bytes < link.size_bytes:
-        yield Place({"declared": link.announced_bytes, "size": link.size_bytes}, 0)
+    first = _first_task(subject)
+    if first and first.declared < first.size:
+        yield Place(first._asdict(), 0)
 
 
 def td_size_overruns(subject: Subject) -> Iterator[Place]:
     """The declared size of the first task reaches behind its records."""
-    link = _first_link(subject)
-    if link and link.announced_bytes > link.size_bytes:
-        yield Place({"declared": link.announced_bytes, "size": link.size_bytes}, 0)
+    first = _first_task(subject)
+    if first and first.declared > first.size:
+        yield Place(first._asdict(), 0)
 
 
 def trailing_zeros(view: TaskView) -> Iterator[Place]:
@@ -51,11 +59,14 @@ def trailing_zeros(view: TaskView) -> Iterator[Place]:
 
 def trailing_zeros_announced(subject: Subject) -> Iterator[Place]:
     """Zeros inside the size that NextSize announces, where loading went by the records instead."""
-    for number, link in enumerate(subject.chain.links if subject.chain else ()):
+    stated, found = subject.declared, subject.chain
+    if stated is None or found is None:
+        return
+    for number, link in enumerate(found.links):
         task = subject.program.tasks[number] if number < len(subject.program.tasks) else None
         if task is None or link.announced_bytes is None or link.announced_bytes <= link.size_bytes:
             continue
-        extra = subject.declared.text[link.end : link.offset + link.announced_bytes]
+        extra = stated.text[link.end : link.offset + link.announced_bytes]
         if task.size_bytes == link.size_bytes and len(extra) and not any(extra):
             yield Place({"offset": link.size_bytes, "size": link.size_bytes}, number)
 
@@ -71,13 +82,14 @@ def tsk_size_unused(subject: Subject) -> Iterator[Place]:
 
 
 def _tsk_size(subject: Subject, matters: bool) -> Iterator[Place]:
-    if not isinstance(subject.container, Anec) or not subject.chain or subject.chain.problem:
+    anec = subject.container
+    if not isinstance(anec, Anec) or not subject.chain or subject.chain.problem:
         return
-    end, stated = subject.chain.links[-1].end, subject.declared.text_bytes
+    end, stated = subject.chain.links[-1].end, anec.text_bytes
     if stated == end or matters != (stated < end or subject.uses_coefficients):
         return
     place = round_up(stated, ANEC_ALIGNMENT_BYTES)
-    content = subject.declared.text[place:]
+    content = anec.content[place:]
     there = "nothing is there" if not len(content) else "all bytes there are 0" if not any(content) else ""
     right = round_up(end, ANEC_ALIGNMENT_BYTES)
     there = there or f"the coefficients lie at {right:#x}"
@@ -86,8 +98,9 @@ def _tsk_size(subject: Subject, matters: bool) -> Iterator[Place]:
 
 def task_count(subject: Subject) -> Iterator[Place]:
     """The declared number of tasks is not that of the chain."""
-    if subject.chain and not subject.chain.problem and subject.declared.task_count != len(subject.chain.links):
-        count, chained = subject.declared.task_count, len(subject.chain.links)
+    stated, found = subject.declared, subject.chain
+    if stated and found and not found.problem and stated.task_count != len(found.links):
+        count, chained = stated.task_count, len(found.links)
         fate = "those behind would not run" if count < chained else "the driver waits for tasks that never run"
         yield Place({"declared": count, "chained": chained, "fate": fate}, None, "header")
 
@@ -167,7 +180,7 @@ def too_many(subject: Subject) -> Iterator[Place]:
     if stated.task_count > MOST_TD_COUNT:
         yield Place({"what": f"td_count {stated.task_count}, at most {MOST_TD_COUNT}"}, None, "header")
     size = stated.first_task_bytes
-    if not 0 < size <= MOST_TD_BYTES or size % 4:
+    if size is not None and (not 0 < size <= MOST_TD_BYTES or size % 4):
         yield Place({"what": f"td_size {size:#x}, a multiple of 4 from 4 to {MOST_TD_BYTES:#x}"}, None, "header")
 
 
@@ -192,7 +205,7 @@ RULES = (
          "set td_size to {size:#x}", td_size_overruns),
     Rule("trailing-zeros", ERROR, M1_HANG,
          "zeros at {offset:#x} of the task write 0 to Common.InDim",
-         "shorten the task to {size:#x} bytes", trailing_zeros, True),
+         "shorten the task to {size:#x} bytes", trailing_zeros, Scope.TASK),
     Rule("trailing-zeros", ERROR, M1_HANG,
          "zeros at {offset:#x} of the task write 0 to Common.InDim",
          "shorten the task to {size:#x} bytes", trailing_zeros_announced),
@@ -207,9 +220,10 @@ RULES = (
          "set td_count to {chained}", task_count),
     Rule("task-offset", ERROR, FILES, "{what}", "set {next}", task_offset),
     Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", header_size),
-    Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", dtid, True),
+    Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", dtid, Scope.FORM),
     Rule("task-ids", ERROR, f"{DRIVER}: completion is an event with the last task's id",
-         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids, True),
+         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids,
+         Scope.TASK),
     Rule("nid", WARNING, f"{DRIVER}: completion is an event with network id 0x40",
          "the task has network id {nid:#x}, newer drivers wait for 0x40",
          "set NID to 0x40 in every task (a script does so)", nid_differs),

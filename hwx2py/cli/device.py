@@ -66,7 +66,7 @@ def command(
     if not chosen.machine.driver:
         raise UsageError(f"{chosen.name} has no Linux driver", hint="H13 and H14 have one; see `hwx2py archs`")
     recorder = Recorder(keep=False) if values or trace else None
-    table = rows(known.tensors, {kernel.bar: kernel.name for kernel in known.kernels}, known.aliases) if known else {}
+    table = rows(known.buffers, {kernel.bar: kernel.name for kernel in known.kernels}, known.aliases) if known else {}
     played = virtual.Device(chosen, table, POLICIES[numbers], recorder)
     try:
         code = virtual.run(command_line, played)

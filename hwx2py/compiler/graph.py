@@ -50,13 +50,11 @@ class Value:
         name: its name, unique in the graph.
         shape: its axes, any number of them.
         array: the elements of a constant; None for what is computed.
-        is_bool: its elements are bools, a byte each.
     """
 
     name: str
     shape: Shape
     array: "np.ndarray | None" = None
-    is_bool: bool = False
 
     def __repr__(self) -> str:
         return f"<{'constant' if self.array is not None else 'tensor'} {self.name} {self.shape}>"
@@ -92,22 +90,24 @@ class Graph:
         outputs: name -> tensor.
         nodes: the operations in an order in which they can run.
         origin: what further nodes come from; None names each after its operation.
+        truths: tensors of truth values, a byte each, which few operations take.
     """
 
     inputs: list[Value] = field(default_factory=list)
     outputs: dict[str, Value] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     origin: Origin | None = None
+    truths: set[Value] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def input(self, name: str, shape: Iterable[int], is_bool: bool = False) -> Value:
+    def input(self, name: str, shape: Iterable[int], truths: bool = False) -> Value:
         """Adds an input tensor.
 
         Args:
             name: its name in the program.
             shape: its axes.
-            is_bool: its elements are bools, a byte each, which few operations take.
+            truths: it holds truth values, a byte each, and not numbers.
 
         Raises:
             UsageError: the name is taken, or an axis is not positive.
@@ -117,9 +117,11 @@ class Graph:
             raise UsageError(f"input {name}: shape {axes}; every axis is at least 1")
         if name in self._names or not name:
             raise UsageError(f"input {name!r}: the name is taken" if name else "an input needs a name")
-        value = Value(name, axes, is_bool=is_bool)
+        value = Value(name, axes)
         self._names.add(name)
         self.inputs.append(value)
+        if truths:
+            self.truths.add(value)
         return value
 
     def output(self, name: str, value: Value) -> None:
@@ -168,10 +170,25 @@ class Graph:
         if not name or name in self._names:
             name = self._fresh(name or kind.lower())
         self._names.add(name)
-        converts = operator == operators.Unary(Function.FROM_BOOL)
-        result = Value(name, shape, is_bool=any(value.is_bool for value in values) and not converts)
+        result = Value(name, shape)
+        self._check_truths(operator, values, result)
         self.nodes.append(Node(operator, values, result, self.origin or Origin(kind, name)))
         return result
+
+    def _check_truths(self, operator: Operator, values: Sequence[Value], result: Value) -> None:
+        """Truth values only change places, are negated, or become numbers."""
+        of_truths = (operators.Unary(Function.NOT), operators.Unary(Function.FROM_TRUTHS))
+        if operator in of_truths and not self.truths.issuperset(values):
+            raise UsageError(f"{values[0].name} holds numbers, and not and from_truths take truth values")
+        for value in values:
+            if value in self.truths:
+                if operator == operators.Unary(Function.FROM_TRUTHS):
+                    continue
+                if not isinstance(operator, operators.Transpose) and operator != operators.Unary(Function.NOT):
+                    hint = "convert it (Cast), or cut the network behind it (--from)"
+                    what = f"{value.name} holds truth values, which only a transpose, a negation or a conversion takes"
+                    raise UsageError(what, hint=hint)
+                self.truths.add(result)
 
     def _fresh(self, stem: str) -> str:
         return next(name for number in self._numbers if (name := f"{stem}_{number}") not in self._names)

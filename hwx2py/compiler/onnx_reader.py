@@ -22,8 +22,6 @@ from .refusal import Part, Refusal, refused
 
 #: Element types that become fp16 on the engine (float16, float32), and what others are called.
 REAL_TYPES = (1, 10)
-#: Elements of a byte each, which few operations take.
-BOOL_TYPE = 9
 #: The oldest operator set whose operations are read; older ones broadcast in other ways.
 OLDEST_OPSET = 7
 
@@ -215,7 +213,7 @@ class _Reader:
         name, kind = value.name, value.type.tensor_type.elem_type
         if not value.type.HasField("tensor_type"):
             raise UnsupportedError(f"input {name} is not a tensor", hint="cut the network behind it with --from")
-        if kind not in (*REAL_TYPES, BOOL_TYPE):
+        if kind not in (*REAL_TYPES, TensorProto.BOOL):
             what = f"input {name} has elements of type {TensorProto.DataType.Name(kind).lower()}; the engine takes fp16"
             raise UnsupportedError(
                 what, hint=f"make it a constant with --fix {name}=VALUE, or cut behind it with --from"
@@ -229,7 +227,7 @@ class _Reader:
             raise UnsupportedError(
                 f"input {name} has no fixed shape: {dims}", hint=f"give one: --shape {name}={example}"
             )
-        return self.built.input(name, tuple(length or 0 for length in shape), kind == BOOL_TYPE)
+        return self.built.input(name, tuple(length or 0 for length in shape), truths=kind == TensorProto.BOOL)
 
     def _node(self, node: Any) -> None:
         """Reads a node; where it cannot, its results become tensors of their inferred shapes, and reading goes on."""

@@ -21,7 +21,7 @@ def _cast(n: NodeView) -> Operand:
     if n.attribute("to") not in floats:
         raise UnsupportedError("a conversion to whole numbers at run time")
     x = n.tensor()
-    return n.graph.unary("from_bool", x) if x.is_bool else x
+    return n.graph.unary("from_truths", x) if x in n.graph.truths else x
 
 
 def _reshape(n: NodeView) -> Operand:

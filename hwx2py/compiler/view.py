@@ -89,7 +89,12 @@ class View:
         """The same elements with other axes in front of the last one, where strides can say it; else None."""
         if lengths[-1] != self.lengths[-1]:
             return None
-        old = [(n, s) for n, s in zip(self.lengths, self.strides_bytes) if n > 1]
+        old: list[tuple[int, int]] = []
+        for count, step in zip(self.lengths, self.strides_bytes):
+            if old and count > 1 and old[-1][1] == count * step:
+                old[-1] = (old[-1][0] * count, step)
+            elif count > 1:
+                old.append((count, step))
         strides: list[int] = []
         for length in reversed(lengths[:-1]):
             if length == 1:

@@ -82,12 +82,12 @@ def compare_values(a: Across, b: Across, fields: Fields) -> tuple[WordChange, ..
     used = a.operation.fields | b.operation.fields
     found: dict[str, list[FieldChange]] = {}
     for one, two in fields.shared:
-        words = a.registers.word_of(one), b.registers.word_of(two)
-        if None in words or _is_alike(one, two, *words):
+        word_a, word_b = a.registers.word_of(one), b.registers.word_of(two)
+        if word_a is None or word_b is None or _is_alike(one, two, word_a, word_b):
             continue
         is_used = one.name in used or two.name in used
         reason = MASKS if one.field.noise else None if is_used else NOT_USED
-        values = one.field.decode(words[0]), two.field.decode(words[1])
+        values = one.field.decode(word_a), two.field.decode(word_b)
         found.setdefault(one.register, []).append(FieldChange(one.field.name, *values, reason))
     return tuple(
         WordChange(register, a.registers.arch.address(register), None, None, tuple(fields))
@@ -103,11 +103,12 @@ def moved_fields(a: Across, b: Across, fields: Fields) -> list[FieldMove]:
         b: that of the second.
         fields: of the two architectures.
     """
-    return [
-        move
-        for one, two, move in fields.moved
-        if None not in (words := (a.registers.word_of(one), b.registers.word_of(two))) and _is_alike(one, two, *words)
-    ]
+    found = []
+    for one, two, move in fields.moved:
+        word_a, word_b = a.registers.word_of(one), b.registers.word_of(two)
+        if word_a is not None and word_b is not None and _is_alike(one, two, word_a, word_b):
+            found.append(move)
+    return found
 
 
 def lone_fields(a: Across, b: Across, fields: Fields) -> Iterator[FieldChange]:

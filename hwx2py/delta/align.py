@@ -11,11 +11,23 @@ MOST_EDITS = 1000
 MOST_PAIRS = 40_000
 
 
+class Match(NamedTuple):
+    """Indexes of two tasks that belong together."""
+
+    a: int
+    b: int
+
+
 class Pair(NamedTuple):
     """Indexes of two tasks that belong together; None stands for a task that the other program does not have."""
 
     a: int | None
     b: int | None
+
+    @property
+    def match(self) -> Match | None:
+        """The pair where both programs have the task."""
+        return None if self.a is None or self.b is None else Match(self.a, self.b)
 
 
 def align(a: Sequence[Aspects], b: Sequence[Aspects]) -> list[Pair]:

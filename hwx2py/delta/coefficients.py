@@ -73,5 +73,5 @@ def _fetched(name: str, side: ProgramSide) -> Iterator[tuple[str, int, int]]:
     names = side.program.buffer_names()
     for index, operation in enumerate(side.operations):
         for fetch in fetches(operation):
-            if names.get(fetch.bar) == name:
+            if fetch.bar is not None and names.get(fetch.bar) == name:
                 yield f"task {index} {fetch.what}", fetch.start_bytes, fetch.end_bytes

@@ -10,7 +10,7 @@ from ..operations.places import L2_MEMORY, Writers, reads, writes
 from ..program.program import Program, Tensor
 from ..program.register_file import RegisterFile, walk
 from . import coefficients, facts
-from .align import Pair, align
+from .align import Match, Pair, align
 from .comparison import Change, Comparison, FieldMove, OperationCount, TaskDifference, WordChange
 from .registers import TaskSide, compare_tasks
 
@@ -91,15 +91,16 @@ def _operation_differences(one: _Read, two: _Read, pairs: Sequence[Pair]) -> dic
     partner = {pair.a: pair.b for pair in pairs if pair.a is not None}
     found = {}
     for pair in pairs:
-        if None in pair:
+        match = pair.match
+        if match is None:
             continue
-        left, right = one.aspects[pair.a], two.aspects[pair.b]
+        left, right = one.aspects[match.a], two.aspects[match.b]
         changes = []
         if left != right:
             names = dict.fromkeys([*left, *right])
             changes = [Change(name, left.get(name), right.get(name)) for name in names
                        if left.get(name) != right.get(name)]  # fmt: skip
-        for number, (made_a, made_b) in enumerate(zip(one.producers[pair.a], two.producers[pair.b]), 1):
+        for number, (made_a, made_b) in enumerate(zip(one.producers[match.a], two.producers[match.b]), 1):
             if {partner[index] for index in made_a} != made_b:
                 changes.append(Change(f"source {number} made by", _listed(made_a), _listed(made_b)))
         if changes:
@@ -112,15 +113,15 @@ def _listed(tasks: frozenset[int]) -> str:
 
 
 def _counted(one: _Read, two: _Read, pairs: Sequence[Pair], differing: dict[Pair, Any]) -> OperationCount:
-    paired = [pair for pair in pairs if None not in pair]
-    unknown = sum(pair not in differing and bool(_unknown(one, two, pair)) for pair in paired)
+    paired = [(pair, match) for pair in pairs if (match := pair.match)]
+    unknown = sum(pair not in differing and bool(_unknown(one, two, match)) for pair, match in paired)
     equal = len(paired) - len(differing) - unknown
     return OperationCount(equal, len(differing), unknown, len(pairs) - len(paired))
 
 
-def _unknown(one: _Read, two: _Read, pair: Pair) -> str:
+def _unknown(one: _Read, two: _Read, match: Match) -> str:
     """The first thing that was not understood of either task."""
-    unknowns = (*one.operations[pair.a].unknowns, *two.operations[pair.b].unknowns)
+    unknowns = (*one.operations[match.a].unknowns, *two.operations[match.b].unknowns)
     return f"{unknowns[0].register} = {unknowns[0].value}: {unknowns[0].why}" if unknowns else ""
 
 
@@ -139,7 +140,7 @@ def _tasks(
             yield task._replace(
                 does_a=one.sentence(pair.a),
                 does_b=two.sentence(pair.b),
-                unknown="" if None in pair else _unknown(one, two, pair),
+                unknown=_unknown(one, two, pair.match) if pair.match else "",
             )
 
 
@@ -157,10 +158,10 @@ def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pai
     idle = [[task.idle for task in unread(side.program)] for side in (one, two)]
     for pair, left, right in _views(one, two, pairs):
         changes: tuple[WordChange, ...] = ()
-        if left is not None and right is not None:
+        if left and right and (match := pair.match):
             changes = compare_tasks(
-                TaskSide(left, pair.a, one.names.buffers, idle[0][pair.a]),
-                TaskSide(right, pair.b, two.names.buffers, idle[1][pair.b]),
+                TaskSide(left, match.a, one.names.buffers, idle[0][match.a]),
+                TaskSide(right, match.b, two.names.buffers, idle[1][match.b]),
             )
         yield pair, TaskDifference(*pair, "", "", changes)
 
@@ -174,8 +175,8 @@ def _across(
     fields = Fields.of(one.program.arch, two.program.arch)
     for pair, left, right in _views(one, two, pairs):
         task = TaskDifference(*pair, "", "", ())
-        if left is not None and right is not None:
-            sides = Across(left, one.operations[pair.a]), Across(right, two.operations[pair.b])
+        if left and right and (match := pair.match):
+            sides = Across(left, one.operations[match.a]), Across(right, two.operations[match.b])
             moves = moved_fields(*sides, fields)
             moved.update(dict.fromkeys(moves))
             changes, lone = compare_values(*sides, fields), tuple(lone_fields(*sides, fields))

@@ -56,7 +56,7 @@ def _writes(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
     for address in sorted(written):
         one, two = written[address]
         values, numbers = (one and one.value, two and two.value), (one and one.slot, two and two.slot)
-        slots = a.names.get(numbers[0], numbers[0]), b.names.get(numbers[1], numbers[1])
+        slots = _buffer(a, numbers[0]), _buffer(b, numbers[1])
         if values[0] == values[1] and numbers[0] == numbers[1] and slots[0] == slots[1]:
             continue
         change = _word(a.arch.locate(address), address, *values, a, b)
@@ -67,6 +67,11 @@ def _writes(a: TaskSide, b: TaskSide) -> Iterator[WordChange]:
         yield change
 
 
+def _buffer(side: TaskSide, slot: int | None) -> str | int | None:
+    """What a slot stands for, by name where it has one."""
+    return None if slot is None else side.names.get(slot, slot)
+
+
 def _same_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair] | None:
     """What differs, by address, in tasks with the same records; None where they have others or name other buffers.
 
@@ -75,7 +80,7 @@ def _same_records(a: TaskSide, b: TaskSide) -> dict[int, WrittenPair] | None:
     one, two = a.registers.task, b.registers.task
     if one.records != two.records or a.names != b.names:
         return None
-    found = {}
+    found: dict[int, WrittenPair] = {}
     for record in one.records:
         indexes = range(record.index + 1, record.index + 1 + record.count)
         values = [task.words[indexes.start : indexes.stop] for task in (one, two)]

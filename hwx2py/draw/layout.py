@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(eq=False)
 class Net:
-    """All edges that carry one thing from one producer; `lane` counts from the boxes outwards, None without one."""
+    """All edges that carry one thing from one producer; with `far` nodes it has a lane, counted outwards."""
 
     source: Node
     label: str
@@ -56,7 +56,7 @@ class Net:
     near: list[Node] = field(default_factory=list)
     far: list[Node] = field(default_factory=list)
     left: bool = False
-    lane: int | None = None
+    lane: int = 0
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def arrange(graph: Graph) -> Layout:
     height = _place(rows, nets, middle)
     lanes = _Lanes(middle)
     departures = _departures(nodes.values(), nets, lanes)
-    trunks = tuple(_trunk(net, departures, lanes) for net in nets if net.lane is not None)
+    trunks = tuple(_trunk(net, departures, lanes) for net in nets if net.far)
     ways = tuple(way for node in nodes.values() for way in _ways(node, nets, departures, lanes))
     width = middle + BOX_WIDTH / 2 + max(right, (widest - BOX_WIDTH) / 2) + MARGIN
     return Layout(width, height, tuple(nodes.values()), trunks, ways)
@@ -166,13 +166,13 @@ def _choose_lanes(nets: list[Net]) -> None:
 
 
 def _lanes(nets: list[Net], left: bool) -> int:
-    return max((net.lane + 1 for net in nets if net.lane is not None and net.left == left), default=0)
+    return max((net.lane + 1 for net in nets if net.far and net.left == left), default=0)
 
 
 def _sort(row: list[Node], nets: list[Net]) -> None:
     """Terminals in their row: what lanes go to or come from is in the order of these lanes, on their side."""
-    leaving = {net.source: -net.lane - 1 for net in nets if net.lane is not None and not net.near}
-    arriving = {node: net.lane + 1 for net in nets if net.lane is not None for node in net.far}
+    leaving = {net.source: -net.lane - 1 for net in nets if net.far and not net.near}
+    arriving = {node: net.lane + 1 for net in nets if net.far for node in net.far}
     row.sort(key=lambda node: leaving.get(node, 0) + arriving.get(node, 0))
 
 

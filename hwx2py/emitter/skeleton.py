@@ -36,7 +36,7 @@ def assigned(module: cst.Module, values: Mapping[str, str]) -> cst.Module:
                 name = ""
             case _:
                 return statement
-        if name not in values:
+        if name is None or name not in values:
             return statement
         return statement.with_changes(body=[assign.with_changes(value=cst.parse_expression(values[name]))])
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import packing
-from ..operations import Neural
+from ..operations import Convolution, Neural
 from ..packing import zero_skipping
 from . import faults as kinds
 from .access import Access, Bar
@@ -35,7 +35,7 @@ class Weights(NamedTuple):
     bias: np.ndarray | None
 
 
-def fetch_weights(task: Neural, access: Access) -> Weights:
+def fetch_weights(task: Convolution, access: Access) -> Weights:
     """Fetches and unpacks a kernel.
 
     Raises:
@@ -71,7 +71,7 @@ def _shaped(task: Neural, weights: np.ndarray, bias: np.ndarray | None) -> Weigh
     return Weights(weights.reshape(*shape, -1), None if bias is None else bias.reshape(shape))
 
 
-def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
+def _check_channel(task: Convolution, access: Access, bar: Bar, engine: int) -> None:
     channel = task.kernel.channels[engine]
     if not channel.enabled:
         what = f"engine {engine} needs coefficients, but its channel is off"
@@ -80,7 +80,7 @@ def _check_channel(task: Neural, access: Access, bar: Bar, engine: int) -> None:
     access.check_fetch(bar, start, channel.size_bytes, channel.registers.base)
 
 
-def _fetch_without_zeros(task: Neural, access: Access, bar: Bar) -> Weights:
+def _fetch_without_zeros(task: Convolution, access: Access, bar: Bar) -> Weights:
     """A kernel that stores only weights other than 0."""
     form = packing.form_of(task)
     rows = np.zeros((form.channels, form.rows), np.uint16)
@@ -118,10 +118,12 @@ def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) ->
     """
     shape = task.result.shape
     sums = np.empty((shape.groups, task.outputs, 1, shape.height, shape.width))
-    part = _unicast if task.unicast is not None else _dense
     for group in range(shape.groups):
         padded = _padded(task, values[group])
-        sums[group, :, 0] = part(task, padded, weights.bits[group], numbers)
+        if task.unicast is None:
+            sums[group, :, 0] = _dense(task, padded, weights.bits[group], numbers)
+        else:
+            sums[group, :, 0] = _unicast(task, task.unicast, padded, weights.bits[group], numbers)
     if weights.bias is not None:
         sums += load(weights.bias, HALF)[:, :, None, None, None]
     if task.acc_bias:
@@ -171,16 +173,16 @@ def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.nd
     return found.reshape(len(padded) * high * wide, -1)
 
 
-def _unicast(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
-    """Every output channel reads its own input channels: (outputs, height, width)."""
+def _unicast(task: Neural, channels: int, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Every output channel reads its own input channels, as many each: (outputs, height, width)."""
     high, wide = task.window.height, task.window.width
-    weights = load(bits, HALF).reshape(task.outputs, task.unicast, high, wide)
+    weights = load(bits, HALF).reshape(task.outputs, channels, high, wide)
     size = task.result.shape[3:]
     lanes = Lanes((task.outputs, *size), numbers)
     for y in range(high):
         for x in range(wide):
             part = _tap(task, padded, y, x, range(size[0]), size[1])
-            part = part.reshape(task.outputs, task.unicast, *part.shape[1:])
-            for channel in range(task.unicast):
+            part = part.reshape(task.outputs, channels, *part.shape[1:])
+            for channel in range(channels):
                 lanes.add(weights[:, channel, y, x, None, None], part[:, channel])
     return lanes.sums

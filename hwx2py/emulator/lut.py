@@ -1,7 +1,6 @@
 """Evaluates lookup tables of the neural engines; `operations.tables` says what their 64 halfwords are.
 
-The curve is straight between samples; the hardware's precision there is not known, float64 is used, and one rounding.
-Read off real tables, and confirmed by what their programs compute.
+Read off real tables, and confirmed by what their programs compute; between the samples see `_sample`.
 """
 
 from collections.abc import Callable
@@ -11,20 +10,39 @@ import numpy as np
 from ..operations import Element
 from ..operations import tables as kinds
 from ..operations.tables import SAMPLES, TABLE_BYTES, Curve, Line
-from . import numbers
+from .numbers import CHIP, Numbers, load
 
 __all__ = ["HALF", "TABLE_BYTES", "evaluate", "every_value"]
 
 HALF = Element("Float16", 2, "float16")
+CurveFunction = Callable[[Curve, np.ndarray, Numbers], np.ndarray]
 
 
-def _sample(table: Curve, place: np.ndarray) -> np.ndarray:
-    """Straight between the samples; `place` counts samples."""
+def _sample(table: Curve, place: np.ndarray, numbers: Numbers, below: np.ndarray | None = None) -> np.ndarray:
+    """Between the samples.
+
+    From the sample that is nearer to the argument 0 on, in float16: the difference of the two samples, the part of it,
+    and the sum are rounded each. Published results of an M5 and published errors of an M1 come out so, to the bit; that
+    tables which are read from a fraction go on from the lower sample is assumed.
+
+    Args:
+        table: the table.
+        place: the place, in samples.
+        numbers: the arithmetic; `wide` is a straight line.
+        below: where the argument is below 0, so that the upper sample is the nearer one.
+    """
     place = np.clip(np.where(np.isfinite(place), place, 0.0), 0.0, SAMPLES - 1.0)
-    index = np.minimum(place.astype(np.int64), SAMPLES - 2)
-    part = place - index
     samples = np.array(table.samples)
-    return samples[index] * (1.0 - part) + samples[index + 1] * part
+    if not numbers.rounds_in_tables:
+        lower = np.minimum(place.astype(np.int64), SAMPLES - 2)
+        part = place - lower
+        found: np.ndarray = samples[lower] * (1.0 - part) + samples[lower + 1] * part
+        return found
+    downwards = np.zeros(place.shape, bool) if below is None else below
+    near = np.where(downwards, np.ceil(place), np.floor(place)).astype(np.int64)
+    far = np.clip(near + np.where(downwards, -1, 1), 0, SAMPLES - 1)
+    difference = numbers.rounded(samples[far] - samples[near])
+    return numbers.rounded(samples[near] + numbers.rounded(difference * np.abs(place - near)))
 
 
 #: 2 to this is a float, and so is a float16 times it.
@@ -44,53 +62,60 @@ def _line(line: Line, x: np.ndarray) -> np.ndarray:
     return line.slope * x + line.offset if line.slope else np.full_like(x, line.offset)
 
 
-def _placed(first: float) -> Callable[[Curve, np.ndarray], np.ndarray]:
+def _placed(first: float) -> CurveFunction:
     """Samples side by side over the argument; `first` is the place of the argument 0."""
 
-    def curve(table: Curve, x: np.ndarray) -> np.ndarray:
+    def curve(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
         place = x * _scale(table) + first
-        y = np.where(place < 0, _line(table.left, x), _sample(table, place))
+        y = np.where(place < 0, _line(table.left, x), _sample(table, place, numbers, x < 0))
         return np.where(place > SAMPLES - 1, _line(table.right, x), y)
 
     return curve
 
 
-def _fraction(table: Curve, x: np.ndarray) -> np.ndarray:
+def _fraction(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     return np.where(np.isfinite(x), x - np.trunc(x), 0.0)
 
 
-def _whole(table: Curve, x: np.ndarray) -> np.ndarray:
-    return np.trunc(x)
+def _whole(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
+    found: np.ndarray = np.trunc(x)
+    return found
 
 
-def _root(sign: int) -> Callable[[Curve, np.ndarray], np.ndarray]:
+def _root(sign: int) -> CurveFunction:
     """The root, or its reciprocal, of x = m * 4**k with m in [0.5, 2): an odd exponent leaves a factor of 2 in m."""
 
-    def curve(table: Curve, x: np.ndarray) -> np.ndarray:
+    def curve(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
         mantissa, exponent = np.frexp(x)
         k = exponent >> 1
-        return np.ldexp(_sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table)), sign * k)
+        found: np.ndarray = np.ldexp(
+            _sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table), numbers), sign * k
+        )
+        return found
 
     return curve
 
 
-def _reciprocal(table: Curve, x: np.ndarray) -> np.ndarray:
+def _reciprocal(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table)), -exponent)
+    found: np.ndarray = np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table), numbers), -exponent)
+    return found
 
 
-def _logarithm(table: Curve, x: np.ndarray) -> np.ndarray:
+def _logarithm(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return exponent + _sample(table, (mantissa - 0.5) * _scale(table))
+    found: np.ndarray = exponent + _sample(table, (mantissa - 0.5) * _scale(table), numbers)
+    return found
 
 
-def _power(table: Curve, x: np.ndarray) -> np.ndarray:
+def _power(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     whole = np.floor(x)
-    return np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1))
+    found: np.ndarray = np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1), numbers)
+    return found
 
 
 #: How the argument finds its place -> the curve.
-CURVES: dict[int, Callable[[Curve, np.ndarray], np.ndarray]] = {
+CURVES: dict[int, CurveFunction] = {
     kinds.DIRECT: _placed(0.0),
     kinds.CENTRED: _placed(16.0),
     kinds.ENDS_AT_ZERO: _placed(32.0),
@@ -104,12 +129,18 @@ CURVES: dict[int, Callable[[Curve, np.ndarray], np.ndarray]] = {
 }
 
 
-def evaluate(table: Curve, x: np.ndarray) -> np.ndarray:
-    """The curve at float64 arguments of any shape, not rounded."""
+def evaluate(table: Curve, x: np.ndarray, numbers: Numbers = CHIP) -> np.ndarray:
+    """The curve at arguments.
+
+    Args:
+        table: the table.
+        x: float64 of any shape.
+        numbers: the arithmetic.
+    """
     symmetry = table.symmetry
     argument = np.abs(x) if symmetry == kinds.ODD else x
     with np.errstate(all="ignore"):
-        y = CURVES[table.place](table, argument)
+        y = CURVES[table.place](table, argument, numbers)
         y = np.where(argument <= table.low, table.at_low, y)
         y = np.where(argument >= table.high, table.at_high, y)
     if symmetry == kinds.ODD:
@@ -117,6 +148,6 @@ def evaluate(table: Curve, x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, 0.0, y) if symmetry == kinds.NEGATIVE_IS_ZERO else y
 
 
-def every_value(table: Curve) -> np.ndarray:
+def every_value(table: Curve, numbers: Numbers) -> np.ndarray:
     """The curve at every float16 pattern: (65536,) float64, for tensors with more elements than that."""
-    return evaluate(table, numbers.load(np.arange(1 << 16, dtype=np.uint16), HALF))
+    return evaluate(table, load(np.arange(1 << 16, dtype=np.uint16), HALF), numbers)

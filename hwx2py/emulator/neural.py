@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..operations import Neural, Table
+from ..operations import Convolution, Neural, Table
 from ..operations.tables import Curve, parse
 from ..packing.fetched import table_misfits
 from . import convolution, lut
@@ -20,6 +20,8 @@ from .blocks import pieces
 from .numbers import Numbers
 from .products import Lanes
 
+#: The function of a mode that computes nothing.
+IDENTITY = "identity"
 #: Elements from which on a lookup table is evaluated once for every float16 number.
 MANY = 1 << 16
 
@@ -39,13 +41,19 @@ def run(task: Neural, access: Access, numbers: Numbers) -> np.ndarray:
         Hang: an operand cannot be fetched.
         NotImplementedTask: the kernel, or a value, is not understood.
     """
+    if task.mode is None:
+        raise access.refuse("NE.MACCfg.OpMode", None, "it is not known what it computes")
     bits = access.fetch(task.source)
-    if _only_moves(task):
+    function = task.mode.function
+    if function == IDENTITY and _only_moves(task):
         return bits
     last = _LastStep(task, access, numbers)
     with np.errstate(all="ignore"):
-        if task.mode.function != "identity":
-            return last(MODES[task.mode.function](task, bits, access, numbers))
+        if isinstance(task, Convolution):
+            weights = convolution.fetch_weights(task, access)
+            return last(convolution.run(task, load(task, bits)[:, :, 0], weights, numbers))
+        if function != IDENTITY:
+            return last(MODES[function](task, bits, numbers))
         result = np.empty(bits.shape, np.dtype(f"u{task.result.element.size_bytes}"))
         for place in pieces(bits.shape):
             result[place] = last(load(task, bits[place]))
@@ -55,8 +63,7 @@ def run(task: Neural, access: Access, numbers: Numbers) -> np.ndarray:
 def _only_moves(task: Neural) -> bool:
     """Whether 8-bit elements pass as they are."""
     return (
-        task.mode.function == "identity"
-        and task.source.element.size_bytes == 1
+        task.source.element.size_bytes == 1
         and task.source.element == task.result.element
         and task.last is None
         and task.post_scale == 1.0
@@ -78,19 +85,19 @@ class _LastStep:
         self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
         self.table = fetch_table(task, task.table, access) if task.table is not None else None
         many = task.result.shape.count >= MANY and numbers.rounds_before_table
-        self.curve = numbers.rounded(lut.every_value(self.table)) if self.table is not None and many else None
+        self.curve = numbers.rounded(lut.every_value(self.table, numbers)) if self.table is not None and many else None
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
         """Element bits of sums, float64 of any shape."""
         values = multiply(sums, self.post_scale) if self.post_scale != 1.0 else sums
-        if self.task.last is None:
-            return self._stored(values)
-        if self.task.last.function == "relu":
+        if self.task.last is not None and self.task.last.function == "relu":
             return self._stored(np.maximum(values, 0.0))
+        if self.table is None:
+            return self._stored(values)
         if self.curve is not None:
             return self._stored(self.curve[self.numbers.store(values)])
         argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
-        return self._stored(lut.evaluate(self.table, argument))
+        return self._stored(lut.evaluate(self.table, argument, self.numbers))
 
     def _stored(self, values: np.ndarray) -> np.ndarray:
         element = self.task.result.element
@@ -123,21 +130,22 @@ def fetch_table(task: Neural, table: Table, access: Access) -> Curve:
     return found
 
 
-def _channel_sum(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+def _channel_sum(task: Neural, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
     values = numbers.on_grid(load(task, bits))
     sums = _by_output(task, values).sum(axis=2) + task.acc_bias
     return np.broadcast_to(numbers.limited(sums), (sums.shape[0], task.outputs, *sums.shape[2:]))
 
 
-def _channel_product(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
+def _channel_product(task: Neural, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
     values = _by_output(task, load(task, bits))
     lanes = Lanes((*values.shape[:2], *values.shape[3:]), numbers)
     lanes.add(values[:, :, 0], values[:, :, 1])
     return numbers.limited(lanes.sums)
 
 
-def _channel_maximum(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
-    return _by_output(task, load(task, bits)).max(axis=2)
+def _channel_maximum(task: Neural, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
+    found: np.ndarray = _by_output(task, load(task, bits)).max(axis=2)
+    return found
 
 
 def _by_output(task: Neural, values: np.ndarray) -> np.ndarray:
@@ -147,14 +155,8 @@ def _by_output(task: Neural, values: np.ndarray) -> np.ndarray:
     return values.reshape(values.shape[0], task.outputs, task.unicast, *values.shape[2:])
 
 
-def _convolution(task: Neural, bits: np.ndarray, access: Access, numbers: Numbers) -> np.ndarray:
-    weights = convolution.fetch_weights(task, access)
-    return convolution.run(task, load(task, bits)[:, :, 0], weights, numbers)
-
-
-#: What the engines compute, by the function of the mode's row; pass-through is `run`'s own.
-MODES: dict[str, Callable[[Neural, np.ndarray, Access, Numbers], np.ndarray]] = {
-    "convolution": _convolution,
+#: What the engines compute without coefficients, by the function of the mode's row; pass-through is `run`'s own.
+MODES: dict[str, Callable[[Neural, np.ndarray, Numbers], np.ndarray]] = {
     "channel_sum": _channel_sum,
     "channel_product": _channel_product,
     "channel_maximum": _channel_maximum,

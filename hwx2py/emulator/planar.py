@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..operations import Operand, Planar, Shape
 from . import numbers as arithmetic_of
 from .access import Access
@@ -29,13 +30,11 @@ def run(task: Planar, access: Access, numbers: Numbers) -> np.ndarray:
     Raises:
         Hang: a source cannot be fetched.
     """
-    first = access.fetch(task.first)
-    second = None if task.second is None else access.fetch(task.second)
+    sources = [access.fetch(operand) for operand in task.inputs]
+    if task.kind == GAIN_OFFSET and task.second is not None:
+        sources[1:] = [sources[1][:, :, :, :1], sources[1][:, :, :, 1:]]
     shape = task.result.shape if task.reduce is None else _before_reduction(task)
-    rows = [None, None] if task.kind == GAIN_OFFSET else [second]
-    if task.kind == GAIN_OFFSET and second is not None:
-        rows = [second[:, :, :, :1], second[:, :, :, 1:]]
-    views = [_stretched(source, shape) for source in (first, *rows)]
+    views = [_stretched(source, shape) for source in sources]
     result = np.empty(task.result.shape, np.uint16)
     with np.errstate(all="ignore"):
         if task.reduce is not None:
@@ -48,8 +47,8 @@ def run(task: Planar, access: Access, numbers: Numbers) -> np.ndarray:
     return result
 
 
-def _stretched(source: np.ndarray | None, shape: Shape) -> np.ndarray | None:
-    return source if source is None or source.shape == shape else np.broadcast_to(source, shape)
+def _stretched(source: np.ndarray, shape: Shape) -> np.ndarray:
+    return source if source.shape == shape else np.broadcast_to(source, shape)
 
 
 def _before_reduction(task: Planar) -> Shape:
@@ -57,8 +56,8 @@ def _before_reduction(task: Planar) -> Shape:
     return Shape(*np.broadcast_shapes(*shapes))
 
 
-def _cut(views: list[np.ndarray | None], place: tuple[slice, ...]) -> list[np.ndarray | None]:
-    return [None if view is None else view[place] for view in views]
+def _cut(views: list[np.ndarray], place: tuple[slice, ...]) -> list[np.ndarray]:
+    return [view[place] for view in views]
 
 
 def _loaded(bits: np.ndarray, operand: Operand) -> np.ndarray:
@@ -66,7 +65,7 @@ def _loaded(bits: np.ndarray, operand: Operand) -> np.ndarray:
     return np.maximum(values, 0.0) if operand.relu else values
 
 
-def _computed(task: Planar, sources: list[np.ndarray | None]) -> np.ndarray:
+def _computed(task: Planar, sources: list[np.ndarray]) -> np.ndarray:
     """A piece of the result, float64, not rounded."""
     values = _combined(task, sources)
     if task.scale != 1.0:
@@ -86,7 +85,7 @@ def _computed(task: Planar, sources: list[np.ndarray | None]) -> np.ndarray:
     return values
 
 
-def _combined(task: Planar, sources: list[np.ndarray | None]) -> np.ndarray:
+def _combined(task: Planar, sources: list[np.ndarray]) -> np.ndarray:
     values = _loaded(sources[0], task.first)
     if task.prescale != 1.0:
         values = multiply(values, task.prescale)
@@ -99,4 +98,6 @@ def _combined(task: Planar, sources: list[np.ndarray | None]) -> np.ndarray:
         second = -second
     if task.kind == GAIN_OFFSET:
         return multiply(add(values, second), _loaded(sources[2], task.second))
+    if task.combine is None:
+        raise UnsupportedError("two sources, and it is not known how they are combined")
     return COMBINE[task.combine.function](values, second)

@@ -4,7 +4,7 @@
 the virtual ANE work on those.
 """
 
-from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Convolution, Kernel, Neural, Table, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .reader import operations, read
@@ -15,6 +15,7 @@ Operation = Planar | Neural
 __all__ = [
     "Channel",
     "ChannelRegisters",
+    "Convolution",
     "Dma",
     "Element",
     "InL2",

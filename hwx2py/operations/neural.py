@@ -130,7 +130,7 @@ class Neural(NamedTuple):
         acc_bias: added to every sum.
         post_scale: factor on the sums.
         last: the last step; None where there is none.
-        kernel: the coefficients, for a convolution.
+        kernel: the coefficients of a `Convolution`; None in other tasks.
         table: the lookup table of the last step.
         result: where it goes.
         zeros: names of the fields of sizes that hold 0: the engine hangs.
@@ -160,3 +160,11 @@ class Neural(NamedTuple):
     def inputs(self) -> tuple[Operand, ...]:
         """The sources in order."""
         return (self.source,)
+
+
+class Convolution(Neural):
+    """A task that multiplies with coefficients: it has a kernel."""
+
+    __slots__ = ()
+
+    kernel: Kernel

@@ -3,7 +3,7 @@
 from ..registers.enums import NE_LAST, NE_OPERATION, Value
 from . import operand_reader
 from .look import Look
-from .neural import Channel, ChannelRegisters, Kernel, Neural, Table, Window
+from .neural import Channel, ChannelRegisters, Convolution, Kernel, Neural, Table, Window
 from .operand import Dma, Shape
 from .understood import ALWAYS, BLOCKS, CHANNELS, KERNEL, NEURAL, NEURAL_BLOCKS
 
@@ -52,7 +52,7 @@ def neural(look: Look) -> Neural:
     if isinstance(source.where, Dma) and not operand_reader.is_fetched(look):
         look.refuse("TileDMASrc.Src1DMAConfig", "source 1 waits for a DMA that is off")
     look.check_rest((*BLOCKS, *NEURAL_BLOCKS))
-    return Neural(
+    task = Neural(
         engines=engines,
         source=source,
         mode=mode,
@@ -70,6 +70,7 @@ def neural(look: Look) -> Neural:
         unknowns=tuple(look.unknowns),
         fields=frozenset(look.fields),
     )
+    return task if kernel is None else Convolution(*task)
 
 
 def _engines(look: Look) -> int:

@@ -126,11 +126,9 @@ def _memory(look: Look, use: str, selector: str, prefix: str, form: str, element
     )
     if look.has(f"Header.{selector}"):
         bar, enabled = look.number(f"Header.{selector}"), look.is_enabled(selector)
-        bar_register = f"Header.{selector}"
-    else:
-        bar, bar_register = look.registers.slot(base), base
-        enabled = bar is not None
-    return Dma(use, bar, enabled, base_bytes, strides, interleave, base, bar_register)
+        return Dma(use, bar, enabled, base_bytes, strides, interleave, base, f"Header.{selector}")
+    slot = look.registers.slot(base)
+    return Dma(use, slot, slot is not None, base_bytes, strides, interleave, base, base)
 
 
 def _interleave(look: Look, form: str, element: Element) -> int:

@@ -46,7 +46,7 @@ class Reader:
 
     def __init__(self, arch: Architecture):
         self.arch = arch
-        self._operations: dict[tuple[object, ...], Planar | Neural] = {}
+        self._operations: dict[tuple[object, ...], tuple[Planar | Neural, int]] = {}
         places = [arch.place(name) for name in _base_fields(arch)]
         self._mover = _Mover(arch, {place.register: place for place in places})
         self._bases = [
@@ -69,14 +69,22 @@ class Reader:
 
     def read(self, registers: RegisterFile) -> Planar | Neural:
         """What a task does; see `read`."""
+        return self.read_form(registers)[0]
+
+    def read_form(self, registers: RegisterFile) -> tuple[Planar | Neural, int | None]:
+        """What a task does, and a number that it shares with the tasks that differ from it in their addresses only.
+
+        The number is None where an address is an odd one.
+        """
         key = self._key(registers)
         if key is None:
-            return read(registers)
-        operation = self._operations.get(key)
-        if operation is None:
-            operation = self._operations[key] = read(registers)
-            return operation
-        return self._mover.move(operation, registers)
+            return read(registers), None
+        found = self._operations.get(key)
+        if found is None:
+            found = self._operations[key] = read(registers), len(self._operations)
+            return found
+        operation, form = found
+        return self._mover.move(operation, registers), form
 
     def _key(self, registers: RegisterFile) -> tuple[object, ...] | None:
         """All that an operation depends on but the addresses; None where an address is an odd one."""
@@ -164,6 +172,8 @@ class _Mover:
 
     def _channels(self, channels: tuple[Channel, ...], registers: RegisterFile) -> tuple[Channel, ...]:
         """Coefficient channels at their new bases; the same object where none moved."""
+        if self.channel_base is None:
+            return channels
         words = [registers.word_at(address) or 0 for address in self.channels[: len(channels)]]
         bases = [self.channel_base.number(word) for word in words]
         if bases == [channel.base_bytes for channel in channels]:

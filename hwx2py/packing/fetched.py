@@ -6,11 +6,11 @@ An engine that fetches more than it reads hangs, and is stuck until it is reset 
 
 from collections.abc import Iterator, Sequence
 
-from ..operations import Channel, Kernel, Neural
+from ..operations import Channel, Convolution, Kernel, Neural
 from ..operations.coefficients import fetches
 from ..operations.tables import TABLE_BYTES
 from . import zero_skipping
-from .form import form_of, is_understood, kernel_of
+from .form import form_of, is_understood
 from .planes import Layout, layouts
 
 
@@ -29,7 +29,7 @@ class Misfit(Exception):
         self.what, self.register, self.size_bytes, self.needed_bytes = what, register, size_bytes, needed_bytes
 
 
-def layout_of(task: Neural) -> Layout:
+def layout_of(task: Convolution) -> Layout:
     """The layout of a kernel with which the sizes of a task's fetches go; not for zero-skipping kernels.
 
     Args:
@@ -38,7 +38,7 @@ def layout_of(task: Neural) -> Layout:
     Raises:
         Misfit: no layout that is known goes with the sizes, or several do.
     """
-    kernel = kernel_of(task)
+    kernel = task.kernel
     tried = [(candidate, list(_misfits(kernel, candidate.chunk_bytes))) for candidate in layouts(form_of(task))]
     fitting = [candidate for candidate, found in tried if not found]
     if any(other.planes != fitting[0].planes for other in fitting):
@@ -65,7 +65,7 @@ def misfits(task: Neural, data: memoryview) -> tuple[Misfit, ...]:
         The misfits. Where several layouts are known and none fits, those of the most likely one.
     """
     tables = tuple(table_misfits(task))
-    if task.kernel is None or not is_understood(task):
+    if not isinstance(task, Convolution) or not is_understood(task):
         return tables
     form = form_of(task)
     if 0 in (form.inputs, form.channels, form.weights):
@@ -83,9 +83,9 @@ def table_misfits(task: Neural) -> Iterator[Misfit]:
             yield Misfit(fetch.what, fetch.size_register, fetch.size_bytes, TABLE_BYTES)
 
 
-def _without_zeros(task: Neural, data: memoryview) -> tuple[Misfit, ...]:
+def _without_zeros(task: Convolution, data: memoryview) -> tuple[Misfit, ...]:
     """The misfits of a kernel without its zeros."""
-    kernel, form, needed = kernel_of(task), form_of(task), []
+    kernel, form, needed = task.kernel, form_of(task), []
     for channel in kernel.channels:
         start = kernel.base_bytes + channel.base_bytes
         try:

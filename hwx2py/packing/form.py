@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..operations import Kernel, Neural
+from ..operations import Convolution, Neural
 
 #: Engines of every chip that is known.
 MOST_ENGINES = 16
@@ -65,27 +64,9 @@ class Form:
         return self.bias_row + self.weights
 
 
-def kernel_of(task: Neural) -> Kernel:
-    """The kernel that a task convolves with.
-
-    Raises:
-        UsageError: the task does not convolve.
-    """
-    if task.kernel is None:
-        raise UsageError("a task that does not convolve has no kernel")
-    return task.kernel
-
-
-def form_of(task: Neural) -> Form:
-    """The form of the kernel that a task convolves with.
-
-    Args:
-        task: the convolution.
-
-    Raises:
-        UsageError: the task does not convolve.
-    """
-    kernel, window = kernel_of(task), task.window
+def form_of(task: Convolution) -> Form:
+    """The form of the kernel that a task convolves with."""
+    kernel, window = task.kernel, task.window
     return Form(
         outputs=task.outputs,
         inputs=task.source.shape.channels if task.unicast is None else task.unicast,

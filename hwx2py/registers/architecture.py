@@ -60,8 +60,10 @@ class Field(NamedTuple):
 
     def decode(self, word: int) -> int | float | str:
         """The field as a person reads it: an enumeration's name, a float for fp16 and fp32, else an integer."""
-        value = self.kind.decode(word & self.mask, self.lsb)
-        return self.enum.get(value, value) if self.enum else value
+        if self.enum:
+            number = self.number(word)
+            return self.enum.get(number, number)
+        return self.kind.decode(word & self.mask, self.lsb)
 
     def encode(self, value: int | float | str) -> int:
         """The field's bits, in place, for a value as `decode` gives it.
@@ -71,7 +73,7 @@ class Field(NamedTuple):
         """
         return int(_told(encode, "field", self.name, value, *self.place()))
 
-    def place(self) -> tuple[int | str | dict[str, int], ...]:
+    def place(self) -> tuple[int | dict[str, int] | Coding, ...]:
         """The field as a script's register table has it: (msb, lsb) and its kind, if it has one."""
         if self.enum:
             return self.msb, self.lsb, {name: number for number, name in self.enum.items()}

@@ -40,7 +40,7 @@ class Kind(NamedTuple):
     def number(self, bits: int, lsb: int) -> int:
         """Bits in place as a plain integer: the inverse of `encode`, but for floats, whose bits it gives."""
         coding = self.coding
-        return (bits if coding.whole else bits >> lsb) + coding.less
+        return (bits if coding.whole else bits >> lsb) + int(coding.less)
 
     def decode(self, bits: int, lsb: int) -> int | float:
         """Bits in place as a value that `encode` takes."""

@@ -57,7 +57,7 @@ class Axis(NamedTuple):
         """The column of its values: names where the field has names, else numbers."""
         if self.field is None:
             return Column(self.name, "integer")
-        return Column(self.name, "text" if self.field.enum else "number" if self.field.is_float else "integer")
+        return Column(self.name, "text" if self.field.enum else "number" if self.field.kind.is_float else "integer")
 
     def bits(self, value: int | float | str) -> int:
         """The bits, in place, for one of the values."""
@@ -174,12 +174,12 @@ def _values(name: str, field: Field | None, text: str) -> Sequence[int | float |
 def _piece(name: str, field: Field | None, text: str) -> Sequence[int | float | str]:
     """A value, or a range of them, checked against the field."""
     match = _RANGE.fullmatch(text)
-    if match is None or (field is not None and field.is_float and _number(text) is not None):
+    if match is None or (field is not None and field.kind.is_float and _number(text) is not None):
         value = _value(name, field, text)
         _check(name, field, value)
         return (value,)
     first, last = (_whole(match[end]) for end in ("first", "last"))
-    if first is None or last is None or (field is not None and field.is_float):
+    if first is None or last is None or (field is not None and field.kind.is_float):
         raise UsageError(f"--vary {name}={text}: a range goes from one whole number to another", hint=EXAMPLE)
     if first > last:
         raise UsageError(f"--vary {name}={text}: the range is empty", hint=f"{last}..{first}?")
@@ -192,7 +192,7 @@ def _piece(name: str, field: Field | None, text: str) -> Sequence[int | float | 
 
 
 def _value(name: str, field: Field | None, text: str) -> int | float | str:
-    if field is not None and field.is_float:
+    if field is not None and field.kind.is_float:
         number = _number(text)
         if number is None or not math.isfinite(number):
             raise RegisterError(f"{name}={text} is not a finite number", hint="give the whole register as bits instead")

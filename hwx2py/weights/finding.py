@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..emulator.strided import Layout
-from ..operations import Dma, Names, Neural, Operand, Planar, Shape, operations
+from ..operations import Convolution, Dma, Names, Neural, Operand, Planar, Shape, operations
 from ..operations.coefficients import table_starts
 from ..operations.tables import TABLE_BYTES, parse
 from ..packing import Misfit
@@ -131,20 +131,20 @@ class _Finder:
             yield from self._constant(index, operand, number)
 
     def _kernel(self, index: int, operation: Neural) -> Iterator[Part]:
-        kernel = operation.kernel
-        if kernel is None or not kernel.enabled or kernel.bar is None:
+        if not isinstance(operation, Convolution):
             return
-        if kernel.from_task is not None or kernel.bar not in self.names.coefficients:
-            name = self.names.buffers.get(kernel.bar, f"BAR {kernel.bar}")
+        kernel, bar = operation.kernel, operation.kernel.bar
+        if not kernel.enabled or bar is None:
+            return
+        if kernel.from_task is not None or bar not in self.names.coefficients:
+            name = self.names.buffers.get(bar, f"BAR {bar}")
             self.notes.append(f"task {index}: its kernel is made while the program runs, in {name}")
             return
         if 0 in (*operation.source.shape, operation.outputs, *operation.window[:2]) or operation.unicast == 0:
             self.notes.append(f"task {index}: a size of its kernel is 0")
             return
         try:
-            arrays = kernel_arrays(
-                index, operation, self.names.buffers[kernel.bar], self.names.coefficients[kernel.bar]
-            )
+            arrays = kernel_arrays(index, operation, bar, self.names.buffers[bar], self.names.coefficients[bar])
         except (Misfit, Unreadable) as error:
             self.notes.append(f"task {index}: its kernel goes with no packing that is known {error}".rstrip())
             return
@@ -153,17 +153,18 @@ class _Finder:
 
     def _table(self, index: int, operation: Neural) -> Iterator[Part]:
         table = operation.table
-        if table is None or not table.enabled or table.bar not in self.names.coefficients:
+        bar = table.bar if table is not None and table.enabled else None
+        if table is None or bar is None or bar not in self.names.coefficients:
             return
-        data = self.names.coefficients[table.bar]
+        data = self.names.coefficients[bar]
         bases = table_starts(operation)
         if max(bases) + TABLE_BYTES > len(data):
-            self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[table.bar]}")
+            self.notes.append(f"task {index}: its lookup table lies outside {self.names.buffers[bar]}")
             return
         curve = parse(data[table.base_bytes : table.base_bytes + TABLE_BYTES])
-        name, buffer = _prefixed(operation, "table"), self.names.buffers[table.bar]
-        for array in table_arrays(name, index, buffer, table.bar, bases, curve):
-            yield Part(array, (array.kind, table.bar, *bases))
+        name, buffer = _prefixed(operation, "table"), self.names.buffers[bar]
+        for array in table_arrays(name, index, buffer, bar, bases, curve):
+            yield Part(array, (array.kind, bar, *bases))
 
     def _factors(self, index: int, task: Task, operation: Neural) -> Iterator[Part]:
         for (part, kind, name, neutral), value in zip(FACTORS, (operation.acc_bias, operation.post_scale)):
@@ -188,11 +189,12 @@ class _Finder:
 
     def _constant(self, index: int, operand: Operand, number: int) -> Iterator[Part]:
         where = operand.where
-        if not isinstance(where, Dma) or not where.enabled or where.bar not in self.names.coefficients:
+        bar = where.bar if isinstance(where, Dma) and where.enabled else None
+        if not isinstance(where, Dma) or bar is None or bar not in self.names.coefficients:
             return
         stored = operand.shape.exchanged() if operand.exchanged else operand.shape
         layout = Layout(where.base_bytes, where.strides, where.interleave, operand.element.size_bytes)
-        size = len(self.names.coefficients[where.bar])
+        size = len(self.names.coefficients[bar])
         inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size
         if operand.element.dtype != "float16" or not inside:
             self.notes.append(f"task {index}: its constant is not a float16 array inside the buffer")
@@ -202,12 +204,12 @@ class _Finder:
             kind="constant",
             shape=(stored.groups, stored.channels, *([stored.depth] if stored.depth > 1 else []), *stored[3:]),
             tasks=(index,),
-            buffer=self.names.buffers[where.bar],
-            bar=where.bar,
+            buffer=self.names.buffers[bar],
+            bar=bar,
             places=lambda: Places(layout.offsets(stored)[..., 0].reshape(array.shape)),
         )
         for row, part in enumerate((array,) if index not in self._pairs else _rows_of(array, layout, stored)):
-            yield Part(part, ("constant", where.bar, layout, stored, row))
+            yield Part(part, ("constant", bar, layout, stored, row))
 
 
 def _gain_and_offset(tasks: Sequence[Neural | Planar]) -> Iterator[int]:

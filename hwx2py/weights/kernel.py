@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import packing
-from ..operations import Neural
+from ..operations import Convolution, Neural
 from ..operations.tables import TABLE_BYTES
 from ..packing import zero_skipping
 from ..packing.fetched import unknown
@@ -37,12 +37,15 @@ def owner_of(operation: Neural) -> str:
     return "matmul" if plain and rows else "conv"
 
 
-def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) -> tuple[LogicalArray, ...]:
+def kernel_arrays(
+    index: int, operation: Convolution, bar: int, buffer: str, data: memoryview
+) -> tuple[LogicalArray, ...]:
     """The arrays of a kernel, named "conv.weight" and the like.
 
     Args:
         index: the task's index.
-        operation: the task, with a kernel that lies in a buffer of coefficients.
+        operation: the task.
+        bar: the BAR (slot) of the buffer of coefficients that its kernel lies in.
         buffer: the buffer's name.
         data: its content.
 
@@ -61,7 +64,7 @@ def kernel_arrays(index: int, operation: Neural, buffer: str, data: memoryview) 
         shape=(inputs, outputs) if is_product else (outputs, inputs, operation.window.height, operation.window.width),
         tasks=(index,),
         buffer=buffer,
-        bar=kernel.bar,
+        bar=bar,
         places=lambda: _weight_places(rows(), kernel.bias_row, array_shape, is_product),
         repack=(lambda data, bits: _repacked(operation, data, bits)) if kernel.zero_skipping else None,
     )
@@ -89,7 +92,7 @@ def _pairs(copies: list[tuple[int, int]]) -> np.ndarray:
     return np.array(copies, np.int64).reshape(-1, 2)
 
 
-def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
+def _dense_rows(operation: Convolution, size_bytes: int) -> Callable[[], _Rows]:
     layout, kernel = packing.layout_of(operation), operation.kernel
     starts = [
         kernel.base_bytes + kernel.channels[plane.engine].base_bytes + plane.offset_bytes for plane in layout.planes
@@ -121,7 +124,7 @@ def _dense_rows(operation: Neural, size_bytes: int) -> Callable[[], _Rows]:
     return rows
 
 
-def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
+def _stored_rows(operation: Convolution, data: memoryview) -> Callable[[], _Rows]:
     """Those of a kernel without its zeros."""
     form, kernel = packing.form_of(operation), operation.kernel
     if form.outputs * form.rows > 8 * len(data):  # each weight has a bit in a mask at least
@@ -140,7 +143,7 @@ def _stored_rows(operation: Neural, data: memoryview) -> Callable[[], _Rows]:
     return lambda: _Rows(offsets, [])
 
 
-def _repacked(operation: Neural, data: memoryview, bits: np.ndarray) -> dict[int, bytes]:
+def _repacked(operation: Convolution, data: memoryview, bits: np.ndarray) -> dict[int, bytes]:
     """The chunks of a kernel without its zeros, with other weights and of the same sizes.
 
     Args:

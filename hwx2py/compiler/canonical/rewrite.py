@@ -36,7 +36,7 @@ def canonical(graph: Graph) -> Graph:
             nodes = _needed(graph, _round(graph, nodes, rules))
             if (len(nodes), tuple(map(id, nodes))) == before:
                 break
-    return Graph(list(graph.inputs), dict(graph.outputs), nodes)
+    return Graph(list(graph.inputs), dict(graph.outputs), nodes, truths=set(graph.truths))
 
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:

@@ -62,7 +62,7 @@ def swap_c_h(x: Surface, y: Surface) -> list[TaskPlan]:
     _, c, h, w = x.shape
     channel = min(channel_bytes(w), NEURAL_COLUMNS_BYTES)
     row = h * channel
-    sharing = 0 if channel >= NEURAL_COLUMNS_BYTES else max(0, 7 - log2_up(w))
+    sharing = 0 if channel >= NEURAL_COLUMNS_BYTES else max(0, min(4, 7 - log2_up(w)))
     height = min(c, (SIZE_BYTES - 1) // row)
     draft = neural("copy with C and H exchanged", known, (h, c, w), rows_log2=sharing, engines=NEURAL_ENGINES)
     draft.put("Common.TileCfg", TileHeight=height)

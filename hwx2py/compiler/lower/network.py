@@ -14,10 +14,8 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, bools, layout, moves, products, reductions, spatial
-
-#: Axes of a program's tensor.
-RANK = 4
+from . import arithmetic, layout, moves, products, reductions, spatial, truths
+from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
 
@@ -97,9 +95,11 @@ def lower(graph: Graph) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     builder = Builder()
-    tensors = [TensorRow(value.name, "input", four_axes(value.shape), _dtype(value)) for value in graph.inputs]
-    tensors += [
-        TensorRow(name, "output", four_axes(value.shape), _dtype(value)) for name, value in graph.outputs.items()
+    rows = [(value.name, "input", value) for value in graph.inputs]
+    rows += [(name, "output", value) for name, value in graph.outputs.items()]
+    dtypes = {True: "uint8", False: "float16"}
+    tensors = [
+        TensorRow(name, role, four_axes(value.shape), dtypes[value in graph.truths]) for name, role, value in rows
     ]
     views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
     targets = _targets(graph)
@@ -108,7 +108,10 @@ def lower(graph: Graph) -> Lowered:
         first = len(builder.plans)
         builder.wanted = targets.get(node.output)
         try:
-            views[node.output] = _lowered(builder, node, views)
+            if graph.truths.intersection(node.inputs):
+                views[node.output] = truths.lowered(builder, graph, node)
+            else:
+                views[node.output] = _lowered(builder, node, views)
         except HwxError as error:
             refusals.append(Refusal(node.origin, tuple(value.shape for value in node.inputs), error.what))
             views[node.output] = builder.scratch(node.output.shape)
@@ -142,14 +145,7 @@ def _targets(graph: Graph) -> dict[Value, View]:
     return targets
 
 
-def _dtype(value: Value) -> str:
-    """The element type of a tensor of the program."""
-    return "uint8" if value.is_bool else "float16"
-
-
 def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
-    if any(value.is_bool for value in node.inputs):
-        return bools.lowered(builder, node, views[node.inputs[0]])
     operands = [views[value] if value.array is None else _NO_VIEW for value in node.inputs]
     y = LOWERINGS[type(node.operator)](builder, node, operands)
     shape = node.output.shape or (1,)
@@ -169,16 +165,6 @@ def _outputs(builder: Builder, graph: Graph, views: dict[Value, View], operation
             moves.copy(builder, views[value], target)
             kind = Origin("Output", name)
             operations.append(OperationTasks(kind, operators.Linear(), range(first, len(builder.plans))))
-
-
-def four_axes(shape: Shape) -> tuple[int, int, int, int]:
-    """A shape as N, C, H, W: axes of length 1 in front, or the first axes as one."""
-    lengths = (1,) * (RANK - len(shape)) + tuple(shape)
-    first = 1
-    for length in lengths[: len(lengths) - RANK + 1]:
-        first *= length
-    _, c, h, w = (first, *lengths[len(lengths) - RANK + 1 :])
-    return first, c, h, w
 
 
 def _bound(name: str, shape: Shape) -> View:

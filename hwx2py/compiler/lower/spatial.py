@@ -22,11 +22,12 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     weights = dilated(half_of(node.inputs[1]), operator.dilations)
     bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
     (x, *_), (batch, outputs, height, width) = views, node.output.shape
-    target = b.result(node.output.shape) if operator.strides == (1, 1) or batch > 1 else None
+    at_once = operator.strides == (1, 1) or _is_direct(operator, weights)
+    target = b.result(node.output.shape) if at_once or batch > 1 else None
     results = []
     for number in range(batch):
         place = None if target is None else _at(target, (number,))
-        full = place if operator.strides == (1, 1) else None
+        full = place if at_once else None
         y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full, last_step(node))
         if place is not None and y is not place:
             moves.copy(b, y, place)
@@ -35,6 +36,14 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
         return target
     (y,) = results
     return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
+
+
+def _is_direct(operator: operators.Conv, weights: "np.ndarray") -> bool:
+    """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
+    return (
+        operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
+        and operator.groups == 1
+    )  # fmt: skip
 
 
 def dilated(weights: "np.ndarray", dilations: tuple[int, int]) -> "np.ndarray":
@@ -56,7 +65,7 @@ def _strided(
     """One batch element, C, H, W."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
-    if (down, across) == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(pads)) and operator.groups == 1:
+    if _is_direct(operator, weights):
         y = z or b.scratch((weights.shape[0], *size))
         return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)

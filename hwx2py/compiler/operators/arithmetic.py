@@ -30,7 +30,7 @@ class Function(StrEnum):
     HARD_SIGMOID = "hard_sigmoid"
     HARD_SWISH = "hard_swish"
     NOT = "not"
-    FROM_BOOL = "from_bool"
+    FROM_TRUTHS = "from_truths"
 
 
 class Combine(StrEnum):

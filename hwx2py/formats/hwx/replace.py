@@ -327,7 +327,8 @@ def _symbols(image: Image, plan: _Plan) -> bytes:
 
 
 def _table(image: Image, relocations: list[int]) -> bytes:
-    rows = list(image.section("__TEXT", "__text").relocations())
+    section = image.section("__TEXT", "__text")
+    rows = [] if section is None else list(section.relocations())
     if len(relocations) == len(rows):
         infos = [row.info for row in rows]
     elif len({row.info for row in rows}) == 1:

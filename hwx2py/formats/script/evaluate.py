@@ -240,7 +240,7 @@ class Evaluator:
                 values = list(self._elements(node.elts, scope))
                 return values if isinstance(node, ast.List) else tuple(values)
             case ast.Dict() if None not in node.keys:
-                keys = [self.evaluate(key, scope) for key in node.keys]
+                keys = [self.evaluate(key, scope) for key in node.keys if key is not None]
                 return self._checked(node, dict, zip(keys, [self.evaluate(value, scope) for value in node.values]))
             case ast.Attribute():
                 return self._attribute(node, self.evaluate(node.value, scope))
