@@ -20,7 +20,7 @@ from click_default_group import DefaultGroup  # noqa: E402
 
 from .. import __version__  # noqa: E402
 from ..errors import HwxError  # noqa: E402
-from ..names import legible  # noqa: E402
+from ..names import one_line  # noqa: E402
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -132,5 +132,5 @@ def _drop_output() -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"hwx2py: {legible(' '.join(message.split()))}", file=sys.stderr)
+    print(f"hwx2py: {one_line(message)}", file=sys.stderr)
     return 2
