@@ -15,7 +15,7 @@ from click_default_group import DefaultGroup
 
 from .. import __version__
 from ..errors import HwxError
-from ..names import legible
+from ..names import one_line
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -131,5 +131,5 @@ def _drop_output() -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"hwx2py: {legible(' '.join(message.split()))}", file=sys.stderr)
+    print(f"hwx2py: {one_line(message)}", file=sys.stderr)
     return 2
