@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .. import packing
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
 from ..operations.tables import TABLE_BYTES
@@ -72,6 +71,8 @@ def _misfits(view: TaskView) -> Iterator[Place]:
         return
     if part.bar not in constants and view.subject.program.buffers:
         return
+    from .. import packing  # most programs that are checked fetch nothing
+
     for misfit in packing.misfits(operation, constants.get(part.bar, memoryview(b""))):
         if misfit.size_bytes and misfit.needed_bytes:
             values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}
