@@ -1,4 +1,4 @@
-"""`compile` from Python and from the command line: values, the same bits in every container, the report, determinism."""
+"""`compile` from Python: values, the same bits in every container, the report, determinism."""
 
 import json
 
@@ -108,7 +108,7 @@ def test_graphs_that_contradict_themselves_are_refused():
     x = g.input("x", (1, 4, 8, 8))
     with pytest.raises(UsageError, match="the name is taken"):
         g.input("x", (1, 1))
-    with pytest.raises(hwx2py.HwxError, match="5 channels|4 channels"):
+    with pytest.raises(hwx2py.HwxError, match="4 channels"):
         g.conv(x, np.zeros((8, 5, 1, 1)))
     with pytest.raises(UsageError, match="unknown function cosine"):
         g.unary("cosine", x)
