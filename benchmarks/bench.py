@@ -87,17 +87,20 @@ def write_large(path: str) -> int:
 
     from hwx2py.formats.hwx.create import create
     from hwx2py.program.build import complete, lay_out
+    from hwx2py.program.plan import TaskDraft, fill_in
 
     tensors = tuple(make.tensor(f"t{n}", "output" if n == 0 else "input", 4 + n, 64, 8, 8) for n in range(3))
     forms = []
     for form in range(FORMS):
         registers = make.neural(tensors[1], tensors[0], 4)
+        registers["KernelDMASrc.MasterConfig"] = {"MasterEnable": 1}
         for engine in range(16):
             registers[f"KernelDMASrc.CoeffDMAConfig[{engine}]"] = {"En": 1}
             registers[f"KernelDMASrc.CoeffBfrSize[{engine}]"] = {"MemBfrSize": 64 * (form + 1)}
-        registers |= {f"L2.{name}": {"Stride": 16 * (form + 1)} for name in ("SourceRowStride", "SourceChannelStride")}
-        words = {"W6": make.LOCATIONS, "W8": make.select(tensors[1], None, tensors[0]) | {"ENE": 5}, "W9": 0x21}
-        forms.append(complete(make.H13, words, registers))
+        words = {"W8": make.select(tensors[1], None, tensors[0]) | {"ENE": 5}, "W9": 0x21}
+        planned = TaskDraft(make.H13, words, registers)
+        fill_in([planned])
+        forms.append(complete(make.H13, planned.header, planned.registers))
     drafts = []
     for number in range(TASKS):
         draft = forms[number % FORMS]
@@ -224,7 +227,7 @@ def memory(runs: int) -> None:
     import make
 
     from hwx2py.emulator import direct
-    from hwx2py.program.build import complete, lay_out
+    from hwx2py.program.network import TaskRegisters, network
 
     x, y = (make.tensor(name, role, bar, 1, 2560, 1600) for name, role, bar in (("x", "input", 4), ("y", "output", 5)))
     registers = make.planar(x, x, y, "Add") | {
@@ -232,44 +235,42 @@ def memory(runs: int) -> None:
         "L2.SourceCfg": {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1},
         "PE.Cfg": {"Cond": "Abs"},
     }
-    words = {"W0": {"EON": 1}, "W6": make.LOCATIONS, "W8": make.select(x, None, y)}
-    program = make.program(lay_out(make.H13, [complete(make.H13, words, registers)]), (x, y))
+    program = network(make.H13, [TaskRegisters({"W8": make.select(x, None, y)}, registers)], (x, y))
     for _ in range(runs):
         direct.run(program, {"x": -1})
 
 
 def _chain(make, count: int):
     """Sums of 64 values, one after the other, each into its own row of the output."""
-    from hwx2py.program.build import complete, lay_out
+    from hwx2py.program.network import TaskRegisters, network
 
     a, b = (make.tensor(name, "input", bar, 64, 1, 1) for name, bar in (("a", 4), ("b", 5)))
     y = make.tensor("y", "output", 6, 64, count, 1)
     one = make.planar(a, b, y, "Add")
-    drafts = []
-    for number in range(count):
-        words = {"W0": {"TID": number, "EON": number + 1 == count}, "W6": make.LOCATIONS, "W8": make.select(a, b, y)}
-        place = {"TileDMADst.BaseAddr": {"Addr": 64 * number}}
-        drafts.append(complete(make.H13, words, one | make.sizes(64, 1, 1) | place))
-    return make.program(lay_out(make.H13, drafts), (a, b, y))
+    words = {"W8": make.select(a, b, y)}
+    places = ({"TileDMADst.BaseAddr": {"Addr": 64 * number}} for number in range(count))
+    tasks = [TaskRegisters(words, one | make.sizes(64, 1, 1) | place) for place in places]
+    return network(make.H13, tasks, (a, b, y))
 
 
 def _elementwise(make, channels: int, height: int, width: int):
-    from hwx2py.program.build import complete, lay_out
+    from hwx2py.program.network import TaskRegisters, network
 
     roles = (("a", "input", 4), ("b", "input", 5), ("y", "output", 6))
     a, b, y = (make.tensor(name, role, bar, channels, height, width) for name, role, bar in roles)
-    words = {"W0": {"EON": 1}, "W6": make.LOCATIONS, "W8": make.select(a, b, y)}
-    return make.program(lay_out(make.H13, [complete(make.H13, words, make.planar(a, b, y, "Add"))]), (a, b, y))
+    task = TaskRegisters({"W8": make.select(a, b, y)}, make.planar(a, b, y, "Add"))
+    return network(make.H13, [task], (a, b, y))
 
 
 def _convolution(make, channels: int, outputs: int, height: int, width: int, window: int):
-    from hwx2py.program.build import complete, lay_out
+    from hwx2py.program.network import TaskRegisters, network
 
     x = make.tensor("x", "input", 4, channels, height, width)
     y = make.tensor("y", "output", 5, outputs, height, width)
     lanes = outputs // 16
     size = channels * window * window * lanes * 2
     registers = make.neural(x, y, 4) | {
+        "KernelDMASrc.MasterConfig": {"MasterEnable": 1},
         "Common.ConvCfg": {"Kw": window, "Kh": window, "OCGSize": lanes.bit_length() - 1, "Sx": 1, "Sy": 1,
                            "Px": window // 2, "Py": window // 2, "Ox": 1, "Oy": 1},
         "NE.MACCfg": {"BinaryPoint": 28, "ArgOutputSelect": 1},
@@ -278,10 +279,9 @@ def _convolution(make, channels: int, outputs: int, height: int, width: int, win
         registers[f"KernelDMASrc.CoeffDMAConfig[{engine}]"] = {"En": 1}
         registers[f"KernelDMASrc.CoeffBaseAddr[{engine}]"] = {"Addr": engine * size}
         registers[f"KernelDMASrc.CoeffBfrSize[{engine}]"] = {"MemBfrSize": size}
-    words = {"W0": {"EON": 1}, "W6": make.LOCATIONS, "W8": make.select(x, None, y) | {"ENE": 5}, "W9": 0x21}
-    text = lay_out(make.H13, [complete(make.H13, words, registers)])
+    words = {"W8": make.select(x, None, y) | {"ENE": 5}, "W9": 0x21}
     weights = np.random.default_rng(2).standard_normal(16 * size // 2).astype(np.float16).tobytes()
-    return make.program(text, (x, y), weights)
+    return network(make.H13, [TaskRegisters(words, registers)], (x, y), weights)
 
 
 def python() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 from h13_tasks import (
     CONSTANTS,
     H13,
-    LOCATIONS,
     InL2,
     Place,
     lookup,
@@ -37,9 +36,9 @@ def chain() -> Program:
     a, b = tensor("a", "input", 5, 2, 1, 32), tensor("b", "input", 6, 2, 1, 32)
     y, between = tensor("y", "output", 4, 2, 1, 32), tensor("scratch", "scratch", 3, 2, 1, 32)
     tasks = [
-        TaskRegisters({"W6": LOCATIONS, "W8": select(a, b, between)}, planar(a, b, between, "Add")),
+        TaskRegisters({"W8": select(a, b, between)}, planar(a, b, between, "Add")),
         TaskRegisters(
-            {"W0": {"LNID": 1}, "W6": LOCATIONS, "W8": select(between, None, y) | ONE_ENGINE, "W9": CONSTANTS},
+            {"W8": select(between, None, y) | ONE_ENGINE, "W9": CONSTANTS},
             neural(between, y, 0) | lookup(),
         ),
     ]
@@ -71,11 +70,11 @@ def softmax_tasks(x: Place, y: Tensor, scale: float, store: dict | None = None) 
     add_up = planar_of_one(powers, inverse, "ReduceOneSource") | {"PE.Cfg": {"NLMode": "Reciprocal"}}
     normalise = planar(powers, inverse, y, "Mul") | along | (store or {})
     return [
-        TaskRegisters({"W6": LOCATIONS, "W8": select(x, None, None)}, reduce_to),
-        TaskRegisters({"W6": LOCATIONS, "W8": select(x, None, None)}, differ),
-        TaskRegisters({"W6": LOCATIONS, "W8": ONE_ENGINE, "W9": CONSTANTS}, neural(exponent, powers, 0) | lookup()),
-        TaskRegisters({"W6": LOCATIONS}, add_up),
-        TaskRegisters({"W6": LOCATIONS, "W8": select(None, None, y)}, normalise),
+        TaskRegisters({"W8": select(x, None, None)}, reduce_to),
+        TaskRegisters({"W8": select(x, None, None)}, differ),
+        TaskRegisters({"W8": ONE_ENGINE, "W9": CONSTANTS}, neural(exponent, powers, 0) | lookup()),
+        TaskRegisters({}, add_up),
+        TaskRegisters({"W8": select(None, None, y)}, normalise),
     ]
 
 
@@ -101,7 +100,7 @@ def attention() -> Program:
     store_q, fetch_q = stored_as_kernel(q, LANES, ENGINES)
     store_shares, fetch_shares = stored_as_kernel(shares, LANES, ENGINES, base_bytes=0x100)
     tasks = [
-        TaskRegisters({"W6": LOCATIONS, "W8": select(q, None, memory)}, planar_of_one(q, q) | store_q),
+        TaskRegisters({"W8": select(q, None, memory)}, planar_of_one(q, q) | store_q),
         product(fetch_q, memory.bar, k, scores),
         *softmax_tasks(scores, shares, LOG2_E / np.sqrt(size), store_shares),
         product(fetch_shares, memory.bar, v, y),

@@ -38,6 +38,12 @@ C, H, W = 8, 4, 16
 ROW = (2 * W + 63) // 64 * 64  # bytes; rows are padded to 64
 PLANE = ROW * H
 SIZE = PLANE * C
+# In L2 a row holds all channels: each takes a row of the tensor, up to 16 bytes. Source 2 lies behind source 1, and 64
+# bytes further, since banks repeat every 1024; the result behind both. Rows of other sizes may need padding.
+L2_CHANNEL = (2 * W + 15) // 16 * 16
+L2_ROW = C * L2_CHANNEL
+L2_SECOND = H * L2_ROW + 0x40
+L2_RESULT = L2_SECOND + H * L2_ROW
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")
@@ -53,7 +59,7 @@ def task_0():
     """One operation on a and b."""
     return [
         [  # header; a program of one task links to nothing
-            Header.W0(EON=1), *every(Header.Idle[:]), Header.W6(SrcLoc=1, DstLoc=1), Header.W7(),
+            Header.W0(EON=1), *every(Header.Idle[:]), Header.W6(SPL=1, TSR=1, TSE=1, SrcLoc=1, DstLoc=1), Header.W7(),
             Header.W8(RBase0="a", RBE0=1, RBase1="b", RBE1=OPS[OP]["two"], WBase="y", WBE=1), Header.W9(),
         ],
         [  # shapes, formats and kind of the task
@@ -61,13 +67,23 @@ def task_0():
             Common.ChCfg(InFmt="Float16", Src2InFmt="Float16", OutFmt="Float16"),
             Common.Cin(Cin=C), Common.Cout(Cout=C), Common.OutDim(Wout=W, Hout=H), Common.OutDepth(Dout=1),
             Common.ConvCfg(Kw=1, Kh=1, Sx=1, Sy=1, Ox=1, Oy=1), Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),
-            Common.GroupConvCfg(NumGroups=1, UnicastCin=1), Common.TileCfg(TileHeight=H), Common.PatchCfg(),
-            Common.PECfg(), Common.Cfg(TaskType=OPS[OP]["TaskType"]), Common.TaskInfo(), Common.DPE(),
+            Common.GroupConvCfg(NumGroups=1, UnicastCin=1), Common.TileCfg(TileHeight=H),
+            Common.PatchCfg(PatchWidth=4, PatchHeight=2), Common.PECfg(),
+            Common.Cfg(Unk0=1, Source2Dma=OPS[OP]["two"], TaskType=OPS[OP]["TaskType"]), Common.TaskInfo(),
+            Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines: both sources and the result only pass through
-            L2.L2Cfg(), L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=OPS[OP]["two"]),
-            *every(L2.Source[:]), L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),
-            *every(L2.Result[:]),
+            L2.L2Cfg(),
+            L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=OPS[OP]["two"],
+                         AliasConvSrc=1, AliasConvRslt=1, AliasPlanarSrc=1, AliasPlanarRslt=1),
+            L2.SourceBase(), L2.SourceChannelStride(Stride=L2_CHANNEL), L2.SourceRowStride(Stride=L2_ROW),
+            L2.SourceDepthStride(Stride=L2_ROW), L2.SourceGroupStride(Stride=L2_ROW),
+            L2.Source2Base(Addr=L2_SECOND), L2.Source2ChannelStride(Stride=L2_CHANNEL),
+            L2.Source2RowStride(Stride=L2_ROW), L2.Source2DepthStride(Stride=L2_ROW),
+            L2.Source2GroupStride(Stride=L2_ROW),
+            L2.ResultCfg(ResultType="DmaWrite", L2BfrMode=1, DMAFmt="16b", DMAInterleave=1,
+                         AliasConvSrc=1, AliasConvRslt=1, AliasPlanarSrc=1, AliasPlanarRslt=1),
+            L2.ResultBase(Addr=L2_RESULT), *every(L2.ResultStrides[:]),
         ],
         [  # the planar engine
             PE.Cfg(OpMode=OPS[OP]["OpMode"], SecSrc=OPS[OP]["SecSrc"]), PE.BiasScale(Scale=1.0),
@@ -75,7 +91,8 @@ def task_0():
         ],
         [*every(NE.Idle[:])],
         [  # DMA that fetches the sources
-            TileDMASrc.Src1DMAConfig(En=1), TileDMASrc.Src2DMAConfig(),
+            TileDMASrc.Src1DMAConfig(En=1, CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),
+            TileDMASrc.Src2DMAConfig(CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),
             TileDMASrc.Src1BaseAddr(), TileDMASrc.Src1RowStride(Stride=ROW), TileDMASrc.Src1PlaneStride(Stride=PLANE),
             TileDMASrc.Src1DepthStride(Stride=SIZE), TileDMASrc.Src1GroupStride(Stride=SIZE),
             TileDMASrc.Src2BaseAddr(), TileDMASrc.Src2RowStride(Stride=ROW), TileDMASrc.Src2PlaneStride(Stride=PLANE),
@@ -85,9 +102,10 @@ def task_0():
             TileDMASrc.Src2Fmt(Truncate=3, MemFmt="16b"), *every(TileDMASrc.Idle[:]),
         ],
         [  # DMA that stores the result
-            TileDMADst.DMAConfig(En=1), TileDMADst.BaseAddr(), TileDMADst.RowStride(Stride=ROW),
-            TileDMADst.PlaneStride(Stride=PLANE), TileDMADst.DepthStride(Stride=SIZE),
-            TileDMADst.GroupStride(Stride=SIZE), TileDMADst.Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),
+            TileDMADst.DMAConfig(En=1, CacheHint=3, L2BfrMode=1), TileDMADst.BaseAddr(),
+            TileDMADst.RowStride(Stride=ROW), TileDMADst.PlaneStride(Stride=PLANE),
+            TileDMADst.DepthStride(Stride=SIZE), TileDMADst.GroupStride(Stride=SIZE),
+            TileDMADst.Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),
         ],
         [*every(KernelDMASrc.Idle[:])],
     ]
@@ -154,7 +172,7 @@ class Header:
 
     W0   = Register(0x00, TID=(15, 0), NID=(23, 16), EON=25)
     Idle = Register(0x04, 5)  # cost, and which events are logged
-    W6   = Register(0x18, SrcLoc=28, DstLoc=29)
+    W6   = Register(0x18, SPL=11, TSR=12, TSE=15, SrcLoc=28, DstLoc=29)
     W7   = Register(0x1c)
     W8   = Register(0x20, RBase0=(4, 0, BARS), RBE0=5, RBase1=(10, 6, BARS), RBE1=11, WBase=(16, 12, BARS), WBE=17)
     W9   = Register(0x24)
@@ -174,9 +192,9 @@ class Common:
     ConvCfg3d    = Register(0x00020, Kd=(4, 0), Sz=(7, 6), Oz=(14, 13))
     GroupConvCfg = Register(0x00024, NumGroups=(12, 0), UnicastCin=(31, 16))
     TileCfg      = Register(0x00028, TileHeight=(14, 0))
-    PatchCfg     = Register(0x0002c)
+    PatchCfg     = Register(0x0002c, PatchWidth=(3, 0), PatchHeight=(8, 4))  # log2
     PECfg        = Register(0x00030)
-    Cfg          = Register(0x00034, TaskType=(7, 4, TASK_TYPE))
+    Cfg          = Register(0x00034, Unk0=0, Source2Dma=1, TaskType=(7, 4, TASK_TYPE))
     TaskInfo     = Register(0x00038)
     DPE          = Register(0x0003c)
 
@@ -184,12 +202,25 @@ class Common:
 class L2:
     """The buffer memory between DMA and the engines."""
 
-    L2Cfg     = Register(0x04800)
-    SourceCfg = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8),
-                         Source2Dma=24)
-    Source    = Register(0x04808, 10)  # base and strides in L2 of both sources
-    ResultCfg = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8))
-    Result    = Register(0x04834, 5)
+    L2Cfg                = Register(0x04800)
+    SourceCfg            = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), AliasConvSrc=4, AliasConvRslt=5,
+                                    DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20,
+                                    AliasPlanarRslt=22, Source2Dma=24)
+    SourceBase           = Register(0x04808, Addr=(20, 4, BYTES))
+    SourceChannelStride  = Register(0x0480c, Stride=(20, 4, BYTES))
+    SourceRowStride      = Register(0x04810, Stride=(20, 4, BYTES))
+    SourceDepthStride    = Register(0x04814, Stride=(20, 4, BYTES))
+    SourceGroupStride    = Register(0x04818, Stride=(20, 4, BYTES))
+    Source2Base          = Register(0x0481c, Addr=(20, 4, BYTES))
+    Source2ChannelStride = Register(0x04820, Stride=(20, 4, BYTES))
+    Source2RowStride     = Register(0x04824, Stride=(20, 4, BYTES))
+    Source2DepthStride   = Register(0x04828, Stride=(20, 4, BYTES))
+    Source2GroupStride   = Register(0x0482c, Stride=(20, 4, BYTES))
+    ResultCfg            = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8),
+                                    AliasPlanarSrc=20, AliasPlanarRslt=22)
+    ResultBase           = Register(0x04834, Addr=(20, 4, BYTES))
+    ResultStrides        = Register(0x04838, 4)  # the engine lays a buffered result out itself
 
 
 class PE:
@@ -210,8 +241,8 @@ class NE:
 class TileDMASrc:
     """DMA that fetches the sources."""
 
-    Src1DMAConfig   = Register(0x13800, En=0)
-    Src2DMAConfig   = Register(0x13804)
+    Src1DMAConfig   = Register(0x13800, En=0, CacheHint=(9, 6), CacheHintReuse=(13, 10), CacheHintNoReuse=(17, 14))
+    Src2DMAConfig   = Register(0x13804, CacheHint=(9, 6), CacheHintReuse=(13, 10), CacheHintNoReuse=(17, 14))
     Src1BaseAddr    = Register(0x13808, Addr=(31, 6, BYTES))
     Src1RowStride   = Register(0x1380c, Stride=(31, 6, BYTES))
     Src1PlaneStride = Register(0x13810, Stride=(31, 6, BYTES))
@@ -232,7 +263,7 @@ class TileDMASrc:
 class TileDMADst:
     """DMA that stores the result."""
 
-    DMAConfig   = Register(0x17800, En=0)
+    DMAConfig   = Register(0x17800, En=0, CacheHint=(9, 6), L2BfrMode=26)
     BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
     RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
     PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))

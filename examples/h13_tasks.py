@@ -22,7 +22,6 @@ H13 = by_name("H13")
 #: Formats of float16 operands in memory: source 1 and the result, and source 2.
 FORMAT = {"FmtMode": 1, "Truncate": 3, "MemFmt": "16b", "Interleave": 1}
 FORMAT_2 = {"Truncate": 3, "MemFmt": "16b"}
-LOCATIONS = {"SrcLoc": 1, "DstLoc": 1}
 BY_DMA = {"SourceType": "DmaRead", "DMAFmt": "16b", "DMAInterleave": 1}
 OUT_OF_L2 = {"SourceType": "L2Read", "DMAFmt": "16b", "DMAInterleave": 1}
 #: Coefficients come from the BAR of the constants.
@@ -203,13 +202,12 @@ def neural(first: Place, result: Place, engines_log2: int) -> dict:
         "L2.SourceCfg": OUT_OF_L2 if isinstance(first, InL2) else BY_DMA,
         "NE.KernelCfg": {"KernelFmt": "Float16", "PalettizedBits": 8},
         "NE.PostScale": {"PostScale": 1.0},
-        "KernelDMASrc.MasterConfig": {"MasterEnable": 1},
     }
 
 
 def channels(chunk_bytes: Sequence[int], first_bytes: int = 0) -> dict:
     """Kernel DMA: a chunk of coefficients for each engine, one behind the other."""
-    registers: dict[str, dict[str, int]] = {}
+    registers: dict[str, dict[str, int]] = {"KernelDMASrc.MasterConfig": {"MasterEnable": 1}}
     for engine, size_bytes in enumerate(chunk_bytes):
         registers[f"KernelDMASrc.CoeffDMAConfig[{engine}]"] = {"En": 1, "CacheHint": 2}
         registers[f"KernelDMASrc.CoeffBaseAddr[{engine}]"] = {"Addr": first_bytes}

@@ -7,7 +7,7 @@ does; `h13_tasks` has the tasks of H13 by name, the `*_programs` modules have th
 import pathlib
 
 from chained_programs import attention, chain, softmax, square_table
-from h13_tasks import H13, LOCATIONS, by_dma, neural, planar, program, select, sizes, stored, tensor
+from h13_tasks import H13, by_dma, neural, planar, program, select, sizes, stored, tensor
 from h16_programs import add16
 from neural_programs import conv, matmul, relu, sigmoid
 from planar_programs import add, maximum, mul
@@ -19,7 +19,6 @@ from hwx2py.formats.hwx.create import create
 __all__ = [
     "EXAMPLES",
     "H13",
-    "LOCATIONS",
     "add16",
     "by_dma",
     "container",

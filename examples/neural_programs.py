@@ -4,7 +4,6 @@ import numpy as np
 from h13_tasks import (
     CONSTANTS,
     H13,
-    LOCATIONS,
     MAC,
     PASS_THROUGH,
     channels,
@@ -31,7 +30,7 @@ ONE_ENGINE = {"ENE": 1}
 def relu() -> Program:
     """x, or 0 where it is negative."""
     x, y = tensor("x", "input", 4, 4, 4, 16), tensor("y", "output", 5, 4, 4, 16)
-    words = {"W6": LOCATIONS, "W8": select(x, None, y) | ONE_ENGINE, "W9": CONSTANTS}
+    words = {"W8": select(x, None, y) | ONE_ENGINE}
     registers = neural(x, y, 0) | {"NE.MACCfg": PASS_THROUGH | {"NonlinearMode": "ReLU"}}
     return network(H13, [TaskRegisters(words, registers)], (x, y))
 
@@ -45,7 +44,7 @@ def sigmoid_table() -> bytes:
 def sigmoid() -> Program:
     """A table looked up for x."""
     x, y = tensor("x", "input", 4, 4, 4, 16), tensor("y", "output", 5, 4, 4, 16)
-    words = {"W6": LOCATIONS, "W8": select(x, None, y) | ONE_ENGINE, "W9": CONSTANTS}
+    words = {"W8": select(x, None, y) | ONE_ENGINE, "W9": CONSTANTS}
     return network(H13, [TaskRegisters(words, neural(x, y, 0) | lookup())], (x, y), sigmoid_table())
 
 
@@ -66,7 +65,7 @@ def conv() -> Program:
         "NE.MACCfg": MAC | {"OpMode": "Conv", "BiasMode": 1, "NonlinearMode": "ReLU"},
         **channels([chunk.size_bytes for chunk in packed.chunks]),
     }
-    words = {"W6": LOCATIONS, "W8": select(x, None, y) | {"ENE": 3}, "W9": CONSTANTS}
+    words = {"W8": select(x, None, y) | {"ENE": 3}, "W9": CONSTANTS}
     return network(H13, [TaskRegisters(words, registers)], (x, y), packed.data)
 
 
@@ -83,7 +82,7 @@ def product(kernel_channels: dict, kernel_bar: int, second: Tensor, result: Tens
     registers["Common.ConvCfg"] = {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "OCGSize": LANES_LOG2, "Ox": 1, "Oy": 1}
     registers["NE.MACCfg"] = MAC | {"OpMode": "Conv"}
     selected = select(second, None, result) | {"ENE": ENGINES_LOG2 + 1}
-    return TaskRegisters({"W6": LOCATIONS, "W8": selected, "W9": {"KBase0": kernel_bar, "KBE0": 1}}, registers)
+    return TaskRegisters({"W8": selected, "W9": {"KBase0": kernel_bar, "KBE0": 1}}, registers)
 
 
 def matmul() -> Program:
@@ -91,5 +90,5 @@ def matmul() -> Program:
     a, b, y = tensor("a", "input", 5, 8, 1, 4), tensor("b", "input", 6, 4, 1, 16), tensor("y", "output", 4, 8, 1, 16)
     memory = scratch(ENGINES * 64)
     store, fetch = stored_as_kernel(a, LANES, ENGINES)
-    copy = TaskRegisters({"W6": LOCATIONS, "W8": select(a, None, memory)}, planar_of_one(a, a) | store)
+    copy = TaskRegisters({"W8": select(a, None, memory)}, planar_of_one(a, a) | store)
     return network(H13, [copy, product(fetch, memory.bar, b, y)], (a, b, y, memory))

@@ -1,6 +1,6 @@
 """Programs of the planar engine: a sum, a product and a maximum, element by element."""
 
-from h13_tasks import H13, LOCATIONS, planar, select, tensor
+from h13_tasks import H13, planar, select, tensor
 
 from hwx2py.program.network import TaskRegisters, network
 from hwx2py.program.program import Program
@@ -16,7 +16,7 @@ IDLE = {f"KernelDMASrc.CoeffDMAConfig[{engine}]": {"CacheHint": 2} for engine in
 def elementwise(operation: str, shape: tuple[int, int, int], idle: dict) -> Program:
     """One task: y = a op b."""
     a, b, y = (tensor(n, r, bar, *shape) for n, r, bar in (("a", "input", 4), ("b", "input", 5), ("y", "output", 6)))
-    task = TaskRegisters({"W6": LOCATIONS, "W8": select(a, b, y)}, planar(a, b, y, operation) | idle)
+    task = TaskRegisters({"W8": select(a, b, y)}, planar(a, b, y, operation) | idle)
     return network(H13, [task], (a, b, y))
 
 

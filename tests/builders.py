@@ -5,7 +5,7 @@ from typing import Any
 
 import make
 import numpy as np
-from make import H13, LOCATIONS, by_dma, neural, planar, select, stored, tensor
+from make import H13, by_dma, neural, planar, select, stored, tensor
 
 from hwx2py.emulator import direct, driver
 from hwx2py.emulator.driver import Driver
@@ -22,7 +22,6 @@ Registers = Mapping[str, Any]
 
 __all__ = [
     "H13",
-    "LOCATIONS",
     "add14",
     "by_dma",
     "complete_add16",
@@ -53,7 +52,7 @@ def network(
     tasks: Sequence[tuple[Registers, Registers]], tensors: Sequence[Tensor], const: bytes = b"", scratch: int = 0
 ) -> Program:
     """A program of several tasks, each (header words, registers)."""
-    made = [TaskRegisters({"W6": LOCATIONS} | words, registers) for words, registers in tasks]
+    made = [TaskRegisters(words, registers) for words, registers in tasks]
     extra = [program_network.scratch(scratch)] if scratch else []
     return program_network.network(H13, made, (*tensors, *extra), const)
 

@@ -306,6 +306,7 @@ class TestTasks:
         file = formats.load(str(SHARED / "hwx" / "real" / "relu.hwx"))
         edits = json.loads((SHARED / "hwx" / "hardware" / "register-edits.json").read_text())["edits"]
         wrong = {"Common.OutDim", "TileDMASrc.Src1BaseAddr", "TileDMADst.BaseAddr"}  # ran, beside the tensors
+        wrong.add("L2.SourceCfg")  # 0 reads what an earlier run left in L2, as the file says
         task = file.program.tasks[0]
         for edit in edits:
             write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
@@ -443,10 +444,10 @@ class TestBuffers:
         """A part of the tensor that begins in the padding of a row."""
         program = with_field(elementwise(shape=(3, 4, 20)), "Common.OutDim.Hout", 2)
         program = with_field(program, "Common.InDim.Hin", 2)
-        assert not names(of_program(program))
+        assert names(of_program(program)) == {"output-partly-written"}
         program = with_field(program, "TileDMASrc.Src1RowStride.Stride", 192)
         program = with_field(program, "TileDMASrc.Src1PlaneStride.Stride", 64)
-        assert not names(of_program(program))
+        assert names(of_program(program)) == {"output-partly-written"}
         wide = tuple(
             part._replace(strides=(1536, 512, 128, 2), size_bytes=1536) if part.name == "a" else part
             for part in program.tensors

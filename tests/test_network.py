@@ -45,7 +45,7 @@ def test_strides_are_those_of_the_registers_that_there_are():
 def test_ids_count_and_the_last_task_ends_the_network():
     program = network(H13, [TaskRegisters({}, {})] * 3, [])
     words = [task.words for task in program.tasks]
-    assert [word[0] for word in words] == [0, 1, 2 | 1 << 25]
+    assert [word[0] for word in words] == [0, 1 | 1 << 24, 2 | 3 << 24]
     assert [word[7] for word in words] == [0x300, 0x600, 0]
     assert [word[1] >> 16 for word in words] == [len(words[0]) - 1, len(words[0]) - 1, 0]
 

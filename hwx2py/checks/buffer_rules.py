@@ -12,7 +12,7 @@ from ..program import bars
 from ..program.program import ELEMENT_BYTES, Tensor
 from ..units import round_up, whole
 from .geometry import is_turned, merged, stray_address, tensor_axes
-from .rule import ERROR, NOTE, WARNING, Place, Rule
+from .rule import ERROR, NOTE, WARNING, Place, Rule, Scope
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 FILES = "holds in every real file and decoded program"
@@ -265,9 +265,9 @@ def kern_segment(subject: Subject) -> Iterator[Place]:
 
 RULES = (
     Rule("unbound-bar", ERROR, M1_DART, "{what}", "bind a buffer to it, or select the BAR of a tensor", unbound_bar,
-         True),
+         Scope.FORM),
     Rule("bar-to-text", ERROR, "rule of the firmware: a BAR is never that of text or coefficients",
-         "it {verb} {use} in BAR {bar} ({name})", "select the BAR of a tensor", bar_to_text, True),
+         "it {verb} {use} in BAR {bar} ({name})", "select the BAR of a tensor", bar_to_text, Scope.FORM),
     Rule("scratch-too-small", ERROR, "run on an M1: garbage without an error; atan2",
          "the tasks need {needed:#x} bytes of scratch, the file says {declared:#x}",
          "make it larger: in an .anec tiles[3] = {tiles}", scratch_too_small),
@@ -302,7 +302,7 @@ RULES = (
     Rule("unaligned-base", WARNING, "edited on an M1: the low bits are ignored",
          "{word:#x} is not a multiple of {unit}: the engine takes {used:#x}",
          "set it to {used:#x}, or to what was meant",
-         unaligned_base, True),
+         unaligned_base, Scope.TASK),
     Rule("kern-segment", WARNING, "libane binds one buffer of coefficients, behind the text",
          "coefficients in a segment of their own (BAR {bar})", "make the .anec with `hwx2py anec`, which moves them",
          kern_segment),

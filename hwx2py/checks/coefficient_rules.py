@@ -7,7 +7,7 @@ from .. import packing
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
 from ..operations.tables import TABLE_BYTES
-from .rule import ERROR, WARNING, Place, Rule
+from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import TaskView
 
 CONST_BAR = 1
@@ -129,20 +129,20 @@ def blob_constant(view: TaskView) -> Iterator[Place]:
 RULES = (
     Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_larger, True),
+         kernel_larger, Scope.TASK),
     Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_smaller, True),
+         kernel_smaller, Scope.TASK),
     Rule("kernel-outside", ERROR, "holds in every real file and decoded program",
          "{what} ends at {end:#x}, the coefficients have {size:#x} bytes", "correct base or size", kernel_outside,
-         True),
+         Scope.TASK),
     Rule("zero-coefficients", WARNING, "a real gemm.hwx",
          "all {size:#x} bytes of the kernel are 0: so is the result, but for a bias",
-         "compile with the weights, or put them in with `hwx2py weights`", zero_coefficients, True),
+         "compile with the weights, or put them in with `hwx2py weights`", zero_coefficients, Scope.TASK),
     Rule("blob-constant", ERROR, "run on an M1: wrong values",
          "{what} begins with the headers of a Core ML weight file: the numbers follow 0x80 further on",
-         "compile again with the payload, not the file, as the constant", blob_constant, True),
+         "compile again with the payload, not the file, as the constant", blob_constant, Scope.TASK),
     Rule("zero-table", ERROR, "a published softmin.anec whose tsk_size is wrong",
          "the table at {base:#x} of the coefficients is 128 bytes of 0", "look at tsk_size: BAR 1 follows from it",
-         zero_table, True),
+         zero_table, Scope.TASK),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """What a rule and a finding are."""
 
+import enum
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -22,6 +23,15 @@ class Place(NamedTuple):
     part: str = ""
 
 
+class Scope(enum.Enum):
+    """What a rule is asked of."""
+
+    FILE = "the file as a whole"
+    TASK = "every task"
+    #: Rules that look at neither addresses nor other tasks: large programs repeat a few forms.
+    FORM = "the first of the tasks that differ in their addresses only"
+
+
 class Rule(NamedTuple):
     """A rule.
 
@@ -31,8 +41,8 @@ class Rule(NamedTuple):
         evidence: how it is known.
         what: what is wrong; names in braces are the place's values.
         what_to_do: the next step, in the same form.
-        find: the places of a program where it is broken; takes a `TaskView` for a rule of tasks, else a `Subject`.
-        of_tasks: whether it is asked for every task.
+        find: the places of a program where it is broken; takes a `Subject` for a rule of files, else a `TaskView`.
+        scope: what it is asked of.
     """
 
     name: str
@@ -41,7 +51,7 @@ class Rule(NamedTuple):
     what: str
     what_to_do: str
     find: Callable[[Any], Iterable[Place]]
-    of_tasks: bool = False
+    scope: Scope = Scope.FILE
 
 
 class Finding(NamedTuple):

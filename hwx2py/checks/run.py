@@ -4,15 +4,25 @@ import itertools
 from collections.abc import Iterable
 
 from ..formats import File
-from . import buffer_rules, coefficient_rules, stream_rules, task_rules
-from .rule import ERROR, Finding, Place, Rule
-from .subject import Subject
+from . import buffer_rules, coefficient_rules, flow_rules, plan_rules, segment_rules, stream_rules, task_rules
+from .rule import ERROR, Finding, Place, Rule, Scope
+from .subject import Subject, TaskView
 
 #: Every rule, in the order in which findings are shown.
-RULES: tuple[Rule, ...] = (*stream_rules.RULES, *task_rules.RULES, *buffer_rules.RULES, *coefficient_rules.RULES)
+RULES: tuple[Rule, ...] = (
+    *stream_rules.RULES,
+    *segment_rules.RULES,
+    *task_rules.RULES,
+    *plan_rules.RULES,
+    *flow_rules.RULES,
+    *buffer_rules.RULES,
+    *coefficient_rules.RULES,
+)
 
 #: Findings of a rule that are listed one by one.
 MOST_OF_A_RULE = 20
+#: Runs of tasks that a finding names.
+MOST_RUNS = 8
 #: Tasks that commands look at which only say that there are findings; `check` looks at all.
 FIRST_TASKS = 100
 
@@ -51,14 +61,31 @@ def findings(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
     """
     rules = list(rules)
     places: list[list[Place]] = [[] for _ in rules]
-    of_tasks = [(rule, place) for rule, place in zip(rules, places) if rule.of_tasks]
+    of_tasks = [(rule, own) for rule, own in zip(rules, places) if rule.scope is Scope.TASK]
+    of_forms = [(rule, own) for rule, own in zip(rules, places) if rule.scope is Scope.FORM]
+    forms: dict[int, list[tuple[list[Place], Place]]] = {}
     for view in subject.views():
         for rule, own in of_tasks:
             own.extend(rule.find(view))
+        if view.form is None:
+            _ask(of_forms, view)
+        elif view.form in forms:
+            for own, place in forms[view.form]:
+                own.append(place._replace(task=view.index))
+        else:
+            forms[view.form] = _ask(of_forms, view)
     for rule, own in zip(rules, places):
-        if not rule.of_tasks:
+        if rule.scope is Scope.FILE:
             own.extend(rule.find(subject))
     return [finding for rule, own in zip(rules, places) for finding in _told(rule, own)]
+
+
+def _ask(rules: list[tuple[Rule, list[Place]]], view: TaskView) -> list[tuple[list[Place], Place]]:
+    """Asks rules of a task, and tells what they found beside the lists that it went to."""
+    found = [(own, place) for rule, own in rules for place in rule.find(view)]
+    for own, place in found:
+        own.append(place)
+    return found
 
 
 def _told(rule: Rule, places: list[Place]) -> list[Finding]:
@@ -94,4 +121,6 @@ def _tasks(tasks: list[int]) -> str:
     for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
         members = [number for _, number in run]
         runs.append(str(members[0]) if len(members) == 1 else f"{members[0]} to {members[-1]}")
+    if len(runs) > MOST_RUNS:
+        runs[MOST_RUNS:] = [f"and on, {len(numbers)} in all"]
     return f"task{'s' if len(numbers) > 1 else ''} {', '.join(runs)}"

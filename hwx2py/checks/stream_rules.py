@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..formats.anec.header import Anec
 from ..formats.hwx.image import Image
 from ..units import round_up
-from .rule import ERROR, NOTE, WARNING, Place, Rule
+from .rule import ERROR, NOTE, WARNING, Place, Rule, Scope
 from .subject import ANEC_ALIGNMENT_BYTES, Subject, TaskView
 
 M1_RUN = "run on an M1: the submit times out (-110)"
@@ -205,7 +205,7 @@ RULES = (
          "set td_size to {size:#x}", td_size_overruns),
     Rule("trailing-zeros", ERROR, M1_HANG,
          "zeros at {offset:#x} of the task write 0 to Common.InDim",
-         "shorten the task to {size:#x} bytes", trailing_zeros, True),
+         "shorten the task to {size:#x} bytes", trailing_zeros, Scope.TASK),
     Rule("trailing-zeros", ERROR, M1_HANG,
          "zeros at {offset:#x} of the task write 0 to Common.InDim",
          "shorten the task to {size:#x} bytes", trailing_zeros_announced),
@@ -220,9 +220,10 @@ RULES = (
          "set td_count to {chained}", task_count),
     Rule("task-offset", ERROR, FILES, "{what}", "set {next}", task_offset),
     Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", header_size),
-    Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", dtid, True),
+    Rule("header-size", ERROR, FILES, "header word 6 {says}", "set bit 24 (TDE) of word 6 to {bit}", dtid, Scope.FORM),
     Rule("task-ids", ERROR, f"{DRIVER}: completion is an event with the last task's id",
-         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids, True),
+         "the task has id {id}: newer drivers wait for another and time out", "set TID to {wanted}", task_ids,
+         Scope.TASK),
     Rule("nid", WARNING, f"{DRIVER}: completion is an event with network id 0x40",
          "the task has network id {nid:#x}, newer drivers wait for 0x40",
          "set NID to 0x40 in every task (a script does so)", nid_differs),

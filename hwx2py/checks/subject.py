@@ -8,9 +8,11 @@ from ..formats.anec.header import Anec
 from ..formats.file import File
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural, Planar
+from ..operations.flow import Flow, Memory, Problem
 from ..operations.reader import Reader
-from ..operations.transfer import Transfer, transfers
-from ..program.program import Buffer, Program, bound_buffers
+from ..operations.tiles import Tile, tiles, waits
+from ..operations.transfer import Axis, Transfer, transfers
+from ..program.program import ELEMENT_BYTES, Buffer, Program, Tensor, bound_buffers
 from ..program.register_file import RegisterFile, walk
 from . import chain
 
@@ -61,6 +63,9 @@ class TaskView(NamedTuple):
         registers: the register file while it runs.
         operation: what it does.
         transfers: what it moves by tile DMA.
+        tiles: what it has in L2.
+        form: a number that it shares with the tasks that differ from it in their addresses only, or None.
+        problems: what goes wrong between it and the tasks before it.
     """
 
     subject: "Subject"
@@ -68,6 +73,9 @@ class TaskView(NamedTuple):
     registers: RegisterFile
     operation: Planar | Neural
     transfers: tuple[Transfer, ...]
+    tiles: tuple[Tile, ...]
+    form: int | None
+    problems: tuple[Problem, ...]
 
 
 class Subject:
@@ -81,12 +89,14 @@ class Subject:
     Attributes:
         moved: what is moved by tile DMA -> the tasks that do, of those that were looked at; `views` fills it.
         uses_coefficients: whether one of them reads coefficients; `views` sets it.
+        unfinished: what is missing when all tasks have run; `views` sets it.
     """
 
     def __init__(self, program: Program, container: Image | Anec | None = None, most_tasks: int | None = None):
         self.program, self.container, self.most_tasks = program, container, most_tasks
         self.moved: dict[Transfer, list[int]] = {}
         self.uses_coefficients = False
+        self.unfinished: tuple[Problem, ...] = ()
 
     @classmethod
     def of(cls, file: File, most_tasks: int | None = None) -> "Subject":
@@ -124,20 +134,58 @@ class Subject:
             return {}
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 
+    @functools.cached_property
+    def first_tasks(self) -> frozenset[int]:
+        """Indexes of the tasks that begin a stream: the first, and in a text of several streams that of each."""
+        return frozenset(stream.first_task for stream in self.program.text.streams) or frozenset((0,))
+
+    @functools.cached_property
+    def last_tasks(self) -> frozenset[int]:
+        """Indexes of the tasks that end a stream."""
+        streams = self.program.text.streams
+        ends = frozenset(stream.first_task + stream.task_count - 1 for stream in streams)
+        return ends or frozenset((len(self.program.tasks) - 1,))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether tasks may be missing in front and behind: bare streams may be cut out of longer ones."""
+        return self.program.origin.form == "raw"
+
+    @functools.cached_property
+    def memories(self) -> dict[int, Memory]:
+        """BAR -> what stands behind it; empty where the file binds nothing."""
+        found = {bar: _memory(buffer) for bar, buffer in self.buffers.items()}
+        constants = {bar: Memory(f"BAR {bar}", "coefficients", len(data)) for bar, data in self.constants.items()}
+        return constants | found
+
     def views(self) -> Iterator[TaskView]:
-        """The tasks in turn; `moved` and `uses_coefficients` are complete when they are through."""
+        """The tasks in turn; `moved`, `uses_coefficients` and `unfinished` are complete when they are through."""
         self.moved.clear()
         self.uses_coefficients = False
-        reader = Reader(self.program.arch)
-        for index, registers in enumerate(walk(self.program.arch, self.program.tasks)):
+        reader, arch = Reader(self.program.arch), self.program.arch
+        flow = Flow(arch.machine.l2_bytes, self.memories)
+        for index, registers in enumerate(walk(arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
-            operation = reader.read(registers)
-            view = TaskView(self, index, registers, operation, tuple(transfers(operation)))
-            for transfer in view.transfers:
+            if index and index in self.first_tasks:
+                flow.restart()
+            operation, form = reader.read_form(registers)
+            moved, held = tuple(transfers(operation)), tiles(registers, operation)
+            problems = tuple(flow.follow(index, operation, moved, held, waits(registers)))
+            view = TaskView(self, index, registers, operation, moved, held, form, problems)
+            for transfer in moved:
                 self.moved.setdefault(transfer, []).append(index)
             self.uses_coefficients |= _uses_coefficients(view)
             yield view
+        self.unfinished = tuple(flow.finish())
+
+
+def _memory(buffer: Buffer) -> Memory:
+    """A buffer as the flow of data sees it."""
+    if not isinstance(buffer, Tensor):
+        return Memory(buffer.name, buffer.role, buffer.size_bytes)
+    axes = tuple(Axis(stride, extent) for stride, extent in zip(buffer.strides, buffer.shape))
+    return Memory(buffer.name, buffer.role, buffer.size_bytes, axes, ELEMENT_BYTES[buffer.dtype])
 
 
 def _uses_coefficients(view: TaskView) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..operations import Dma, Neural
 from ..operations.stage_rows import short_strides
-from .rule import ERROR, NOTE, Place, Rule
+from .rule import ERROR, NOTE, Place, Rule, Scope
 from .subject import TaskView
 
 M1_HANG = "run on an M1: it hangs"
@@ -97,18 +97,19 @@ def idle_words(view: TaskView) -> Iterator[Place]:
     """Words that compilers leave in registers of an engine that does not work."""
     if isinstance(view.operation, Neural):
         return
-    for idle in view.registers.arch.machine.idle:
-        if view.registers.word(idle.register) == idle.word:
-            yield Place({"word": idle.word}, view.index, idle.register)
+    for place in view.registers.arch.idle_rows:
+        idle = place.register.idle
+        if idle and view.registers.word_at(place.address) == idle.word:
+            yield Place({"word": idle.word}, view.index, place.name)
 
 
 def ignored_bits(view: TaskView) -> Iterator[Place]:
     """Bits that hardware ignores."""
-    arch = view.registers.arch
-    for ignored in arch.machine.ignored:
-        bits = (view.registers.word(ignored.register) or 0) & ignored.mask
-        if bits:
-            yield Place({"bits": bits, "evidence": ignored.evidence}, view.index, ignored.register)
+    for place in view.registers.arch.ignored_rows:
+        for ignored in place.register.ignored:
+            bits = (view.registers.word_at(place.address) or 0) & ignored.mask
+            if bits:
+                yield Place({"bits": bits, "evidence": ignored.evidence}, view.index, place.name)
 
 
 def start_image(view: TaskView) -> Iterator[Place]:
@@ -158,34 +159,34 @@ def not_understood(view: TaskView) -> Iterator[Place]:
 
 RULES = (
     Rule("zero-dimension", ERROR, f"{M1_HANG} (depths, groups, tile); {INFERRED}",
-         "it is 0: the engine hangs", "set it to 1 or to the tensor's size", zero_dimension, True),
+         "it is 0: the engine hangs", "set it to 1 or to the tensor's size", zero_dimension, Scope.FORM),
     Rule("window", ERROR, "inferred: windows and steps count from 1",
-         "it is 0 in a convolution", "set it to 1 or more", window, True),
+         "it is 0 in a convolution", "set it to 1 or more", window, Scope.FORM),
     Rule("small-stride", ERROR, M1_HANG,
          "a channel stride of {stride:#x} for rows of {row:#x} bytes", "set it to at least {row:#x}",
-         small_stride, True),
+         small_stride, Scope.FORM),
     Rule("table-missing", ERROR, M1_HANG,
          "the last step is a table, and no coefficient DMA fetches one",
          "enable the fetch (KernelDMASrc) and the coefficients' BAR, or set NonlinearMode to None", table_missing,
-         True),
-    Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, True),
-    Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, True),
+         Scope.FORM),
+    Rule("no-destination", ERROR, M1_HANG, "{what}", "set {next}", no_destination, Scope.FORM),
+    Rule("no-source", ERROR, M1_HANG, "source 1 comes by a DMA that is off", "set bit 0 (En)", no_source, Scope.FORM),
     Rule("task-kind", ERROR, M1_HANG, "the header selects {engine}, but TaskType is {kind}",
-         "correct TaskType, or ENE in the header", task_kind, True),
+         "correct TaskType, or ENE in the header", task_kind, Scope.FORM),
     Rule("result-format", ERROR, M1_HANG, "{value} does not go with results of {element}",
          "set the format that every program has: MemFmt 2 and Truncate 3 for float16, 0 and 0 for 8 bits",
-         result_format, True),
+         result_format, Scope.FORM),
     Rule("idle-words", NOTE, "run on an M1: they change nothing, and are not the cause of 0.0",
-         "{word:#x} in an engine that does not work", "nothing; `clean` takes it out", idle_words, True),
+         "{word:#x} in an engine that does not work", "nothing; `clean` takes it out", idle_words, Scope.FORM),
     Rule("ignored-bits", NOTE, "edited on an M1: 60 of 77 edits changed nothing",
-         "bits {bits:#x} change nothing ({evidence})", "nothing", ignored_bits, True),
+         "bits {bits:#x} change nothing ({evidence})", "nothing", ignored_bits, Scope.FORM),
     Rule("h14-start-image", NOTE, "compilers never write a start value; a sign of an edit by hand",
-         "{word:#x} is the register's start value", "leave the write out", start_image, True),
+         "{word:#x} is the register's start value", "leave the write out", start_image, Scope.TASK),
     Rule("h14-inherits", ERROR, "executed: nothing is inherited from H14 on",
          "only a task before this one writes it, and its start value is not known", "write it in this task",
-         inherits, True),
+         inherits, Scope.TASK),
     Rule("feature", NOTE, "public notes: without effect on H14 and H15, gone from H16 on",
-         "bit {bit}, which is {name} on H13, does nothing on this chip", "set it to 0", feature, True),
+         "bit {bit}, which is {name} on H13, does nothing on this chip", "set it to 0", feature, Scope.FORM),
     Rule("not-understood", NOTE, "no program that could be checked has it",
-         "{value} is not understood: {why}", "`emulate` refuses it", not_understood, True),
+         "{value} is not understood: {why}", "`emulate` refuses it", not_understood, Scope.FORM),
 )  # fmt: skip

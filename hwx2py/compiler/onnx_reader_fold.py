@@ -70,7 +70,8 @@ def _array(tensor: Any) -> np.ndarray:
     if math.prod(tensor.dims) > MOST_ELEMENTS * 4:
         raise UnsupportedError(f"constant {tensor.name!r} has {math.prod(tensor.dims)} elements, more than fit")
     try:
-        return numpy_helper.to_array(tensor)
+        found: np.ndarray = numpy_helper.to_array(tensor)
+        return found
     except (ValueError, TypeError, KeyError) as error:
         raise UnsupportedError(f"constant {tensor.name!r} cannot be read: {_line(error)}") from error
 

@@ -54,11 +54,13 @@ def _sampled(
 
 
 def _erf(x: "np.ndarray") -> "np.ndarray":
-    return np.vectorize(math.erf)(x)
+    found: np.ndarray = np.vectorize(math.erf)(x)
+    return found
 
 
 def _softplus(x: "np.ndarray") -> "np.ndarray":
-    return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+    found: np.ndarray = np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+    return found
 
 
 def _smooth(function: Callable[["np.ndarray"], "np.ndarray"], shift: int) -> bytes:

@@ -67,4 +67,5 @@ def _compiled(numba: ModuleType) -> Product:
                     for j in range(end - start):
                         line[j] -= offset
 
-    return product
+    compiled: Product = product
+    return compiled

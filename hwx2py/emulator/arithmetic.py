@@ -27,7 +27,8 @@ def multiply(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
 
 def sum_squares(first: np.ndarray, second: np.ndarray | float) -> np.ndarray:
     """(first + second)^2."""
-    return np.square(add(first, second))
+    found: np.ndarray = np.square(add(first, second))
+    return found
 
 
 def _sum(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
@@ -35,11 +36,13 @@ def _sum(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
 
 def _largest(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    return values.max(axis=axes, keepdims=True)
+    found: np.ndarray = values.max(axis=axes, keepdims=True)
+    return found
 
 
 def _smallest(values: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    return values.min(axis=axes, keepdims=True)
+    found: np.ndarray = values.min(axis=axes, keepdims=True)
+    return found
 
 
 def _reciprocal(values: np.ndarray, epsilon: float) -> np.ndarray:

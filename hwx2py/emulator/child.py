@@ -20,6 +20,7 @@ import socket
 import struct
 import sys
 import traceback
+from typing import Any, NoReturn
 
 NODE = "/dev/accel/accel0"
 HARMLESS = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/fd", "/dev/std")
@@ -47,7 +48,7 @@ BUILD = "--hand-over-build"
 LOADED_BEFORE = ("bz2", "ctypes", "decimal", "hashlib", "lzma", "random", "ssl", "uuid", "zlib", "numpy.random")
 
 
-def main():
+def main() -> None:
     """The argument is JSON; `script_process` says what is in it."""
     order = json.loads(sys.argv[1])
     _confine(order)
@@ -67,7 +68,7 @@ def main():
         _end(link, f"{_place(error, script)}{type(error).__name__}: {error}")
 
 
-def _confine(order):
+def _confine(order: dict[str, Any]) -> None:
     """Ties this process to its parent, and shuts it in unless it is trusted."""
     sys.path += [folder for folder in order["search_path"] if folder not in sys.path]
     sys.path.insert(0, order["package_folder"])
@@ -83,7 +84,7 @@ def _confine(order):
         confine.confine(order["readable"], process.Limits(*order["limits"]))
 
 
-def _hand_over(link, names):
+def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
     """Sends what a script's tables and its `build()` say."""
     buffers, tasks, aliases = names["build"]()
     told = {
@@ -103,7 +104,7 @@ def _hand_over(link, names):
         link.sendall(piece)
 
 
-def _end(link, message):
+def _end(link: socket.socket, message: str) -> NoReturn:
     """Hands the last word to the emulator and ends the process at once, whatever the script would still do."""
     text = message.encode()
     link.sendall(REQUEST.pack(b"e", 0, len(text)) + text)
@@ -115,9 +116,10 @@ def _end(link, message):
 PROGRAM_END = b"# fmt: on"
 
 
-def _place(error, script):
+def _place(error: BaseException, script: str) -> str:
     """The line to look at: the innermost one of the script's own program, not of the encoder that found the mistake."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == script and frame.lineno is not None]
     with open(script, "rb") as file:
         end = next((number for number, line in enumerate(file, 1) if line.rstrip() == PROGRAM_END), 0)
     lines = [line for line in lines if line < end] or lines
@@ -126,27 +128,27 @@ def _place(error, script):
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _play(link, memory, own_memory, script):
+def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> None:
     """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
-    nodes = set()
+    nodes: set[int] = set()
     real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
 
-    def played_open(path, flags, mode=0o777, *, dir_fd=None):
+    def played_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if os.fspath(path) != NODE:
             return real_open(path, flags, mode, dir_fd=dir_fd)
         node = os.dup(memory)
         nodes.add(node)
         return node
 
-    def played_close(node):
-        nodes.discard(node)
-        real_close(node)
+    def played_close(fd: int) -> None:
+        nodes.discard(fd)
+        real_close(fd)
 
-    def played_glob(pattern, *more, **named):
+    def played_glob(pattern: Any, *more: Any, **named: Any) -> list[Any]:
         found = real_glob(pattern, *more, **named)
         return [NODE] if str(pattern).startswith("/dev/accel/") else found
 
-    def played_ioctl(node, number, data=0, mutate=True):
+    def played_ioctl(node: Any, number: int, data: Any = 0, mutate: bool = True) -> Any:
         if not isinstance(node, int) or node not in nodes:
             return real_ioctl(node, number, data, mutate)
         if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -160,18 +162,19 @@ def _play(link, memory, own_memory, script):
         data[:] = answer
         return 0
 
-    def watch(event, arguments):
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
         if event != "open" or not isinstance(arguments[0], (str, bytes)):
             return
         path = os.fsdecode(arguments[0])
         if path.startswith("/dev/") and not path.startswith((*HARMLESS, NODE)):
             _end(link, f"opens {path}, which is not the ANE")
 
-    os.open, os.close, fcntl.ioctl, glob.glob = played_open, played_close, played_ioctl, played_glob
+    os.open, os.close, fcntl.ioctl = played_open, played_close, played_ioctl
+    glob.glob = played_glob  # type: ignore[assignment] # one signature for text and for bytes
     sys.addaudithook(watch)
 
 
-def with_tables(number, data, own_memory):
+def with_tables(number: int, data: bytes, own_memory: int) -> bytes:
     """A call's structure with the tables that it points to, in this process, behind it.
 
     The last argument is a descriptor of this process's memory.
@@ -185,13 +188,13 @@ def with_tables(number, data, own_memory):
     return b"".join(pieces)
 
 
-def _ask(link, number, data):
+def _ask(link: socket.socket, number: int, data: bytes) -> tuple[int, bytes]:
     link.sendall(REQUEST.pack(b"i", number, len(data)) + data)
     code, size = ANSWER.unpack(_receive(link, ANSWER.size))
     return code, _receive(link, size)
 
 
-def _receive(link, size):
+def _receive(link: socket.socket, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
         piece = link.recv(size - len(data))
@@ -201,7 +204,7 @@ def _receive(link, size):
     return bytes(data)
 
 
-def _version(data):
+def _version(data: bytes) -> bytes:
     """DRM_IOCTL_VERSION: fills the script's own buffers, as the kernel does."""
     _, _, _, *places = VERSION_STRUCT.unpack(data)
     filled = []

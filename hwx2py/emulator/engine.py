@@ -112,7 +112,7 @@ class Engine:
         self._check(index, operation)
         access = Access(index, bars, self.memory, self.l2, self.faults)
         runner = planar if isinstance(operation, Planar) else neural
-        bits = runner.run(operation, access, self.numbers)
+        bits: np.ndarray = runner.run(operation, access, self.numbers)
         access.put(operation.result, bits)
         step = Step(index, operation, tuple(access.moves))
         self.steps.append(step)

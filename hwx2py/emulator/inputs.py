@@ -25,7 +25,7 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
     Raises:
         UsageError: there is no such input, or the values do not fit it.
     """
-    arrays = command_line.default_inputs(tensors)
+    arrays: dict[str, np.ndarray] = command_line.default_inputs(tensors)
     options = [(f"--input {option}", *option.partition("=")[::2]) for option in chosen]
     given = {name for _, name, _ in options}
     if default is not None:

@@ -36,7 +36,8 @@ def _sample(table: Curve, place: np.ndarray, numbers: Numbers, below: np.ndarray
     if not numbers.rounds_in_tables:
         lower = np.minimum(place.astype(np.int64), SAMPLES - 2)
         part = place - lower
-        return samples[lower] * (1.0 - part) + samples[lower + 1] * part
+        found: np.ndarray = samples[lower] * (1.0 - part) + samples[lower + 1] * part
+        return found
     downwards = np.zeros(place.shape, bool) if below is None else below
     near = np.where(downwards, np.ceil(place), np.floor(place)).astype(np.int64)
     far = np.clip(near + np.where(downwards, -1, 1), 0, SAMPLES - 1)
@@ -77,7 +78,8 @@ def _fraction(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
 
 
 def _whole(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
-    return np.trunc(x)
+    found: np.ndarray = np.trunc(x)
+    return found
 
 
 def _root(sign: int) -> CurveFunction:
@@ -86,24 +88,30 @@ def _root(sign: int) -> CurveFunction:
     def curve(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
         mantissa, exponent = np.frexp(x)
         k = exponent >> 1
-        return np.ldexp(_sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table), numbers), sign * k)
+        found: np.ndarray = np.ldexp(
+            _sample(table, np.ldexp(mantissa, exponent - 2 * k) * _scale(table), numbers), sign * k
+        )
+        return found
 
     return curve
 
 
 def _reciprocal(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table), numbers), -exponent)
+    found: np.ndarray = np.ldexp(_sample(table, (mantissa - 0.5) * _scale(table), numbers), -exponent)
+    return found
 
 
 def _logarithm(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     mantissa, exponent = np.frexp(x)
-    return exponent + _sample(table, (mantissa - 0.5) * _scale(table), numbers)
+    found: np.ndarray = exponent + _sample(table, (mantissa - 0.5) * _scale(table), numbers)
+    return found
 
 
 def _power(table: Curve, x: np.ndarray, numbers: Numbers) -> np.ndarray:
     whole = np.floor(x)
-    return np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1), numbers)
+    found: np.ndarray = np.exp2(whole) * _sample(table, (x - whole) * (SAMPLES - 1), numbers)
+    return found
 
 
 #: How the argument finds its place -> the curve.

@@ -144,7 +144,8 @@ def _channel_product(task: Neural, bits: np.ndarray, numbers: Numbers) -> np.nda
 
 
 def _channel_maximum(task: Neural, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
-    return _by_output(task, load(task, bits)).max(axis=2)
+    found: np.ndarray = _by_output(task, load(task, bits)).max(axis=2)
+    return found
 
 
 def _by_output(task: Neural, values: np.ndarray) -> np.ndarray:

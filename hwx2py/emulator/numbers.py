@@ -148,7 +148,8 @@ def load(bits: np.ndarray, element: Element) -> np.ndarray:
         float64 of the same shape, NaN as +infinity.
     """
     if element.dtype == "float16":
-        return _float16_values()[bits]
+        found: np.ndarray = _float16_values()[bits]
+        return found
     return bits.view(element.dtype).astype(np.float64)
 
 

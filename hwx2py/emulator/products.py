@@ -70,7 +70,8 @@ def _careful(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _dropped(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Where products are dropped, from the exponents of their factors (int8 that broadcast)."""
-    return left + right <= DROPPED_EXPONENT
+    found: np.ndarray = left + right <= DROPPED_EXPONENT
+    return found
 
 
 def _by_axis(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -158,7 +159,7 @@ def _rounded_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     exact = left * right
     steps = left * TIE_BREAKER * right + OFFSET - OFFSET
     # A large one is a multiple of a step already, and the tie-breaker would show.
-    products = np.where(np.abs(exact) < LARGEST_PRODUCT, steps, exact)
+    products: np.ndarray = np.where(np.abs(exact) < LARGEST_PRODUCT, steps, exact)
     # Exponents are looked at where one that is dropped may be: factors below 2^(e + 1) make a product below 2^-15.
     small = np.nonzero((np.abs(products) <= 2 * STEP) & (products != 0))
     factors = (np.broadcast_to(factor, products.shape)[small] for factor in (left, right))

@@ -131,7 +131,8 @@ def run(
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:
     """The inputs that a script takes where the command line names none."""
-    return command_line.default_inputs(program.tensors)
+    inputs: dict[str, np.ndarray] = command_line.default_inputs(program.tensors)
+    return inputs
 
 
 def outputs_of(program: Program) -> dict[str, np.ndarray]:

@@ -107,7 +107,8 @@ class Layout(NamedTuple):
         offsets = self.offsets(shape).reshape(-1, self.element)
         bare = ~marks[offsets]
         some = bare.any(axis=1)
-        return offsets[some, bare[some].argmax(axis=1)]
+        found: np.ndarray = offsets[some, bare[some].argmax(axis=1)]
+        return found
 
     def first_marked(self, marks: np.ndarray, shape: Shape) -> int | None:
         """Offset of the first byte of the tensor that is marked, or None."""

@@ -1,7 +1,7 @@
 """Passes over the state that compilers since 7.6 leave in tasks of the planar engine.
 
 A word is cleared only where the task does not read it and no later task runs with it (`operations.idle` decides);
-which words those compilers leave are rows: of the coefficient channels here, of other registers in the machine.
+which words those compilers leave are rows: of the coefficient channels here, of other registers in the table.
 """
 
 from collections.abc import Iterator
@@ -35,8 +35,12 @@ def source_residue(program: Program) -> Iterator[WordEdit | Kept]:
 
 
 def _idle_words(program: Program, block: str, odd_value: str) -> Iterator[WordEdit | Kept]:
-    """The machine's idle words in a block; where one of its registers holds something else, all of them stay."""
-    words = {idle.register: idle.word for idle in program.arch.machine.idle if idle.register.startswith(f"{block}.")}
+    """The idle words of a block's rows; where one of its registers holds something else, all of them stay."""
+    words = {
+        place.name: idle.word
+        for place in program.arch.idle_rows
+        if (idle := place.register.idle) and place.name.startswith(f"{block}.")
+    }
     addresses = _addresses(program, tuple(words))
     for number, task in _planar(program):
         writes = list(_writes(program, number, addresses))

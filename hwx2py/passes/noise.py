@@ -7,9 +7,9 @@ from .edits import Kept, WordEdit
 
 
 def noise(program: Program) -> Iterator[WordEdit | Kept]:
-    """Header fields whose rows are marked as noise."""
+    """Header fields whose rows bear on time or on nothing."""
     masks = [
-        (register.offset // 4, register.name, sum(field.mask for field in register.fields if field.noise))
+        (register.offset // 4, register.name, sum(field.mask for field in register.fields if field.is_noise))
         for register in program.arch.header.registers
     ]
     for number, task in enumerate(program.tasks):

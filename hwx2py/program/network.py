@@ -7,12 +7,11 @@ from ..errors import RegisterError
 from ..registers.architecture import Architecture
 from ..units import round_up
 from .build import complete, lay_out
+from .plan import SCRATCH_BAR, TaskDraft, fill_in
 from .program import ELEMENT_BYTES, Buffer, Program, Scratch, Tensor, natural_const_offset
 
 #: Rows of tensors begin at multiples of this (every tensor of the known real files; the drivers' users rely on it).
 ROW_ALIGNMENT_BYTES = 64
-#: The BAR of scratch memory (observed in every real file that has any).
-SCRATCH_BAR = 3
 #: What register names call the steps of a tensor, and which of its strides they are.
 STEPS = {"Row": 2, "Plane": 1, "Depth": 0, "Group": 0}
 
@@ -93,8 +92,9 @@ def network(
 ) -> Program:
     """A program whose tasks run one after another.
 
-    Each task writes every register of the architecture, so none inherits anything. Ids are counted from 0 and the last
-    task ends the network, unless the header says otherwise; links and sizes follow from the layout.
+    Each task writes every register of the architecture, so none inherits anything. Ids are counted from 0, links and
+    sizes follow from the layout, and the plan from the shapes: places and strides in L2 of what comes and goes by DMA,
+    patch, tile height, runs of tasks, cache hints, the task that wrote a kernel. What is given stays as it is.
 
     Args:
         arch: an architecture whose tasks are linked (H11 to H13): later ones have other headers, see `build.write`.
@@ -105,13 +105,9 @@ def network(
     Raises:
         RegisterError: a word, register or field is unknown, or a value does not fit.
     """
-    last = len(tasks) - 1
-    drafts = []
-    for number, task in enumerate(tasks):
-        identity = task.header.get("W0", {})
-        if not isinstance(identity, int):
-            identity = {"TID": number, "EON": int(number == last)} | dict(identity)
-        drafts.append(complete(arch, dict(task.header) | {"W0": identity}, task.registers))
+    planned = [TaskDraft(arch, dict(task.header), dict(task.registers)) for task in tasks]
+    fill_in(planned)
+    drafts = [complete(arch, draft.header, draft.registers, draft.dtid) for draft in planned]
     text = lay_out(arch, drafts)
     tensors = tuple(buffer for buffer in buffers if isinstance(buffer, Tensor))
     program = Program(arch, text, tensors, memoryview(const), natural_const_offset(text.size_bytes))

@@ -7,9 +7,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
-Source:   add16.hwx, 32768 bytes, sha256 821bbb777518e4e2bfa3cbac60327e4b8cf93a2705451caaf45e88df0f61bdde
+Source:   add16.hwx, 32768 bytes, sha256 8a9a1170b5ba21e96d6ce35d434f03fd29048e49b9b7a281c84ff56062b7cde9
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   8ebf59677c3b02d6 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   2c90f4a68d8ecdcf of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile
@@ -54,8 +54,9 @@ def task_0():
             Common.OutHeight(Hout=1),                                 # output height
             Common.Cout(Cout=4),                                      # output channels of a group
             Common.TileCfg(TileHeight=1),                             # rows of a tile
-            Common.Cfg(TaskType="ElementwiseTwoSources"),             # kind of task and engines
+            Common.PatchCfg(PatchWidth=4),                            # planar engine patch
         ],
+        [Common.Cfg(TaskType="ElementwiseTwoSources")],               # kind of task and engines
         [TileDMASrc.Src1RowStride(Stride=0x40), TileDMASrc.Src1PlaneStride(Stride=0x40)],  # from row to row of source 1
         [  # DMA that fetches the sources
             TileDMASrc.Src2RowStride(Stride=0x40),                    # from row to row of source 2
@@ -64,10 +65,21 @@ def task_0():
             TileDMASrc.Src2Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 2 in memory
         ],
         [  # the buffer memory between DMA and the engines
-            L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where source 1 comes from
-            L2.Source2Cfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where source 2 comes from
+            L2.SourceCfg(SourceType="DmaRead", AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b", DMAInterleave=1,
+                         AliasPlanarSrc=1, AliasPlanarRslt=1),        # where source 1 comes from
+            L2.SourceChannelStride(Stride=0x40),                      # from channel to channel of source 1 in L2
+            L2.SourceRowStride(Stride=0x100),                         # from row to row of source 1 in L2
         ],
-        [L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1)],  # where the result goes
+        [  # the buffer memory between DMA and the engines
+            L2.Source2Cfg(SourceType="DmaRead", AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b", DMAInterleave=1,
+                          AliasPlanarSrc=1, AliasPlanarRslt=1),       # where source 2 comes from
+            L2.Source2Base(Addr=0x100),                               # address of source 2 in L2
+            L2.Source2ChannelStride(Stride=0x40),                     # from channel to channel of source 2 in L2
+            L2.Source2RowStride(Stride=0x100),                        # from row to row of source 2 in L2
+            L2.ResultCfg(ResultType="DmaWrite", L2BfrMode=1, AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b",
+                         DMAInterleave=1, AliasPlanarSrc=1, AliasPlanarRslt=1),  # where the result goes
+        ],
+        [L2.ResultBase(Addr=0x200)],                                  # address of the result in L2
         [PE.Cfg(PoolMode="Sum", OpMode="Add", Cond="None", NLMode="None", FirstSrc="+Source1", SecSrc="+Source2")],
         [  # DMA that stores the result
             TileDMADst.RowStride(Stride=0x40),                        # from row to row of the result
@@ -127,17 +139,24 @@ class Common:  # shapes, formats and kind of the task
     Cfg       = Register(0x0003c, Unk0=0, Source2Dma=1, SmallSourceMode=(3, 2, SMALL_SOURCE_MODE),
                          TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19),
                          TraceEn=22, L2Barrier=23, ReluType=(26, 24), OutTrans=28, FillLowerNE=29)
+    PatchCfg  = Register(0x00044, PatchWidth=(3, 0), PatchHeight=(8, 4))
 
 class L2:  # the buffer memory between DMA and the engines
-    SourceCfg  = Register(0x04104, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
-                          DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
-                          Compression=(26, 25))
-    Source2Cfg = Register(0x04108, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
-                          DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
-                          Compression=(26, 25))
-    ResultCfg  = Register(0x04148, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
-                          DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
-                          Compression=(26, 25))
+    SourceCfg            = Register(0x04104, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20,
+                                    AliasPlanarRslt=22, Compression=(26, 25))
+    Source2Cfg           = Register(0x04108, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20,
+                                    AliasPlanarRslt=22, Compression=(26, 25))
+    SourceChannelStride  = Register(0x04114, Stride=(20, 4, BYTES))
+    SourceRowStride      = Register(0x04118, Stride=(20, 4, BYTES))
+    Source2Base          = Register(0x04124, Addr=(20, 4, BYTES))
+    Source2ChannelStride = Register(0x04128, Stride=(20, 4, BYTES))
+    Source2RowStride     = Register(0x0412c, Stride=(20, 4, BYTES))
+    ResultCfg            = Register(0x04148, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4,
+                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20,
+                                    AliasPlanarRslt=22, Compression=(26, 25))
+    ResultBase           = Register(0x0414c, Addr=(20, 4, BYTES))
 
 class PE:  # the planar engine
     Cfg = Register(0x04500, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, OP_MODE), LutEn=5, Cond=(8, 6, COND),

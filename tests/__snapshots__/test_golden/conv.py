@@ -9,9 +9,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   conv.hwx, 32768 bytes, sha256 a19a0ce3230d87b8b360ef55edf6a5b718108f17526104917e16bfe2eabc8b27
+Source:   conv.hwx, 32768 bytes, sha256 a183f17d2459210048b8c6183bb205e3f36c5af3869f34399b873fda1ed637af
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   2dead9dfee8e51ed of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   24e4393ca725cd45 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -43,7 +43,7 @@ def task_0():
             Header.W3(),                                              # events that raise an exception
             Header.W4(),                                              # events that are logged when debugging
             Header.W5(),                                              # events that raise an exception when debugging
-            Header.W6(SrcLoc=1, DstLoc=1),                            # synchronisation and placement
+            Header.W6(SPL=1, TSR=1, TSE=1, SrcLoc=1, DstLoc=1),       # synchronisation and placement
             Header.W7(),                                              # where the next task lies
             Header.W8(RBase0="x", RBE0=1, WBase="y", WBE=1, ENE=3),   # buffers that the task reads and writes
             Header.W9(KBase0="const", KBE0=1),                        # buffers that hold coefficients
@@ -61,19 +61,25 @@ def task_0():
             Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
             Common.TileCfg(TileHeight=6),                             # tiling
             Common.PatchCfg(), Common.PECfg(),
-            Common.Cfg(TaskType="NE", ActiveNE=2),                    # kind of task and engines
+            Common.Cfg(Unk0=1, SmallSourceMode=1, TaskType="NE", ShPref=4, ShMin=4, ShMax=4, ActiveNE=2),
             Common.TaskInfo(NID=1),                                   # identity of the task, for the blocks
             Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
             L2.L2Cfg(),
-            L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1),  # where the sources come from
-            L2.SourceBase(), L2.SourceChannelStride(), L2.SourceRowStride(), L2.SourceDepthStride(),
-            L2.SourceGroupStride(), L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(),
-            L2.Source2DepthStride(), L2.Source2GroupStride(),
-            L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),  # where the result goes
-            L2.ResultBase(), L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(),
-            L2.ResultGroupStride(),
+            L2.SourceCfg(SourceType="DmaRead", AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b", DMAInterleave=1,
+                         AliasPlanarSrc=1, AliasPlanarRslt=1),        # where the sources come from
+            L2.SourceBase(),
+            L2.SourceChannelStride(Stride=0x10),                      # from channel to channel of source 1 in L2
+            L2.SourceRowStride(Stride=0x20),                          # from row to row of source 1 in L2
+            L2.SourceDepthStride(Stride=0x20),
+            L2.SourceGroupStride(Stride=0x20),                        # from group to group of source 1 in L2
+            L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(), L2.Source2DepthStride(),
+            L2.Source2GroupStride(),
+            L2.ResultCfg(ResultType="DmaWrite", L2BfrMode=1, AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b",
+                         DMAInterleave=1, AliasPlanarSrc=1, AliasPlanarRslt=1),  # where the result goes
+            L2.ResultBase(Addr=0xc0),                                 # where the result lies in L2
+            L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(), L2.ResultGroupStride(),
         ],
         [PE.Cfg(), PE.BiasScale(), PE.PreScale(), PE.FinalScale()],   # the planar engine
         [  # the neural engines
@@ -84,7 +90,7 @@ def task_0():
             NE.PostScale(PostScale=1.0),                              # factor on the sums
         ],
         [  # DMA that fetches the sources
-            TileDMASrc.Src1DMAConfig(En=1),                           # how source 1 is fetched
+            TileDMASrc.Src1DMAConfig(En=1, CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),
             TileDMASrc.Src2DMAConfig(), TileDMASrc.Src1BaseAddr(),
             TileDMASrc.Src1RowStride(Stride=0x40),                    # from row to row of source 1
             TileDMASrc.Src1PlaneStride(Stride=0x180),                 # from channel to channel of source 1
@@ -98,7 +104,7 @@ def task_0():
             TileDMASrc.Unk13868(), TileDMASrc.Unk1386c(),
         ],
         [  # DMA that stores the result
-            TileDMADst.DMAConfig(En=1),                               # how the result is stored
+            TileDMADst.DMAConfig(En=1, CacheHint=3, L2BfrMode=1),     # how the result is stored
             TileDMADst.BaseAddr(),
             TileDMADst.RowStride(Stride=0x40),                        # from row to row of the result
             TileDMADst.PlaneStride(Stride=0x180),                     # from channel to channel of the result

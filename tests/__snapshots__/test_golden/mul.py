@@ -8,9 +8,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   mul.hwx, 32768 bytes, sha256 43bde6d5d165bf1b9efc39097d6dda9e2f6b49cb41fef38b5732c0b4a91b07aa
+Source:   mul.hwx, 32768 bytes, sha256 772b3d92cdc41e11aad2c548a8029767e66eac3eac91d1c8d7e646fe2adbf4ce
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   d082f28cb9990bf2 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   e5a1090d6654bb5b of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
@@ -42,7 +42,7 @@ def task_0():
             Header.W3(),                                              # events that raise an exception
             Header.W4(),                                              # events that are logged when debugging
             Header.W5(),                                              # events that raise an exception when debugging
-            Header.W6(SrcLoc=1, DstLoc=1),                            # synchronisation and placement
+            Header.W6(SPL=1, TSR=1, TSE=1, SrcLoc=1, DstLoc=1),       # synchronisation and placement
             Header.W7(),                                              # where the next task lies
             Header.W8(RBase0="a", RBE0=1, RBase1="b", RBE1=1, WBase="y", WBE=1),
             Header.W9(),                                              # buffers that hold coefficients
@@ -59,19 +59,29 @@ def task_0():
             Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                       # kernel window, third dimension
             Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
             Common.TileCfg(TileHeight=2),                             # tiling
-            Common.PatchCfg(), Common.PECfg(),
-            Common.Cfg(TaskType="ElementwiseTwoSources"),             # kind of task and engines
+            Common.PatchCfg(PatchWidth=4, PatchHeight=1),             # planar engine patch
+            Common.PECfg(),
+            Common.Cfg(Unk0=1, Source2Dma=1, TaskType="ElementwiseTwoSources"),  # kind of task and engines
             Common.TaskInfo(), Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
             L2.L2Cfg(),
-            L2.SourceCfg(SourceType="DmaRead", DMAFmt="16b", DMAInterleave=1, Source2Dma=1),
-            L2.SourceBase(), L2.SourceChannelStride(), L2.SourceRowStride(), L2.SourceDepthStride(),
-            L2.SourceGroupStride(), L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(),
-            L2.Source2DepthStride(), L2.Source2GroupStride(),
-            L2.ResultCfg(ResultType="DmaWrite", DMAFmt="16b", DMAInterleave=1),  # where the result goes
-            L2.ResultBase(), L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(),
-            L2.ResultGroupStride(),
+            L2.SourceCfg(SourceType="DmaRead", AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b", DMAInterleave=1,
+                         AliasPlanarSrc=1, AliasPlanarRslt=1, Source2Dma=1),  # where the sources come from
+            L2.SourceBase(),
+            L2.SourceChannelStride(Stride=0x20),                      # from channel to channel of source 1 in L2
+            L2.SourceRowStride(Stride=0x80),                          # from row to row of source 1 in L2
+            L2.SourceDepthStride(Stride=0x80),
+            L2.SourceGroupStride(Stride=0x80),                        # from group to group of source 1 in L2
+            L2.Source2Base(Addr=0x100),                               # where source 2 lies in L2
+            L2.Source2ChannelStride(Stride=0x20),                     # from channel to channel of source 2 in L2
+            L2.Source2RowStride(Stride=0x80),                         # from row to row of source 2 in L2
+            L2.Source2DepthStride(Stride=0x80),
+            L2.Source2GroupStride(Stride=0x80),                       # from group to group of source 2 in L2
+            L2.ResultCfg(ResultType="DmaWrite", L2BfrMode=1, AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b",
+                         DMAInterleave=1, AliasPlanarSrc=1, AliasPlanarRslt=1),  # where the result goes
+            L2.ResultBase(Addr=0x200),                                # where the result lies in L2
+            L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(), L2.ResultGroupStride(),
         ],
         [  # the planar engine
             PE.Cfg(PoolMode="Sum", OpMode="Mul", Cond="None", NLMode="None", FirstSrc="+Source1", SecSrc="+Source2"),
@@ -85,8 +95,9 @@ def task_0():
             NE.MatrixVectorBias(), NE.AccBias(), NE.PostScale(),
         ],
         [  # DMA that fetches the sources
-            TileDMASrc.Src1DMAConfig(En=1),                           # how source 1 is fetched
-            TileDMASrc.Src2DMAConfig(), TileDMASrc.Src1BaseAddr(),
+            TileDMASrc.Src1DMAConfig(En=1, CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),
+            TileDMASrc.Src2DMAConfig(CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),  # how source 2 is fetched
+            TileDMASrc.Src1BaseAddr(),
             TileDMASrc.Src1RowStride(Stride=0x40),                    # from row to row of source 1
             TileDMASrc.Src1PlaneStride(Stride=0x80),                  # from channel to channel of source 1
             TileDMASrc.Src1DepthStride(Stride=0x200),                 # from depth slice to depth slice of source 1
@@ -104,7 +115,7 @@ def task_0():
             TileDMASrc.Unk13860(), TileDMASrc.Unk13864(), TileDMASrc.Unk13868(), TileDMASrc.Unk1386c(),
         ],
         [  # DMA that stores the result
-            TileDMADst.DMAConfig(En=1),                               # how the result is stored
+            TileDMADst.DMAConfig(En=1, CacheHint=3, L2BfrMode=1),     # how the result is stored
             TileDMADst.BaseAddr(),
             TileDMADst.RowStride(Stride=0x40),                        # from row to row of the result
             TileDMADst.PlaneStride(Stride=0x80),                      # from channel to channel of the result
