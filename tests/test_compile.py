@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import hwx2py
 from hwx2py.compiler.schedule import LiveRange, places
 from hwx2py.errors import UnsupportedError, UsageError
+from hwx2py.program.task_notes import as_text, from_text
 
 UNIT = 2.0**-11
 
@@ -101,6 +102,26 @@ def test_notes_say_where_the_words_of_each_task_come_from():
     notes = done.program.content.task_notes
     assert len(notes) == len(done.program.tasks)
     assert all(note.startswith(("words as compiler 9.509 writes them", "by rule", "own choice: ")) for note in notes)
+
+
+def test_the_notes_are_in_the_container_in_info_and_in_the_script(cli, tmp_path):
+    done = hwx2py.compile(network())
+    notes = done.program.content.task_notes
+    hwx2py.save(done.program, tmp_path / "net.hwx")
+    assert hwx2py.load(tmp_path / "net.hwx").program.content.task_notes == notes
+    info = cli("info", tmp_path / "net.hwx", "--json")
+    assert [task["words"] for task in json.loads(info.out)["tasks"]] == list(notes)
+    shown = cli("info", tmp_path / "net.hwx").out
+    assert all(f"  {note}: tasks " in shown for note in notes)
+    script = " ".join(hwx2py.emit(done.program).split())
+    assert all(note.split(",")[0].split("(")[0].strip() in script for note in notes)
+
+
+def test_notes_on_tasks_come_back_from_their_text():
+    notes = ("a", "b", "a", "a", "a, b", "b")
+    assert from_text(as_text(notes), len(notes)) == notes
+    for text in ("0-9 a\n", "0 a\n", "nonsense\n", "1-0 a\n", "0,, a\n"):
+        assert from_text(text, 3) == ()
 
 
 def test_graphs_that_contradict_themselves_are_refused():

@@ -122,8 +122,10 @@ BAD = {
         ("z", "--until"),
     ),
     "bomb": (
-        model([helper.make_node("ConstantOfShape", ["s"], ["k"], name="big"),
-               helper.make_node("Add", ["x", "k"], ["y"])], [info("x", (1, 4))], [info("y", None)], {"s": np.array([1 << 20, 1 << 20])}),
+        model(
+            [helper.make_node("ConstantOfShape", ["s"], ["k"], name="big"), helper.make_node("Add", ["x", "k"], ["y"])],
+            [info("x", (1, 4))], [info("y", None)], {"s": np.array([1 << 20, 1 << 20])},
+        ),
         ("ConstantOfShape", "big"),
     ),
     "old operators": (relu(opset=5), ("operator set 5",)),

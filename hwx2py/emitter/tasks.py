@@ -99,7 +99,7 @@ class TaskWriter:
                 ]
                 name = f"task_{shape.first}"
                 code = wrapped("partial(", [name, *different], "),", 4) if different else [f"    {name},"]
-                rows[number] = self._row(code, self.sentences[number])
+                rows[number] = self._row(code, self._about(number, shape.first))
         streams = {stream.first_task: stream.name for stream in self.program.text.streams}
         lines = ["TASKS = ["]
         for number in sorted(rows):
@@ -107,6 +107,12 @@ class TaskWriter:
                 lines += [f"    # stream {streams[number]}:"]
             lines += rows[number]
         return [*lines, "]"]
+
+    def _about(self, number: int, first: int) -> str:
+        """What a task does; where its words come from, if that is not where those of the shape's first task do."""
+        notes = self.program.task_notes
+        differs = notes and number != first and notes[number] != notes[first]
+        return f"{self.sentences[number]} ({notes[number]})" if differs else self.sentences[number]
 
     @staticmethod
     def _row(code: list[str], sentence: str) -> list[str]:
@@ -119,7 +125,8 @@ class TaskWriter:
         task = self.program.tasks[shape.first]
         defaults = [f"{parameter.name}={literal(self._value(parameter, task))}" for parameter in parameters]
         lines = wrapped(f"def task_{shape.first}(", ["*", *defaults] if defaults else [], "):")
-        lines += [*docstring(f"{self.sentences[shape.first]}.", 4), "    return ["]
+        note = f"\n\n{self.program.task_notes[shape.first]}." if self.program.task_notes else ""
+        lines += [*docstring(f"{self.sentences[shape.first]}.{note}", 4), "    return ["]
         taken = {(one.index, one.field and one.field.name): one.name for one in parameters}
         header = [self._line(shape, task, index, taken) for index in range(task.header_words)]
         lines += self._record(header, [], "header")
