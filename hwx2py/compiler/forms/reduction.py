@@ -391,7 +391,7 @@ def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
         "exchanged back", known, (w, c, 1), rows_log2=4, prefer_log2=4 if few else 0, least_log2=4 if few else 0,
         exchange=True, engines=8,
     )  # fmt: skip
-    last.put("Common.TileCfg", TileHeight=16)
+    last.put("Common.TileCfg", TileHeight=min(16, c))
     last.source_tile("L2Read", Tile(base, means, 0x10, means), Aliases.PLANAR_RESULT)
     if few:
         last.result_tile("DmaWrite", Tile(base + w * means))
