@@ -98,9 +98,10 @@ def run_program(
     with Files() as files, device_for as device, np.errstate(all="ignore"):
         options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
+            table, arguments = rows_of(program), [*arguments, *options]
+            chosen = command_line.options(program.origin.name, table, device, arguments)
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
-            code = command_line.execute(chosen, rows_of(program), *actions)
+            code = command_line.execute(chosen, table, *actions)
         except OSError as end:
             error = str(end)
         saved = files.content(files.saved) if save else b""

@@ -200,14 +200,18 @@ class Evaluator:
         for statement in node.body:
             match statement:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._define(block, name, value)
-                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-                    for target, value in zip(targets, values):
-                        self._define(block, _text(target), value)
+                    self._define(block, name, statement, self.evaluate(value, {}))
+                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+                    values = self.evaluate(value, {})
+                    values = values.elements if isinstance(values, Register) else values
+                    if not isinstance(values, (list, tuple)) or len(values) != len(targets):
+                        raise fail(statement, f"there are {len(targets)} names, and not as many registers")
+                    for target, register in zip(targets, values):
+                        self._define(block, _text(target), statement, register)
         return block
 
-    def _define(self, block: Block, name: str, node: ast.expr) -> None:
-        register = self.evaluate(node, {})
+    @staticmethod
+    def _define(block: Block, name: str, node: ast.stmt, register: Any) -> None:
         if not isinstance(register, Register):
             raise fail(node, f"{block.__name__}.{name} is not a register")
         register.__set_name__(block, name)

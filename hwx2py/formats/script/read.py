@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ... import marks
 from ...errors import ScriptError, StreamError
 from ...program.program import (
     DTYPES,
@@ -26,6 +27,9 @@ STREAM_MODULES = {"linked": stream_linked, "records": stream_records}
 
 #: A text that is larger does not fit the engine's address space.
 MOST_TEXT = 1 << 30
+
+#: No record has more registers.
+MOST_ZEROS = 64
 
 EARLIER = "made by an earlier version of hwx2py"
 
@@ -141,7 +145,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         kernels=tuple(kernels),
         aliases=tables.aliases,
         scratch=tables.scratch,
-        origin=Origin(name, "script", memoryview(source), *_provenance(source)),
+        origin=_origin(source, name),
     )
 
 
@@ -157,6 +161,7 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
     stream = STREAM_MODULES[arch.stream]
     evaluator.functions |= {
         "every": register.every,
+        "zeros": _zeros,
         "lay_out": _lay_out,
         "framed": _framed,
         "followed": _followed,
@@ -167,6 +172,13 @@ def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
     evaluator.names |= arch.codings | {"LINK": register.LINK, "RECORD": register.RECORD}
     evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
     return evaluator
+
+
+def _zeros(first: Any, last: Any) -> Any:
+    """The runtime's function, for as many registers as a record can have."""
+    if last.address - first.address > 4 * MOST_ZEROS:
+        raise ValueError(f"zeros from {first.name} to {last.name}: more registers than a record can have")
+    return register.zeros(first, last)
 
 
 def _lay_out(tasks: Any, encode_record: Any, alignment: Any, end: Any = 0, places: Any = None) -> Any:
@@ -280,9 +292,33 @@ def _is_sizes(part: Any) -> bool:
     return isinstance(part, tuple) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
 
 
-def _provenance(source: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
-    lines = (ast.get_docstring(parse(source)) or "").splitlines()
-    compiler = next((line.removeprefix("Compiler:").strip() for line in lines if line.startswith("Compiler:")), "")
-    notes = tuple(line.removeprefix("Note:").strip() for line in lines if line.startswith("Note:"))
-    return "" if compiler.startswith("not named") else compiler, (), notes
+#: What begins a line of a script's header, and those that a script made of it keeps.
+_HEADER = ("Chip:", "Source:", "Compiler:", "Digest:", "Note:", "Pass ", "Edited:")
+_LINEAGE = ("Source:", "Pass ", "Edited:")
+EDITED = "Edited:   after that, in {name}"
+
+
+def _origin(source: bytes, name: str) -> Origin:
+    """Where a script came from, as its header says; it does not say the compiler's flags."""
+    lines: list[str] = []
+    for line in (ast.get_docstring(parse(source)) or "").splitlines():
+        if line.startswith(_HEADER):
+            lines.append(line)
+        elif lines and line:  # a long line goes on here
+            lines[-1] += f" {line}"
+    compiler = next((_value(line) for line in lines if line.startswith("Compiler:")), "")
+    lineage = [line for line in lines if line.startswith(_LINEAGE)]
+    if lineage and not marks.is_signed(source) and (edited := EDITED.format(name=name)) not in lineage:
+        lineage.append(edited)
+    return Origin(
+        name,
+        "script",
+        memoryview(source),
+        compiler="" if compiler.startswith("not named") else compiler,
+        notes=tuple(_value(line) for line in lines if line.startswith("Note:")),
+        lineage=tuple(lineage),
+    )
+
+
+def _value(line: str) -> str:
+    return line.partition(":")[2].strip()
