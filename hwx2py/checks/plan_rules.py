@@ -52,8 +52,8 @@ def _collide(view: TaskView, one: Tile, two: Tile) -> bool:
     if one.way is Way.READ and two.way is Way.STAYS and one.base_bytes == two.base_bytes and one.axes == two.axes:
         return False  # the result takes the place of its source, element by element
     grid = Grid.of(view.registers.arch.machine.l2_bytes)
-    regions = [grid.region(tile.base_bytes, tile.axes, tile.run_bytes) for tile in (one, two)]
-    return any(region is None for region in regions) or regions[0].overlaps(regions[1])
+    left, right = (grid.region(tile.base_bytes, tile.axes, tile.run_bytes) for tile in (one, two))
+    return left is None or right is None or left.overlaps(right)
 
 
 def plan_beyond(view: TaskView) -> Iterator[Place]:

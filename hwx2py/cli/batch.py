@@ -125,7 +125,7 @@ def inputs(paths: Sequence[str], leave_out: str | None = None) -> Inputs:
 
 
 def _programs_in(folder: str, leave_out: str | None) -> list[str]:
-    from ..formats.find import PROGRAM_SUFFIXES, programs_in
+    from ..formats import PROGRAM_SUFFIXES, programs_in
     from ..formats.foreign import FOLDERS, GIVE
     from ..formats.foreign import folder as refused
 

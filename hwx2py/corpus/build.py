@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..errors import HwxError, UsageError
-from ..formats import SCRIPT_SUFFIX
-from ..formats.find import PROGRAM_SUFFIXES, programs_in
+from ..formats import PROGRAM_SUFFIXES, SCRIPT_SUFFIX, programs_in
 from ..names import legible
 from ..tables import PartFiles, Store, each
 from ..tables.writers import BATCH_ROWS

@@ -109,38 +109,6 @@ def run_program(
     return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
-def run(
-    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
-) -> tuple[dict[str, np.ndarray], Driver]:
-    """Runs a program; nothing is printed.
-
-    Args:
-        program: what to run.
-        inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
-        fill: what outputs hold before the run; None for a pattern.
-
-    Returns:
-        The outputs by name, and the driver, which has the faults.
-
-    Raises:
-        OSError: the driver refuses the program, or the engine hangs.
-    """
-    with prepared(program) as device:
-        outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs, fill)
-        return outputs, device.driver
-
-
-def default_inputs(program: Program) -> dict[str, np.ndarray]:
-    """The inputs that a script takes where the command line names none."""
-    inputs: dict[str, np.ndarray] = command_line.default_inputs(program.tensors)
-    return inputs
-
-
-def outputs_of(program: Program) -> dict[str, np.ndarray]:
-    """A program's outputs for the default inputs, by name; nothing is printed."""
-    return run(program, default_inputs(program))[0]
-
-
 def check_runs(arch: Architecture) -> None:
     """Refuses what the engine does not run."""
     if not arch.machine.executes:

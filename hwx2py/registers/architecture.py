@@ -389,11 +389,6 @@ class Architecture(_Facts):
         return tuple(place for place in self.rows if place.register.idle)
 
     @functools.cached_property
-    def start_names(self) -> frozenset[str]:
-        """`Block.Register` of every register whose start value is known."""
-        return frozenset(start.register for start in self.machine.start)
-
-    @functools.cached_property
     def _rows(self) -> dict[str, list[RegisterPlace]]:
         return {
             block.name: [
@@ -418,10 +413,6 @@ class Architecture(_Facts):
             for index in range(register.count):
                 image[self.address(start.register, index)] = start.word
         return image
-
-    def short_fields(self) -> list[str]:
-        """Every `Block.Field` of the register blocks that no other register has too, in table order."""
-        return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
 
     @functools.cached_property
     def _registers(self) -> dict[str, tuple[int, Register]]:

@@ -1,6 +1,7 @@
 """The program in an `.hwx` container: which section, BAR and binding is what."""
 
 from collections import Counter
+from typing import NamedTuple
 
 from ...errors import ContainerError, StreamError, UnsupportedError
 from ...program.program import (
@@ -19,7 +20,6 @@ from ...program.program import (
 from ...program.streams import STREAMS, Text
 from ...program.task_notes import from_text
 from ...registers import Architecture, by_subtype
-from ..file import File
 from . import structs
 from .image import Binding, Ident, Image, Note, ProgramCommand, Region, Section, Segment, Symtab
 from .likeness import check_likeness, generation_hint
@@ -39,7 +39,14 @@ SURFACE = "uint8"
 ROLES = {structs.DIRECTION_INPUT: "input", structs.DIRECTION_OUTPUT: "output"}
 
 
-def load(data: memoryview, name: str, arch: Architecture | None = None) -> File:
+class Loaded(NamedTuple):
+    """A program, and the container that it lies in."""
+
+    program: Program
+    container: Image
+
+
+def load(data: memoryview, name: str, arch: Architecture | None = None) -> Loaded:
     """The program in a container.
 
     Args:
@@ -66,7 +73,7 @@ def load(data: memoryview, name: str, arch: Architecture | None = None) -> File:
     program = _program(image, arch, text, origin)
     if is_named:
         check_likeness(program.text, text.data, arch)
-    return File(program, image)
+    return Loaded(program, image)
 
 
 def _program(image: Image, arch: Architecture, text: Section, origin: Origin) -> Program:
