@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from .graph import Value
 from .operators.model import Shape
+from .patches import with_known_patch
 from .task import TaskPlan, closed
 from .view import View, row_bytes
 
@@ -33,7 +34,7 @@ class Builder:
 
     def add(self, plans: Iterable[TaskPlan]) -> None:
         """Adds the tasks of a form, which end a run."""
-        self.plans += closed(list(plans))
+        self.plans += closed([with_known_patch(plan) for plan in plans])
 
     def scratch(self, shape: Iterable[int]) -> View:
         """A new intermediate."""
