@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from ..errors import HwxError, UsageError
-from ..names import legible
+from ..names import legible, one_line
 from .files import STANDARD, check_input
 from .progress import Progress
 
@@ -226,7 +226,7 @@ def run(
             text = outcome.result.text
             if outcome.error:
                 failed += 1
-                click.echo(legible(f"hwx2py: {outcome.error}"), err=True)
+                click.echo(f"hwx2py: {one_line(outcome.error)}", err=True)
                 text = json.dumps(document.failure(path, outcome.error)) if document else ""
             if document:
                 text, separator = f"{separator}\n{text}", ","
