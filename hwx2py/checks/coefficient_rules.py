@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .. import packing
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
 from ..operations.tables import TABLE_BYTES
@@ -69,6 +68,8 @@ def _misfits(view: TaskView) -> Iterator[Place]:
     part = _kernel(view) or operation.table
     if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not _kernel(view)):
         return
+    from .. import packing  # most programs that are checked fetch nothing
+
     for misfit in packing.misfits(operation, constants[part.bar]):
         if misfit.size_bytes and misfit.needed_bytes:
             values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}

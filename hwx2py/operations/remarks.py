@@ -79,7 +79,7 @@ class Remarks(NamedTuple):
             if not is_array:
                 meaning = meaning.replace("an engine's", f"engine {location.index}'s")
             parts = [*_choices(meaning, location, given), *_engines(given, word)]
-        return "; ".join(filter(None, [*parts, *self._unnamed(location, unnamed)]))
+        return "; ".join(filter(None, [*parts, *_unnamed(location, unnamed)]))
 
     def in_task(self, meaning: str) -> str:
         """A meaning out of the register table, for a task of this many sources."""
@@ -106,19 +106,20 @@ class Remarks(NamedTuple):
             return "not used: there are no coefficients"
         return ""
 
-    def _unnamed(self, location: Location, rest: int) -> Iterator[str]:
-        """What is known of bits that are given as a number."""
-        for row in location.register.ignored:
-            if rest & row.mask:
-                yield f"{rest & row.mask:#x}: ignored ({_REST.sub('', row.evidence)})"
-                rest &= ~row.mask
-        for field in location.register.fields:
-            if rest & field.mask:
-                yield f"{rest & field.mask:#x}: {field.name} is {field.decode(rest)}"
-                rest &= ~field.mask
-        if rest:
-            known = "a bit without a name" if location.register.fields else location.register.meaning
-            yield f"{rest:#x}: {known}"
+
+def _unnamed(location: Location, rest: int) -> Iterator[str]:
+    """What is known of bits that are given as a number."""
+    for row in location.register.ignored:
+        if rest & row.mask:
+            yield f"{rest & row.mask:#x}: ignored ({_REST.sub('', row.evidence)})"
+            rest &= ~row.mask
+    for field in location.register.fields:
+        if rest & field.mask:
+            yield f"{rest & field.mask:#x}: {field.name} is {field.decode(rest)}"
+            rest &= ~field.mask
+    if rest:
+        known = "a bit without a name" if location.register.fields else location.register.meaning
+        yield f"{rest:#x}: {known}"
 
 
 def _choices(meaning: str, location: Location, given: Sequence[Field]) -> Iterator[str]:
