@@ -7,11 +7,19 @@ from typing import Any, NamedTuple
 from ..errors import RegisterError
 from ..registers import Architecture, Block, Field, Register, every
 from ..registers.architecture import UNKNOWN
-from ..registers.bearing import Bearing
+from ..registers.bearing import Bearing, Reach, When
 
 #: Units that a field's meaning ends with, behind a comma.
 UNITS = ("bytes", "elements", "pixels", "rows", "words")
 MOST_NEAR_NAMES = 3
+
+REACHES = {
+    Reach.RESULT: "the result",
+    Reach.PLACE: "where things lie",
+    Reach.TIME: "time",
+    Reach.NAME: "names",
+    Reach.NOTHING: "nothing",
+}
 
 
 class Entry(NamedTuple):
@@ -228,5 +236,15 @@ def _lines(arch: Architecture, entry: Entry) -> Iterator[str]:
 
 
 def _bearing_line(data: dict[str, Any], indent: str) -> Iterator[str]:
-    if bearing := data["bearing"]:
-        yield f"{indent}bears on {bearing['reach']} {bearing['when']}: {bearing['evidence']}"
+    if data["bearing"]:
+        yield f"{indent}{bearing_words(data['bearing'])}"
+
+
+def bearing_words(bearing: dict[str, str]) -> str:
+    """What a row bears on, in words.
+
+    Args:
+        bearing: as `as_data` gives it.
+    """
+    where = "" if bearing["when"] == When.ALWAYS else f" {bearing['when']}"
+    return f"bears on {REACHES[Reach(bearing['reach'])]}{where}: {bearing['evidence']}"

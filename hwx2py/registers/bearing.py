@@ -22,7 +22,7 @@ class When(StrEnum):
     """In which tasks a bearing holds."""
 
     ALWAYS = "in every task"
-    IN_USE = "where the task uses the source, result, kernel or channel that it belongs to"
+    IN_USE = "where the task uses what it belongs to"
 
 
 class Bearing(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..graph import Graph, Node, Origin, Value
 from .activations import ACTIVATIONS
 from .constants import CONSTANTS
+from .neutral import NEUTRALS
 from .norms import NORMS
 from .products import PRODUCTS
 from .view import Nodes
@@ -17,7 +18,7 @@ MOST_ROUNDS = 12
 Rule = Callable[[Node, Nodes], Node | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
-STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*CONSTANTS, *PRODUCTS))
+STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS))
 
 
 def canonical(graph: Graph) -> Graph:
@@ -54,9 +55,9 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
 
 def _noted(old: Node, new: Node) -> Node:
     """The new node, which knows the operations that it does besides its own."""
-    origins: dict[Origin, None] = dict.fromkeys((old.origin, *old.fused, new.origin, *new.fused))
-    main = old.origin
-    return replace(new, output=old.output, origin=main, fused=tuple(origin for origin in origins if origin != main))
+    origins: dict[Origin, None] = dict.fromkeys((*new.fused, old.origin, *old.fused))
+    main = new.origin
+    return replace(new, output=old.output, fused=tuple(origin for origin in origins if origin != main))
 
 
 def _needed(graph: Graph, nodes: Sequence[Node]) -> list[Node]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import ContainerError
-from ..foreign import macho, refuse
 from . import structs
 from .image import (
     Binding,
@@ -13,6 +12,7 @@ from .image import (
     FileRange,
     Ident,
     Image,
+    Note,
     ProgramCommand,
     Region,
     Section,
@@ -63,9 +63,13 @@ def parse(data: memoryview) -> Image:
 
 def _read_header(reader: _Reader) -> MachHeader:
     if len(reader.data) < 4 or int.from_bytes(reader.data[:4], "little") not in structs.MAGICS:
+        from ..foreign import refuse
+
         raise refuse(reader.data, "")
     header = MachHeader(*reader.unpack(structs.HEADER, 0, "the header"))
     if header.cputype != structs.CPUTYPE:
+        from ..foreign import macho
+
         raise macho(header.cputype)
     return header
 
@@ -157,6 +161,14 @@ def _read_ident(reader: _Reader, raw: memoryview) -> Ident:
     return Ident(text_of(bytes(raw[start:]), "the compiler's ident"))
 
 
+def _read_note(reader: _Reader, raw: memoryview) -> Note | None:
+    """A note of hwx2py's; those of others are not read."""
+    owner, offset, size = structs.NOTE.unpack_from(raw, structs.COMMAND.size)
+    if owner.rstrip(b"\0") != structs.NOTE_OWNER:
+        return None
+    return Note(text_of(bytes(reader.slice(offset, size, "the notes on tasks")) + b"\0", "the notes on tasks"))
+
+
 _PARSERS = {
     structs.LC_SEGMENT_64: _read_segment,
     structs.LC_SYMTAB: _read_symtab,
@@ -164,6 +176,7 @@ _PARSERS = {
     structs.LC_REGION_32: _read_region_32,
     structs.LC_REGION_64: _read_region_64,
     structs.LC_IDENT: _read_ident,
+    structs.LC_NOTE: _read_note,
 }
 
 
