@@ -74,6 +74,8 @@ def segments(view: TaskView) -> Iterator[Place]:
         yield _bit(view, "TSR", ends, f"TSE is {int(ends)}")
     if registers.header("DPC") and not ends:
         yield _bit(view, "TSE", True, "DPC is 1")
+    if registers.header("DPC") and last and not cut:
+        yield _bit(view, "DPC", False, "it is the last task")
 
 
 def locations(view: TaskView) -> Iterator[Place]:
