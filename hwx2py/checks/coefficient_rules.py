@@ -1,14 +1,12 @@
 """Rules about coefficients: what is fetched, what is consumed, and what the bytes are."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from .. import packing
-from ..operations import Kernel, Neural, Planar
-from ..operations.coefficients import fetches
+from ..operations import Neural, Planar
 from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
-from .subject import TaskView
+from .subject import Fetch, TaskView, constant_kernel
 
 CONST_BAR = 1
 #: A Core ML weight file: a header of 64 bytes that begins with 1 and 2, then records that begin with this word.
@@ -17,57 +15,32 @@ BLOB_RECORD = 0xDEADBEEF.to_bytes(4, "little")
 BLOB_HEADER_BYTES = 64
 
 
-class Fetch(NamedTuple):
-    """Bytes of the constants that a task fetches: what for, and where they lie."""
-
-    what: str
-    register: str
-    bar: int
-    base_bytes: int
-    size_bytes: int
-
-
-def _kernel(view: TaskView) -> Kernel | None:
-    """The kernel of constants that a task convolves with."""
-    kernel = view.operation.kernel if isinstance(view.operation, Neural) else None
-    constant = kernel and kernel.enabled and kernel.from_task is None and kernel.bar in view.subject.constants
-    return kernel if constant else None
-
-
-def _fetches(view: TaskView) -> Iterator[Fetch]:
-    """What a task fetches of the constants, by kernel DMA and by tile DMA."""
-    constants, kernel = view.subject.constants, _kernel(view)
-    for fetch in fetches(view.operation):
-        if fetch.bar in constants and (kernel or fetch.is_table):
-            what = "the table" if fetch.is_table else f"the kernel of {fetch.what}"
-            yield Fetch(what, fetch.register, fetch.bar, fetch.start_bytes, fetch.size_bytes)
-    for transfer in view.transfers:
-        dma = transfer.dma
-        if dma.enabled and dma.bar in constants:
-            size = transfer.end - dma.base_bytes
-            yield Fetch(dma.use, dma.register, dma.bar, dma.base_bytes, size)
-
-
 def kernel_larger(view: TaskView) -> Iterator[Place]:
     """An engine fetches more than it consumes."""
-    for place in _misfits(view):
-        if place.values["fetched"] > place.values["used"]:
-            yield place
+    return (place for place in _misfits(view, False) if place.values["fetched"] > place.values["used"])
 
 
 def kernel_smaller(view: TaskView) -> Iterator[Place]:
     """An engine fetches less than it consumes."""
-    for place in _misfits(view):
-        if place.values["fetched"] < place.values["used"]:
-            yield place
+    return (place for place in _misfits(view, False) if place.values["fetched"] < place.values["used"])
 
 
-def _misfits(view: TaskView) -> Iterator[Place]:
-    operation, constants = view.operation, view.subject.constants
-    if isinstance(operation, Planar):
+def kernel_without_zeros_larger(view: TaskView) -> Iterator[Place]:
+    """The same as `kernel_larger`, of kernels whose bytes say how many there are."""
+    return (place for place in _misfits(view, True) if place.values["fetched"] > place.values["used"])
+
+
+def kernel_without_zeros_smaller(view: TaskView) -> Iterator[Place]:
+    """The same as `kernel_smaller`, of kernels whose bytes say how many there are."""
+    return (place for place in _misfits(view, True) if place.values["fetched"] < place.values["used"])
+
+
+def _misfits(view: TaskView, without_zeros: bool) -> Iterator[Place]:
+    operation, constants, kernel = view.operation, view.subject.constants, constant_kernel(view)
+    if isinstance(operation, Planar) or without_zeros != bool(kernel and kernel.zero_skipping):
         return
-    part = _kernel(view) or operation.table
-    if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not _kernel(view)):
+    part = kernel or operation.table
+    if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not kernel):
         return
     for misfit in packing.misfits(operation, constants[part.bar]):
         if misfit.size_bytes and misfit.needed_bytes:
@@ -77,7 +50,7 @@ def _misfits(view: TaskView) -> Iterator[Place]:
 
 def kernel_outside(view: TaskView) -> Iterator[Place]:
     """Coefficients that reach behind the end of the constants."""
-    for fetch in _fetches(view):
+    for fetch in view.fetched:
         size = len(view.subject.constants[fetch.bar])
         if fetch.register.startswith("KernelDMASrc") and fetch.base_bytes + fetch.size_bytes > size:
             values = {"what": fetch.what, "end": fetch.base_bytes + fetch.size_bytes, "size": size}
@@ -90,8 +63,8 @@ def _bytes(view: TaskView, fetch: Fetch) -> memoryview:
 
 def zero_coefficients(view: TaskView) -> Iterator[Place]:
     """Every byte of a kernel is 0."""
-    kernel = _kernel(view)
-    found = [fetch for fetch in _fetches(view) if fetch.what.startswith("the kernel")] if kernel else []
+    kernel = constant_kernel(view)
+    found = [fetch for fetch in view.fetched if fetch.what.startswith("the kernel")] if kernel else []
     table = TABLE_BYTES if kernel and kernel.table_in_front else 0
     pieces = [_bytes(view, fetch)[table:] for fetch in found]
     if pieces and not any(_is_set(piece) for piece in pieces) and all(len(piece) for piece in pieces):
@@ -116,23 +89,32 @@ def zero_table(view: TaskView) -> Iterator[Place]:
 
 def blob_constant(view: TaskView) -> Iterator[Place]:
     """What a task takes for constants begins with the headers of a Core ML weight file."""
-    for fetch in _fetches(view):
+    for fetch in view.fetched:
         piece = view.subject.constants[fetch.bar][fetch.base_bytes :]
-        header = bytes(piece[:BLOB_HEADER_BYTES])
-        record = bytes(piece[BLOB_HEADER_BYTES : BLOB_HEADER_BYTES + len(BLOB_RECORD)])
-        only_header = header.startswith(BLOB_START) and not any(header[len(BLOB_START) :])
-        if record == BLOB_RECORD or (only_header and len(header) == BLOB_HEADER_BYTES):
+        record = piece[BLOB_HEADER_BYTES : BLOB_HEADER_BYTES + len(BLOB_RECORD)] == BLOB_RECORD
+        if record or (piece[: len(BLOB_START)] == BLOB_START and _is_header(bytes(piece[:BLOB_HEADER_BYTES]))):
             yield Place({"what": fetch.what}, view.index, fetch.register)
             return
+
+
+def _is_header(data: bytes) -> bool:
+    """Whether these are the whole header of a weight file, and nothing but its start is set."""
+    return len(data) == BLOB_HEADER_BYTES and not any(data[len(BLOB_START) :])
 
 
 RULES = (
     Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_larger, Scope.TASK),
+         kernel_larger, Scope.FORM),
     Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_smaller, Scope.TASK),
+         kernel_smaller, Scope.FORM),
+    Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
+         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
+         kernel_without_zeros_larger, Scope.TASK),
+    Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
+         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
+         kernel_without_zeros_smaller, Scope.TASK),
     Rule("kernel-outside", ERROR, "holds in every real file and decoded program",
          "{what} ends at {end:#x}, the coefficients have {size:#x} bytes", "correct base or size", kernel_outside,
          Scope.TASK),
