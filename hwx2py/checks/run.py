@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..formats import File
+from ..operations import Planar
 from . import buffer_rules, coefficient_rules, flow_rules, plan_rules, segment_rules, stream_rules, task_rules
 from .rule import ERROR, Finding, Place, Rule, Scope
-from .subject import Subject
+from .subject import Subject, TaskView
 
 #: Every rule, in the order in which findings are shown.
 RULES: tuple[Rule, ...] = (
@@ -62,21 +63,46 @@ def findings(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
     """
     rules = list(rules)
     broken: list[list[_Broken]] = [[] for _ in rules]
-    of_tasks = [(rule, own) for rule, own in zip(rules, broken) if rule.scope is Scope.TASK]
-    of_forms = [(rule, own) for rule, own in zip(rules, broken) if rule.scope is Scope.FORM]
+    scoped = {scope: [pair for pair in zip(rules, broken) if pair[0].scope is scope] for scope in Scope}
     forms: dict[int, list[int]] = {}
+    fetched: dict[int | None, _Fetched] = {}
     for view in subject.views():
-        for rule, own in of_tasks:
-            own += [_Broken(place, [view.index if place.task is None else place.task]) for place in rule.find(view)]
+        for rule, own in scoped[Scope.TASK] + (scoped[Scope.PROBLEM] if view.problems else []):
+            for place in rule.find(view):
+                own.append(_Broken(place, [view.index if place.task is None else place.task]))
         tasks = [] if view.form is None else forms.setdefault(view.form, [])
         tasks.append(view.index)
         if len(tasks) == 1:
-            for rule, own in of_forms:
-                own += [_Broken(place, tasks) for place in rule.find(view)]
-    for rule, own in zip(rules, broken):
-        if rule.scope is Scope.FILE:
-            own += [_Broken(place, [] if place.task is None else [place.task]) for place in rule.find(subject)]
+            _ask(scoped[Scope.FORM], view, tasks)
+        before = None if view.form is None else fetched.get(view.form)
+        if before is None or not before.is_fetched_by(view):
+            before = fetched[view.form] = _Fetched(view, [])
+            before.tasks.append(view.index)
+            _ask(scoped[Scope.COEFFICIENTS], view, before.tasks)
+        else:
+            before.tasks.append(view.index)
+    for rule, own in scoped[Scope.FILE]:
+        own += [_Broken(place, [] if place.task is None else [place.task]) for place in rule.find(subject)]
     return [finding for rule, own in zip(rules, broken) for finding in _told(rule, own)]
+
+
+def _ask(rules: Iterable[tuple[Rule, list["_Broken"]]], view: TaskView, tasks: list[int]) -> None:
+    """Asks rules of a task, whose findings other tasks share."""
+    for rule, own in rules:
+        own += [_Broken(place, tasks) for place in rule.find(view)]
+
+
+class _Fetched(NamedTuple):
+    """A task that fetches coefficients, and the tasks that fetch the same."""
+
+    view: TaskView
+    tasks: list[int]
+
+    def is_fetched_by(self, view: TaskView) -> bool:
+        """Whether another task of the same form fetches nothing else."""
+        mine, other = self.view.operation, view.operation
+        same = isinstance(mine, Planar) or (mine.kernel is other.kernel and mine.table is other.table)
+        return same and not any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
 
 
 class _Broken(NamedTuple):

@@ -12,7 +12,8 @@ from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
 from ..operations.flow import Flow, Memory, Problem
 from ..operations.reader import Reader
-from ..operations.tiles import Tile, tiles, waits
+from ..operations.tiles import Reader as TileReader
+from ..operations.tiles import Tile, waits
 from ..operations.transfer import Axis, Transfer, transfers
 from ..program.program import ELEMENT_BYTES, Buffer, Program, Tensor, bound_buffers
 from ..program.register_file import RegisterFile, walk
@@ -200,14 +201,17 @@ class Subject:
         self.uses_coefficients = False
         reader, arch = Reader(self.program.arch), self.program.arch
         flow = Flow(arch.machine.l2_bytes, self.memories)
+        in_l2, waiting = TileReader(), dict[int | None, bool]()
         for index, registers in enumerate(walk(arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
             if index and index in self.first_tasks:
                 flow.restart()
             operation, form = reader.read_form(registers)
-            moved, held = tuple(transfers(operation)), tiles(registers, operation)
-            problems = tuple(flow.follow(index, operation, moved, held, waits(registers)))
+            moved, held = tuple(transfers(operation)), in_l2.read(registers, operation, form)
+            if form is None or form not in waiting:
+                waiting[form] = waits(registers)
+            problems = tuple(flow.follow(index, operation, moved, held, waiting[form]))
             view = TaskView(self, index, registers, operation, moved, held, form, problems)
             for transfer in moved:
                 self.moved.setdefault(transfer, []).append(index)

@@ -118,6 +118,7 @@ class Flow:
     def restart(self) -> None:
         """A new run of tasks begins: nothing is in L2."""
         self._kept, self._passed = Marks(self._l2_grid), Marks(self._l2_grid)
+        self._keeps = False
         self._l2_writers = Writers()
         self._handed: _Handed | None = None
 
@@ -205,8 +206,9 @@ class Flow:
             yield Problem(OTHER_STRIDES, index, tile.register, values)
 
     def _put_l2(self, index: int, tile: Tile) -> None:
-        if tile.way is Way.READ or tile.way is Way.CHAIN_READ:
+        if tile.way is Way.READ or tile.way is Way.CHAIN_READ or (tile.way is not Way.STAYS and not self._keeps):
             return
+        self._keeps = True
         region = self._l2_grid.region(tile.base_bytes, tile.axes, tile.run_bytes)
         if region is None:
             return
