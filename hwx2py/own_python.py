@@ -5,7 +5,6 @@ with them: a file `click.py` beside some programs would run.
 """
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,6 +51,8 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     Returns:
         The command; it writes UTF-8, and ends with `CRASHED` for an error that nobody expected.
     """
+    import json
+
     order = json.dumps({"path": search_path(), "parent": os.getpid()})
     return [sys.executable, "-I", "-X", "utf8", "-c", _BOOT, order, *arguments]
 

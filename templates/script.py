@@ -4,7 +4,10 @@
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:  # only running needs it
+    np = None
 
 from hwx2py.runtime.tensor import Tensor
 
@@ -42,4 +45,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, DEVICE, RUN))
+    sys.exit(main((__doc__ or ARCH).splitlines()[0], TENSORS, build, DEVICE, RUN))

@@ -1,15 +1,16 @@
 """H13 programs from registers, for tests: what is not said is as in `examples/make.py`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import make
 import numpy as np
 from make import H13, by_dma, neural, planar, select, stored, tensor
 
-from hwx2py.emulator import direct, driver
+from hwx2py.emulator import direct, driver, session
 from hwx2py.emulator.driver import Driver
 from hwx2py.emulator.faults import Fault
+from hwx2py.emulator.inputs import input_arrays
 from hwx2py.program import network as program_network
 from hwx2py.program.build import Draft, header, lay_out, write
 from hwx2py.program.network import TaskRegisters
@@ -215,6 +216,21 @@ def submitted(
     bootstrap = allocate(text[:first], first + 64)
     sizes = len(text), count or len(program.tasks), first + first_bytes
     return device.ioctl(driver.SUBMIT, driver.SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))[0], device
+
+
+class Run(NamedTuple):
+    """What a program gave, and the driver, which has the faults."""
+
+    outputs: dict[str, np.ndarray]
+    driver: Driver
+
+
+def through_driver(program: Program, inputs: dict[str, np.ndarray] | None = None, fill: float | None = None) -> Run:
+    """Runs a program as its script would, in this process; nothing is printed."""
+    given = input_arrays(program.tensors, []) if inputs is None else inputs
+    with session.prepared(program) as device:
+        run = session.RUNS[program.arch.stream]
+        return Run(run(device, session.built(program), session.rows_of(program), given, fill), device.driver)
 
 
 def default_inputs(program: Program) -> dict[str, np.ndarray]:

@@ -10,12 +10,12 @@ from conftest import loaded
 from make import H13, select, tensor
 
 from hwx2py.errors import ContainerError, UnsupportedError
+from hwx2py.formats import replace
 from hwx2py.formats.anec import header
 from hwx2py.formats.anec.read import load
 from hwx2py.formats.anec.write import arrange, write
 from hwx2py.formats.hwx.create import create
 from hwx2py.formats.hwx.read import load as load_hwx
-from hwx2py.formats.replace import replace
 from hwx2py.program.bars import renumber
 from hwx2py.program.build import Draft, lay_out
 from hwx2py.program.build import header as header_words

@@ -7,7 +7,7 @@ import pytest
 from conftest import loaded
 
 from hwx2py import emitter
-from hwx2py.emulator import as_lines, direct, session
+from hwx2py.emulator import as_lines, direct
 from hwx2py.emulator.script_process import Limits, run_script
 from hwx2py.errors import ScriptError
 from hwx2py.formats import script
@@ -156,7 +156,7 @@ def test_trace_needs_no_file(cli, place):
 def test_runs_leave_no_file_open():
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        session.outputs_of(loaded("mul"))
+        builders.through_driver(loaded("mul"))
     assert len(os.listdir("/proc/self/fd")) <= before
 
 

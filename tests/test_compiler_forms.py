@@ -30,6 +30,7 @@ from hwx2py.compiler.forms.elementwise import Binary
 from hwx2py.compiler.forms.product import Tail
 from hwx2py.compiler.forms.reduction import Reduce
 from hwx2py.compiler.forms.table import FORMS
+from hwx2py.compiler.link import TensorRow, link
 from hwx2py.compiler.task import Source
 from hwx2py.emulator import direct
 from hwx2py.emulator.numbers import CHIP
@@ -287,6 +288,16 @@ class TestTables:
         a[0, 0], a[0, -1] = -2, 3
         exact(ran(rounding.floor(surface("x", *a.shape), surface("y", *a.shape)), {"x": a}, a.shape), np.floor(a))
 
+    @few
+    @given(shapes, seeds)
+    def test_bools_to_numbers(self, shape, seed):
+        a = np.random.default_rng(seed).integers(0, 2, shape).astype(np.uint8)
+        x, y = surface("x", *shape, element_bytes=1), surface("y", *shape)
+        rows = [TensorRow("x", "input", shape, "uint8"), TensorRow("y", "output", shape)]
+        outcome = direct.run(link(scale.from_bools(x, y), rows).program, {"x": a})
+        assert not outcome.faults
+        exact(outcome.outputs["y"].astype(np.float64), a)
+
     def test_not(self):
         a = np.array([0, 1, 2, 255, 0, 0, 7], np.uint8).reshape(1, 1, 7, 1)
         x, y = (surface(name, *a.shape, element_bytes=1) for name in "xy")
@@ -343,6 +354,8 @@ class TestConvolutions:
             (40, 40, 40, Window(1, 1)),
             (32, 64, 2, Window(3, 3, 1, 1, 1)),
             (64, 128, 1, Window(1, 1, 2)),
+            (24, 20, 1, Window(1, 1, 2)),
+            (8, 300, 1, Window(1, 1, 2)),
         ],
     )
     def test_groups_and_strides(self, channels, outputs, groups, window):

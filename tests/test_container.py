@@ -5,6 +5,7 @@ import struct
 import pytest
 from conftest import EXAMPLE_NAMES, example, loaded
 
+from hwx2py import formats
 from hwx2py.errors import ContainerError, HwxError
 from hwx2py.formats.anec import header as anec
 from hwx2py.formats.hwx import image
@@ -327,3 +328,51 @@ class TestAnec:
         sample = self.sample(0x1000)._replace(text_bytes=0x10000)
         with pytest.raises(ContainerError, match="exceed the content"):
             anec.read(memoryview(joined(anec.write(sample))))
+
+
+def with_room(data: bytes, more_bytes: int) -> bytes:
+    """The file with so many bytes more between its commands and its first section."""
+    content = read(data)
+    first = min(part.offset for part in content.ranges if part.what)
+    moved = bytearray(data[:first])
+    for command in content.commands:
+        if not isinstance(command.value, image.Segment):
+            continue
+        (offset,) = struct.unpack_from("<Q", moved, command.offset + 40)
+        struct.pack_into("<Q", moved, command.offset + 40, offset + more_bytes if offset else 0)
+        for number in range(len(command.value.sections)):
+            place = command.offset + 72 + 80 * number + 48
+            (offset,) = struct.unpack_from("<I", moved, place)
+            struct.pack_into("<I", moved, place, offset + more_bytes if offset else 0)
+    return bytes(moved) + bytes(more_bytes) + data[first:]
+
+
+def test_of_several_procedures_the_first_is_read_and_the_rest_told(tmp_path, cli):
+    data, once = with_room(example("mul").read_bytes(), 0x4000), loaded("mul")
+    again = [c.raw for c in read(data).commands if isinstance(c.value, image.ProgramCommand | image.Binding)]
+    for command in again:
+        data = with_command(data, bytes(command))
+    path = tmp_path / "two.hwx"
+    path.write_bytes(data)
+    program = formats.load(str(path)).program
+    assert program.tensors == once.tensors
+    assert program.text.to_bytes() == once.text.to_bytes()
+    assert program.origin.notes[0].startswith("the file has 2 procedures (")
+    assert "2 procedures" in cli("info", path).out
+    assert cli(path, "-o", tmp_path / "two.py").code == 0
+    assert "2 procedures" in (tmp_path / "two.py").read_text()
+
+
+def test_an_image_surface_is_read_as_bytes(tmp_path, cli):
+    data, once = example("mul").read_bytes(), loaded("mul")
+    fields = next(read(data).values(image.Binding)).fields._replace(element_code=int.from_bytes(b"420v", "big"))
+    start = binding(data) + layout.BINDING_OFFSET
+    path = tmp_path / "image.hwx"
+    path.write_bytes(data[:start] + layout.BINDING.pack(*fields) + data[start + layout.BINDING.size :])
+    program = formats.load(str(path)).program
+    surface, size_bytes = program.tensors[0], once.tensors[0].size_bytes
+    assert (surface.dtype, surface.shape, surface.size_bytes) == ("uint8", (1, 1, 1, size_bytes), size_bytes)
+    assert program.tensors[1:] == once.tensors[1:]
+    assert "an image surface (420v)" in cli("info", path).out
+    assert cli("dump", path).code == 0
+    assert cli(path, "-o", tmp_path / "image.py").code == 0

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hwx2py.emulator import accelerator, products
-from hwx2py.emulator.blocks import pieces
+from hwx2py.emulator.arithmetic import pieces
 from hwx2py.emulator.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
 from hwx2py.operations import Element
 

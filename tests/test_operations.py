@@ -193,13 +193,3 @@ def test_start_images_name_registers_of_their_architecture(arch):
         assert arch.find_register(start.register), start.register
         assert start.evidence
     assert len({start.register for start in arch.machine.start}) == len(arch.machine.start)
-
-
-@pytest.mark.parametrize("arch", every(), ids=lambda arch: arch.name)
-def test_facts_of_machines_name_registers_of_their_architecture(arch):
-    for fact in (*arch.machine.ignored, *arch.machine.idle):
-        assert arch.find_register(fact.register), fact.register
-        assert fact.evidence
-    for ignored in arch.machine.ignored:
-        register = arch.register(ignored.register)
-        assert not ignored.mask & register.named_mask, f"{ignored.register}: bits with a name are not ignored"

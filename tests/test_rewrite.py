@@ -201,7 +201,7 @@ def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):
 
 
 def test_report_of_a_failed_clean_is_not_told(cli, tmp_path, monkeypatch):
-    from hwx2py.formats import replace as module
+    from hwx2py import formats as module
 
     def fail(*_):
         raise UnsupportedError("no way")

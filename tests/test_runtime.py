@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from builders import half
 
-from hwx2py.emulator import session
 from hwx2py.program.streams import STREAMS, Pending
 from hwx2py.registers import by_name, compose, kinds
 from hwx2py.runtime import ane, command_line, stream_linked, stream_records, text
@@ -278,7 +277,7 @@ def test_tasks_with_other_ids_run_and_it_is_said(capfd):
     a, b = half(1, 3, 4, 5), half(2, 3, 4, 5)
     inputs = {"a": a.astype(np.float16), "b": b.astype(np.float16)}
     inputs = {name: array.reshape(1, 3, 4, 5) for name, array in inputs.items()}
-    (outputs, _), (expected, _) = session.run(other, inputs), session.run(program, inputs)
+    outputs, expected = (builders.through_driver(each, inputs).outputs for each in (other, program))
     assert np.array_equal(outputs["y"], expected["y"])
     assert "tasks: numbered from 0 for the driver" in capfd.readouterr().err
 

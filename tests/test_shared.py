@@ -14,7 +14,6 @@ import pytest
 from conftest import SHARED
 
 from hwx2py import emitter, formats, passes
-from hwx2py.emulator import session
 from hwx2py.errors import HwxError
 from hwx2py.program.bars import with_bindings
 from hwx2py.program.register_file import walk
@@ -323,7 +322,7 @@ def test_cleaned_programs_compute_the_same(path):
     program = formats.load(str(path)).program
     if why := REFUSED.get(path.stem):
         with pytest.raises(HwxError, match=why):
-            session.outputs_of(program)
+            builders.through_driver(program)
         return
     random = np.random.default_rng(2)
     inputs = {t.name: np.abs(random.standard_normal(t.shape)).astype(t.dtype) for t in program.inputs}
@@ -385,10 +384,10 @@ def test_renumbered_anec_files_compute_where_anecc_fails(name, cli, tmp_path):
 def test_fixed_handles_are_what_gives_zero():
     program = formats.load(str(REAL / "mul_macos14.hwx")).program
     wrong = with_bindings(program, {"probs": 4, "image": 5, "image2": 6})
-    outputs, driver = session.run(wrong, session.default_inputs(wrong), 0.0)
-    (result,) = outputs.values()
+    run = builders.through_driver(wrong, fill=0.0)
+    (result,) = run.outputs.values()
     assert np.all(result == 0)
-    assert {fault.kind.name for fault in driver.faults.found} >= {"wrong-direction", "output-not-written"}
+    assert {fault.kind.name for fault in run.driver.faults.found} >= {"wrong-direction", "output-not-written"}
 
 
 def test_experiment_of_a_real_file(cli, tmp_path):

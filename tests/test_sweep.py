@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES, ROOT, example, loaded, one_line
 
-from hwx2py import sweep
+from hwx2py import sweep, tables
 from hwx2py.errors import HwxError
 from hwx2py.sweep import grid
 from hwx2py.sweep.points import statistics
@@ -232,7 +232,7 @@ def test_a_changed_program_stops_a_sweep(tmp_path):
     plan = sweep.plan(str(path), ["PE.OpMode=0..3"], str(tmp_path / "t"), "jsonl")
     path.write_bytes(example("chain").read_bytes())
     with pytest.raises(HwxError, match="was changed during the sweep"):
-        list(sweep.run(plan))
+        list(tables.make_parts(sweep.make_part, plan.store, plan.jobs))
     assert not list((tmp_path / "t/points").iterdir())
 
 
@@ -242,7 +242,8 @@ def documented(tmp_path_factory) -> Path:
     line = next(line for line in PAGE.splitlines() if line.startswith("hwx2py sweep"))
     _, _, path, _, vary, _, table = shlex.split(line)
     folder = tmp_path_factory.mktemp("documented")
-    assert list(sweep.run(sweep.plan(str(EXAMPLES.parent / path), [vary], str(folder / table))))
+    plan = sweep.plan(str(EXAMPLES.parent / path), [vary], str(folder / table))
+    assert list(tables.make_parts(sweep.make_part, plan.store, plan.jobs))
     return folder
 
 

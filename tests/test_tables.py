@@ -133,7 +133,7 @@ class TestArchitecture:
         assert (place.address, place.field.lsb, place.field.msb) == (4 * word, bit, bit)
 
     def test_noise_is_masks_and_costs_only(self, arch):
-        noise = {name.rpartition(".")[2] for name, field in fields_of(arch) if field.noise}
+        noise = {field.name for register in arch.header.registers for field in register.fields if field.is_noise}
         assert noise <= {"ExeCycles", "LogEvents", "DebugLogEvents", "DebugExceptions", "NextPriority"}
         assert {"ExeCycles", "LogEvents", "DebugLogEvents"} <= noise
 
@@ -150,13 +150,11 @@ class TestArchitecture:
         machine = arch.machine
         assert not (arch.carries_state and machine.start)
         assert not repeated([start.register for start in machine.start])
-        for fact in (*machine.start, *machine.ignored, *machine.idle):
+        for fact in machine.start:
             assert arch.find_register(fact.register), fact.register
             assert fact.evidence, fact.register
         assert all(fact.evidence for fact in (*machine.rates, *machine.submits))
         assert all(0 < rate.least_tflops <= rate.most_tflops for rate in machine.rates)
-        for ignored in machine.ignored:
-            assert not arch.register(ignored.register).named_mask & ignored.mask, ignored.register
         assert bool(machine.cycles_per_block) == bool(machine.cycles_evidence)
 
     def test_a_value_that_means_the_same_has_one_name(self, arch):

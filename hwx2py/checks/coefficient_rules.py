@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from .. import packing
 from ..operations import Neural, Planar
 from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
@@ -42,6 +41,8 @@ def _misfits(view: TaskView, without_zeros: bool) -> Iterator[Place]:
     part = kernel or operation.table
     if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not kernel):
         return
+    from .. import packing  # most programs that are checked fetch nothing
+
     for misfit in packing.misfits(operation, constants[part.bar]):
         if misfit.size_bytes and misfit.needed_bytes:
             values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}

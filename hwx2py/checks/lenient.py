@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .. import formats
 from ..errors import HwxError
-from ..formats import ANEC_SUFFIXES, File
+from ..formats import ANEC_SUFFIXES
 from ..formats.anec import header
 from ..formats.anec.header import Anec
 from ..formats.hwx import looks_like_hwx
@@ -104,7 +104,7 @@ def _repaired_anec(data: memoryview, path: str) -> Subject | None:
         tiles=tiles,
         content=memoryview(text.text),
     )
-    file: File = read.load(memoryview(b"".join(header.write(changed))), path)
+    file = read.load(memoryview(b"".join(header.write(changed))), path)
     return Subject(file.program, anec)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..formats import File
 from ..operations import Planar
 from . import buffer_rules, coefficient_rules, flow_rules, plan_rules, segment_rules, stream_rules, task_rules
-from .rule import ERROR, Finding, Place, Rule, Scope
+from .rule import ERROR, LEVELS, Finding, Place, Rule, Scope
 from .subject import Subject, TaskView
 
 #: Every rule, in the order in which findings are shown.
@@ -101,7 +101,9 @@ class _Fetched(NamedTuple):
     def is_fetched_by(self, view: TaskView) -> bool:
         """Whether another task of the same form fetches nothing else."""
         mine, other = self.view.operation, view.operation
-        same = isinstance(mine, Planar) or (mine.kernel is other.kernel and mine.table is other.table)
+        if isinstance(mine, Planar) or isinstance(other, Planar):
+            return not any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
+        same = mine.kernel is other.kernel and mine.table is other.table
         return same and not any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
 
 
@@ -154,3 +156,32 @@ def _tasks(tasks: list[int]) -> str:
     if len(runs) > MOST_RUNS:
         runs[MOST_RUNS:] = [f"and on, {len(numbers)} in all"]
     return f"task{'s' if len(numbers) > 1 else ''} {', '.join(runs)}"
+
+
+#: What precedes the tables of rules.
+HEAD = """# What `hwx2py check` looks for
+
+`hwx2py check PROGRAM..` prints a line for each finding, `FILE: LEVEL: RULE: where: what; what to do`, and ends with 1
+where one of them is an error. An error will not run, or is certainly wrong; a warning may be meant, or depends on the
+driver; notes change nothing, and are shown with `-v` and `--json`. Files whose declared sizes are wrong are read as
+their records say, so that the rest of the rules can be asked, too.
+
+This page is what `hwx2py check --rules` prints.
+"""
+
+
+def markdown() -> str:
+    """The page: a table of the rules, by level."""
+    lines = [HEAD]
+    for level in LEVELS:
+        lines += [f"## {level.capitalize()}s", "", "| rule | what | what to do | known from |", "|---|---|---|---|"]
+        rows = [(rule.name, rule.what, rule.what_to_do, rule.evidence) for rule in RULES if rule.level == level]
+        lines += [f"| {' | '.join([f'`{name}`', *map(_cell, cells)])} |" for name, *cells in dict.fromkeys(rows)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """A template as a table shows it: values in italics."""
+    plain = text.replace(":#x}", "}").replace("|", "\\|")
+    return plain.replace("{", "*").replace("}", "*")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..formats.anec.header import Anec
-from ..formats.file import File
+from ..formats.file import Container, File
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
@@ -50,7 +50,7 @@ def declared_by_header(anec: Anec) -> Declared:
     return Declared(anec.content, anec.text_bytes, anec.task_bytes, anec.task_count)
 
 
-def declared(container: Image | Anec | None) -> Declared | None:
+def declared(container: Container | None) -> Declared | None:
     """What a container says of its text; None where there is no container, or it has no program command."""
     if isinstance(container, Anec):
         return declared_by_header(container)
@@ -117,7 +117,7 @@ class Subject:
         unfinished: what is missing when all tasks have run; `views` sets it.
     """
 
-    def __init__(self, program: Program, container: Image | Anec | None = None, most_tasks: int | None = None):
+    def __init__(self, program: Program, container: Container | None = None, most_tasks: int | None = None):
         self.program, self.container, self.most_tasks = program, container, most_tasks
         self.moved: dict[Transfer, list[int]] = {}
         self.uses_coefficients = False

@@ -97,18 +97,19 @@ def idle_words(view: TaskView) -> Iterator[Place]:
     """Words that compilers leave in registers of an engine that does not work."""
     if isinstance(view.operation, Neural):
         return
-    for idle in view.registers.arch.machine.idle:
-        if view.registers.word(idle.register) == idle.word:
-            yield Place({"word": idle.word}, view.index, idle.register)
+    for place in view.registers.arch.idle_rows:
+        idle = place.register.idle
+        if idle and view.registers.word_at(place.address) == idle.word:
+            yield Place({"word": idle.word}, view.index, place.name)
 
 
 def ignored_bits(view: TaskView) -> Iterator[Place]:
     """Bits that hardware ignores."""
-    arch = view.registers.arch
-    for ignored in arch.machine.ignored:
-        bits = (view.registers.word(ignored.register) or 0) & ignored.mask
-        if bits:
-            yield Place({"bits": bits, "evidence": ignored.evidence}, view.index, ignored.register)
+    for place in view.registers.arch.ignored_rows:
+        for ignored in place.register.ignored:
+            bits = (view.registers.word_at(place.address) or 0) & ignored.mask
+            if bits:
+                yield Place({"bits": bits, "evidence": ignored.evidence}, view.index, place.name)
 
 
 def start_image(view: TaskView) -> Iterator[Place]:

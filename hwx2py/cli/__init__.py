@@ -4,18 +4,23 @@ Commands live in modules of their own, which are imported when they are asked fo
 is imported when it runs.
 """
 
+import atexit
 import gc
 import importlib
 import os
 import signal
 import sys
 
-import click
-from click_default_group import DefaultGroup
+#: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
+GARBAGE = 50_000
+gc.set_threshold(GARBAGE)  # here, because click is the first to load
 
-from .. import __version__
-from ..errors import HwxError
-from ..names import legible
+import click  # noqa: E402
+from click_default_group import DefaultGroup  # noqa: E402
+
+from .. import __version__  # noqa: E402
+from ..errors import HwxError  # noqa: E402
+from ..names import one_line  # noqa: E402
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -44,10 +49,6 @@ COMMANDS = {
     "doctor": "What this machine can run",
     "net-options": "Options for compiling again on macOS",
 }
-
-
-#: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
-GARBAGE = 50_000
 
 
 #: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
@@ -99,7 +100,7 @@ def group() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
-    gc.set_threshold(GARBAGE)
+    atexit.register(gc.freeze)  # what is left goes with the process: no look for cycles in it
     for ending in ENDINGS:
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, _interrupt)
@@ -131,5 +132,5 @@ def _drop_output() -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"hwx2py: {legible(' '.join(message.split()))}", file=sys.stderr)
+    print(f"hwx2py: {one_line(message)}", file=sys.stderr)
     return 2

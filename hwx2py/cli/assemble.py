@@ -60,7 +60,7 @@ def command(script: str, onto: str | None, output: str, run: Run, force: bool) -
 
 
 def _onto(path: str, program: "Program") -> list[bytes | memoryview]:
-    from ..formats.replace import replace
+    from ..formats import replace
 
     file = load_file(path)
     if file.container is None:

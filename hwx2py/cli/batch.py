@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from ..errors import HwxError, UsageError
-from ..names import legible
+from ..names import legible, one_line
 from .files import STANDARD, check_input
 from .progress import Progress
 
@@ -125,7 +125,7 @@ def inputs(paths: Sequence[str], leave_out: str | None = None) -> Inputs:
 
 
 def _programs_in(folder: str, leave_out: str | None) -> list[str]:
-    from ..formats.find import PROGRAM_SUFFIXES, programs_in
+    from ..formats import PROGRAM_SUFFIXES, programs_in
     from ..formats.foreign import FOLDERS, GIVE
     from ..formats.foreign import folder as refused
 
@@ -226,7 +226,7 @@ def run(
             text = outcome.result.text
             if outcome.error:
                 failed += 1
-                click.echo(legible(f"hwx2py: {outcome.error}"), err=True)
+                click.echo(f"hwx2py: {one_line(outcome.error)}", err=True)
                 text = json.dumps(document.failure(path, outcome.error)) if document else ""
             if document:
                 text, separator = f"{separator}\n{text}", ","

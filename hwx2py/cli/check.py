@@ -37,7 +37,7 @@ FILES = batch.Document('{"files": [', "]}", _unreadable)
 
 def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
     if is_asked:
-        from ..checks.document import markdown
+        from ..checks.run import markdown
 
         click.echo(markdown(), nl=False)
         context.exit()

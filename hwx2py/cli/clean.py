@@ -54,7 +54,7 @@ def clean(item: batch.Input, cleaning: Cleaning) -> batch.FileResult:
         HwxError: with the file's name, whatever went wrong.
     """
     from .. import formats
-    from ..formats.replace import replace
+    from ..formats import replace
 
     file = load_file(item.path, run=cleaning.run)
     if file.container is None:

@@ -1,10 +1,9 @@
 """`hwx2py corpus`."""
 
-import os
-
 import click
 
 from ..names import legible
+from .options import table_options
 from .progress import bar
 
 #: How many files that are not programs are listed one by one; the table has all of them.
@@ -14,24 +13,20 @@ MOST_TOLD = 20
 @click.command(epilog="Example: hwx2py corpus programs/ -o corpus --jobs 8")
 @click.argument("paths", metavar="DIR...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="TABLE", required=True, help="Folder of the tables; made, or added to.")
-@click.option("--format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
-@click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes (default: one for each processor).")
-@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
+@table_options
 @click.option("--scripts", is_flag=True, help="Take .py files too, as generated scripts; they are read, not run.")
-def command(
-    paths: tuple[str, ...], output: str, format: str, jobs: int | None, scheduler: str | None, scripts: bool
-) -> int:
+def command(paths: tuple[str, ...], output: str, format: str, jobs: int, scheduler: str | None, scripts: bool) -> int:
     """Writes every register field of every program in DIR as a row of a table.
 
     TABLE is a folder with fields/, tasks/, tensors/, programs/ and unreadable/, each with part files. A run that was
     stopped goes on where it was; a program that stands and has not changed is not read again.
     """
-    from .. import corpus
+    from .. import corpus, tables
 
     plan = corpus.plan(paths, output, format, scripts=scripts)
     parts, unreadable = [], list(plan.unreadable)
     with bar(plan.files, "programs") as advance:
-        for part in corpus.run(plan, processes=jobs or os.cpu_count() or 1, scheduler=scheduler):
+        for part in tables.make_parts(corpus.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
             parts.append(part)
             unreadable += part.unreadable
             advance(part.files)

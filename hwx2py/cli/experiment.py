@@ -21,13 +21,16 @@ def command(path: str, output: str, force: bool) -> None:
 
     INPUT is an elementwise program of macOS 14 or later. The README says how to run it on an M1 and send the report.
     """
-    from .. import emulator, experiment
+    from .. import experiment
+    from ..emulator import direct
+    from ..emulator.inputs import input_arrays
     from ..errors import HwxError, UsageError
 
     program = load_program(path)
     try:
         experiment.check(program)
-        right = float(emulator.outputs_of(program)[program.outputs[0].name].flat[0])
+        outputs = direct.run(program, input_arrays(program.tensors, [])).outputs
+        right = float(outputs[program.outputs[0].name].flat[0])
         files = experiment.scripts(experiment.variants(program, right))
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
@@ -35,6 +38,6 @@ def command(path: str, output: str, force: bool) -> None:
         os.makedirs(output, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot be made: {error.strerror}", file=output) from error
-    outputs = [Output(os.path.join(output, name), [text.encode()]) for name, text in files.items()]
-    write_outputs(outputs, [path], force=force)
+    scripts = [Output(os.path.join(output, name), [text.encode()]) for name, text in files.items()]
+    write_outputs(scripts, [path], force=force)
     tell(f"wrote {output}: {len(files) - 1} scripts and {experiment.RUNNER}")

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import enum
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,3 +105,20 @@ def show(report: list[str]) -> None:
     """Prints the report on standard error; commands do it last, so that a failing command prints only its error."""
     for line in report:
         click.echo(legible(line), err=True)
+
+
+def table_options(function: Callable[..., object]) -> Callable[..., object]:
+    """The options of commands that fill a table: its format, and who makes its parts."""
+    for option in (
+        click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler."),
+        click.option(
+            "--jobs",
+            metavar="N",
+            type=click.IntRange(1),
+            default=lambda: os.cpu_count() or 1,
+            help="Processes (default: one for each processor).",
+        ),
+        click.option("--format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True),
+    ):
+        function = option(function)
+    return function

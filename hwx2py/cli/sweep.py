@@ -1,12 +1,11 @@
 """`hwx2py sweep`."""
 
-import os
-
 import click
 
 from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_input
+from .options import table_options
 from .progress import bar
 
 
@@ -27,16 +26,14 @@ from .progress import bar
     help="An input (default: 3, 2, 1, 1 ..).",
 )
 @click.option("-o", "--output", metavar="TABLE", required=True, help="Folder of the table.")
-@click.option("--format", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
-@click.option("--jobs", metavar="N", type=click.IntRange(1), help="Processes (default: one for each processor).")
-@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler.")
+@table_options
 def command(
     path: str,
     vary: tuple[str, ...],
     inputs: tuple[str, ...],
     output: str,
     format: str,
-    jobs: int | None,
+    jobs: int,
     scheduler: str | None,
 ) -> None:
     """Emulates PROGRAM once for each point of a grid of register values, and writes a row for each.
@@ -44,7 +41,7 @@ def command(
     A row has the values, digest and statistics of each output, the faults, and why the virtual ANE refused. A
     sweep that was stopped goes on where it was.
     """
-    from .. import sweep
+    from .. import sweep, tables
 
     if path == STANDARD:
         raise UsageError("every worker reads the program: it cannot come from standard input", hint="give a file")
@@ -52,7 +49,7 @@ def command(
     plan = sweep.plan(path, vary, output, format, inputs)
     parts = []
     with bar(plan.points, "points") as advance:
-        for part in sweep.run(plan, processes=jobs or os.cpu_count() or 1, scheduler=scheduler):
+        for part in tables.make_parts(sweep.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
             parts.append(part)
             advance(part.points)
     if plan.unconfirmed:

@@ -3,10 +3,11 @@
 import enum
 from collections.abc import Iterable
 
+from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, is_known_patch
 from .draft import Draft
 from .l2 import Patch, log2_up
 from .surface import Surface
-from .task import Evidence
+from .task import Evidence, own
 
 #: Neural engines of the chip.
 NEURAL_ENGINES = 16
@@ -32,6 +33,11 @@ def cycles(sources: Iterable[Surface], results: Iterable[Surface] = (), more_byt
     return int(max(moved / BYTES_A_CYCLE, CYCLES_A_PLANE * sum(s.shape.n * s.shape.c for s in sources)))
 
 
+#: Patches of 16 columns are known up to this height, log2.
+MOST_KNOWN_HEIGHT_LOG2 = 5
+KNOWN_PATCH = own("a patch that known programs have, where the rule gives one that none has")
+
+
 class Kind(enum.Enum):
     """Common.Cfg.TaskType of the planar engine."""
 
@@ -53,12 +59,15 @@ def planar(
         evidence: where its words come from.
         kind: the kind of task.
         size: channels, height and width.
-        patch: the patch that it works on.
+        patch: the patch that it works on, by rule; one that no known program has is replaced, as a wrong one hangs.
         groups: NumGroups.
         two_formats: whether the format of source 2 is told; None: where there are two sources.
         depth: depth slices.
     """
     draft = Draft(what, evidence)
+    if not is_known_patch(patch.width_log2, patch.height_log2):
+        patch = Patch(min(log2_up(size[1]), MOST_KNOWN_HEIGHT_LOG2), LEAST_PATCH_WIDTH_LOG2)
+        draft.evidence = KNOWN_PATCH
     draft.sizes(*size, depth=depth)
     draft.put("Common.Cfg", Unk0=1, TaskType=kind.value)
     draft.put("Common.GroupConvCfg", NumGroups=groups)

@@ -90,7 +90,7 @@ class Graph:
         outputs: name -> tensor.
         nodes: the operations in an order in which they can run.
         origin: what further nodes come from; None names each after its operation.
-        truths: tensors of truth values, a byte each; only a transpose of a matrix takes them.
+        truths: tensors of truth values, a byte each, which few operations take.
     """
 
     inputs: list[Value] = field(default_factory=list)
@@ -176,12 +176,18 @@ class Graph:
         return result
 
     def _check_truths(self, operator: Operator, values: Sequence[Value], result: Value) -> None:
-        """Truth values only change places."""
+        """Truth values only change places, are negated, or become numbers."""
+        of_truths = (operators.Unary(Function.NOT), operators.Unary(Function.FROM_TRUTHS))
+        if operator in of_truths and not self.truths.issuperset(values):
+            raise UsageError(f"{values[0].name} holds numbers, and not and from_truths take truth values")
         for value in values:
             if value in self.truths:
-                if not isinstance(operator, operators.Transpose):
-                    hint = "cut the network behind it (--from)"
-                    raise UsageError(f"{value.name} holds truth values, which only a transpose takes", hint=hint)
+                if operator == operators.Unary(Function.FROM_TRUTHS):
+                    continue
+                if not isinstance(operator, operators.Transpose) and operator != operators.Unary(Function.NOT):
+                    hint = "convert it (Cast), or cut the network behind it (--from)"
+                    what = f"{value.name} holds truth values, which only a transpose, a negation or a conversion takes"
+                    raise UsageError(what, hint=hint)
                 self.truths.add(result)
 
     def _fresh(self, stem: str) -> str:

@@ -20,7 +20,8 @@ def _cast(n: NodeView) -> Operand:
     floats = (1, 10, 11, 16)
     if n.attribute("to") not in floats:
         raise UnsupportedError("a conversion to whole numbers at run time")
-    return n.tensor()
+    x = n.tensor()
+    return n.graph.unary("from_truths", x) if x in n.graph.truths else x
 
 
 def _reshape(n: NodeView) -> Operand:

@@ -118,6 +118,9 @@ def _logic(n: NodeView) -> Result:
 
 
 def _not(n: NodeView) -> Result:
+    operand = n.operands[0]
+    if isinstance(operand, Value) and operand in n.graph.truths:
+        return n.graph.unary("not", operand)
     return Comparison("", None, None, n.graph.linear(n.tensor(), -1.0, 1.0))
 
 

@@ -3,7 +3,7 @@
 The tables are for DuckDB, pandas or Spark; docs/corpus.md has the columns and queries.
 """
 
-from .build import PartDone, Plan, plan, run
+from .build import PartDone, Plan, make_part, plan
 from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, Extract, rows_of
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Extract",
     "PartDone",
     "Plan",
+    "make_part",
     "plan",
     "rows_of",
-    "run",
 ]

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..errors import HwxError, UsageError
-from ..formats import SCRIPT_SUFFIX
-from ..formats.find import PROGRAM_SUFFIXES, programs_in
+from ..formats import PROGRAM_SUFFIXES, SCRIPT_SUFFIX, programs_in
 from ..names import legible
-from ..tables import PartFiles, Store, each
+from ..tables import PartFiles, Store
 from ..tables.writers import BATCH_ROWS
 from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
 
@@ -90,24 +89,6 @@ def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts:
     missing = [file for file in files if legible(file.path) not in done]
     jobs = tuple(PartJob(store, _part_name(chunk), chunk, __version__) for chunk in _chunks(missing))
     return Plan(store, jobs, len(missing), len(standing), tuple(unreadable))
-
-
-def run(plan: Plan, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PartDone]:
-    """Makes the parts of a plan.
-
-    Args:
-        plan: what is to be done.
-        processes: how many processes of this machine.
-        scheduler: address of a Dask scheduler whose workers are used instead; they must see the same files.
-
-    Yields:
-        The parts, as they are finished.
-
-    Raises:
-        HwxError: a part cannot be written, or the workers failed.
-    """
-    yield from each(make_part, plan.jobs, processes=processes, scheduler=scheduler)
-    plan.store.remove_unfinished()
 
 
 def make_part(job: PartJob) -> PartDone:

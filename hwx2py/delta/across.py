@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..operations import Operation
 from ..program.register_file import RegisterFile
 from ..registers.architecture import Architecture, FieldPlace
-from .comparison import MASKS, NOT_USED, FieldChange, FieldMove, Place, WordChange
+from .comparison import NOT_USED, FieldChange, FieldMove, Place, WordChange
 
 
 class Across(NamedTuple):
@@ -86,7 +86,7 @@ def compare_values(a: Across, b: Across, fields: Fields) -> tuple[WordChange, ..
         if word_a is None or word_b is None or _is_alike(one, two, word_a, word_b):
             continue
         is_used = one.name in used or two.name in used
-        reason = MASKS if one.field.noise else None if is_used else NOT_USED
+        reason = None if is_used else NOT_USED
         values = one.field.decode(word_a), two.field.decode(word_b)
         found.setdefault(one.register, []).append(FieldChange(one.field.name, *values, reason))
     return tuple(

@@ -123,9 +123,8 @@ def _is_unread(location: Location, held: tuple[int | None, int | None], a: TaskS
     address = location.address
     if location.block is a.arch.header or address not in a.idle or address not in b.idle:
         return False
-    name = f"{location.block.name}.{location.register.name}"
-    word = next((idle.word for idle in a.arch.machine.idle if idle.register == name), None)
-    return word is None or all(value in (None, 0, word) for value in held)
+    idle = location.register.idle
+    return idle is None or all(value in (None, 0, idle.word) for value in held)
 
 
 def _held(side: TaskSide, location: Location, address: int, written: int | None) -> int | None:
@@ -144,12 +143,13 @@ def _shown_word(location: Location, word: int | None) -> str | None:
 
 
 def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) -> Iterator[FieldChange]:
-    ignored = a.arch.ignored_bits.get(f"{location.block.name}.{location.register.name}", 0)
+    ignored = location.register.ignored_mask
     for field in location.register.fields:
         differing = (one ^ two) & field.mask
         if differing:
             enable = location.register.field(field.enable) if field.enable else None
-            change = _field(field, enable, one, two, a, b)
+            is_noise = field.is_noise and location.block is a.arch.header
+            change = _field(field, enable, is_noise, one, two, a, b)
             is_ignored = change.reason is None and not differing & ~ignored
             yield change._replace(reason=IGNORED) if is_ignored else change
     unnamed = (one ^ two) & ~location.register.named_mask
@@ -159,19 +159,19 @@ def _fields(location: Location, one: int, two: int, a: TaskSide, b: TaskSide) ->
             yield FieldChange("", hex(one & rest), hex(two & rest), reason)
 
 
-def _field(field: Field, enable: Field | None, one: int, two: int, a: TaskSide, b: TaskSide) -> FieldChange:
+def _field(
+    field: Field, enable: Field | None, is_noise: bool, one: int, two: int, a: TaskSide, b: TaskSide
+) -> FieldChange:
     values = field.kind.show(field.decode(one)), field.kind.show(field.decode(two))
     if enable and enable.number(one) and enable.number(two):
         buffers = a.names.get(field.number(one), values[0]), b.names.get(field.number(two), values[1])
         if buffers[0] == buffers[1]:
             return FieldChange(field.name, f"{values[0]} ({buffers[0]})", f"{values[1]} ({buffers[1]})", BARS)
         return FieldChange(field.name, *buffers)
-    return FieldChange(field.name, *values, _reason(field, one, two, a, b))
+    return FieldChange(field.name, *values, MASKS if is_noise else _reason(field, one, two, a, b))
 
 
 def _reason(field: Field, one: int, two: int, a: TaskSide, b: TaskSide) -> Reason | None:
-    if field.noise:
-        return MASKS
     # A task's id is layout only where it is the task's index on both sides.
     is_index = field.name == "TID" and (field.number(one), field.number(two)) == (a.index, b.index)
     return LAYOUT if field.kind is kinds.LAYOUT or is_index else None

@@ -47,7 +47,7 @@ DRIVERS = {
 }
 
 #: What the program and its registers may name of the runtime.
-OWN_NAMES = ("Tensor", "partial", "every", "Register", "RECORD", "LINK")
+OWN_NAMES = ("Tensor", "partial", "every", "zeros", "Register", "RECORD", "LINK")
 
 
 class Script(NamedTuple):
@@ -91,7 +91,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
     tables = Tables(program.arch, writer.written()).lines()
     if writer.has_record_words:
         tables += ["", *RECORD_CLASS.splitlines()]
-    title = "\n".join(docstring("\n".join(header(program, report, writer.sentences))))
+    title = "\n".join(docstring("\n".join(header(program, report, writer))))
     module = skeleton.read("script.py")
     module = skeleton.assigned(module, {"": title, "ARCH": string(program.arch.name)})
     module = skeleton.with_body(module, "build", list(_build(program, writer, coefficients, beside)))
@@ -143,11 +143,12 @@ def _check(text: str) -> None:
             raise EmitError(f"the script would not compile: {error}") from error
 
 
-def header(program: Program, report: Sequence[str], sentences: Sequence[str]) -> Iterator[str]:
+def header(program: Program, report: Sequence[str], writer: TaskWriter) -> Iterator[str]:
     """The script's docstring: what it is, how to run and edit it, what it was made from."""
     origin = program.origin
     stem = origin.name.rpartition(".")[0] or origin.name or "program"
-    what = sentences[0] if len(sentences) == 1 else f"{len(sentences)} tasks, the first {sentences[0]}"
+    last = len(program.tasks) - 1
+    what = f"{writer.sentence(last)}{f'; the last of {last + 1} tasks' if last else ''}"
     yield f"{stem}: {what}. A register program of the Apple Neural Engine."
     yield ""
     width = max(24, len(stem) + 20)
@@ -163,10 +164,12 @@ def header(program: Program, report: Sequence[str], sentences: Sequence[str]) ->
     yield "A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given."
     yield ""
     yield f"Chip:     {program.arch.name}, {', '.join(program.arch.chips)}"
-    yield f"Source:   {origin.name}, {len(origin.data)} bytes, sha256 {origin.sha256()}"
+    made = f"Source:   {origin.name}, {len(origin.data)} bytes, sha256 {origin.sha256()}"
+    yield next((line for line in origin.lineage if line.startswith("Source:")), made)
     yield f"Compiler: {origin.compiler or 'not named in the file'}"
     yield UNSIGNED
     yield from (f"Note:     {note}" for note in origin.notes)
+    yield from (line for line in origin.lineage if not line.startswith("Source:"))
     yield from (line for line in report if not line.startswith(" ") and ": 0 words" not in line)
     yield ""
 

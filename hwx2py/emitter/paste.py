@@ -96,12 +96,11 @@ class Runtime:
         return "\n".join(lines).strip("\n")
 
     def import_lines(self, names: set[str]) -> list[str]:
-        """The imports that are among the names: modules, names of modules, and then what is not Python's own."""
+        """The imports of the standard library that are among the names; that of NumPy is in the skeleton."""
         lines = sorted({self.imports[name] for name in names if name in self.imports})
         whole = [line.removeprefix("import ") for line in lines if line.startswith("import ") and " as " not in line]
         parts = [line for line in lines if line.startswith("from ")]
-        other = [line for line in lines if " as " in line]
-        return [f"import {', '.join(whole)}", *parts, *(["", *other] if other else [])]
+        return [f"import {', '.join(whole)}", *parts]
 
 
 def names_in(source: str) -> set[str]:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import libcst as cst
 
-Statements = Sequence[cst.CSTNode]
-
 #: What marks a place for text, which is put there when the rest is laid out.
 IMPORTS, PASTE = "IMPORTS", "PASTE_"
 

@@ -1,15 +1,14 @@
 """The registers that a program writes, as the classes of a script."""
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..registers.architecture import Architecture, Block, Field, Location, Register
 from ..registers.kinds import BAR, LAYOUT
-from .text import Hex, Name, Value, literal, plain, string, wrapped
+from .text import WIDTH, Hex, Name, Value, literal, plain, string, wrapped
 
-#: Registers without a field that share a line.
-NAMELESS_ON_A_LINE = 3
+#: Names of registers that are alike stand before their fields up to this length, else above them.
+LONGEST_HEAD = 48
 
 #: The header word of a record itself (H14 and later), which names a buffer or a form.
 RECORD_CLASS = """class Stream:  # bits of a record's own header word: the buffer of its addresses, its form
@@ -60,29 +59,43 @@ class Tables:
 
     def _class(self, block: Block, registers: Mapping[str, Register]) -> list[str]:
         lines = [f"class {block.name}:  # {plain(block.meaning)}"]
-        width = max(len(register.name) for register in registers.values())
-        for nameless, group in itertools.groupby(registers.values(), lambda row: not row.fields and row.count == 1):
-            rows = list(group)
-            if nameless:
-                lines += self._nameless(block, rows)
-                continue
-            for register in rows:
-                arguments = [self._address(block, register)]
-                if register.count > 1:
-                    arguments.append(str(register.count))
-                arguments += [f"{field.name}={self._field(block, field)}" for field in register.fields]
+        alike = self._alike(registers.values())
+        groups = [(rows, self._group(block, rows)) for rows in alike]
+        width = max((len(register.name) for rows, group in groups if not group for register in rows), default=0)
+        for rows, group in groups:
+            lines += group
+            for register in rows if not group else []:
+                count = [str(register.count)] if register.count > 1 else []
+                arguments = [self._address(block, register), *count, *self._fields(block, register)]
                 lines += wrapped(f"{register.name:<{width}} = Register(", arguments, ")", 4)
         return lines
 
-    def _nameless(self, block: Block, rows: list[Register]) -> list[str]:
-        """Registers without a field, some on a line."""
-        lines = []
-        for start in range(0, len(rows), NAMELESS_ON_A_LINE):
-            some = rows[start : start + NAMELESS_ON_A_LINE]
-            names = ", ".join(register.name for register in some)
-            calls = ", ".join(f"Register({self._address(block, register)})" for register in some)
-            lines.append(f"    {names} = {calls}")
-        return lines
+    def _group(self, block: Block, rows: list[Register]) -> list[str]:
+        """Registers that are alike in one statement; empty where there is one only, or the statement is too long."""
+        if len(rows) == 1:
+            return []
+        names = [register.name for register in rows]
+        arguments = [self._address(block, rows[0]), str(len(rows)), *self._fields(block, rows[0])]
+        head, tail = f"{', '.join(names)} = Register(", f") = Register({', '.join(arguments)})"
+        lines = wrapped(head, arguments, ")", 4)
+        if len(lines) == 1 or len(head) <= LONGEST_HEAD:
+            return lines
+        return wrapped("(", names, tail, 4) if len(names[-1]) + len(tail) + 5 <= WIDTH else []
+
+    @staticmethod
+    def _alike(registers: Iterable[Register]) -> Iterator[list[Register]]:
+        """The registers in order; those that follow each other in memory and have the same fields together."""
+        rows: list[Register] = []
+        for register in registers:
+            if rows and not _continues(rows[-1], register):
+                yield rows
+                rows = []
+            rows.append(register)
+        if rows:
+            yield rows
+
+    def _fields(self, block: Block, register: Register) -> list[str]:
+        return [f"{field.name}={self._field(block, field)}" for field in register.fields]
 
     def _address(self, block: Block, register: Register) -> str:
         digits = 2 if block is self.arch.header else 5
@@ -97,6 +110,14 @@ class Tables:
         if not kind and field.msb == field.lsb:
             return str(field.msb)
         return literal((field.msb, field.lsb, Name(kind)) if kind else (field.msb, field.lsb))
+
+
+def _continues(one: Register, next_one: Register) -> bool:
+    """Whether a register lies behind another one and has the same fields."""
+    if next_one.offset != one.offset + 4 or one.count > 1 or next_one.count > 1:
+        return False
+    facts = [[(field.name, field.place()) for field in register.fields] for register in (one, next_one)]
+    return facts[0] == facts[1]
 
 
 def _values(field: Field) -> tuple[tuple[int, str], ...]:

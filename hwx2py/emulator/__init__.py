@@ -3,7 +3,7 @@
 from .driver import rows
 from .numbers import POLICIES
 from .script_process import Access, names_of, program_of_script, run_script
-from .session import Result, check_runs, outputs_of, run_program, unconfirmed
+from .session import Result, check_runs, run_program, unconfirmed
 from .subject import ProgramSubject, Request, ScriptSubject, Subject
 from .trace import as_data, as_lines
 
@@ -19,7 +19,6 @@ __all__ = [
     "as_lines",
     "check_runs",
     "names_of",
-    "outputs_of",
     "program_of_script",
     "rows",
     "run_program",

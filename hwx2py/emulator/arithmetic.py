@@ -4,7 +4,8 @@ Arguments and results are float64; `Numbers` rounds what comes out at the end. A
 difference of infinities, are +0, as recorded on an M1.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -72,3 +73,23 @@ FUNCTION: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "reciprocal": _reciprocal,
     "reciprocal_root": _reciprocal_root,
 }
+
+
+#: Elements of a piece.
+PIECE = 1 << 15
+
+
+def pieces(shape: tuple[int, ...], most: int = PIECE) -> Iterator[tuple[slice, ...]]:
+    """Index ranges that cover an array, each of at most a number of elements."""
+    if math.prod(shape) <= most or not shape:
+        yield (slice(None),) * len(shape)
+        return
+    inner = math.prod(shape[1:])
+    step = max(1, most // inner)
+    for start in range(0, shape[0], step):
+        outer = slice(start, start + step)
+        if inner <= most:
+            yield (outer, *(slice(None),) * (len(shape) - 1))
+        else:
+            for rest in pieces(shape[1:], most):
+                yield (outer, *rest)

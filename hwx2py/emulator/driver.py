@@ -120,11 +120,14 @@ class Driver:
 
     Args:
         rows: BAR number -> what stands there by the program's own table.
-        arch: the chip's generation; the driver knows H13.
+        arch: the chip's generation; that of `ARCH` if left out.
         numbers: the arithmetic; the machine's own if left out.
         on_result: called with every step and the bits of its result, if given.
         stop_after: index of the last task to run; all run if left out.
     """
+
+    #: The generation that the driver was written for.
+    ARCH = "H13"
 
     def __init__(
         self,
@@ -135,7 +138,7 @@ class Driver:
         stop_after: int | None = None,
     ):
         self.rows = rows
-        self.arch = arch or by_name("H13")
+        self.arch = arch or by_name(self.ARCH)
         self.stream = STREAMS[self.arch.stream]
         self.faults = Faults()
         self.memory = Memory()

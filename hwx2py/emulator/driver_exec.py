@@ -6,23 +6,19 @@ have it; a section that is neither text nor coefficients is the firmware's, and 
 """
 
 import errno
+import functools
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 from ..errors import StreamError
 from ..program.task import Task
-from ..registers import Architecture, by_name
 from ..runtime import ane_exec as abi
 from . import faults as kinds
 from .access import Bar
 from .child import TABLES
-from .driver import BO_FREE, BO_INIT, Call, Driver, TensorRow, check_outputs
-from .engine import Step
+from .driver import BO_FREE, BO_INIT, Call, Driver, check_outputs
 from .faults import Hang
-from .numbers import Numbers
 
 PROG_LOOKUP = 0xC0186447
 
@@ -76,26 +72,20 @@ class _Loaded(NamedTuple):
 class SlotDriver(Driver):
     """The driver of chips whose programs are loaded before they run, with an engine behind it.
 
-    Args:
-        rows: slot -> what stands there by the program's own table.
-        arch: the chip's generation; H14 if left out.
-        numbers: the arithmetic; the machine's own if left out.
-        on_result: called with every step and the bits of its result, if given.
-        stop_after: index of the last task to run; all run if left out.
+    Rows are by slot.
     """
 
-    def __init__(
-        self,
-        rows: Mapping[int, TensorRow],
-        arch: Architecture | None = None,
-        numbers: Numbers | None = None,
-        on_result: Callable[[Step, np.ndarray], None] | None = None,
-        stop_after: int | None = None,
-    ):
-        super().__init__(rows, arch or by_name("H14"), numbers, on_result, stop_after)
-        #: Programs by the number that PROG_LOAD gave, and the program of each number that PROC_CREATE gave.
-        self.programs: dict[int, _Loaded] = {}
-        self.processes: dict[int, int] = {}
+    ARCH = "H14"
+
+    @functools.cached_property
+    def programs(self) -> dict[int, _Loaded]:
+        """Programs by the number that PROG_LOAD gave."""
+        return {}
+
+    @functools.cached_property
+    def processes(self) -> dict[int, int]:
+        """The program of each number that PROC_CREATE gave."""
+        return {}
 
     def ioctl(self, number: int, data: bytes) -> tuple[int, bytes]:
         """See `Driver.ioctl`; the tables that a structure points to follow it, as `child.with_tables` puts them."""

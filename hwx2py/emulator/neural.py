@@ -15,8 +15,7 @@ from . import convolution, lut
 from . import faults as kinds
 from . import numbers as arithmetic_of
 from .access import Access
-from .arithmetic import multiply
-from .blocks import pieces
+from .arithmetic import multiply, pieces
 from .numbers import Numbers
 from .products import Lanes
 

@@ -6,8 +6,7 @@ from ..errors import UnsupportedError
 from ..operations import Operand, Planar, Shape
 from . import numbers as arithmetic_of
 from .access import Access
-from .arithmetic import COMBINE, FUNCTION, REDUCE, add, multiply
-from .blocks import PIECE, pieces
+from .arithmetic import COMBINE, FUNCTION, PIECE, REDUCE, add, multiply, pieces
 from .numbers import Numbers
 
 #: The kind of task whose second source is two rows, an offset and a gain.

@@ -98,46 +98,15 @@ def run_program(
     with Files() as files, device_for as device, np.errstate(all="ignore"):
         options = [f"--save={files.path(files.saved)}"] if save else []
         try:
-            chosen = command_line.options(program.origin.name, device, [*arguments, *options])
+            table, arguments = rows_of(program), [*arguments, *options]
+            chosen = command_line.options(program.origin.name, table, device, arguments)
             actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
-            code = command_line.execute(chosen, rows_of(program), *actions)
+            code = command_line.execute(chosen, table, *actions)
         except OSError as end:
             error = str(end)
         saved = files.content(files.saved) if save else b""
     driver = device.driver
     return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
-
-
-def run(
-    program: Program, inputs: Mapping[str, np.ndarray], fill: float | None = None
-) -> tuple[dict[str, np.ndarray], Driver]:
-    """Runs a program; nothing is printed.
-
-    Args:
-        program: what to run.
-        inputs: arrays of the inputs, by name, in their tensors' shapes and dtypes.
-        fill: what outputs hold before the run; None for a pattern.
-
-    Returns:
-        The outputs by name, and the driver, which has the faults.
-
-    Raises:
-        OSError: the driver refuses the program, or the engine hangs.
-    """
-    with prepared(program) as device:
-        outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs, fill)
-        return outputs, device.driver
-
-
-def default_inputs(program: Program) -> dict[str, np.ndarray]:
-    """The inputs that a script takes where the command line names none."""
-    inputs: dict[str, np.ndarray] = command_line.default_inputs(program.tensors)
-    return inputs
-
-
-def outputs_of(program: Program) -> dict[str, np.ndarray]:
-    """A program's outputs for the default inputs, by name; nothing is printed."""
-    return run(program, default_inputs(program))[0]
 
 
 def check_runs(arch: Architecture) -> None:

@@ -1,19 +1,33 @@
 """Files in and out: `.hwx`, `.anec`, generated scripts and bare task streams as programs."""
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import HwxError, UsageError
+from ..errors import HwxError, UnsupportedError, UsageError
 from .file import STANDARD, File, map_file
 
 if TYPE_CHECKING:
+    from ..program.program import Program
     from ..registers import Architecture
 
-__all__ = ["ANEC_SUFFIXES", "SCRIPT_SUFFIX", "SIDECAR_SUFFIX", "STANDARD", "File", "load", "map_file"]
+__all__ = [
+    "ANEC_SUFFIXES",
+    "PROGRAM_SUFFIXES",
+    "SCRIPT_SUFFIX",
+    "SIDECAR_SUFFIX",
+    "STANDARD",
+    "File",
+    "load",
+    "map_file",
+    "programs_in",
+    "replace",
+]
 
 SCRIPT_SUFFIX = ".py"
 SIDECAR_SUFFIX = ".coeff.bin"
 ANEC_SUFFIXES = (".anec", ".ane")
+PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
 
 def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None) -> File:
@@ -51,7 +65,7 @@ def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", r
     if looks_like_hwx(data):
         from .hwx import read as hwx
 
-        return hwx.load(data, name, arch)
+        return File(*hwx.load(data, name, arch))
     if arch:
         raise UsageError("its architecture is given: --arch reads .hwx files as another one", hint="leave --arch out")
     if path.endswith(SCRIPT_SUFFIX) or (path == STANDARD and _looks_like_script(data)):
@@ -64,7 +78,7 @@ def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", r
     if looks_like_anec(data) or path.endswith(ANEC_SUFFIXES):
         from .anec import read as anec
 
-        return anec.load(data, name)
+        return File(*anec.load(data, name))
 
     from .foreign import refuse
 
@@ -74,3 +88,50 @@ def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", r
 def _looks_like_script(data: memoryview) -> bool:
     """Whether bytes begin like the scripts that hwx2py writes."""
     return bytes(data[:22]).startswith((b"#!/usr/bin/env python", b'"""'))
+
+
+def replace(file: File, program: "Program") -> list[bytes | memoryview]:
+    """The file with another program in it, as pieces to write one after another.
+
+    Args:
+        file: an `.hwx` or `.anec`; its own program gives back its bytes.
+        program: the program that it shall hold.
+
+    Raises:
+        UnsupportedError: the file has no container, or none that can take the program.
+    """
+    from .anec.header import Anec
+    from .hwx.image import Image
+
+    match file.container:
+        case Image() as image:
+            from .hwx import replace as hwx
+
+            return hwx.replace(image, file.program, program)
+        case Anec() as header:
+            from .anec import write as anec
+
+            return anec.replace(header, file.program, program)
+    raise UnsupportedError("there is no container to put the program into", hint="give an .hwx or .anec file")
+
+
+def programs_in(folder: str, suffixes: tuple[str, ...] = PROGRAM_SUFFIXES) -> Iterator[str]:
+    """The files of a folder and of all folders in it that by their names are programs, sorted.
+
+    Args:
+        folder: where to look; links to folders are not followed.
+        suffixes: ends of names in lower case; a name may have them in any case.
+
+    Yields:
+        Paths that begin with the folder's.
+
+    Raises:
+        UsageError: a folder cannot be searched.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_raise):
+        folders.sort()
+        yield from (os.path.join(parent, name) for name in sorted(names) if name.lower().endswith(suffixes))
+
+
+def _raise(error: OSError) -> None:
+    raise UsageError(f"cannot be searched: {error.strerror}", file=str(error.filename), hint="leave it out") from error

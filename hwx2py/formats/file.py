@@ -3,17 +3,23 @@
 import mmap
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..program.program import Program
-    from .anec.header import Anec
-    from .hwx.image import Image
 
 #: Stands for standard input and standard output in place of a path.
 STANDARD = "-"
+
+
+class Container(Protocol):
+    """What lies around a program in a file."""
+
+    @property
+    def form(self) -> str:
+        """What the file is: "hwx" or "anec"."""
 
 
 class File(NamedTuple):
@@ -26,7 +32,7 @@ class File(NamedTuple):
     """
 
     program: "Program"
-    container: "Image | Anec | None" = None
+    container: Container | None = None
 
 
 def map_file(path: str) -> memoryview:

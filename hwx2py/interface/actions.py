@@ -68,10 +68,8 @@ def _save_script(program: programs.Program, path: str) -> None:
 def _pieces(program: programs.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
     """The bytes of an `.hwx` or `.anec` with a program in it."""
     wanted = "anec" if path.endswith(formats.ANEC_SUFFIXES) else "hwx"
-    if source is not None and source.container is not None and source.program.origin.form == wanted:
-        from ..formats.replace import replace
-
-        return replace(source, program)
+    if source is not None and source.container is not None and source.container.form == wanted:
+        return formats.replace(source, program)
     if wanted == "anec":
         from ..formats.anec.write import arrange, write
 

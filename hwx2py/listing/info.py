@@ -4,7 +4,7 @@ from typing import Any
 
 from ..formats import File
 from ..formats.anec.header import Anec
-from ..operations import Neural, operations
+from ..operations import Neural, narrated
 from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
 from ..program.program import Program, script_row
 from ..registers import other_names
@@ -67,14 +67,14 @@ def _header(anec: Anec) -> dict[str, Any]:
 
 def _tasks(program: Program) -> list[dict[str, Any]]:
     names, entries = Names.of(program), []
-    for index, (task, operation) in enumerate(zip(program.tasks, operations(program))):
+    for index, (task, (operation, names_there)) in enumerate(zip(program.tasks, narrated(program))):
         kernel = operation.kernel if isinstance(operation, Neural) else None
         entries.append(
             {
                 "index": index,
                 "offset": task.offset,
                 "size_bytes": task.size_bytes,
-                "does": sentence(operation, names),
+                "does": sentence(operation, names_there),
                 "engine": engine(operation),
                 "sources": [operand_name(operand, names) for operand in operation.inputs],
                 "result": result_name(operation.result, names),

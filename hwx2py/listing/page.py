@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from ..registers import Architecture
-from .registers import Entry, as_data
+from .registers import Entry, as_data, bearing_words
 
 COLUMNS = ("bits", "field", "what", "values", "kind", "confidence", "source")
 
@@ -53,7 +53,7 @@ def _register(entry: Entry, register: dict[str, Any]) -> Iterator[str]:
 
 
 def _notes(register: dict[str, Any]) -> Iterator[str]:
-    """What the machine adds to the row."""
+    """What is known of the register beside its fields, and what values of the fields bear on."""
     if register["start"]:
         yield _cell(
             f"- where it is not written it holds {register['start']['word']:#x}: {register['start']['evidence']}"
@@ -62,6 +62,14 @@ def _notes(register: dict[str, Any]) -> Iterator[str]:
         yield _cell(f"- bits {ignored['mask']:#x} change nothing: {ignored['evidence']}")
     for idle in register["idle"]:
         yield _cell(f"- {idle['word']:#x} in an engine that does not work changes nothing: {idle['evidence']}")
+    if register["bearing"]:
+        yield _cell(f"- as a whole it {bearing_words(register['bearing'])}")
+    alike: dict[str, list[str]] = {}
+    for field in register["fields"]:
+        if field["bearing"]:
+            alike.setdefault(bearing_words(field["bearing"]), []).append(field["name"])
+    for words, names in alike.items():
+        yield _cell(f"- {', '.join(names)}: {words}")
 
 
 def _cells(field: dict[str, Any]) -> tuple[str, ...]:

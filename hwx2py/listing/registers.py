@@ -7,10 +7,19 @@ from typing import Any, NamedTuple
 from ..errors import RegisterError
 from ..registers import Architecture, Block, Field, Register, every
 from ..registers.architecture import UNKNOWN
+from ..registers.bearing import Bearing, Reach, When
 
 #: Units that a field's meaning ends with, behind a comma.
 UNITS = ("bytes", "elements", "pixels", "rows", "words")
 MOST_NEAR_NAMES = 3
+
+REACHES = {
+    Reach.RESULT: "the result",
+    Reach.PLACE: "where things lie",
+    Reach.TIME: "time",
+    Reach.NAME: "names",
+    Reach.NOTHING: "nothing",
+}
 
 
 class Entry(NamedTuple):
@@ -125,20 +134,20 @@ def _register(arch: Architecture, entry: Entry) -> dict[str, Any]:
         "confidence": register.confidence,
         "also": register.also or None,
         "carried_from": carried_from(arch, entry),
+        "bearing": _bearing(register.bearing),
         "start": start and {"word": start.word, "evidence": start.evidence},
-        "ignored": [
-            {"mask": ignored.mask, "evidence": ignored.evidence}
-            for ignored in arch.machine.ignored
-            if ignored.register == entry.name
-        ],
-        "idle": [
-            {"word": idle.word, "evidence": idle.evidence} for idle in arch.machine.idle if idle.register == entry.name
-        ],
-        "fields": [_field(register, field) for field in entry.fields],
+        "ignored": [{"mask": ignored.mask, "evidence": ignored.evidence} for ignored in register.ignored],
+        "idle": [{"word": idle.word, "evidence": idle.evidence} for idle in [register.idle] if idle],
+        "fields": [_field(register, field, entry.block is arch.header) for field in entry.fields],
     }
 
 
-def _field(register: Register, field: Field) -> dict[str, Any]:
+def _bearing(bearing: Bearing | None) -> dict[str, str] | None:
+    """What a row bears on beside results, as data; None where it takes part in results."""
+    return bearing and {"reach": str(bearing.reach), "when": str(bearing.when), "evidence": bearing.evidence}
+
+
+def _field(register: Register, field: Field, is_header: bool) -> dict[str, Any]:
     return {
         "name": field.name,
         "msb": field.msb,
@@ -150,7 +159,8 @@ def _field(register: Register, field: Field) -> dict[str, Any]:
         "source": field.source,
         "confidence": field.confidence or register.confidence,
         "also": field.also or None,
-        "noise": field.noise,
+        "noise": is_header and field.is_noise,
+        "bearing": _bearing(field.bearing),
     }
 
 
@@ -212,6 +222,7 @@ def _lines(arch: Architecture, entry: Entry) -> Iterator[str]:
         yield f"           bits {ignored['mask']:#x} change nothing: {ignored['evidence']}"
     for idle in data["idle"]:
         yield f"           {idle['word']:#x} in an engine that does not work changes nothing: {idle['evidence']}"
+    yield from _bearing_line(data, "           ")
     for field in data["fields"]:
         bits = f"{field['msb']}:{field['lsb']}" if field["msb"] != field["lsb"] else f"{field['msb']}"
         values = ", ".join(f"{number} {name}" for number, name in field["values"].items())
@@ -220,4 +231,20 @@ def _lines(arch: Architecture, entry: Entry) -> Iterator[str]:
             f", {field['unit']}" if field["unit"] and field["unit"] not in field["meaning"] else ""
         )
         yield f"      {bits:>5}  {field['name']}{also}: {what}{f'; {values}' if values else ''}"
+        yield from _bearing_line(field, "             ")
         yield f"             {field['kind']}, {field['confidence']} confidence: {field['source'] or 'no source'}"
+
+
+def _bearing_line(data: dict[str, Any], indent: str) -> Iterator[str]:
+    if data["bearing"]:
+        yield f"{indent}{bearing_words(data['bearing'])}"
+
+
+def bearing_words(bearing: dict[str, str]) -> str:
+    """What a row bears on, in words.
+
+    Args:
+        bearing: as `as_data` gives it.
+    """
+    where = "" if bearing["when"] == When.ALWAYS else f" {bearing['when']}"
+    return f"bears on {REACHES[Reach(bearing['reach'])]}{where}: {bearing['evidence']}"

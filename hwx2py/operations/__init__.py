@@ -8,7 +8,7 @@ from .neural import Channel, ChannelRegisters, Convolution, Kernel, Neural, Tabl
 from .operand import Dma, Element, InL2, Operand, Result, Shape, Strides, Unknown
 from .planar import Planar
 from .reader import operations, read
-from .wording import Names, sentence, sentences
+from .wording import Names, narrated, sentence, sentences
 
 Operation = Planar | Neural
 
@@ -31,6 +31,7 @@ __all__ = [
     "Table",
     "Unknown",
     "Window",
+    "narrated",
     "operations",
     "read",
     "sentence",

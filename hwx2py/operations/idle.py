@@ -73,7 +73,7 @@ def _addresses(arch: Architecture, blocks: Iterable[str]) -> frozenset[int]:
 
 def _idle_words(arch: Architecture) -> frozenset[int]:
     """Registers of other blocks that hold nothing in a planar task but what newer compilers leave there."""
-    return frozenset(arch.address(idle.register) for idle in arch.machine.idle)
+    return frozenset(place.address for place in arch.idle_rows)
 
 
 def _relocated(program: Program) -> set[int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ..program.register_file import RegisterFile
 from ..registers.architecture import FieldPlace, RegisterPlace
 from .operand import Unknown
-from .understood import HARMLESS, HARMLESS_FIELDS, Understood
+from .understood import Understood
 
 NOT_WRITTEN = "no task wrote it, and its start value is not known"
 
@@ -120,14 +120,14 @@ class Look:
 
     def _check_word(self, place: RegisterPlace, index: int, word: int) -> None:
         name = f"{place.name}[{index}]" if place.register.count > 1 else place.name
-        ignored = self.arch.ignored_bits.get(place.name, 0)
+        ignored = place.register.ignored_mask
         if place.name in self._seen:
             if place.named_mask and word & ~place.named_mask & ~ignored:
                 self.refuse(name, "a bit without a name is set", word)
             for field in place.register.fields:
-                if field.name not in HARMLESS_FIELDS and word & field.mask & ~ignored:
+                if field.bearing is None and word & field.mask & ~ignored:
                     full = f"{place.name}.{field.name}"
                     if full not in self.fields and full not in self._checked:
                         self.refuse(full, "what it does in such a task is not known")
-        elif place.name not in HARMLESS and word != self.arch.start_image.get(place.address) and word & ~ignored:
+        elif place.register.bearing is None and word != self.arch.start_image.get(place.address) and word & ~ignored:
             self.refuse(name, "its meaning is not known", word)

@@ -5,7 +5,8 @@ from typing import TypeVar, cast
 
 from ..program.program import Program
 from ..program.register_file import RegisterFile, walk
-from ..registers.architecture import Architecture, FieldPlace
+from ..registers.architecture import WORD_MASK, Architecture, FieldPlace, Register
+from ..registers.bearing import When
 from ..registers.kinds import ADDRESS
 from .look import Look
 from .neural import Channel, Kernel, Neural, Table
@@ -16,9 +17,6 @@ from .planar import Planar
 from .planar_reader import planar
 
 Place = TypeVar("Place", bound="Dma | InL2 | Table | None")
-
-#: Fields that tell tasks apart and that no operation depends on.
-IDENTITY = ("TaskID", "NID", "UserTag", "DataSetId", "ExeCycles", "Spare")
 
 
 def read(registers: RegisterFile) -> Planar | Neural:
@@ -54,12 +52,12 @@ class Reader:
             for place in places
             for index in range(arch.register(place.register).count)
         ]
-        self._identity: dict[int, int] = {}
-        for block in arch.blocks:
-            for register in block.registers:
-                mask = sum(field.mask for field in register.fields if field.name in IDENTITY)
-                if mask:
-                    self._identity[block.base + register.offset] = mask
+        self._left_out = {
+            row.address + 4 * index: mask
+            for row in arch.rows
+            if (mask := _left_out(row.register))
+            for index in range(row.register.count)
+        }
         selectors = [
             place
             for name in ("ENE", "RBase0", "KBase0", "TDE", "TDSkip", "TQDis")
@@ -95,7 +93,7 @@ class Reader:
                 if word & ~mask or word >= ADDRESS_END:
                     return None
                 values[address] = 0
-        for address, mask in self._identity.items():
+        for address, mask in self._left_out.items():
             if address in values:
                 values[address] &= ~mask
         task = registers.task
@@ -103,6 +101,13 @@ class Reader:
         slots = [(record.address, record.slot) for record in task.records if record.slot is not None]
         dtid = task.words[task.header_words - 1] if task.header_words > self.arch.header_words else None
         return (*header, dtid, *slots, *values, *values.values())
+
+
+def _left_out(register: Register) -> int:
+    """The bits of a register that no operation depends on, whatever the task: names, and registers never looked at."""
+    if register.bearing and register.bearing.when is When.ALWAYS:
+        return WORD_MASK
+    return sum(field.mask for field in register.fields if field.bearing and field.bearing.is_name)
 
 
 def _base_fields(arch: Architecture) -> Iterator[str]:

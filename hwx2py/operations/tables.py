@@ -156,8 +156,6 @@ DECOMPOSED: dict[int, tuple[str, Callable[[int, int], float]]] = {
     LOG2: ("log2", lambda index, shift: math.log2(0.5 + index / 2.0**shift)),
     EXP2: ("exp2", lambda index, shift: 2.0 ** (index / 32.0)),
 }
-#: Shifts with which samples lie apart in float16, whose numbers are multiples of 2**-24 below 2**16.
-SHIFTS = range(-16, 25)
 #: Largest distance of a sample from the curve that it stands for. Samples are placed so that the lines between them are
 #: near the curve, so they need not lie on it: those of gelu are off by up to 6.2e-3.
 CLOSE = 8e-3

@@ -1,8 +1,8 @@
 """What is understood of each register that a task uses, as rows: the values that are known, and why no others.
 
 A register that a task uses, that holds something else than 0, and that no row and no reader knows is reported as not
-understood: nothing that might change a result is passed over. `HARMLESS` lists the registers that are known, or by all
-that was seen are, without influence on values.
+understood: nothing that might change a result is passed over. What bears on no result, or only on those of
+some tasks, is said by the register's or field's row (`Bearing`).
 """
 
 from typing import NamedTuple
@@ -90,87 +90,3 @@ CHANNELS = tuple(
 #: Blocks that every task uses, and those that the planar and the neural engines use besides.
 BLOCKS = ("Common", "L2", "TileDMASrc", "TileDMADst")
 PLANAR_BLOCKS, NEURAL_BLOCKS = ("PE",), ("NE", "KernelDMASrc")
-
-_AXES_L2, _AXES_DMA = ("Channel", "Row", "Depth", "Group"), ("Plane", "Row", "Depth", "Group")
-_CHANNELS = ("Coeff", "Bias", "PostScale", "PaletteLut", "NonLinearLut")
-
-#: Registers without influence on values, and those that only the source, result or channel reads that is in use.
-HARMLESS = frozenset(
-    {
-        # Tiling, placement, identity, power, caching: they decide when and where, not what.
-        "Common.TileCfg",
-        "Common.TileOverlap",
-        "Common.PatchCfg",
-        "Common.TaskInfo",
-        "Common.DPE",
-        "TileDMASrc.Src1DMAConfigExt",
-        "TileDMASrc.Src2DMAConfigExt",
-        "TileDMADst.Spare0",
-        "TileDMADst.Spare1",
-        "KernelDMASrc.MasterConfig",
-        "KernelDMASrc.Prefetch",
-        "KernelDMASrc.AlignedCoeffSizePerCh",
-        "KernelDMASrc.NonLinearUserTag",
-        # What a task with one source, or without a kernel, does not look at.
-        "Common.ConvCfg",
-        "Common.ConvCfg3d",
-        "Common.GroupConvCfg",
-        "Common.UnicastCfg",
-        "Common.OCGSize",
-        "Common.NECfg",
-        "Common.PECfg",
-        "L2.Source2Cfg",
-        "L2.SourceBase",
-        "L2.Source2Base",
-        "L2.ResultBase",
-        "NE.KernelCfg",
-        "NE.MatrixVectorBias",
-        "TileDMASrc.Src1DMAConfig",
-        "TileDMASrc.Src2DMAConfig",
-        "TileDMASrc.Src1Fmt",
-        "TileDMASrc.Src2Fmt",
-        "TileDMADst.Fmt",
-        # Words of the DMA configuration that H18 writes as slot-4 records, and their upper halves.
-        "TileDMASrc.Unk04d10",
-        "TileDMASrc.Unk04d14",
-        "TileDMADst.Unk05108",
-        *(f"L2.{operand}{axis}Stride" for operand in ("Source", "Source2", "Result") for axis in _AXES_L2),
-        *(f"TileDMASrc.{source}{axis}Stride" for source in ("Src1", "Src2") for axis in _AXES_DMA),
-        *(f"TileDMADst.{axis}Stride" for axis in _AXES_DMA),
-        *(f"TileDMASrc.{source}BaseAddr{half}" for source in ("Src1", "Src2") for half in ("", "Hi")),
-        "TileDMADst.BaseAddr",
-        "KernelDMASrc.KernelGroupStride",
-        "KernelDMASrc.KernelOCGStride",
-        # Coefficient channels that are off. H14 repeats the table's slot and base in NonLinearLutBaseAddr: not added.
-        *(f"KernelDMASrc.{channel}{part}" for channel in _CHANNELS for part in ("DMAConfig", "BaseAddr", "BfrSize")),
-        *(f"KernelDMASrc.{channel}Base{half}" for channel in _CHANNELS for half in ("", "Hi")),
-    }
-)
-
-#: Fields that change no value in any program that was executed, or that only the source, kernel or engine reads that is
-#: in use: what a reader did not look at may hold anything there.
-HARMLESS_FIELDS = frozenset(
-    {
-        # Caching, tagging, prefetch, buffering, synchronisation, tracing.
-        *("CacheHint", "CacheHintReuse", "CacheHintNoReuse", "CrH", "DataSetId", "UserTag", "PrefetchParticipateEn"),
-        *("DependencyMode", "DependencyInterval", "Dependent", "L2BfrMode", "BypassEOW", "AccDoubleBufEn", "TraceEn"),
-        *("ShPref", "ShMin", "ShMax", "FillLowerNE", "SmallSourceMode", "LastTask", "Unk9"),
-        # Aliasing in L2, padding of rows in memory; the format mode was edited on an M1 without effect.
-        *(
-            "AliasConvSrc",
-            "AliasConvRslt",
-            "AliasPlanarSrc",
-            "AliasPlanarRslt",
-            "ZeroPadFirst",
-            "ZeroPadLast",
-            "FmtMode",
-        ),
-        # 8 in every task of the newer compilers; set with tables, constant kernels, or kernels made at run time.
-        *("PalettizedBits", "AlignmentFmt", "DetectZeros", "KeepKernel", "UsePrevKernel"),
-        # 1 in every program; a bit that follows from where the sources lie; bits of the result's DMA in norm and atan2.
-        *("Oz", "Unk0", "Unk18", "Unk19", "Unk22", "Unk23", "Unk24"),
-        # Only some kinds of task look at these.
-        *("Src2InFmt", "UnicastEn", "UnicastCin", "OCGSize", "PaddingMode", "Src2ReLU", "DMAFmt", "DMAInterleave"),
-        *("Source2Dma", "BinaryPoint", "KernelFmt", "SparseFmt", "KernelSparseFmt", "MasterEnable"),
-    }
-)

@@ -6,17 +6,21 @@ value.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..program.program import Buffer, Program, Tensor, bound_buffers
 from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
+from .places import L2_MEMORY, Writers, reads, writes
 from .planar import Planar
 from .reader import operations
 
-#: The part of a tensor behind its name, and the argument of a call.
-_BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]|\([^()]*\))")
+#: The part of a tensor behind its name, with the tasks that wrote it, and the argument of a call.
+_BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]( \(tasks? [^()]*\))?|\([^()]*\))")
+
+#: A sentence lists at most this many tasks that wrote a source.
+MOST_WRITERS = 4
 
 
 class Names(NamedTuple):
@@ -26,11 +30,13 @@ class Names(NamedTuple):
         buffers: BAR (slot) -> name.
         bound: BAR (slot) -> tensor or scratch memory.
         coefficients: BAR (slot) -> content of the buffers that hold coefficients.
+        written: places in L2 that a task reads -> the tasks that wrote them, such as "task 3"; see `narrated`.
     """
 
     buffers: Mapping[int, str]
     bound: Mapping[int, Buffer]
     coefficients: Mapping[int, memoryview]
+    written: Mapping[InL2, str] = {}
 
     @classmethod
     def of(cls, program: Program) -> "Names":
@@ -42,16 +48,57 @@ class Names(NamedTuple):
         return cls(program.buffer_names(), bound_buffers(program.buffers, program.aliases), coefficients)
 
 
+class Narrated(NamedTuple):
+    """A task as a sentence tells it: what it does, and the names that its buffers have there."""
+
+    operation: Planar | Neural
+    names: Names
+
+
+def narrated(program: Program) -> Iterator[Narrated]:
+    """The tasks of a program in order, each with names that say which tasks wrote what it reads in L2."""
+    names, writers = Names.of(program), Writers()
+    for number, operation in enumerate(operations(program)):
+        sources = {
+            operand.where: [number - 1] if operand.where.chained and number else writers.of(span)
+            for operand, span in zip(operation.inputs, reads(operation))
+            if isinstance(operand.where, InL2)
+        }
+        written = {where: _tasks(tasks) for where, tasks in sources.items() if tasks}
+        yield Narrated(operation, names._replace(written=written) if written else names)
+        for span in writes(operation):
+            if span.memory == L2_MEMORY:
+                writers.put(span, number)
+
+
+def _tasks(numbers: Sequence[int]) -> str:
+    """Tasks by number; how many there are where they are many and not neighbours."""
+    first, last = min(numbers), max(numbers)
+    if len(numbers) == 1:
+        return f"task {first}"
+    if len(numbers) == last - first + 1 > 2:
+        return f"tasks {first} to {last}"
+    return f"tasks {_listed(sorted(numbers))}" if len(numbers) <= MOST_WRITERS else f"tasks: {len(numbers)}"
+
+
 def sentences(program: Program) -> list[str]:
     """A sentence for each task of a program."""
-    names = Names.of(program)
-    return [sentence(operation, names) for operation in operations(program)]
+    return [sentence(*task) for task in narrated(program)]
 
 
 def sentence(operation: Planar | Neural, names: Names) -> str:
     """What a task does on one line: "y = a * b; planar engine, 64 x 8 x 8"."""
-    parts = [f"{result_name(operation.result, names)} = {action(operation, names)}"]
-    parts.append(", ".join([engine(operation), shapes(operation), *notes(operation, names)]))
+    return f"{statement(operation, names)}; {setting(operation, names)}"
+
+
+def statement(operation: Planar | Neural, names: Names) -> str:
+    """What a task computes: "y = a * b"."""
+    return f"{result_name(operation.result, names)} = {action(operation, names)}"
+
+
+def setting(operation: Planar | Neural, names: Names) -> str:
+    """Who computes it, in which shapes, and what else is to be said: "planar engine, 64 x 8 x 8"."""
+    parts = [", ".join([engine(operation), shapes(operation), *notes(operation, names)])]
     if operation.unknowns:
         unknown = operation.unknowns[0]
         value = f"{unknown.value:#x}" if isinstance(unknown.value, int) and unknown.value > 9 else unknown.value
@@ -80,6 +127,7 @@ def shapes(operation: Planar | Neural) -> str:
 def notes(operation: Planar | Neural, names: Names) -> list[str]:
     """What else is to be said: broadcast and exchanged operands, copies that stay in L2, the place of coefficients."""
     found = []
+    names = names._replace(written={})
     for operand in operation.inputs:
         name = operand_name(operand, names)
         if operand.broadcast:
@@ -97,8 +145,9 @@ def notes(operation: Planar | Neural, names: Names) -> list[str]:
     return found
 
 
-def _listed(letters: str) -> str:
-    return " and ".join([*([", ".join(letters[:-1])] if letters[:-1] else []), letters[-1]])
+def _listed(things: Sequence[object]) -> str:
+    *others, last = map(str, things)
+    return " and ".join([*([", ".join(others)] if others else []), last])
 
 
 def _shape_in(operation: Planar | Neural) -> Shape:
@@ -271,7 +320,8 @@ def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names)
         names: of the program's buffers.
     """
     if isinstance(where, InL2):
-        return f"L2[{where.base_bytes:#x}]"
+        written = names.written.get(where)
+        return f"L2[{where.base_bytes:#x}]" + (f" ({written})" if written else "")
     name = buffer_name(where.bar, names) if where.enabled else "a buffer that is not enabled"
     tensor = names.bound.get(where.bar) if where.bar is not None else None
     if not isinstance(tensor, Tensor):

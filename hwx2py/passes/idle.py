@@ -1,7 +1,8 @@
-"""Passes over the state that compilers since 7.6 leave in tasks of the planar engine.
+"""What passes find: the state that compilers since 7.6 leave in tasks of the planar engine, and noise in headers.
 
-A word is cleared only where the task does not read it and no later task runs with it (`operations.idle` decides);
-which words those compilers leave are rows: of the coefficient channels here, of other registers in the machine.
+A word of that state is cleared only where the task does not read it and no later task runs with it
+(`operations.idle` decides); which words those compilers leave are rows: of the coefficient channels here, of other
+registers in the table.
 """
 
 from collections.abc import Iterator
@@ -35,8 +36,12 @@ def source_residue(program: Program) -> Iterator[WordEdit | Kept]:
 
 
 def _idle_words(program: Program, block: str, odd_value: str) -> Iterator[WordEdit | Kept]:
-    """The machine's idle words in a block; where one of its registers holds something else, all of them stay."""
-    words = {idle.register: idle.word for idle in program.arch.machine.idle if idle.register.startswith(f"{block}.")}
+    """The idle words of a block's rows; where one of its registers holds something else, all of them stay."""
+    words = {
+        place.name: idle.word
+        for place in program.arch.idle_rows
+        if (idle := place.register.idle) and place.name.startswith(f"{block}.")
+    }
     addresses = _addresses(program, tuple(words))
     for number, task in _planar(program):
         writes = list(_writes(program, number, addresses))
@@ -74,3 +79,16 @@ def _addresses(program: Program, names: tuple[str, ...]) -> dict[int, str]:
     registers = [(name, arch.register(name)) for name in names]
     addresses = [arch.address(name, index) for name, register in registers for index in range(register.count)]
     return {address: arch.locate(address).name for address in addresses}
+
+
+def noise(program: Program) -> Iterator[WordEdit | Kept]:
+    """Header fields whose rows bear on time or on nothing."""
+    masks = [
+        (register.offset // 4, register.name, sum(field.mask for field in register.fields if field.is_noise))
+        for register in program.arch.header.registers
+    ]
+    for number, task in enumerate(program.tasks):
+        for index, name, mask in masks:
+            if index < task.header_words and task.words[index] & mask:
+                old = task.words[index]
+                yield WordEdit(number, index, f"{program.arch.header.name}.{name}", old, old & ~mask)

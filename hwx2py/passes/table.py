@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from ..errors import UsageError
 from ..program.program import Program
 from .edits import Kept, Outcome, Pass, WordEdit, apply
-from .idle import kernel_dma, neural_engine, source_residue
-from .noise import noise
+from .idle import kernel_dma, neural_engine, noise, source_residue
 
 PASSES = (
     Pass(

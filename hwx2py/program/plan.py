@@ -247,7 +247,7 @@ def _written_by(kept: Sequence[_Kept], reader: int, place: tuple[int, int]) -> i
 
 
 def _place(draft: TaskDraft, taken: Sequence[tuple[int, int]]) -> None:
-    """Places and strides of what passes through L2, one behind the other: behind all that stays there, or between it."""
+    """Places and strides of what passes through L2: behind all that stays there, or between it."""
     rows = draft.number("Common.TileCfg.TileHeight")
     height = max(draft.number("Common.OutDim.Hout"), 1)
     found = _free(draft, rows or height, taken)

@@ -121,6 +121,7 @@ class Origin(NamedTuple):
         flags: the compiler's flags.
         notes: what the file lacks, or what was overridden.
         sections: the sections of the container; empty where the file has none.
+        lineage: of a script, the lines of its header that say what it was made of: its source, passes, edits.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Origin(NamedTuple):
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sections: tuple[SectionPlace, ...] = ()
+    lineage: tuple[str, ...] = ()
 
     def sha256(self) -> str:
         """Digest of the file."""

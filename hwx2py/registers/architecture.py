@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..errors import RegisterError
 from ..runtime.register import Coding, encode
 from ..runtime.register import Register as Call
+from .bearing import Bearing, Idle, Ignored
 from .kinds import BAR, LAYOUT, UINT, Kind
 from .machine import Machine
 
@@ -32,7 +33,7 @@ class Field(NamedTuple):
         kind: how the value stands in its bits, and how it is shown.
         enum: names of known values.
         confidence: `high`, `medium` or `low`; empty inherits the register's.
-        noise: True where the value does not take part in computing (log masks, cycle counts, priorities).
+        bearing: what it bears on, where that is not the result of every task.
         also: the name that the source gives it, where the same thing is called otherwise on H13.
         enable: of a BAR field, the field of the same register that says whether it is in use.
     """
@@ -45,7 +46,7 @@ class Field(NamedTuple):
     kind: Kind = UINT
     enum: Mapping[int, str] | None = None
     confidence: str = ""
-    noise: bool = False
+    bearing: Bearing | None = None
     also: str = ""
     enable: str = ""
 
@@ -53,6 +54,11 @@ class Field(NamedTuple):
     def mask(self) -> int:
         """The field's bits, in place."""
         return ((1 << (self.msb - self.lsb + 1)) - 1) << self.lsb
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the field, if it is a header's, is what comparisons call noise."""
+        return self.bearing is not None and self.bearing.is_noise
 
     def number(self, word: int) -> int:
         """The field as a plain integer, in the unit of its kind."""
@@ -97,6 +103,9 @@ class Register(NamedTuple):
         meaning: one line for a listing.
         alone: True where the compiler gives the register a record of its own, whatever stands beside it.
         also: the name that the source gives it, where the same thing is called otherwise on H13.
+        bearing: what it bears on as a whole, in a task whose operation does not look at it.
+        ignored: bits that hardware ignores.
+        idle: the word that newer compilers leave there where its engine does not work.
     """
 
     name: str
@@ -107,6 +116,17 @@ class Register(NamedTuple):
     confidence: str = "high"
     alone: bool = False
     also: str = ""
+    bearing: Bearing | None = None
+    ignored: tuple[Ignored, ...] = ()
+    idle: Idle | None = None
+
+    @property
+    def ignored_mask(self) -> int:
+        """All bits that hardware ignores."""
+        mask = 0
+        for ignored in self.ignored:
+            mask |= ignored.mask
+        return mask
 
     def field(self, name: str) -> Field:
         """The field of this name.
@@ -354,17 +374,19 @@ class Architecture(_Facts):
         return {coding.name: coding for coding in sorted(codings - {LAYOUT.coding, UINT.coding})}
 
     @functools.cached_property
-    def ignored_bits(self) -> dict[str, int]:
-        """`Block.Register` -> bits that hardware ignores."""
-        bits: dict[str, int] = {}
-        for ignored in self.machine.ignored:
-            bits[ignored.register] = bits.get(ignored.register, 0) | ignored.mask
-        return bits
+    def rows(self) -> tuple[RegisterPlace, ...]:
+        """Every register of every block but the header."""
+        return tuple(place for block in self.blocks for place in self.rows_of(block.name))
 
     @functools.cached_property
-    def start_names(self) -> frozenset[str]:
-        """`Block.Register` of every register whose start value is known."""
-        return frozenset(start.register for start in self.machine.start)
+    def ignored_rows(self) -> tuple[RegisterPlace, ...]:
+        """The registers with bits that hardware ignores."""
+        return tuple(place for place in self.rows if place.register.ignored)
+
+    @functools.cached_property
+    def idle_rows(self) -> tuple[RegisterPlace, ...]:
+        """The registers in which newer compilers leave a word where their engine does not work."""
+        return tuple(place for place in self.rows if place.register.idle)
 
     @functools.cached_property
     def _rows(self) -> dict[str, list[RegisterPlace]]:
@@ -391,10 +413,6 @@ class Architecture(_Facts):
             for index in range(register.count):
                 image[self.address(start.register, index)] = start.word
         return image
-
-    def short_fields(self) -> list[str]:
-        """Every `Block.Field` of the register blocks that no other register has too, in table order."""
-        return [name for name in self._by_name if name.count(".") == 1 and not name.startswith(f"{self.header.name}.")]
 
     @functools.cached_property
     def _registers(self) -> dict[str, tuple[int, Register]]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from .architecture import Block, Field, Register
+from .bearing import IN_USE, Bearing
 from .kinds import BYTES
 
 _LEVELS = ("low", "medium", "high")
@@ -27,22 +28,34 @@ def single(
     also: str = "",
     field_also: str = "",
     count: int = 1,
+    bearing: Bearing | None = None,
     **more: Any,
 ) -> Register:
     """A register of one field, in one row.
 
-    `also` is what the source calls the register, `field_also` what it calls the field; `more` is what `Field` takes.
+    `also` is what the source calls the register, `field_also` what it calls the field; `bearing` is the register's;
+    `more` is what `Field` takes.
     """
     row = Field(field, msb, lsb, meaning, source, also=field_also, **more)
-    return Register(name, offset, meaning.partition(",")[0], (row,), count, confidence, also=also)
+    return Register(name, offset, meaning.partition(",")[0], (row,), count, confidence, also=also, bearing=bearing)
 
 
 def strides(
-    prefix: str, offset: int, steps: str, of: str, msb: int, lsb: int, source: str, *levels: str, also: str = ""
+    prefix: str,
+    offset: int,
+    steps: str,
+    of: str,
+    msb: int,
+    lsb: int,
+    source: str,
+    *levels: str,
+    also: str = "",
+    bearing: Bearing | None = IN_USE,
 ) -> tuple[Register, ...]:
     """Consecutive stride registers, one for each of the steps ("Row Plane ...") through what `of` says.
 
-    `levels` are the confidences, the last one for the rest; `also` is the prefix that the source gives the registers.
+    `levels` are the confidences, the last one for the rest; `also` is the prefix that the source gives the registers,
+    `bearing` what they bear on.
     """
     return tuple(
         single(
@@ -56,6 +69,7 @@ def strides(
             (levels or ("high",))[min(i, len(levels) - 1) if levels else 0],
             also=also and f"{also}{step}Stride",
             kind=BYTES,
+            bearing=bearing,
         )
         for i, step in enumerate(steps.split())
     )

@@ -14,13 +14,14 @@ class Value(NamedTuple):
     Attributes:
         number: the field's bits.
         name: the register table's name.
-        sentence: how a sentence says it; {0} and {1} are the operands, {sign} the sign of the second one.
+        sentence: how a sentence says it; {0} and {1} are the operands, {sign} the sign of the second one;
+            empty where the sentence depends on more than the value.
         function: name of the function that computes it; empty where there is nothing to compute.
     """
 
     number: int
     name: str
-    sentence: str
+    sentence: str = ""
     function: str = ""
 
 
@@ -79,11 +80,11 @@ SECOND_SRC = {0: "None", 2: "+Source2", 3: "-Source2"}
 
 #: NE.MACCfg.OpMode and KernelMode (8 in the number): what the neural engines compute.
 NE_OPERATION = (
-    Value(0, "Conv", "conv({0}, {kernel})", "convolution"),
-    Value(8, "ChannelSum", "sum of the channels of {0}", "channel_sum"),
-    Value(10, "ElementwiseMult", "product of unicast channels of {0}", "channel_product"),
-    Value(11, "CrossChannelMax", "max of unicast channels of {0}", "channel_maximum"),
-    Value(12, "Bypass", "{0}", "identity"),
+    Value(0, "Conv", function="convolution"),
+    Value(8, "ChannelSum", function="channel_sum"),
+    Value(10, "ElementwiseMult", function="channel_product"),
+    Value(11, "CrossChannelMax", function="channel_maximum"),
+    Value(12, "Bypass", function="identity"),
 )
 NE_OP_MODE = {0: "Conv", 2: "ElementwiseMult", 3: "CrossChannelMax", 4: "Bypass"}
 KERNEL_MODE = {0: "Kernel", 1: "Unity"}

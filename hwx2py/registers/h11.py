@@ -5,6 +5,7 @@ No source says where the register blocks lie, so no address in a stream can be n
 """
 
 from .architecture import Architecture, Block, Field, Register
+from .bearing import ESTIMATE, LOGGED, PRIORITY
 from .derive import single, strides
 from .enums import FORMAT, L2_FORMAT, MEMORY_FORMAT, SOURCE_TYPE
 from .kinds import ADDRESS, BAR, BYTES, FP16, HEX, LAYOUT
@@ -32,21 +33,21 @@ HEADER = Block("Header", 0x00, 8, "task descriptor header", (
         F("LNID", 24, 24, "last task of the network", NOTES),
         F("EON",  25, 25, "end of network", NOTES))),
     _register("W1", 0x04, "cost, and size of the next task", (
-        F("ExeCycles", 15,  0, "estimated cycles", NOTES, noise=True),
+        F("ExeCycles", 15,  0, "estimated cycles", NOTES, bearing=ESTIMATE),
         F("NextSize",  23, 16, "words of the next task minus one", H13, kind=LAYOUT))),
     _register("W2", 0x08, "events that are logged or raise an exception", (
-        F("LogEvents",  15,  0, "event mask", NOTES, kind=HEX, noise=True),
+        F("LogEvents",  15,  0, "event mask", NOTES, kind=HEX, bearing=LOGGED),
         F("Exceptions", 31, 16, "event mask", NOTES, kind=HEX))),
     _register("W3", 0x0c, "the same when debugging", (
-        F("DebugLogEvents",  15,  0, "event mask", NOTES, kind=HEX, noise=True),
-        F("DebugExceptions", 31, 16, "event mask", NOTES, kind=HEX, noise=True))),
+        F("DebugLogEvents",  15,  0, "event mask", NOTES, kind=HEX, bearing=LOGGED),
+        F("DebugExceptions", 31, 16, "event mask", NOTES, kind=HEX, bearing=LOGGED))),
     _register("W4", 0x10, "synchronisation and placement", (
         F("SPL",          11, 11, "synchronisation; exact use open", NOTES),
         F("TSR",          12, 12, "synchronisation; exact use open", NOTES),
         F("SPC",          13, 13, "synchronisation; exact use open", NOTES),
         F("DPC",          14, 14, "synchronisation; exact use open", NOTES),
         F("TSE",          15, 15, "synchronisation; exact use open", NOTES),
-        F("NextPriority", 21, 16, "priority of the next task", NOTES, noise=True),
+        F("NextPriority", 21, 16, "priority of the next task", NOTES, bearing=PRIORITY),
         F("TDE",          24, 24, "the DTID word follows the header", H13),
         F("SrcLoc",       28, 28, "the source lies in DRAM", H13),
         F("DstLoc",       29, 29, "the result goes to DRAM", H13),

@@ -6,6 +6,24 @@ operators. Bit positions that those values do not prove are from published regis
 
 from . import later_machines
 from .architecture import Architecture, Block, Field, Register
+from .bearing import (
+    ALIAS,
+    ESTIMATE,
+    FILLER,
+    FORMAT_MODE,
+    HINT,
+    IN_USE,
+    LOGGED,
+    NOT_NEEDED,
+    ONE_VALUE,
+    POWER,
+    ROW_ENDS,
+    SHARING,
+    TASK_NAME,
+    TILING,
+    UNEXPLAINED,
+    Bearing,
+)
 from .derive import single, strides
 from .enums import (
     CONDITION,
@@ -42,15 +60,16 @@ HEADER = Block("Header", 0x00, 9, "task descriptor header", (
         F("TID",      15,  0, "task id, its index", SEEN),
         F("TaskSize", 26, 16, "words of the task, header included", SEEN, kind=LAYOUT))),
     R("W1", 0x04, "cost", (
-        F("ExeCycles", 15,  0, "estimated cycles, low half", NOTES, noise=True),)),
+        F("ExeCycles", 15,  0, "estimated cycles, low half", NOTES, bearing=ESTIMATE),)),
     R("W2", 0x08, "events that are logged", (
-        F("LogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True),)),
+        F("LogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, bearing=LOGGED),)),
     R("W3", 0x0c, "events that raise an exception", (
         F("Exceptions", 23,  0, "event mask", NOTES, kind=HEX),)),
     R("W4", 0x10, "events that are logged when debugging", (
-        F("DebugLogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True),)),
+        F("DebugLogEvents", 23,  0, "event mask; the program command counts its bits", SEEN, kind=HEX,
+          bearing=LOGGED),)),
     R("W5", 0x14, "events that raise an exception when debugging", (
-        F("DebugExceptions", 23,  0, "event mask", NOTES, kind=HEX, noise=True),)),
+        F("DebugExceptions", 23,  0, "event mask", NOTES, kind=HEX, bearing=LOGGED),)),
     R("W6", 0x18, "what outlives the task", (
         F("LiveOuts", 31,  0, "0 in a last task, else mostly 1; use open", NOTES, kind=HEX, confidence="medium"),)),
     R("W7", 0x1c, "synchronisation and engines", (
@@ -69,7 +88,7 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
         F("Din", 14,  0, "input depth, elements", H13),)),
     R("ChCfg", 0x08, "element formats", (
         F("InFmt",      1,  0, "format of source 1", H13, enum=FORMAT),
-        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT),
+        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT, bearing=IN_USE),
         F("OutFmt",     5,  4, "format of the result", H13, enum=FORMAT))),
     R("Cin", 0x0c, "input channels", (
         F("Cin", 16,  0, "input channels of a group", TWIN),)),
@@ -81,7 +100,9 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
     R("OutDepth", 0x18, "output depth", (
         F("Dout", 14,  0, "output depth, elements", H13),)),
     R("OCGSize", 0x1c, "output channel groups", (
-        F("OCGSize",  2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN),)),
+        F("OCGSize",  2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN,
+          bearing=IN_USE),),
+            bearing=IN_USE),
     R("ConvCfg", 0x20, "kernel window", (
         F("Kw",  5,  0, "kernel width, elements", SEEN),
         F("Kh", 11,  6, "kernel height, elements", SEEN),
@@ -90,22 +111,25 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
         F("Px", 21, 17, "padding left, elements", SEEN),
         F("Py", 26, 22, "padding above, elements", SEEN),
         F("Ox", 29, 28, "outputs side by side in a slot, as on H13; 1 in every file", SEEN),
-        F("Oy", 31, 30, "1 in every file; meaning open", SEEN))),
+        F("Oy", 31, 30, "1 in every file; meaning open", SEEN)), bearing=IN_USE),
     R("ConvCfg3d", 0x24, "kernel window, third dimension", (
         F("Kd",  4,  0, "kernel depth, elements", H13),
         F("Sz",  7,  6, "stride in depth, elements", H13),
         F("Pz", 11,  8, "padding in front, elements", H13),
-        F("Oz", 14, 13, "meaning open", H13)), confidence="low"),
+        F("Oz", 14, 13, "meaning open", H13, bearing=ONE_VALUE)), confidence="low", bearing=IN_USE),
     R("GroupConvCfg", 0x28, "groups", (
         F("NumGroups",    12,  0, "groups", TWIN),
-        F("UnicastEn",    14, 14, "an output channel reads only its own UnicastCin input channels", TWIN),
+        F("UnicastEn",    14, 14, "an output channel reads only its own UnicastCin input channels", TWIN,
+          bearing=IN_USE),
         F("ElemMultMode", 15, 15, "the unicast channels are combined element by element", TWIN),
-        F("UnicastCin",   31, 16, "input channels that one output channel reads", TWIN))),
+        F("UnicastCin",   31, 16, "input channels that one output channel reads", TWIN, bearing=IN_USE)),
+            bearing=IN_USE),
     R("TileCfg", 0x2c, "tiling", (
-        F("TileHeight", 14,  0, "rows of a tile", TWIN),)),
+        F("TileHeight", 14,  0, "rows of a tile", TWIN),), bearing=TILING),
     R("PatchCfg", 0x30, "planar engine patch", (
         F("PatchWidth",   3,  0, "log2 of the width of the patch that the planar engine works on, elements", TWIN),
-        F("PatchHeight",  8,  4, "log2 of the height of that patch, elements", TWIN)), confidence="medium"),
+        F("PatchHeight",  8,  4, "log2 of the height of that patch, elements", TWIN)), confidence="medium",
+            bearing=TILING),
     R("PECfg", 0x34, "broadcast and transposition of the planar engine", (
         F("Src1BroadcastW",   0,  0, "source 1 has one column, used for all", TWIN),
         F("Src1BroadcastH",   1,  1, "source 1 has one row, used for all", TWIN),
@@ -117,30 +141,33 @@ COMMON = Block("Common", 0x0000, 19, "shapes, formats and kind of the task", (
         F("Src2BroadcastC",   7,  7, "source 2 has one channel, used for all", TWIN),
         F("Src1Transpose",    8,  8, "source 1 is stored with C and W swapped", TWIN),
         F("Src2Transpose",    9,  9, "source 2 is stored with C and W swapped", TWIN),
-        F("OutputTranspose", 10, 10, "the result is stored with C and W swapped", TWIN)), confidence="medium"),
+        F("OutputTranspose", 10, 10, "the result is stored with C and W swapped", TWIN)), confidence="medium",
+            bearing=IN_USE),
     R("Cfg", 0x38, "kind of task and engines", (
-        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN),
-        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN),
-        F("SmallSourceMode",  3,  2, "small source", NOTES),
+        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN,
+          bearing=UNEXPLAINED),
+        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN, bearing=IN_USE),
+        F("SmallSourceMode",  3,  2, "small source", NOTES, bearing=HINT),
         F("TaskType",         7,  4, "kind of task", TWIN, enum=TASK_TYPE, confidence="medium"),
-        F("ShPref",          10,  8, "preferred sharing", TWIN),
-        F("ShMin",           14, 12, "least sharing", TWIN),
-        F("ShMax",           18, 16, "most sharing", TWIN),
+        F("ShPref",          10,  8, "preferred sharing", TWIN, bearing=SHARING),
+        F("ShMin",           14, 12, "least sharing", TWIN, bearing=SHARING),
+        F("ShMax",           18, 16, "most sharing", TWIN, bearing=SHARING),
         F("ActiveNE",        21, 19, "log2 of the neural engines that work", TWIN),
         F("OutTrans",        28, 28, "the neural engines' result is stored with C and W swapped", TWIN,
           confidence="medium"),
-        F("FillLowerNE",     29, 29, "fill lower engines first", TWIN, confidence="medium"))),
+        F("FillLowerNE",     29, 29, "fill lower engines first", TWIN, confidence="medium", bearing=SHARING))),
     R("TaskInfo", 0x3c, "identity of the task, for the blocks", (
         F("TaskID", 15,  0, "task id", H13),
         F("TaskQ",  19, 16, "task queue", H13),
-        F("NID",    27, 20, "network id; 1 in every NE task", TWIN))),
+        F("NID",    27, 20, "network id; 1 in every NE task", TWIN)), bearing=TASK_NAME),
     R("DPE", 0x40, "power estimation", (
-        F("Category",  3,  0, "kind of work", TWIN),)),
+        F("Category",  3,  0, "kind of work", TWIN),), bearing=POWER),
 ))
 
 
 def _l2_base(name: str, offset: int, of: str, confidence: str = "high") -> Register:
-    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", TWIN, confidence, kind=ADDRESS)
+    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", TWIN, confidence, kind=ADDRESS,
+             bearing=IN_USE)
 
 
 def _l2_strides(prefix: str, offset: int, of: str, *levels: str) -> tuple[Register, ...]:
@@ -154,27 +181,28 @@ def _wrap(name: str, offset: int, of: str) -> Register:
 
 
 _L2_FORMAT_FIELDS = (
-    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN),
-    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN),
-    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT),
-    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN),
+    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT, bearing=IN_USE),
+    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN, bearing=IN_USE),
     F("DMACmpVec",       15, 12, "compression vector", H13),
     F("DMAOffsetCh",     18, 16, "channel offset", H13),
-    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN),
-    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN),
+    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
 )
 
 L2 = Block("L2", 0x0500, 25, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",    0,  0, "clamp source 1 at zero", TWIN),
         F("PaddingMode",  3,  2, "what lies outside the source: 0 or 1 with sums, 1 with maxima, 3 with minima", NOTES,
-          confidence="low"),
-        F("Src2ReLU",     4,  4, "clamp source 2 at zero", SEEN, confidence="medium"))),
+          confidence="low", bearing=IN_USE),
+        F("Src2ReLU",     4,  4, "clamp source 2 at zero", SEEN, confidence="medium", bearing=IN_USE))),
     R("SourceCfg", 0x04, "where the sources come from", (
         F("SourceType",  1,  0, "where source 1 comes from", TWIN, enum=SOURCE_TYPE, confidence="medium"),
-        F("Dependent",   3,  2, "waits for an earlier task", TWIN),
+        F("Dependent",   3,  2, "waits for an earlier task", TWIN, bearing=HINT),
         *_L2_FORMAT_FIELDS,
-        F("Source2Dma", 24, 24, "source 2 comes by tile DMA, else out of L2", SEEN, confidence="medium"))),
+        F("Source2Dma", 24, 24, "source 2 comes by tile DMA, else out of L2", SEEN, confidence="medium",
+          bearing=IN_USE))),
     _l2_base("SourceBase", 0x08, "source 1"),
     *_l2_strides("Source", 0x0c, "source 1", "high", "high", "medium"),
     _l2_base("Source2Base", 0x1c, "source 2", "medium"),
@@ -182,7 +210,7 @@ L2 = Block("L2", 0x0500, 25, "the buffer memory between DMA and the engines", (
     R("ResultCfg", 0x30, "where the result goes", (
         F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
           enum=RESULT_TYPE, confidence="medium"),
-        F("L2BfrMode",   3,  3, "buffer mode", TWIN),
+        F("L2BfrMode",   3,  3, "buffer mode", TWIN, bearing=HINT),
         *_L2_FORMAT_FIELDS)),
     _l2_base("ResultBase", 0x34, "the result"),
     *_l2_strides("Result", 0x38, "the result", "high", "high", "medium"),
@@ -221,26 +249,26 @@ PE = Block("PE", 0x0900, 5, "the planar engine", (
 
 NE = Block("NE", 0x0d00, 5, "the neural engines", (
     R("KernelCfg", 0x00, "format of the coefficients", (
-        F("KernelFmt",         1,  0, "format of a weight", TWIN, enum=FORMAT),
+        F("KernelFmt",         1,  0, "format of a weight", TWIN, enum=FORMAT, bearing=IN_USE),
         F("PalettizedEn",      2,  2, "weights are indexes into a palette", H13),
-        F("PalettizedBits",    7,  4, "bits of an index; 8 in every task that writes it", TWIN),
-        F("SparseFmt",         8,  8, "weights are sparse", H13),
+        F("PalettizedBits",    7,  4, "bits of an index; 8 in every task that writes it", TWIN, bearing=UNEXPLAINED),
+        F("SparseFmt",         8,  8, "weights are sparse", H13, bearing=IN_USE),
         F("GroupKernelReuse", 10, 10, "groups share a kernel", H13),
         F("AlignmentFmt",     16, 16, "set with a lookup table, or a kernel that an earlier task wrote", SEEN,
-          confidence="low"))),
+          confidence="low", bearing=UNEXPLAINED)), bearing=IN_USE),
     R("MACCfg", 0x04, "operation", (
         F("OpMode",           2,  0, "operation", TWIN,
           enum=NE_OP_MODE),
         F("KernelMode",       3,  3, "where the kernel comes from", TWIN, enum=KERNEL_MODE),
         F("BiasMode",         4,  4, "a row of biases precedes the weights", H13),
         F("MatrixBiasEn",     6,  6, "matrix bias", H13),
-        F("BinaryPoint",     13,  8, "28 for fp16", TWIN, confidence="medium"),
+        F("BinaryPoint",     13,  8, "28 for fp16", TWIN, confidence="medium", bearing=IN_USE),
         F("PostScaleMode",   14, 14, "post-scale mode; meaning open", H13),
         F("NonlinearMode",   17, 16, "last step", TWIN, enum=names(NE_LAST)),
         F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", H16,
           confidence="low")), also="MacCfg"),
     R("MatrixVectorBias", 0x08, "matrix bias", (
-        F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind=HEX, also="BiasVal"),)),
+        F("MatrixVectorBias", 15,  0, "bias; use open", H13, kind=HEX, also="BiasVal"),), bearing=IN_USE),
     R("AccBias", 0x0c, "start value of the accumulators", (
         F("AccBias",      15,  0, "added to every sum", TWIN, kind=FP16),
         F("AccBiasShift", 20, 16, "shift; use open", H13))),
@@ -250,36 +278,40 @@ NE = Block("NE", 0x0d00, 5, "the neural engines", (
 ))
 
 
-def _dma_config(name: str, offset: int, of: str, *more: Field, also: str = "") -> Register:
+def _dma_config(
+    name: str, offset: int, of: str, *more: Field, also: str = "", bearing: Bearing | None = None
+) -> Register:
     return R(name, offset, f"DMA of {of}", (
         F("En",         0,  0, f"move {of}", SEEN),
-        F("CrH",        3,  2, "use open", NOTES),
-        F("CacheHint",  7,  4, "cache hint", SEEN),
-        F("DataSetId", 15,  8, "set of data in the cache; 14 in every stream", NOTES),
-        F("UserTag",   23, 16, "index of the task", SEEN),
-        *more), also=also)
+        F("CrH",        3,  2, "use open", NOTES, bearing=HINT),
+        F("CacheHint",  7,  4, "cache hint", SEEN, bearing=HINT),
+        F("DataSetId", 15,  8, "set of data in the cache; 14 in every stream", NOTES, bearing=TASK_NAME),
+        F("UserTag",   23, 16, "index of the task", SEEN, bearing=TASK_NAME),
+        *more), also=also, bearing=bearing)
 
 
 def _cache_hints(name: str, offset: int, of: str) -> Register:
     return R(name, offset, f"more cache hints of {of}", (
-        F("CacheHintReuse",    3,  0, "cache hint for data used again", SEEN),
-        F("CacheHintNoReuse",  7,  4, "cache hint for data used once", SEEN)))
+        F("CacheHintReuse",    3,  0, "cache hint for data used again", SEEN, bearing=HINT),
+        F("CacheHintNoReuse",  7,  4, "cache hint for data used once", SEEN, bearing=HINT)), bearing=HINT)
 
 
-def _base(name: str, offset: int, of: str, also: str = "", confidence: str = "high") -> tuple[Register, Register]:
+def _base(
+    name: str, offset: int, of: str, also: str = "", confidence: str = "high", high: Bearing | None = IN_USE
+) -> tuple[Register, Register]:
     return (S(name, offset, "Addr", 31, 6, f"offset of {of} from the slot's address, low half, bytes", SEEN, confidence,
-              also=f"{also or name}Lo", kind=ADDRESS),
+              also=f"{also or name}Lo", kind=ADDRESS, bearing=IN_USE),
             S(f"{name}Hi", offset + 4, "Addr", 9, 0, f"offset of {of} from the slot's address, high half", SEEN,
-              confidence, also=also and f"{also}Hi", kind=ADDRESS))
+              confidence, also=also and f"{also}Hi", kind=ADDRESS, bearing=high))
 
 
 def _tile_strides(prefix: str, offset: int, of: str, also: str = "") -> tuple[Register, ...]:
     return strides(prefix, offset, "Row Plane Depth Group", of, 31, 6, SEEN, also=also)
 
 
-_DEPENDENCY = F("DependencyMode", 29, 28, "waits for an earlier task's result", NOTES)
+_DEPENDENCY = F("DependencyMode", 29, 28, "waits for an earlier task's result", NOTES, bearing=HINT)
 _MEMORY_FIELDS = (
-    F("FmtMode",     1,  0, "1 for 16 bits", TWIN),
+    F("FmtMode",     1,  0, "1 for 16 bits", TWIN, bearing=FORMAT_MODE),
     F("Truncate",    5,  4, "3 for 16 bits", TWIN),
     F("Shift",       8,  8, "shift; use open", H13),
     F("MemFmt",     13, 12, "element size in memory", TWIN, enum=MEMORY_FORMAT),
@@ -289,55 +321,56 @@ _MEMORY_FIELDS = (
 )
 
 TILE_DMA_SRC = Block("TileDMASrc", 0x1100, 53, "DMA that fetches the sources", (
-    _dma_config("Src1DMAConfig", 0x00, "source 1", _DEPENDENCY),
-    _dma_config("Src2DMAConfig", 0x04, "source 2", _DEPENDENCY),
+    _dma_config("Src1DMAConfig", 0x00, "source 1", _DEPENDENCY, bearing=IN_USE),
+    _dma_config("Src2DMAConfig", 0x04, "source 2", _DEPENDENCY, bearing=IN_USE),
     _cache_hints("Src1DMAConfigExt", 0x08, "source 1"),
     _cache_hints("Src2DMAConfigExt", 0x0c, "source 2"),
     *_base("Src1BaseAddr", 0x10, "source 1"),
     *_tile_strides("Src1", 0x18, "source 1"),
     *_base("Src2BaseAddr", 0x28, "source 2"),
     *_tile_strides("Src2", 0x30, "source 2"),
-    R("Src1Fmt", 0x50, "layout of source 1 in memory", _MEMORY_FIELDS),
-    R("Src2Fmt", 0x54, "layout of source 2 in memory", _MEMORY_FIELDS),
+    R("Src1Fmt", 0x50, "layout of source 1 in memory", _MEMORY_FIELDS, bearing=IN_USE),
+    R("Src2Fmt", 0x54, "layout of source 2 in memory", _MEMORY_FIELDS, bearing=IN_USE),
     R("PixelOffset", 0x68, "offset of the first pixel", (
         F("Offset", 15,  0, "pixels", NOTES),), count=4, confidence="medium"),
 ))
 
 TILE_DMA_DST = Block("TileDMADst", 0x1500, 11, "DMA that stores the result", (
     _dma_config("DMAConfig", 0x00, "the result",
-                F("L2BfrMode", 24, 24, "buffer mode", NOTES),
-                F("BypassEOW", 25, 25, "use open; never set", NOTES, confidence="low"), also="DstDMAConfig"),
-    *_base("BaseAddr", 0x08, "the result", "DstBaseAddr"),
+                F("L2BfrMode", 24, 24, "buffer mode", NOTES, bearing=HINT),
+                F("BypassEOW", 25, 25, "use open; never set", NOTES, confidence="low",
+                  bearing=HINT), also="DstDMAConfig"),
+    *_base("BaseAddr", 0x08, "the result", "DstBaseAddr", high=None),
     *_tile_strides("", 0x10, "the result", "Dst"),
     R("Fmt", 0x20, "layout of the result in memory", (
         *_MEMORY_FIELDS[:5],
-        F("ZeroPadLast",  20, 20, "fill the row's end with zeros", TWIN),
-        F("ZeroPadFirst", 21, 21, "fill the row's start with zeros", TWIN),
+        F("ZeroPadLast",  20, 20, "fill the row's end with zeros", TWIN, bearing=ROW_ENDS),
+        F("ZeroPadFirst", 21, 21, "fill the row's start with zeros", TWIN, bearing=ROW_ENDS),
         F("CmpVecFill",   22, 22, "compression vector", H13),
-        *_MEMORY_FIELDS[5:]), also="DstFmt"),
+        *_MEMORY_FIELDS[5:]), also="DstFmt", bearing=IN_USE),
     R("Spare0", 0x24, "filler: keeps the end of a task off 64-byte boundaries", (
-        F("Spare", 31,  0, "0xdead", SEEN, kind=HEX),), alone=True),
+        F("Spare", 31,  0, "0xdead", SEEN, kind=HEX),), alone=True, bearing=FILLER),
     R("Spare1", 0x28, "unused", (
-        F("Spare", 31,  0, "no value seen", NOTES, kind=HEX),), confidence="medium"),
+        F("Spare", 31,  0, "no value seen", NOTES, kind=HEX),), confidence="medium", bearing=FILLER),
 ))
 
 
 def _stream_config(name: str, offset: int, of: str, count: int = 1, confidence: str = "high") -> Register:
     return R(name, offset, f"fetch of {of}", (
         F("En",         0,  0, f"fetch {of}", SEEN),
-        F("CacheHint",  7,  4, "cache hint", SEEN),
-        F("DataSetId", 15,  8, "set of data in the cache; 14 for a run-time kernel, else 0", NOTES),
-        F("UserTag",   23, 16, "index of the task", SEEN)), count, confidence)
+        F("CacheHint",  7,  4, "cache hint", SEEN, bearing=HINT),
+        F("DataSetId", 15,  8, "set of data in the cache; 14 for a run-time kernel, else 0", NOTES, bearing=TASK_NAME),
+        F("UserTag",   23, 16, "index of the task", SEEN, bearing=TASK_NAME)), count, confidence, bearing=IN_USE)
 
 
 def _stream_base(name: str, offset: int, of: str, count: int = 1, confidence: str = "high") -> Register:
     return S(name, offset, "Addr", 31, 6, f"offset of {of} from the slot's address, bytes", SEEN, confidence,
-             count=count, kind=ADDRESS)
+             count=count, kind=ADDRESS, bearing=IN_USE)
 
 
 def _stream_size(name: str, offset: int, of: str, count: int = 1, confidence: str = "high") -> Register:
     return S(name, offset, "MemBfrSize", 31, 6, f"size of {of}, bytes", SEEN, confidence, count=count,
-             field_also="Size", kind=BYTES)
+             field_also="Size", kind=BYTES, bearing=IN_USE)
 
 
 _EXTRA = (("Bias", "biases", "medium"), ("PostScale", "post-scales", "medium"), ("PaletteLut", "palettes", "medium"),
@@ -346,17 +379,19 @@ _EXTRA = (("Bias", "biases", "medium"), ("PostScale", "post-scales", "medium"), 
 KERNEL_DMA_SRC = Block("KernelDMASrc", 0x1900, 70, "DMA that fetches coefficients, a channel for each neural engine", (
     R("MasterConfig", 0x00, "fetch of coefficients", (
         F("GroupKernelReuse",  4,  4, "groups share a kernel", NOTES),
-        F("KernelSparseFmt",   5,  5, "the coefficients are sparse", NOTES),
-        F("MasterEnable",      6,  6, "coefficients are fetched", SEEN),
-        F("LastTask",          7,  7, "last task of the program", SEEN, confidence="medium"),
-        F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low"),
+        F("KernelSparseFmt",   5,  5, "the coefficients are sparse", NOTES, bearing=IN_USE),
+        F("MasterEnable",      6,  6, "coefficients are fetched", SEEN, bearing=IN_USE),
+        F("LastTask",          7,  7, "last task of the program", SEEN, confidence="medium", bearing=TASK_NAME),
+        F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low", bearing=UNEXPLAINED),
         F("UserTag",          23, 16, "index of the task plus one where coefficients are fetched", SEEN,
-          confidence="medium"))),
-    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", NOTES, "medium", kind=BYTES),
+          confidence="medium", bearing=TASK_NAME)), bearing=IN_USE),
+    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", NOTES, "medium", kind=BYTES,
+      bearing=NOT_NEEDED),
     *_base("CoeffBase", 0x08, "the coefficients", confidence="medium"),
-    S("KernelGroupStride", 0x10, "Stride", 31,  6, "from group to group, bytes", NOTES, "medium", kind=BYTES),
+    S("KernelGroupStride", 0x10, "Stride", 31,  6, "from group to group, bytes", NOTES, "medium", kind=BYTES,
+      bearing=IN_USE),
     S("KernelOCGStride",   0x14, "Stride", 31,  6, "from output channel group to group, bytes", NOTES, "medium",
-      kind=BYTES),
+      kind=BYTES, bearing=IN_USE),
     _stream_config("CoeffDMAConfig", 0x18, "an engine's coefficients", 16),
     _stream_base("CoeffBaseAddr",    0x58, "an engine's coefficients", 16),
     _stream_size("CoeffBfrSize",     0x98, "an engine's coefficients", 16),

@@ -9,6 +9,7 @@ from functools import partial
 
 from . import h14, later_machines
 from .architecture import Architecture, Block, Field, Register
+from .bearing import ALIAS, FORMAT_MODE, HINT, IN_USE, LOGGED, NOT_NEEDED, ROW_ENDS, TASK_NAME, UNEXPLAINED, Bearing
 from .derive import alias, carry, edit, redo, row, shift, single, span, strides
 from .enums import (
     CONDITION_WIDE,
@@ -41,7 +42,7 @@ M, L = partial(Register, confidence="medium"), partial(Register, confidence="low
 HEADER = redo(
     carry(h14.HEADER, NOTES, "high", "W0 W2 W4 W6", SEEN),
     edit(row(h14.HEADER, "W2"),
-         F("LogEvents", 25,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True)),
+         F("LogEvents", 25,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, bearing=LOGGED)),
     edit(row(h14.HEADER, "W7"),
          F("TSR",       0,  0, "1 in every task; exact use open", SEEN, confidence="medium"),
          F("TDE",       1,  1, "the DTID word follows the header; never set", "as on H14 and H16", confidence="medium"),
@@ -59,16 +60,16 @@ COMMON = redo(
 )
 
 _L2_FIELDS = (
-    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN),
-    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN),
-    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT),
-    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN, also="Interleave"),
-    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN),
-    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN),
+    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT, bearing=IN_USE),
+    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN, also="Interleave", bearing=IN_USE),
+    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
 )
 _L2_SOURCE = (
     F("SourceType",  1,  0, "where the source comes from", TWIN, enum=SOURCE_TYPE, confidence="medium"),
-    F("Dependent",   3,  2, "waits for an earlier task", TWIN),
+    F("Dependent",   3,  2, "waits for an earlier task", TWIN, bearing=HINT),
     *_L2_FIELDS,
 )
 _L2 = carry(h14.L2, TWIN, "high")
@@ -76,12 +77,12 @@ _L2 = carry(h14.L2, TWIN, "high")
 L2 = Block("L2", 0x4100, 30, "the buffer memory between DMA and the engines", (
     alias(row(carry(h14.L2, H14, "low"), "L2Cfg"), "Control", InputReLU="Src1ReLU"),
     R("SourceCfg", 0x04, "where source 1 comes from", _L2_SOURCE, also="Src1Cfg"),
-    R("Source2Cfg", 0x08, "where source 2 comes from", _L2_SOURCE),
+    R("Source2Cfg", 0x08, "where source 2 comes from", _L2_SOURCE, bearing=IN_USE),
     *(register._replace(confidence="high") for register in shift(span(_L2, "SourceBase", "Source2GroupStride"), 4)),
     R("ResultCfg", 0x34, "where the result goes", (
         F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
           enum=RESULT_TYPE, confidence="medium"),
-        F("L2BfrMode",   3,  3, "buffer mode", TWIN),
+        F("L2BfrMode",   3,  3, "buffer mode", TWIN, bearing=HINT),
         *_L2_FIELDS)),
     *shift(span(_L2, "ResultBase", "ResultChannelStride"), 4),
     *shift(span(carry(h14.L2, H14, "medium"), "ResultRowStride", "ResultGroupStride"), 4),
@@ -121,15 +122,15 @@ _NE = carry(h14.NE, TWIN, "high")
 NE = Block("NE", 0x4900, 11, "the neural engines", (
     edit(row(_NE, "KernelCfg"),
          F("AlignmentFmt", 16, 16, "set in every task with a lookup table", SEEN,
-           confidence="medium")),
+           confidence="medium", bearing=UNEXPLAINED)),
     edit(alias(row(_NE, "MACCfg"), BiasMode="BiasEn", MatrixBiasEn="MVBiasEn", PostScaleMode="PostScaleEn",
                NonlinearMode="NLMode"),
          F("PassthroughEn",    5,  5, "pass the source through", NOTES, confidence="medium"),
-         F("PaddingMode",     18, 18, "what lies outside the source", NOTES, confidence="low"),
+         F("PaddingMode",     18, 18, "what lies outside the source", NOTES, confidence="low", bearing=IN_USE),
          F("MaxPoolEn",       19, 19, "pool by maximum", NOTES, confidence="medium"),
          F("ArgOutputSelect", 23, 20, "1 in every NE task; on H13 0 and 1 give the same", SEEN, confidence="low")),
     S("MatrixVectorBias", 0x08, "MatrixVectorBias", 15,  0, "matrix bias, use open", H14, "medium", field_also="Bias",
-      kind=HEX),
+      kind=HEX, bearing=IN_USE),
     M("AccBias", 0x0c, "start value of the accumulators", (
         F("AccBias", 15,  0, "added to every sum", H14, kind=FP16, also="Bias"),
         F("ExpIdx",  20, 16, "exponent; never set", NOTES)), also="NEBias"),
@@ -149,24 +150,31 @@ NE = Block("NE", 0x4900, 11, "the neural engines", (
 ))
 
 
-def _dma_config(name: str, offset: int, of: str, *more: Field, also: str = "") -> Register:
+def _dma_config(
+    name: str, offset: int, of: str, *more: Field, also: str = "", bearing: Bearing | None = None
+) -> Register:
     return R(name, offset, f"DMA of {of}", (
         F("En",         0,  0, f"move {of}", SEEN),
-        F("CacheHint",  7,  4, "cache hint", SEEN),
-        F("DataSetId", 15,  8, "set of data in the cache; 0 in every stream, perhaps added on loading", NOTES),
-        F("UserTag",   23, 16, "index of the task", SEEN), *more), also=also)
+        F("CacheHint",  7,  4, "cache hint", SEEN, bearing=HINT),
+        F("DataSetId", 15,  8, "set of data in the cache; 0 in every stream, perhaps added on loading", NOTES,
+          bearing=TASK_NAME),
+        F("UserTag",   23, 16, "index of the task", SEEN, bearing=TASK_NAME), *more), also=also, bearing=bearing)
 
 
-def _wide(name: str, offset: int, of: str, source: str, level: str, also: str = "") -> tuple[Register, ...]:
+def _wide(
+    name: str, offset: int, of: str, source: str, level: str, also: str = "", *,
+    bearings: tuple[Bearing | None, Bearing | None] = (IN_USE, IN_USE),
+) -> tuple[Register, ...]:
     """A 64-bit address in two registers; `also` is what the notes call it, without `Lo` and `Hi`."""
     return tuple(
         S(f"{name}{ours}", offset + 4 * i, "Addr", 31, 0, f"offset of {of} from the slot's address, {half}, bytes",
-          source, level, also=also and f"{also}{theirs}", field_also=also and f"Addr{theirs}", kind=ADDRESS)
+          source, level, also=also and f"{also}{theirs}", field_also=also and f"Addr{theirs}", kind=ADDRESS,
+          bearing=bearings[i])
         for i, (ours, theirs, half) in enumerate((("", "Lo", "low half"), ("Hi", "Hi", "high half"))))
 
 
 _MEMORY_FIELDS = (
-    F("FmtMode",     1,  0, "1 for fp16, 3 for fp32, 0 for 8 bits", TWIN),
+    F("FmtMode",     1,  0, "1 for fp16, 3 for fp32, 0 for 8 bits", TWIN, bearing=FORMAT_MODE),
     F("Truncate",    6,  4, "3 for fp16", TWIN),
     F("Shift",       8,  8, "shift; use open", NOTES),
     F("MemFmt",     13, 12, "element size in memory", TWIN, enum=MEMORY_FORMAT),
@@ -181,21 +189,24 @@ def _source(name: str, number: int) -> tuple[Register, ...]:
     of, n = f"source {number}", 4 * (number - 1)
     return (
         _dma_config(f"{name}DMAConfig", n, of,
-                    F("DependencyInterval", 27, 24, "interval of the waits", H16, confidence="medium"),
-                    F("DependencyMode",     29, 28, "waits for an earlier task's result", H16, confidence="medium")),
+                    F("DependencyInterval", 27, 24, "interval of the waits", H16, confidence="medium", bearing=HINT),
+                    F("DependencyMode",     29, 28, "waits for an earlier task's result", H16, confidence="medium",
+                      bearing=HINT), bearing=IN_USE),
         R(f"{name}DMAConfigExt", 0x08 + n, f"more cache hints of {of}", (
-            F("CacheHintReuse",    3,  0, "cache hint for data used again", TWIN),
-            F("CacheHintNoReuse",  7,  4, "cache hint for data used once", TWIN),
+            F("CacheHintReuse",    3,  0, "cache hint for data used again", TWIN, bearing=HINT),
+            F("CacheHintNoReuse",  7,  4, "cache hint for data used once", TWIN, bearing=HINT),
             F("WrapCfgDim",       10,  8, "dimension that wraps; never set", H16, confidence="low"),
-            F("WrapStatic",       31, 16, "wrap; never set", H16, confidence="low")), also=f"{name}WrapCfg"),
+            F("WrapStatic",       31, 16, "wrap; never set", H16, confidence="low")), also=f"{name}WrapCfg",
+                bearing=HINT),
         *_wide(f"{name}BaseAddr", 0x10 + 6 * n, of, SEEN, "high", f"{name}BaseAddr"),
         *strides(name, 0x18 + 6 * n, "Row Plane Depth Group", of, 31, 6, TWIN, "high", "high", "medium"),
-        *_wide(f"{name}MetaDataAddr", 0x40 + 2 * n, f"the metadata of {of}", H16, "medium", f"{name}MetaDataAddr"),
+        *_wide(f"{name}MetaDataAddr", 0x40 + 2 * n, f"the metadata of {of}", H16, "medium", f"{name}MetaDataAddr",
+               bearings=(None, None)),
         S(f"{name}MetaDataConfig", 0x50 + 3 * n, "Config0", 31, 7, f"metadata of {of}", H16, "medium", kind=HEX),
         S(f"{name}MetaDataConfig1", 0x54 + 3 * n, "Config1", 31, 7, f"metadata of {of}", H16, "low", kind=HEX),
         S(f"{name}MetaDataSize", 0x58 + 3 * n, "Size", 31, 7, f"size of the metadata of {of}, bytes", H16, "medium",
           kind=BYTES),
-        R(f"{name}Fmt", 0x68 + n, f"layout of {of} in memory", _MEMORY_FIELDS),
+        R(f"{name}Fmt", 0x68 + n, f"layout of {of} in memory", _MEMORY_FIELDS, bearing=IN_USE),
     )
 
 
@@ -204,17 +215,19 @@ TILE_DMA_SRC = redo(Block("TileDMASrc", 0x4d00, 69, "DMA that fetches the source
                     *_source("Src1", 1), *_source("Src2", 2))
 
 TILE_DMA_DST = Block("TileDMADst", 0x5100, 21, "DMA that stores the result", (
-    _dma_config("DMAConfig", 0x00, "the result", F("L2BfrMode", 24, 24, "buffer mode", TWIN, confidence="medium"),
+    _dma_config("DMAConfig", 0x00, "the result", F("L2BfrMode", 24, 24, "buffer mode", TWIN, confidence="medium",
+                                                   bearing=HINT),
                 also="DstDMAConfig"),
     S("Padding", 0x04, "Value", 31,  0, "padding, use open", NOTES, "low", also="DstPadding", kind=HEX),
-    *_wide("BaseAddr", 0x08, "the result", SEEN, "high", "DstBaseAddr"),
+    *_wide("BaseAddr", 0x08, "the result", SEEN, "high", "DstBaseAddr", bearings=(IN_USE, None)),
     *strides("", 0x10, "Row Plane Depth Group", "the result", 31, 6, TWIN, "high", "high", "medium", also="Dst"),
     L("InternalCfg", 0x20, "use open", (
         F("InternalBits", 15,  0, "use open", NOTES, kind=HEX),
         F("Flag1",        16, 16, "use open", NOTES),
         F("Flag2",        17, 17, "use open", NOTES),
         F("Flag3",        18, 18, "use open", NOTES)), also="DstInternalCfg"),
-    *_wide("MetaDataAddr", 0x28, "the result's metadata", NOTES, "medium", "DstMetaDataAddr"),
+    *_wide("MetaDataAddr", 0x28, "the result's metadata", NOTES, "medium", "DstMetaDataAddr",
+           bearings=(None, None)),
     M("FormatMode", 0x30, "compression of the result", (
         F("FormatMode",    1,  0, "kind", NOTES, enum=COMPRESSED),
         F("MetaDataSize", 31,  7, "size of the metadata, bytes", NOTES, kind=BYTES)), also="DstFormatMode"),
@@ -222,9 +235,11 @@ TILE_DMA_DST = Block("TileDMADst", 0x5100, 21, "DMA that stores the result", (
         *_MEMORY_FIELDS[:2],
         F("Shift", 10,  8, "shift; use open", NOTES),
         *_MEMORY_FIELDS[3:5],
-        F("ZeroPadFirst", 20, 20, "fill the row's start with zeros; order of the two open", SEEN, confidence="medium"),
-        F("ZeroPadLast",  21, 21, "fill the row's end with zeros; order of the two open", SEEN, confidence="medium"),
-        *_MEMORY_FIELDS[5:]), also="DstFmt"),
+        F("ZeroPadFirst", 20, 20, "fill the row's start with zeros; order of the two open", SEEN, confidence="medium",
+          bearing=ROW_ENDS),
+        F("ZeroPadLast",  21, 21, "fill the row's end with zeros; order of the two open", SEEN, confidence="medium",
+          bearing=ROW_ENDS),
+        *_MEMORY_FIELDS[5:]), also="DstFmt", bearing=IN_USE),
     M("CompressedInfo", 0x40, "compression of the result", (
         F("CompressedEnable",       0,  0, "the result is compressed", NOTES),
         F("MacroblockSize",         2,  2, "size of a macroblock; values open", NOTES),
@@ -240,9 +255,9 @@ TILE_DMA_DST = Block("TileDMADst", 0x5100, 21, "DMA that stores the result", (
 
 def _extra(name: str, offset: int, of: str, source: str, level: str) -> tuple[Register, ...]:
     """A channel for other coefficients: config, size, 64-bit base. The notes take the size for an address."""
-    return (_dma_config(f"{name}DMAConfig", offset, of)._replace(confidence=level),
+    return (_dma_config(f"{name}DMAConfig", offset, of, bearing=IN_USE)._replace(confidence=level),
             S(f"{name}BfrSize", offset + 4, "MemBfrSize", 31, 6, f"size of {of}, bytes", source, level,
-              also=f"{name}BaseAddr", field_also="Addr", kind=BYTES),
+              also=f"{name}BaseAddr", field_also="Addr", kind=BYTES, bearing=IN_USE),
             *_wide(f"{name}Base", offset + 8, of, source, level))
 
 
@@ -251,24 +266,28 @@ _LIKE = "by analogy with the lookup tables"
 KERNEL_DMA_SRC = Block("KernelDMASrc", 0x5500, 72, "DMA that fetches coefficients, a channel for each neural engine", (
     R("MasterConfig", 0x00, "fetch of coefficients", (
         F("GroupKernelReuse",  4,  4, "groups share a kernel", H16, confidence="medium"),
-        F("KernelSparseFmt",   5,  5, "the coefficients are sparse", H16, confidence="medium"),
-        F("MasterEnable",      6,  6, "coefficients are fetched", SEEN),
-        F("LastTask",          7,  7, "last task of the program", SEEN),
-        F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low"),
-        F("UserTag",          31, 16, "index of the task plus one where coefficients are fetched", SEEN))),
-    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", H16, "medium", kind=BYTES),
+        F("KernelSparseFmt",   5,  5, "the coefficients are sparse", H16, confidence="medium", bearing=IN_USE),
+        F("MasterEnable",      6,  6, "coefficients are fetched", SEEN, bearing=IN_USE),
+        F("LastTask",          7,  7, "last task of the program", SEEN, bearing=TASK_NAME),
+        F("Unk9",              9,  9, "set together with MasterEnable", SEEN, confidence="low", bearing=UNEXPLAINED),
+        F("UserTag",          31, 16, "index of the task plus one where coefficients are fetched", SEEN,
+          bearing=TASK_NAME)),
+            bearing=IN_USE),
+    S("AlignedCoeffSizePerCh", 0x04, "Size", 27,  0, "aligned size of a channel, bytes", H16, "medium", kind=BYTES,
+      bearing=NOT_NEEDED),
     M("Prefetch", 0x08, "prefetch of coefficients", (
         F("EarlyTermEn",   0,  0, "may end early", NOTES),
-        F("PrefetchRate", 31, 16, "rate; unit open", NOTES))),
+        F("PrefetchRate", 31, 16, "rate; unit open", NOTES)), bearing=HINT),
     *_wide("CoeffBase", 0x10, "the coefficients", SEEN, "high"),
-    S("KernelGroupStride", 0x18, "Stride", 31,  6, "from group to group, bytes", H16, "medium", kind=BYTES),
+    S("KernelGroupStride", 0x18, "Stride", 31,  6, "from group to group, bytes", H16, "medium", kind=BYTES,
+      bearing=IN_USE),
     S("KernelOCGStride",   0x1c, "Stride", 31,  6, "from output channel group to group, bytes", H16, "medium",
-      kind=BYTES),
-    _dma_config("CoeffDMAConfig", 0x20, "an engine's coefficients")._replace(count=16),
+      kind=BYTES, bearing=IN_USE),
+    _dma_config("CoeffDMAConfig", 0x20, "an engine's coefficients", bearing=IN_USE)._replace(count=16),
     S("CoeffBaseAddr", 0x60, "Addr", 31, 6, "offset of an engine's coefficients from CoeffBase, bytes", SEEN, count=16,
-      kind=ADDRESS),
+      kind=ADDRESS, bearing=IN_USE),
     S("CoeffBfrSize", 0xa0, "MemBfrSize", 31, 6, "size of an engine's coefficients, bytes", SEEN, count=16,
-      field_also="Size", kind=BYTES),
+      field_also="Size", kind=BYTES, bearing=IN_USE),
     *_extra("Bias", 0xe0, "biases", _LIKE, "low"),
     *_extra("PostScale", 0xf0, "post-scales", _LIKE, "low"),
     *_extra("PaletteLut", 0x100, "palettes", _LIKE, "low"),
@@ -290,7 +309,7 @@ CACHE_DMA = Block("CacheDMA", 0x5900, 12, "DMA between memory and the system's c
         F("TelemetryAgeOut", 23, 20, "age; 10 in every last task, unit open", SEEN))),
     R("Pre1", 0x08, "prefetch", (
         F("Sieve1",  13,  0, "use open; 0xe0 in the last of several tasks", SEEN, kind=HEX, confidence="medium"),
-        F("UserTag", 23, 16, "index of the task", SEEN))),
+        F("UserTag", 23, 16, "index of the task", SEEN, bearing=TASK_NAME))),
     S("Dsid",         0x18, "DataSetIdAndSize", 29,  7, "data set and its size, 0 in every last task", NOTES, "medium"),
     S("FootprintArg", 0x1c, "FootprintArg2",    27, 17, "argument of the footprint, use open", NOTES, "medium"),
     M("EarlyTermArg12", 0x20, "when it may end early", (

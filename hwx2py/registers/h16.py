@@ -8,6 +8,7 @@ from functools import partial
 
 from . import h14, h15, later_machines
 from .architecture import Block, Field, Register
+from .bearing import ALIAS, HINT, IN_USE, LOGGED, POWER, SHARING, TASK_NAME, TILING, UNEXPLAINED, Bearing
 from .derive import alias, carry, edit, redo, row, single, span, strides
 from .enums import FORMAT, L2_FORMAT, RESULT_TYPE, SOURCE_TYPE, TASK_TYPE
 from .kinds import ADDRESS, HEX
@@ -29,7 +30,7 @@ M, L = partial(Register, confidence="medium"), partial(Register, confidence="low
 HEADER = redo(
     carry(h15.HEADER, NOTES, "high", "W0 W2 W4 DTID", SEEN),
     edit(row(h15.HEADER, "W2"),
-         F("LogEvents", 26,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, noise=True)),
+         F("LogEvents", 26,  0, "event mask; the program command counts its bits", SEEN, kind=HEX, bearing=LOGGED)),
     R("W6", 0x18, "0 in every task"),
     R("W7", 0x1c, "what outlives the task", (
         F("LiveOuts", 31,  0, "0 in the last task, else mostly 1; use open", SEEN, kind=HEX, confidence="medium",
@@ -48,7 +49,7 @@ _SAME = carry(h14.COMMON, H13, "high", "ConvCfg PatchCfg PECfg", TWIN)
 COMMON = Block("Common", 0x0000, 23, "shapes, formats and kind of the task", (
     M("ChCfg", 0x00, "element formats", (
         F("InFmt",      1,  0, "format of source 1", H13, enum=FORMAT),
-        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT),
+        F("Src2InFmt",  3,  2, "format of source 2", H13, enum=FORMAT, bearing=IN_USE),
         F("OutFmt",     5,  4, "format of the result", H13, enum=FORMAT))),
     S("InWidth",   0x04, "Win",       16,  0, "input width, elements", SEEN),
     S("InHeight",  0x08, "Hin",       16,  0, "input height, elements", SEEN),
@@ -62,59 +63,68 @@ COMMON = Block("Common", 0x0000, 23, "shapes, formats and kind of the task", (
     edit(alias(row(_SAME, "ConvCfg"), Px="PadLeft", Py="PadTop"), offset=0x28),
     edit(row(_SAME, "ConvCfg3d"), offset=0x2c, confidence="medium"),
     R("UnicastCfg", 0x30, "output channels with input channels of their own", (
-        F("UnicastEn",    14, 14, "an output channel reads only its own UnicastCin input channels", TWIN),
+        F("UnicastEn",    14, 14, "an output channel reads only its own UnicastCin input channels", TWIN,
+          bearing=IN_USE),
         F("ElemMultMode", 15, 15, "the unicast channels are combined element by element", TWIN),
-        F("UnicastCin",   31, 16, "input channels that one output channel reads", TWIN))),
-    S("TileCfg", 0x34, "TileHeight", 16,  0, "rows of a tile", SEEN, also="TileHeight"),
+        F("UnicastCin",   31, 16, "input channels that one output channel reads", TWIN, bearing=IN_USE)),
+            bearing=IN_USE),
+    S("TileCfg", 0x34, "TileHeight", 16,  0, "rows of a tile", SEEN, also="TileHeight", bearing=TILING),
     M("TileOverlap", 0x38, "what neighbouring tiles share", (
         F("Overlap",   20, 16, "rows that tiles share", NOTES),
         F("PadTop",    25, 21, "padding above a tile, rows", NOTES),
-        F("PadBottom", 30, 26, "padding below a tile, rows", NOTES))),
+        F("PadBottom", 30, 26, "padding below a tile, rows", NOTES)), bearing=TILING),
     R("Cfg", 0x3c, "kind of task and engines", (
-        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN),
-        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN),
-        F("SmallSourceMode",  3,  2, "small source", SEEN, enum=SMALL_SOURCE, confidence="medium"),
+        F("Unk0",             0,  0, "1 except where source 1 lies in L2 and source 2 comes by DMA", TWIN,
+          bearing=UNEXPLAINED),
+        F("Source2Dma",       1,  1, "source 2 comes by tile DMA, as in L2", TWIN, bearing=IN_USE),
+        F("SmallSourceMode",  3,  2, "small source", SEEN, enum=SMALL_SOURCE, confidence="medium", bearing=HINT),
         F("TaskType",         7,  4, "kind of task", TWIN, enum=TASK_TYPE, confidence="medium"),
-        F("ShPref",          10,  8, "preferred sharing", TWIN),
-        F("ShMin",           14, 12, "least sharing", TWIN),
-        F("ShMax",           18, 16, "most sharing", TWIN),
+        F("ShPref",          10,  8, "preferred sharing", TWIN, bearing=SHARING),
+        F("ShMin",           14, 12, "least sharing", TWIN, bearing=SHARING),
+        F("ShMax",           18, 16, "most sharing", TWIN, bearing=SHARING),
         F("ActiveNE",        21, 19, "log2 of the neural engines that work", TWIN),
-        F("TraceEn",         22, 22, "trace the task", NOTES, confidence="medium"),
+        F("TraceEn",         22, 22, "trace the task", NOTES, confidence="medium", bearing=HINT),
         F("L2Barrier",       23, 23, "wait at a barrier in L2", NOTES, confidence="medium"),
         F("ReluType",        26, 24, "kind of ReLU", NOTES, confidence="medium"),
         F("OutTrans",        28, 28, "the neural engines' result is stored with C and W swapped", TWIN,
           confidence="medium"),
-        F("FillLowerNE",     29, 29, "fill lower engines first", TWIN, confidence="medium")), also="MacCfg"),
+        F("FillLowerNE",     29, 29, "fill lower engines first", TWIN, confidence="medium",
+          bearing=SHARING)), also="MacCfg"),
     R("NECfg", 0x40, "how channels lie on the neural engines", (
-        F("OCGSize",        2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN),
+        F("OCGSize",        2,  0, "log2 of the lanes: output channels side by side in a kernel plane", TWIN,
+          bearing=IN_USE),
         F("FatTileEnable",  3,  3, "counts one into the header's ENE; use open", SEEN, confidence="medium"),
-        F("WUStackLog2",    5,  4, "counts into the header's ENE; use open", SEEN, confidence="medium"))),
+        F("WUStackLog2",    5,  4, "counts into the header's ENE; use open", SEEN, confidence="medium")),
+            bearing=IN_USE),
     edit(row(_SAME, "PatchCfg"), offset=0x44),
     edit(row(_SAME, "PECfg"),
          F("IdxTranspose",    14, 14, "the index source is stored transposed", NOTES, confidence="low"),
          F("IdxBroadcast",    15, 15, "the index source is broadcast", NOTES, confidence="low"),
          F("PEPrimarySource", 18, 16, "first source of the planar engine", NOTES, confidence="low"), offset=0x48),
-    S("TaskInfo", 0x4c, "NID", 20, 20, "1 in every NE task, else 0; an id is doubtful", SEEN, "medium", also="NID"),
-    S("DPE", 0x50, "Category", 3, 0, "kind of work", TWIN, "medium", field_also="DPE"),
+    S("TaskInfo", 0x4c, "NID", 20, 20, "1 in every NE task, else 0; an id is doubtful", SEEN, "medium", also="NID",
+      bearing=TASK_NAME),
+    S("DPE", 0x50, "Category", 3, 0, "kind of work", TWIN, "medium", field_also="DPE", bearing=POWER),
 ))
 
 _L2_FIELDS = (
-    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN),
-    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN),
-    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT),
-    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN, also="Interleave"),
-    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN),
-    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN),
+    F("AliasConvSrc",     4,  4, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasConvRslt",    5,  5, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("DMAFmt",           7,  6, "element size", TWIN, enum=L2_FORMAT, bearing=IN_USE),
+    F("DMAInterleave",   11,  8, "channels stored side by side", TWIN, also="Interleave", bearing=IN_USE),
+    F("AliasPlanarSrc",  20, 20, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
+    F("AliasPlanarRslt", 22, 22, "aliasing; no effect on values seen", TWIN, bearing=ALIAS),
     F("Compression",     26, 25, "compression", NOTES, confidence="medium"),
 )
 _L2_SOURCE = (
     F("SourceType",  1,  0, "where the source comes from", TWIN, enum=SOURCE_TYPE, confidence="medium"),
-    F("Dependent",   3,  2, "waits for an earlier task", TWIN),
+    F("Dependent",   3,  2, "waits for an earlier task", TWIN, bearing=HINT),
 )
 
 
-def _l2_base(name: str, offset: int, of: str, source: str = TWIN, level: str = "high", also: str = "") -> Register:
-    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", source, level, also=also, kind=ADDRESS)
+def _l2_base(name: str, offset: int, of: str, source: str = TWIN, level: str = "high", also: str = "",
+             bearing: Bearing | None = IN_USE) -> Register:
+    return S(name, offset, "Addr", 20, 4, f"address of {of} in L2, bytes", source, level, also=also, kind=ADDRESS,
+             bearing=bearing)
 
 
 def _l2_strides(prefix: str, offset: int, of: str, also: str = "") -> tuple[Register, ...]:
@@ -131,12 +141,12 @@ L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
     R("L2Cfg", 0x00, "what happens on entry", (
         F("InputReLU",      0,  0, "clamp source 1 at zero", NOTES, confidence="medium", also="Src1ReLU"),
         F("PaddingMode",    3,  2, "what lies outside the source: 0 or 1 with sums, 1 with maxima, 3 with minima", TWIN,
-          confidence="low"),
-        F("Src2ReLU",       4,  4, "clamp source 2 at zero", NOTES, confidence="medium"),
+          confidence="low", bearing=IN_USE),
+        F("Src2ReLU",       4,  4, "clamp source 2 at zero", NOTES, confidence="medium", bearing=IN_USE),
         F("BarrierEnable", 16, 16, "wait at a barrier", NOTES, confidence="medium"),
         F("BarrierIndex",  23, 17, "which barrier", NOTES, confidence="low")), also="Control"),
     R("SourceCfg", 0x04, "where source 1 comes from", (*_L2_SOURCE, *_L2_FIELDS), also="Src1Cfg"),
-    R("Source2Cfg", 0x08, "where source 2 comes from", (*_L2_SOURCE, *_L2_FIELDS), also="Src2Cfg"),
+    R("Source2Cfg", 0x08, "where source 2 comes from", (*_L2_SOURCE, *_L2_FIELDS), also="Src2Cfg", bearing=IN_USE),
     M("SrcIdxCfg", 0x0c, "where the index source comes from", (
         *_L2_SOURCE, *_L2_FIELDS[:3], *_L2_FIELDS[4:6],
         F("Bit27", 27, 27, "meaning open", NOTES))),
@@ -144,12 +154,12 @@ L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
     *_l2_strides("Source", 0x14, "source 1", "Src1"),
     _l2_base("Source2Base", 0x24, "source 2", also="Src2Base"),
     *_l2_strides("Source2", 0x28, "source 2", "Src2"),
-    _l2_base("SrcIdxBase", 0x38, "the index source", NOTES, "medium"),
-    *strides("SrcIdx", 0x3c, "Channel Depth Group", "the index source in L2", 20, 4, NOTES, "medium"),
+    _l2_base("SrcIdxBase", 0x38, "the index source", NOTES, "medium", bearing=None),
+    *strides("SrcIdx", 0x3c, "Channel Depth Group", "the index source in L2", 20, 4, NOTES, "medium", bearing=None),
     R("ResultCfg", 0x48, "where the result goes", (
         F("ResultType",  1,  0, "where the result goes; a chain hands it to the next task tile by tile", TWIN,
           enum=RESULT_TYPE, confidence="medium"),
-        F("L2BfrMode",   3,  3, "buffer mode", TWIN),
+        F("L2BfrMode",   3,  3, "buffer mode", TWIN, bearing=HINT),
         *_L2_FIELDS)),
     _l2_base("ResultBase", 0x4c, "the result"),
     *_l2_strides("Result", 0x50, "the result"),
@@ -159,8 +169,8 @@ L2 = Block("L2", 0x4100, 41, "the buffer memory between DMA and the engines", (
     M("ResultWrapIndexOffset", 0x74, "wrap-around of the result in L2", (
         F("WrapIndex",       15,  0, "index of the wrap", NOTES),
         F("WrapStartOffset", 31, 16, "offset at the start; unit open", NOTES))),
-    _l2_base("Result2Base", 0x7c, "a second result", NOTES, "low"),
-    *strides("Result2", 0x80, "Channel Row Depth", "a second result in L2", 20, 4, NOTES, "low"),
+    _l2_base("Result2Base", 0x7c, "a second result", NOTES, "low", bearing=None),
+    *strides("Result2", 0x80, "Channel Row Depth", "a second result in L2", 20, 4, NOTES, "low", bearing=None),
     M("PEIndexCfg", 0x8c, "index source of the planar engine", (
         F("MaxIndex",  15,  0, "largest index", NOTES),
         F("Mode",      18, 16, "mode; values open", NOTES),
@@ -192,12 +202,12 @@ NE = redo(
     _NE,
     edit(row(_NE, "KernelCfg"),
          F("AlignmentFmt", 16, 16, "set with a lookup table, or a kernel that an earlier task wrote", SEEN,
-           confidence="medium"),
+           confidence="medium", bearing=UNEXPLAINED),
          F("SparseBinary",    15, 15, "sparse weights are binary", NOTES, confidence="medium"),
          F("SparseBlockSize", 23, 21, "size of a sparse block; unit open", NOTES, confidence="medium"),
          F("AsymQuantEn",     24, 24, "weights are quantised asymmetrically", NOTES, confidence="medium")),
     edit(row(_NE, "MACCfg"),
-         F("BinaryPoint",  13,  8, "60 for fp16", SEEN),
+         F("BinaryPoint",  13,  8, "60 for fp16", SEEN, bearing=IN_USE),
          F("DoubleInt8En", 26, 26, "two int8 operations at a time", NOTES, confidence="medium")),
     S("QuantZeroPoint", 0x2c, "ZeroPoint",  7,  0, "zero point of quantised elements", NOTES, "medium"),
     words=12,

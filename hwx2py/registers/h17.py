@@ -6,6 +6,7 @@ the trace registers and the other changes are from published register notes.
 
 from . import h16, later_machines
 from .architecture import Field
+from .bearing import TASK_NAME, UNEXPLAINED
 from .derive import carry, edit, redo, row, single, span
 from .kinds import HEX
 
@@ -28,7 +29,7 @@ COMMON = redo(
          F("Winograd1D", 27, 27, "one-dimensional Winograd convolution", NOTES, confidence="medium")),
     edit(row(_COMMON, "PECfg"), drop=("IdxTranspose", "IdxBroadcast", "PEPrimarySource")),
     S("TaskInfo", 0x4c, "NID", 21, 21, "1 in every NE task, else 0; an id is doubtful", "decoded H17 streams", "medium",
-      also="NID"),
+      also="NID", bearing=TASK_NAME),
 )
 
 _L2 = carry(h16.L2, NOTES, "medium",
@@ -56,7 +57,8 @@ _NE = carry(h16.NE, NOTES, "medium", "KernelCfg MACCfg AccBias PostScale", SEEN)
 NE = redo(
     _NE,
     edit(row(_NE, "KernelCfg"),
-         F("DetectZeros", 28, 28, "set with a constant fp16 kernel", "decoded H17 streams", confidence="medium")),
+         F("DetectZeros", 28, 28, "set with a constant fp16 kernel", "decoded H17 streams", confidence="medium",
+           bearing=UNEXPLAINED)),
     S("NETraceCfg", 0x30, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
     words=13,
 )

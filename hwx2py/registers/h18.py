@@ -6,6 +6,7 @@ stands where H17 has it. Everything else is from published register notes.
 
 from . import h17, later_machines
 from .architecture import Field, Register, unnamed_register
+from .bearing import IN_USE, TASK_NAME, UNEXPLAINED
 from .derive import carry, edit, redo, row, shift, single, span
 from .enums import FORMAT
 from .kinds import HEX
@@ -35,7 +36,7 @@ COMMON = redo(
     _COMMON,
     R("ChCfg", 0x00, "element formats", (
         F("InFmt",      2,  0, "format of source 1", NOTES, enum=FORMAT_8),
-        F("Src2InFmt",  5,  3, "format of source 2", NOTES, enum=FORMAT_8),
+        F("Src2InFmt",  5,  3, "format of source 2", NOTES, enum=FORMAT_8, bearing=IN_USE),
         F("OutFmt",     8,  6, "format of the result", NOTES, enum=FORMAT_8)), confidence="medium"),
     edit(row(_COMMON, "TileOverlap"),
          F("PadReflect", 31, 31, "padding mirrors the rows", NOTES)),
@@ -62,7 +63,7 @@ _NE = carry(h17.NE, NOTES, "medium", "MACCfg", SEEN)
 NE = redo(
     _NE,
     edit(row(_NE, "KernelCfg"),
-         F("KernelFmt",  1,  0, "format of a weight", NOTES, enum={**FORMAT, 3: "E4M3"})),
+         F("KernelFmt",  1,  0, "format of a weight", NOTES, enum={**FORMAT, 3: "E4M3"}, bearing=IN_USE)),
     edit(row(_NE, "MACCfg"),
          F("Unk27", 27, 27, "set in some convolutions; meaning open", STREAM, confidence="low")),
 )
@@ -78,11 +79,11 @@ TILE_DMA_SRC = _SOURCE._replace(words=81, registers=(
       for register in span(_SOURCE, "Src1DMAConfig", "Src2DMAConfig")),
     *(edit(register, drop=("WrapCfgDim", "WrapStatic"))
       for register in span(_SOURCE, "Src1DMAConfigExt", "Src2DMAConfigExt")),
-    unnamed_register(0x4d10, 0x10),
-    unnamed_register(0x4d14, 0x14),
+    unnamed_register(0x4d10, 0x10)._replace(bearing=UNEXPLAINED),
+    unnamed_register(0x4d14, 0x14)._replace(bearing=UNEXPLAINED),
     *shift(span(_SOURCE, "Src1BaseAddr", "Src2GroupStride"), 8),
-    R("Src1Fmt", 0x70, "layout of source 1 in memory; positions open", confidence="medium"),
-    R("Src2Fmt", 0x74, "layout of source 2 in memory; positions open", confidence="medium"),
+    R("Src1Fmt", 0x70, "layout of source 1 in memory; positions open", confidence="medium", bearing=IN_USE),
+    R("Src2Fmt", 0x74, "layout of source 2 in memory; positions open", confidence="medium", bearing=IN_USE),
     S("TileDmaSrcTraceCfg", 0x134, "Value", 31,  0, "what is traced, use open", NOTES, "low", kind=HEX),
 ))
 
@@ -90,9 +91,9 @@ _RESULT = carry(h17.TILE_DMA_DST, NOTES, "medium", "DMAConfig BaseAddr BaseAddrH
 
 TILE_DMA_DST = _RESULT._replace(words=27, registers=(
     row(_RESULT, "DMAConfig"),
-    unnamed_register(0x5108, 0x08),
+    unnamed_register(0x5108, 0x08)._replace(bearing=UNEXPLAINED),
     *shift(span(_RESULT, "BaseAddr", "GroupStride"), 8),
-    R("Fmt", 0x40, "layout of the result in memory; positions open", confidence="medium"),
+    R("Fmt", 0x40, "layout of the result in memory; positions open", confidence="medium", bearing=IN_USE),
 ))
 
 _KERNEL = carry(h17.KERNEL_DMA_SRC, NOTES, "medium",
@@ -104,7 +105,8 @@ KERNEL_DMA_SRC = redo(
     _KERNEL,
     *shift(span(_KERNEL, "NonLinearLutDMAConfig", "NonLinearLutBfrSize"), 0x1c),
     *shift(span(_KERNEL, "NonLinearLutBase", "NonLinearLutBaseHi"), 0x20),
-    S("NonLinearUserTag", 0x148, "Value", 31,  0, "tag of the lookup tables, use open", NOTES, "low"),
+    S("NonLinearUserTag", 0x148, "Value", 31,  0, "tag of the lookup tables, use open", NOTES, "low",
+      bearing=TASK_NAME),
     drop=[register.name for register in span(_KERNEL, "BiasDMAConfig", "PaletteLutBaseHi")],
     words=83,
 )

@@ -23,34 +23,6 @@ class Start(NamedTuple):
     evidence: str
 
 
-class Ignored(NamedTuple):
-    """Bits that change nothing on hardware.
-
-    Attributes:
-        register: `Block.Register`.
-        mask: the bits.
-        evidence: how it is known.
-    """
-
-    register: str
-    mask: int
-    evidence: str
-
-
-class Idle(NamedTuple):
-    """A word that newer compilers leave in a register of an engine that does not work, and that changes nothing.
-
-    Attributes:
-        register: `Block.Register`.
-        word: the value.
-        evidence: how it is known.
-    """
-
-    register: str
-    word: int
-    evidence: str
-
-
 class Rate(NamedTuple):
     """How fast the neural engines of a chip work at most.
 
@@ -98,8 +70,6 @@ class Machine(NamedTuple):
         driver: the interface of the Linux driver: "ABI 1", "ABI 2", or "" where there is none.
         anec: whether an `.anec` file can hold its programs.
         start: the start image, for architectures that do not carry register values from task to task.
-        ignored: bits that hardware was seen to ignore.
-        idle: words that newer compilers leave in registers of an idle engine.
         binary_point: NE.MACCfg.BinaryPoint of float16 tasks.
         cycles_per_block: what the compiler's estimate, ExeCycles, counts for `BLOCK_BYTES` of memory; 0 where nothing
             tells.
@@ -119,8 +89,6 @@ class Machine(NamedTuple):
     driver: str = ""
     anec: bool = False
     start: tuple[Start, ...] = ()
-    ignored: tuple[Ignored, ...] = ()
-    idle: tuple[Idle, ...] = ()
     binary_point: int = 28
     cycles_per_block: int = 0
     cycles_evidence: str = ""

@@ -11,13 +11,15 @@ import numpy as np
 from .ane import UNWRITTEN
 
 
-def options(about, device, arguments=None):
+def options(about, tensors, device, arguments=None):
     """The command line, parsed; some options are the device's."""
-    parser = argparse.ArgumentParser(description=about)
+    rows = [f"{t.name} {t.dtype} {t.shape}" for t in tensors if t.role == "input"]
+    inputs = f"inputs (default: 3, 2, 1, 1 ..): {', '.join(rows)}"
+    parser = argparse.ArgumentParser(description=about, epilog=inputs)
     add = parser.add_argument
     add("--device", metavar="PATH", help="accel node (default: the one called ane)")
     what = "NAME=VALUE|FILE.npy|random[:SEED]|ramp"
-    add("--input", metavar=what, action="append", default=[], help="values of an input")
+    add("--input", metavar=what, action="append", default=[], help="an input's values")
     add("--fill", type=float, help="what outputs hold before the run")
     add("--save", metavar="FILE.npz", help="write the outputs, by name")
     add("--golden", metavar="FILE.npz", help="compare the outputs: PASS or FAIL")
@@ -57,28 +59,23 @@ def input_array(value, like, name=""):
     kind, _, seed = value.partition(":")
     if kind == "random":  # normally distributed, and different for every name and seed
         random = np.random.default_rng([int(seed or 0), *name.encode()])
-        array = spread(random.standard_normal(like.shape), like.dtype)
+        array = random.standard_normal(like.shape)
     elif value == "ramp":
-        ramp = (np.arange(like.size) % 257 - 128) / 8
-        array = spread(ramp.reshape(like.shape), like.dtype)
+        array = (np.arange(like.size) % 257 - 128).reshape(like.shape) / 8
     elif value.endswith(".npy"):
         array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
+    if kind in ("random", "ramp") and like.dtype.kind != "f":
+        # Eighths, about the middle of an integer type.
+        low, high = np.iinfo(like.dtype).min, np.iinfo(like.dtype).max
+        array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
     rounded = cast.dtype.kind == "f"
     kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
     if array.shape != like.shape or not kept.all():
         raise ValueError(f"does not fit {like.dtype} {like.shape}")
     return cast
-
-
-def spread(values, dtype):
-    """Signed values as they are, or as eighths about the middle of an integer type."""
-    if dtype.kind == "f":
-        return values
-    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-    return np.clip(np.rint(8 * values) + (low + high + 1) // 2, low, high)
 
 
 def load(path):
@@ -128,9 +125,12 @@ def execute(chosen, tensors, build, open_device, run):
         if chosen.write_command:
             with open(chosen.write_command, "wb") as file:
                 file.writelines(buffers[0])
-        sizes = f"{sum(map(len, buffers[0]))} bytes, {len(tasks)} tasks"
+        sizes = f"{sum(map(len, buffers[0]))} bytes, tasks: {len(tasks)}"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
+    if np is None:
+        raise OSError("running needs NumPy: python -m pip install numpy")
+    np.seterr(all="ignore")
     device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
     inputs = read_inputs(tensors, chosen.input)
@@ -148,9 +148,9 @@ def execute(chosen, tensors, build, open_device, run):
 
 def main(about, tensors, build, device, run):
     """The script's command line; its functions are called when they are needed."""
-    np.seterr(all="ignore")
     try:
-        return execute(options(about, device), tensors, build, device, run)
+        chosen = options(about, tensors, device)
+        return execute(chosen, tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2

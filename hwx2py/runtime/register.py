@@ -16,7 +16,7 @@ Write = namedtuple("Write", "register word given")
 
 
 class Register:
-    """A register: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`.
 
     A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     """
@@ -24,12 +24,14 @@ class Register:
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
+        self.elements = []
         self.elements = [copy.copy(self) for _ in range(count)] if count > 1 else []
+        for index, register in enumerate(self.elements):
+            register.address += 4 * index
 
     def __set_name__(self, block, name):
         self.name = f"{block.__name__}.{name}"
         for index, register in enumerate(self.elements):
-            register.address = self.address + 4 * index
             register.name = f"{self.name}[{index}]"
 
     def __getitem__(self, index):
@@ -63,6 +65,12 @@ def encode(owner, name, value, msb, lsb, kind=PLAIN):
     hint = f" (bytes, a multiple of {1 << lsb:#x})" if coding.whole else ""
     hint = f" ({', '.join(kind)})" if isinstance(kind, dict) else hint
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
+
+
+def zeros(first, last):
+    """Writes 0 to every register from the first to the last."""
+    addresses = range(first.address, last.address + 4, 4)
+    return [Write(Register(address), 0, 0) for address in addresses]
 
 
 def every(registers, word=0, **values):

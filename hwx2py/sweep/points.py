@@ -1,14 +1,14 @@
 """The points of a sweep: emulated, and written as rows part by part."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import __version__, formats
 from ..errors import HwxError, UsageError
 from ..names import legible
 from ..program.program import Program
-from ..tables import Column, Store, Table, each
+from ..tables import Column, Store, Table
 from .grid import Axis, axis_of, count_points, point, varied
 
 if TYPE_CHECKING:
@@ -131,24 +131,6 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet", i
     left = sum(len(job.points) for job in missing)
     unconfirmed = None if program.arch.machine.confirmed else program.arch.name
     return Sweep(store, missing, left, count - left, unconfirmed)
-
-
-def run(sweep: Sweep, *, processes: int = 1, scheduler: str | None = None) -> Iterator[PointsDone]:
-    """Makes the parts of a sweep.
-
-    Args:
-        sweep: what is to be done.
-        processes: how many processes of this machine.
-        scheduler: address of a Dask scheduler whose workers are used instead; they must see the same files.
-
-    Yields:
-        The parts, as they are finished.
-
-    Raises:
-        HwxError: a part cannot be written, or the workers failed.
-    """
-    yield from each(make_part, sweep.jobs, processes=processes, scheduler=scheduler)
-    sweep.store.remove_unfinished()
 
 
 def make_part(job: PartJob) -> PointsDone:

@@ -5,6 +5,6 @@ Nothing here knows what a program is: the corpus and the sweep say what the rows
 
 from .columns import Column, Table, table_of
 from .store import PartFiles, Store
-from .workers import each
+from .workers import each, make_parts
 
-__all__ = ["Column", "PartFiles", "Store", "Table", "each", "table_of"]
+__all__ = ["Column", "PartFiles", "Store", "Table", "each", "make_parts", "table_of"]

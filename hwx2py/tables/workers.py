@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..confinement.process import die_with
 from ..errors import UsageError
 from ..own_python import safe_path
+from .store import Store
 
 if TYPE_CHECKING:
     import distributed
@@ -49,6 +50,33 @@ def each(
         yield from _in_processes(function, jobs, min(processes, len(jobs)))
     else:
         yield from map(function, jobs)
+
+
+def make_parts(
+    function: Callable[[Job], Done],
+    store: Store,
+    jobs: Sequence[Job],
+    *,
+    processes: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Done]:
+    """Makes parts of a table, and takes away what a run that was stopped has left unfinished.
+
+    Args:
+        function: makes the part of a job; see `each`.
+        store: the table.
+        jobs: the parts.
+        processes: how many processes of this machine.
+        scheduler: address of a Dask scheduler whose workers are used instead; they must see the same files.
+
+    Yields:
+        What the function gives for each part, as they are finished.
+
+    Raises:
+        HwxError: a part cannot be written, or the workers failed.
+    """
+    yield from each(function, jobs, processes=processes, scheduler=scheduler)
+    store.remove_unfinished()
 
 
 def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processes: int) -> Iterator[Done]:

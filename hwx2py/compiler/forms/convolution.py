@@ -33,6 +33,10 @@ LARGE_PLANE_BYTES = 0x4000
 #: Results up to this height and width are "small" (records).
 SMALL = 8
 
+#: Lanes of kernels that skip zeros: the order of their bytes is known by digest for 4, published for 8.
+ZERO_SKIPPING_LANES = (4, 8)
+
+KNOWN_LANES = own("4 or 8 lanes, for which the packing of kernels that skip zeros is known", "middle")
 NARROW = own("channels that are no multiple of 16 lanes: fewer lanes, so that no plane is left over", "middle")
 SPLIT = own("more than 1 MiB of coefficients: a task for each part of the output channels")
 
@@ -122,7 +126,9 @@ class _Kernel:
         """How the kernel of some of the output channels is stored, for a result of this height and width."""
         window = self.window
         lanes = 1
-        if self.groups == 1:
+        if window.stride == 2:
+            lanes = ZERO_SKIPPING_LANES[outputs >= packing.form.MOST_ENGINES * ZERO_SKIPPING_LANES[1]]
+        elif self.groups == 1:
             lanes = packing.lanes_for(outputs, height, width)
             if not self._is_sure(outputs, lanes, height, width):
                 lanes = packing.lanes_that_divide(outputs, height, width)
@@ -233,6 +239,8 @@ class _Task:
             return SPLIT
         usual = packing.lanes_for(form.channels, self.z.shape.h, self.z.shape.w)
         is_dense = form.groups == 1 and not form.depthwise and form.channels >= 16
+        if form.zero_skipping and form.lanes != usual:
+            return KNOWN_LANES
         if is_dense and (form.lanes != usual or form.channels % 16):
             return NARROW
         window, kernel_form = self.kernel.window, self.kernel

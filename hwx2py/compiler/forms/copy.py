@@ -62,8 +62,8 @@ def swap_c_h(x: Surface, y: Surface) -> list[TaskPlan]:
     _, c, h, w = x.shape
     channel = min(channel_bytes(w), NEURAL_COLUMNS_BYTES)
     row = h * channel
-    sharing = 0 if channel >= NEURAL_COLUMNS_BYTES else max(0, 7 - log2_up(w))
-    height = min(c, (SIZE_BYTES - 1) // row)
+    sharing = 0 if channel >= NEURAL_COLUMNS_BYTES else max(0, min(4, 7 - log2_up(w)))
+    height = tile_height(c, (SIZE_BYTES - 1) // row)
     draft = neural("copy with C and H exchanged", known, (h, c, w), rows_log2=sharing, engines=NEURAL_ENGINES)
     draft.put("Common.TileCfg", TileHeight=height)
     draft.read(x.swapped())
@@ -121,7 +121,7 @@ def repeat_rows(x: Surface, y: Surface, *, relu: bool = False) -> list[TaskPlan]
     _, c, times, w = y.shape
     channel = channel_bytes(w)
     depth, narrow = c * channel, c * 0x40
-    draft = planar("rows repeated", known, Kind.ONE, (c, times, w), Patch(4, 5))
+    draft = planar("rows repeated", known, Kind.ONE, (c, times, w), Patch(4, 5 if w > 16 else 4))
     draft.put("PE.Cfg", ReluEn=int(relu))
     draft.put("Common.PECfg", Src1BroadcastH=1)
     draft.read(x)

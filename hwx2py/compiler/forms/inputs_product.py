@@ -166,7 +166,7 @@ class _Product:
         elif self.transposed_x:
             draft = neural(
                 "columns to a kernel", known, (channels, 1, width), rows_log2=3, prefer_log2=3,
-                least_log2=max(0, 7 - log2_up(width)), exchange=True, engines=NEURAL_ENGINES,
+                least_log2=max(0, min(3, 7 - log2_up(width))), exchange=True, engines=NEURAL_ENGINES,
             )  # fmt: skip
         else:
             draft = neural("rows to a kernel", known, (channels, 1, width), engines=NEURAL_ENGINES)

@@ -50,7 +50,8 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
         draft.cycles = cycles((source,))
         tasks.append(draft)
     last = neural(
-        "2 to the product", known, (2 * c, h, w), out=(c, h, w), rows_log2=sharing, prefer_log2=1, least_log2=1,
+        "2 to the product", known, (2 * c, h, w), out=(c, h, w), rows_log2=sharing, prefer_log2=min(1, sharing),
+        least_log2=min(1, sharing),
         engines=NEURAL_ENGINES, table=True,
     )  # fmt: skip
     last.put("Common.GroupConvCfg", NumGroups=1, UnicastEn=1, ElemMultMode=1, UnicastCin=2)

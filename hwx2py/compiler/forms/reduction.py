@@ -275,7 +275,7 @@ def _row_over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[T
     exchanged = columns_of(f"{y.buffer}.exchanged", w, c)
     copy = neural(
         "C and W exchanged", known, (c, 1, w), rows_log2=3 if few else 0, prefer_log2=3 if few else 0,
-        least_log2=max(0, 7 - log2_up(w)) if few else 0, exchange=True, engines=NEURAL_ENGINES,
+        least_log2=max(0, min(3, 7 - log2_up(w))) if few else 0, exchange=True, engines=NEURAL_ENGINES,
     )  # fmt: skip
     copy.read(x)
     copy.source_tile("DmaRead", one_row(size, channel, depth), Aliases.ALL)
@@ -391,7 +391,7 @@ def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
         "exchanged back", known, (w, c, 1), rows_log2=4, prefer_log2=4 if few else 0, least_log2=4 if few else 0,
         exchange=True, engines=8,
     )  # fmt: skip
-    last.put("Common.TileCfg", TileHeight=16)
+    last.put("Common.TileCfg", TileHeight=min(c, 16))
     last.source_tile("L2Read", Tile(base, means, 0x10, means), Aliases.PLANAR_RESULT)
     if few:
         last.result_tile("DmaWrite", Tile(base + w * means))

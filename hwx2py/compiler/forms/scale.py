@@ -41,3 +41,32 @@ def scaled(
     draft.put("PE.Cfg", Cond="Abs" if absolute else "None", ReluEn=int(relu))
     draft.cycles = cycles((x,), (z,))
     return [draft.plan()]
+
+
+@in_parts("c")
+def from_bools(x: Surface, z: Surface) -> list[TaskPlan]:
+    """Stores bools, a byte each, as 0.0 and 1.0.
+
+    Args:
+        x: the source, one byte an element.
+        z: the result, fp16.
+
+    Returns:
+        One task: formats as in decoded programs, places by the rule of other tasks of one source.
+    """
+    n, c, h, w = x.shape
+    draft = planar(
+        "bools to fp16", evidence("bools to fp16", x.shape), Kind.ONE, (c, h, w), patch_of_one(h, w), groups=n
+    )
+    draft.put("Common.ChCfg", InFmt="UInt8")
+    draft.read(x)
+    draft.write(z)
+    channel, wide = channel_bytes(w, x.element_bytes), channel_bytes(w)
+    row, depth = planar_row_bytes(c, channel), c * channel
+    height = tile_of(h, row + c * wide)
+    draft.put("Common.TileCfg", TileHeight=height)
+    source = Tile(0, channel, row, depth, depth)
+    draft.source_tile("DmaRead", source, Aliases.ALL, element_bytes=x.element_bytes)
+    draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL)
+    draft.cycles = cycles((x,), (z,))
+    return [draft.plan()]

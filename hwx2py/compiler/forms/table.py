@@ -64,6 +64,8 @@ FORMS = (
     Form("activation", "a lookup table", ANY, "1", f"{RECORDS}: 4 of 4", activation.table),
     Form("activation", "not of 8-bit bools", ANY, "1", f"{RECORDS}: 1 of 1", activation.logical_not),
     Form("activation", "floor", "1 x C x 1 x 1", "4", f"{RECORDS}: 1 of 1", rounding.floor),
+    Form("activation", "8-bit bools to fp16", ANY, "1", "formats as in decoded programs, places by rule",
+         scale.from_bools),
     Form("convolution", "convolution", "stride 1, or 1 x 1 at stride 2", "1 a batch element and MiB",
          f"{RECORDS}: 8 of 8", convolution.convolution),
     Form("product", "with a constant", "1 x 1 x M x K", "2 up to M = 128, else 1 + K N / 2^19",

@@ -1,6 +1,6 @@
 """Tasks of the planar engine for any shape: arithmetic on one and two tensors, broadcasts, copies, reductions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ...errors import UnsupportedError
@@ -8,37 +8,12 @@ from ..builder import LARGEST_HALF, Builder
 from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
-from ..l2 import Patch, log2_up
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
 from .bands import bands
 
-#: Patches of tasks that read by DMA, as records have them: log2 of height and width (h13-compile, section 7).
-RECORDED_PATCHES = frozenset(
-    Patch(high, wide)
-    for wide, heights in ((4, range(6)), (5, range(2, 5)), (6, (0,)), (8, (0,)), (9, (0, 5)))
-    for high in heights
-)
-PATCH = own("a patch that records have, where the rule gives one that none has")
 BANDS = own("rows in bands that fit L2")
-
-
-def with_recorded_patch(plans: Iterable[TaskPlan]) -> Iterator[TaskPlan]:
-    """The same tasks, none of the planar engine with a patch that was never seen: such a one hung an M1.
-
-    Args:
-        plans: the tasks of a form.
-    """
-    for plan in plans:
-        word = plan.registers["Common.PatchCfg"]
-        if plan.engines or Patch(word >> 4, word & 15) in RECORDED_PATCHES:
-            yield plan
-            continue
-        height = plan.registers["Common.InDim"] >> 16
-        patch = Patch(min(log2_up(height), 5), 4)
-        registers = {**plan.registers, "Common.PatchCfg": patch.height_log2 << 4 | patch.width_log2}
-        yield replace(plan, registers=registers, evidence=PATCH)
 
 
 def cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
@@ -52,7 +27,6 @@ def cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
 
 def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
     """Adds the tasks of a form; those of one band of several say so."""
-    plans = with_recorded_patch(plans)
     b.add(replace(plan, evidence=BANDS) for plan in plans) if parts > 1 else b.add(plans)
 
 

@@ -8,18 +8,14 @@ from typing import NamedTuple
 from ...errors import HwxError, UnsupportedError
 from .. import operators
 from ..builder import Builder
-from ..forms import copy as copies
 from ..graph import Graph, Node, Origin, Value
 from ..link import TensorRow
 from ..operators.model import Operator, Shape
 from ..refusal import Refusal
-from ..surface import Surface
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, products, reductions, spatial
-
-#: Axes of a program's tensor.
-RANK = 4
+from . import arithmetic, layout, moves, products, reductions, spatial, truths
+from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
 
@@ -112,9 +108,8 @@ def lower(graph: Graph) -> Lowered:
         first = len(builder.plans)
         builder.wanted = targets.get(node.output)
         try:
-            if node.output in graph.truths:
-                _turned_truths(builder, graph, node)
-                views[node.output] = targets[node.output]
+            if graph.truths.intersection(node.inputs):
+                views[node.output] = truths.lowered(builder, graph, node)
             else:
                 views[node.output] = _lowered(builder, node, views)
         except HwxError as error:
@@ -157,24 +152,6 @@ def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:
     return y if y.lengths == shape else replace(y, lengths=shape)
 
 
-def _turned_truths(builder: Builder, graph: Graph, node: Node) -> None:
-    """An input matrix of truth values, transposed into an output.
-
-    Raises:
-        UnsupportedError: they come from elsewhere, or go elsewhere.
-    """
-    (x,), operator = node.inputs, node.operator
-    names = [name for name, value in graph.outputs.items() if value is node.output]
-    shape = four_axes(x.shape)
-    rank = len(x.shape)
-    is_matrix = isinstance(operator, operators.Transpose) and rank >= 2 and shape[:2] == (1, 1)
-    swaps = is_matrix and getattr(operator, "order", ())[-2:] == (rank - 1, rank - 2)
-    if not swaps or len(names) != 1 or x not in graph.inputs or builder.wanted is None:
-        raise UnsupportedError("truth values are only transposed, as a matrix, from an input to an output")
-    source = Surface.dense(x.name, shape, 1)
-    builder.add(copies.exchange_rows(source, Surface.dense(names[0], (1, 1, shape[3], shape[2]), 1)))
-
-
 #: Takes the place of a constant operand, which a lowering reads from its node.
 _NO_VIEW = View("", 0, (1,), ())
 
@@ -188,16 +165,6 @@ def _outputs(builder: Builder, graph: Graph, views: dict[Value, View], operation
             moves.copy(builder, views[value], target)
             kind = Origin("Output", name)
             operations.append(OperationTasks(kind, operators.Linear(), range(first, len(builder.plans))))
-
-
-def four_axes(shape: Shape) -> tuple[int, int, int, int]:
-    """A shape as N, C, H, W: axes of length 1 in front, or the first axes as one."""
-    lengths = (1,) * (RANK - len(shape)) + tuple(shape)
-    first = 1
-    for length in lengths[: len(lengths) - RANK + 1]:
-        first *= length
-    _, c, h, w = (first, *lengths[len(lengths) - RANK + 1 :])
-    return first, c, h, w
 
 
 def _bound(name: str, shape: Shape) -> View:

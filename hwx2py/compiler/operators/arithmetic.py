@@ -29,6 +29,8 @@ class Function(StrEnum):
     LEAKY_RELU = "leaky_relu"
     HARD_SIGMOID = "hard_sigmoid"
     HARD_SWISH = "hard_swish"
+    NOT = "not"
+    FROM_TRUTHS = "from_truths"
 
 
 class Combine(StrEnum):

@@ -58,6 +58,11 @@ class Anec(NamedTuple):
     content: memoryview
     content_offset: int
 
+    @property
+    def form(self) -> str:
+        """What the file is."""
+        return "anec"
+
 
 def looks_like_anec(data: memoryview) -> bool:
     """Whether the header's size field and the file's length agree as in an `.anec`."""

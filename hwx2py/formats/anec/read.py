@@ -1,5 +1,7 @@
 """An `.anec` file as a program. It names neither tensors nor compiler, and says so."""
 
+from typing import NamedTuple
+
 from ...errors import ContainerError, StreamError
 from ...program.program import Origin, Program, Scratch, Tensor
 from ...program.register_file import walk
@@ -7,7 +9,6 @@ from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of
 from ...registers import Architecture, by_name
 from ...units import round_up
-from ..file import File
 from . import header
 from .header import FIRST_TENSOR, TILE_BYTES, Anec, TensorShape
 
@@ -21,7 +22,14 @@ NOTES = (
 )
 
 
-def load(data: memoryview, name: str) -> File:
+class Loaded(NamedTuple):
+    """A program, and the header of the file that it lies in."""
+
+    program: Program
+    container: Anec
+
+
+def load(data: memoryview, name: str) -> Loaded:
     """The program in an `.anec` file, of H13 or of H14: the task stream tells which.
 
     Args:
@@ -57,7 +65,7 @@ def load(data: memoryview, name: str) -> File:
         origin=Origin(name, "anec", data, notes=(*NOTES, *notes)),
     )
     tensors = _tensors_of_slots(anec, program) if arch.name == "H14" else _tensors_in_order(anec)
-    return File(program._replace(tensors=tuple(tensors), scratch=_scratch(anec)), anec)
+    return Loaded(program._replace(tensors=tuple(tensors), scratch=_scratch(anec)), anec)
 
 
 def is_h14(anec: Anec) -> bool:

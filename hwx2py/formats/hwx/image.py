@@ -175,6 +175,11 @@ class Image(NamedTuple):
     commands: tuple[Command, ...]
     ranges: tuple[FileRange, ...]
 
+    @property
+    def form(self) -> str:
+        """What the file is."""
+        return "hwx"
+
     def values(self, kind: type) -> Iterator[Any]:
         """The typed values of one kind, in file order."""
         return (command.value for command in self.commands if isinstance(command.value, kind))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import ContainerError
-from ..foreign import macho, refuse
 from . import structs
 from .image import (
     Binding,
@@ -63,9 +62,13 @@ def parse(data: memoryview) -> Image:
 
 def _read_header(reader: _Reader) -> MachHeader:
     if len(reader.data) < 4 or int.from_bytes(reader.data[:4], "little") not in structs.MAGICS:
+        from ..foreign import refuse
+
         raise refuse(reader.data, "")
     header = MachHeader(*reader.unpack(structs.HEADER, 0, "the header"))
     if header.cputype != structs.CPUTYPE:
+        from ..foreign import macho
+
         raise macho(header.cputype)
     return header
 

@@ -1,6 +1,7 @@
 """The program in an `.hwx` container: which section, BAR and binding is what."""
 
 from collections import Counter
+from typing import NamedTuple
 
 from ...errors import ContainerError, StreamError, UnsupportedError
 from ...program.program import (
@@ -18,7 +19,6 @@ from ...program.program import (
 )  # fmt: skip
 from ...program.streams import STREAMS, Text
 from ...registers import Architecture, by_subtype
-from ..file import File
 from . import structs
 from .image import Binding, Ident, Image, ProgramCommand, Region, Section, Segment, Symtab
 from .likeness import check_likeness, generation_hint
@@ -33,10 +33,19 @@ RUNTIME_SEGMENT = "__RUNTIME"
 BARS = 32
 #: Buffers are mapped into 32 bits of the engine's address space (the Linux driver: 0x4000 to 0xe0000000).
 MOST_BUFFER_BYTES = 1 << 32
+#: What the bytes of an image surface are taken as.
+SURFACE = "uint8"
 ROLES = {structs.DIRECTION_INPUT: "input", structs.DIRECTION_OUTPUT: "output"}
 
 
-def load(data: memoryview, name: str, arch: Architecture | None = None) -> File:
+class Loaded(NamedTuple):
+    """A program, and the container that it lies in."""
+
+    program: Program
+    container: Image
+
+
+def load(data: memoryview, name: str, arch: Architecture | None = None) -> Loaded:
     """The program in a container.
 
     Args:
@@ -63,7 +72,7 @@ def load(data: memoryview, name: str, arch: Architecture | None = None) -> File:
     program = _program(image, arch, text, origin)
     if is_named:
         check_likeness(program.text, text.data, arch)
-    return File(program, image)
+    return Loaded(program, image)
 
 
 def _program(image: Image, arch: Architecture, text: Section, origin: Origin) -> Program:
@@ -75,7 +84,8 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
     bars = command.bars()
     _check_bars(command, bars, text, const)
     kernels = tuple(_kernels(image, bars))
-    tensors = _tensors(image, arch, bars)
+    bindings, notes = _bindings(image, command.kind)
+    tensors = _tensors(image, arch, bars, bindings)
     scratch, scratch_notes = _scratch(image, command, bars)
     aliases, unknown = _further_bars(arch, bars, [*tensors, *([scratch] if scratch else [])], kernels)
     return Program(
@@ -86,7 +96,7 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
         const_offset=_const_offset(text, const, len(origin.data)),
         kernels=kernels,
         relocated=[relocation.offset for relocation in text.relocations()],
-        origin=origin._replace(notes=(*origin.notes, *scratch_notes, *unknown)),
+        origin=origin._replace(notes=(*origin.notes, *notes, *_surfaces(bindings), *scratch_notes, *unknown)),
         aliases=aliases,
         scratch=scratch,
     )
@@ -140,9 +150,26 @@ def _program_command(commands: list[ProgramCommand], arch: Architecture) -> Prog
             f"no program command of kind {arch.program_kind}, which {arch.name} has (found: {kinds or 'none'})",
             where="load commands",
         )
-    if len(fitting) > 1:
-        raise UnsupportedError(f"{len(fitting)} programs in one file", where="load commands")
     return fitting[0]
+
+
+def _bindings(image: Image, kind: int) -> tuple[list[Binding], list[str]]:
+    """The bindings of the first procedure, and a note where there are more.
+
+    A procedure's bindings follow its program command, up to the next one (inferred from a listing of a file with
+    several); where there is one program, all are its own.
+    """
+    bindings: list[list[Binding]] = [[]]
+    for command in image.commands:
+        if isinstance(command.value, ProgramCommand) and command.value.kind == kind:
+            bindings.append([])
+        elif isinstance(command.value, Binding):
+            bindings[-1].append(command.value)
+    count = len(bindings) - 1
+    if count < 2 or not bindings[1]:
+        return [binding for group in bindings for binding in group], []
+    names = ", ".join(group[0].program_name or "without a name" for group in bindings[1:] if group)
+    return bindings[1], [f"the file has {count} procedures ({names}); this is the first one"]
 
 
 def _section(image: Image, segment: str, name: str) -> Section:
@@ -206,10 +233,9 @@ def region_addresses(image: Image) -> dict[str, int]:
     return regions
 
 
-def _tensors(image: Image, arch: Architecture, bars: dict[int, int]) -> list[Tensor]:
+def _tensors(image: Image, arch: Architecture, bars: dict[int, int], bindings: list[Binding]) -> list[Tensor]:
     regions = region_addresses(image)
     by_address = {bars[bar]: bar for bar in sorted(bars, reverse=True) if bar >= arch.first_tensor_bar}
-    bindings = list(image.values(Binding))
     if not bindings:
         raise ContainerError("no tensor bindings (thread commands of kind 3)", where="load commands")
     plain = [binding.region_name.removesuffix(OUTPUT_SUFFIX) for binding in bindings]
@@ -254,6 +280,12 @@ def _tensor(binding: Binding, name: str, bar: int) -> Tensor:
     where = f"tensor {name}"
     if fields.direction not in ROLES:
         raise ContainerError(f"direction {fields.direction} is neither input (1) nor output (2)", where=where)
+    if _pixel_format(fields.element_code):
+        shape = fields.batch, 1, 1, fields.total_bytes
+        batch_bytes = fields.batch_stride or fields.total_bytes
+        size_bytes = (fields.batch - 1) * batch_bytes + fields.total_bytes
+        strides = batch_bytes, fields.total_bytes, fields.total_bytes, 1
+        return Tensor(name, ROLES[fields.direction], bar, shape, strides, SURFACE, _buffer_bytes(size_bytes, where))
     if fields.element_code not in DTYPES:
         known = ", ".join(f"{code} {dtype}" for code, dtype in DTYPES.items())
         raise UnsupportedError(f"unknown element code {fields.element_code} (known: {known})", where=where)
@@ -273,6 +305,22 @@ def _tensor(binding: Binding, name: str, bar: int) -> Tensor:
     # The binding counts the bytes of one batch element; the region reserves those of all (compiler records).
     size_bytes = (fields.batch - 1) * fields.batch_stride + fields.total_bytes
     return Tensor(name, ROLES[fields.direction], bar, shape, strides, dtype, _buffer_bytes(size_bytes, where))
+
+
+def _pixel_format(code: int) -> str:
+    """The four characters of a pixel format, such as "420v"; empty for the code of an element type."""
+    characters = code.to_bytes(4, "big")
+    return characters.decode() if all(0x20 < byte < 0x7F for byte in characters) else ""
+
+
+def _surfaces(bindings: list[Binding]) -> list[str]:
+    """Notes on tensors that are image surfaces."""
+    return [
+        f"{binding.region_name} is an image surface ({pixels}): its planes are read as bytes, and what a task makes of "
+        "them is not understood"
+        for binding in bindings
+        if (pixels := _pixel_format(binding.fields.element_code))
+    ]
 
 
 def _buffer_bytes(size_bytes: int, where: str) -> int:

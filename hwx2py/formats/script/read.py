@@ -1,10 +1,12 @@
 """A generated script as a program again, from what `evaluate` makes of its tables and of its `build()`."""
 
 import ast
+import contextlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ... import marks
 from ...errors import ScriptError, StreamError
 from ...program.program import (
     DTYPES,
@@ -19,13 +21,11 @@ from ...program.program import (
 )
 from ...program.streams import STREAMS, Text, stray_bytes
 from ...registers import Architecture, by_name
-from ...runtime import register, stream_linked, stream_records, text
-from .evaluate import Evaluator, fail, parse
+from .evaluate import MORE, Evaluator, Function, fail, is_plain, parse, shown
+from .statements import execute
 
-STREAM_MODULES = {"linked": stream_linked, "records": stream_records}
-
-#: A text that is larger does not fit the engine's address space.
-MOST_TEXT = 1 << 30
+#: A longer name is not that of an architecture.
+LONGEST_NAME = 64
 
 EARLIER = "made by an earlier version of hwx2py"
 
@@ -74,7 +74,9 @@ def outline(source: bytes) -> Outline:
     Raises:
         ScriptError: it is not a script that hwx2py made.
     """
-    return _outline(_evaluator(parse(source), source, ""))
+    tables = _assignments(parse(source))
+    with _told_in_a_line():
+        return _outline(_lazy(tables, source), tables)
 
 
 def load(source: bytes, name: str, path: str) -> Program:
@@ -89,20 +91,55 @@ def load(source: bytes, name: str, path: str) -> Program:
         ScriptError: it is not a script of ours, or an edited value does not fit; with the line.
     """
     tree = parse(source)
+    places = _assignments(tree)
+    if "AUTO" in places and "tasks" in {part.name for part in tree.body if isinstance(part, ast.FunctionDef)}:
+        raise ScriptError(EARLIER, hint="convert the original file again with this version")
+    with _told_in_a_line():
+        arch = _arch(_lazy(places, source), places)
+        evaluator = Evaluator(len(source), {"__file__": path}, {})
+        execute(tree, evaluator, arch.stream, len(source))
+        tables = _outline(evaluator, places)
+        if tables.arch is not arch:
+            raise fail(places["ARCH"], f"ARCH is {tables.arch.name} in the end, and {arch.name} before")
+        build = evaluator.value("build")
+        if not isinstance(build, Function):
+            raise ScriptError("build is not a function", hint="is it a script that hwx2py made?")
+        result = build()
+    if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[0], dict) or 0 not in result[0]:
+        raise fail(build.node, "build() does not return buffers, tasks and further BARs")
+    _check_built(build.node, result)
+    return program_of(tables, Built(result[0], result[1]), source, name, tree)
+
+
+@contextlib.contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    """Makes what goes wrong below the evaluator an error for people."""
     try:
-        evaluator = _evaluator(tree, source, path)
-        tables = _outline(evaluator)
-        result = evaluator.value("build")()
+        yield
     except RecursionError as error:
         raise ScriptError("it is nested too deeply, or calls itself") from error
     except OSError as error:
         raise ScriptError(f"{error.filename or ''}: {error.strerror}" if error.strerror else str(error)) from error
-    if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[0], dict) or 0 not in result[0]:
-        raise fail(evaluator.nodes["build"], "build() does not return buffers, tasks and further BARs")
-    return program_of(tables, Built(result[0], result[1]), source, name)
 
 
-def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Program:
+def _check_built(node: ast.FunctionDef, result: tuple[Any, ...]) -> None:
+    """Refuses what build() cannot give, as far as its types show it."""
+    buffers, tasks, aliases = result
+    content = buffers[0]
+    good = (
+        isinstance(tasks, list)
+        and isinstance(aliases, dict)
+        and all(_is_bar(bar) and isinstance(pieces, (list, tuple)) and pieces for bar, pieces in buffers.items())
+        and isinstance(content[0], bytearray)
+        and all(isinstance(piece, (bytes, memoryview)) for pieces in buffers.values() for piece in pieces[1:])
+        and all(isinstance(pieces[0], (bytes, memoryview)) for bar, pieces in buffers.items() if bar)
+        and all(isinstance(task, tuple) and len(task) == 2 for task in tasks)
+    )
+    if not good:
+        raise fail(node, f"build() does not return buffers, tasks and further BARs: {MORE}")
+
+
+def program_of(tables: Outline, built: Built, source: bytes, name: str, tree: ast.Module | None = None) -> Program:
     """The program that a script's tables and its `build()` say.
 
     Args:
@@ -110,6 +147,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         built: what its `build()` gave.
         source: the script's bytes.
         name: the file's name.
+        tree: the script's syntax tree; parsed if left out.
 
     Raises:
         ScriptError: the tasks do not parse.
@@ -141,7 +179,7 @@ def program_of(tables: Outline, built: Built, source: bytes, name: str) -> Progr
         kernels=tuple(kernels),
         aliases=tables.aliases,
         scratch=tables.scratch,
-        origin=Origin(name, "script", memoryview(source), *_provenance(source)),
+        origin=_origin(tree or parse(source), source, name),
     )
 
 
@@ -149,65 +187,41 @@ def _joined(pieces: Sequence[Any]) -> memoryview:
     return memoryview(pieces[0]) if len(pieces) == 1 else memoryview(b"".join(pieces))
 
 
-def _evaluator(tree: ast.Module, source: bytes, path: str) -> Evaluator:
-    evaluator = Evaluator(tree, len(source), {}, {"__file__": path})
-    if "AUTO" in evaluator.nodes and "tasks" in evaluator.nodes:
-        raise ScriptError(EARLIER, hint="convert the original file again with this version")
-    arch = _arch(evaluator)
-    stream = STREAM_MODULES[arch.stream]
-    evaluator.functions |= {
-        "every": register.every,
-        "lay_out": _lay_out,
-        "framed": _framed,
-        "followed": _followed,
-        "inline": text.inline,
-        "beside": text.beside,
-        "encode_record": stream.encode_record,
-    }
-    evaluator.names |= arch.codings | {"LINK": register.LINK, "RECORD": register.RECORD}
-    evaluator.names |= {"TASK_ALIGNMENT": stream.TASK_ALIGNMENT}
-    return evaluator
+def _assignments(tree: ast.Module) -> dict[str, ast.expr]:
+    """What a module assigns to each name last, in the plainest way."""
+    found: dict[str, ast.expr] = {}
+    for statement in tree.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=node):
+                found[name] = node
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                found.update((t.id, v) for t, v in zip(targets, values) if isinstance(t, ast.Name))
+    return found
 
 
-def _lay_out(tasks: Any, encode_record: Any, alignment: Any, end: Any = 0, places: Any = None) -> Any:
-    """The runtime's function, for a text of a size that can be."""
-    if any(not isinstance(place, int) or place > MOST_TEXT for place in (end, *(places or {}).values())):
-        raise ValueError("a task lies beyond what the engine addresses")
-    if not isinstance(tasks, list) or not tasks:
-        raise ValueError("there is no task in TASKS")
-    made, placed = text.lay_out(tasks, encode_record, alignment, end, places)
-    return made, placed
+def _lazy(nodes: Mapping[str, ast.expr], source: bytes) -> Evaluator:
+    """An evaluator of what is asked of it only."""
+    return Evaluator(len(source), {"Tensor": Tensor}, {name: nodes[name] for name in nodes if name != "Tensor"})
 
 
-def _framed(made: Any, frame: Any = b"", size: Any = 0, stray: Any = ()) -> Any:
-    """The runtime's function, for a text of a size that can be."""
-    if not isinstance(size, int) or any(place > len(made) + MOST_TEXT for place in (size, *(row[0] for row in stray))):
-        raise ValueError("the text reaches beyond what the engine addresses")
-    return text.framed(made, frame, size, stray)
-
-
-def _followed(made: Any, pieces: Any, offset: Any = None) -> Any:
-    """The runtime's function, for an offset that can be."""
-    if offset is not None and not len(made) <= offset <= MOST_TEXT:
-        raise ValueError(f"coefficients cannot begin at {offset!r} behind a text of {len(made)} bytes")
-    return text.followed(made, pieces, offset)
-
-
-def _arch(evaluator: Evaluator) -> Architecture:
-    if "ARCH" not in evaluator.nodes or "TENSORS" not in evaluator.nodes:
+def _arch(evaluator: Evaluator, places: Mapping[str, ast.expr]) -> Architecture:
+    if "ARCH" not in places or "TENSORS" not in places:
         raise ScriptError("not a script that hwx2py made: it has no ARCH or no TENSORS", hint="give a generated script")
-    return by_name(str(evaluator.value("ARCH")))
+    name = evaluator.value("ARCH")
+    if not isinstance(name, str) or len(name) > LONGEST_NAME:
+        raise fail(places["ARCH"], "ARCH is not the name of an architecture")
+    return by_name(name)
 
 
-def _outline(evaluator: Evaluator) -> Outline:
+def _outline(evaluator: Evaluator, places: Mapping[str, ast.expr]) -> Outline:
     """What a script says of its buffers; errors carry the line of its TENSORS."""
-    arch = _arch(evaluator)
+    arch = _arch(evaluator, places)
     rows, bars = evaluator.value("TENSORS"), evaluator.value("BARS")
-    aliases = evaluator.value("ALIASES") if "ALIASES" in evaluator.nodes else {}
+    aliases = evaluator.value("ALIASES") if "ALIASES" in places else {}
     try:
         return outline_of(arch, rows, bars, aliases)
     except ScriptError as error:
-        raise fail(evaluator.nodes["TENSORS"], error.what) from error
+        raise fail(places["TENSORS"], error.what) from error
 
 
 def outline_of(arch: Architecture, rows: Any, bars: Any, aliases: Any) -> Outline:
@@ -260,19 +274,22 @@ def _buffer(row: Any) -> Buffer:
     name, role, bar, shape, strides, dtype, size = fields
     good = (
         isinstance(name, str)
+        and is_plain(role)
         and role in ("input", "output", SCRATCH)
         and _is_bar(bar)
         and _is_bar(size)
+        and is_plain(dtype)
         and ((shape is None and strides is None and dtype is None and role == SCRATCH)
              or (_is_sizes(shape) and _is_sizes(strides) and dtype in DTYPES.values()))
     )  # fmt: skip
     if not good:
-        raise ScriptError(f"tensor {name!r} is not a (name, role, BAR, shape, strides, dtype, bytes)")
+        raise ScriptError(f"tensor {shown(name)} is not a (name, role, BAR, shape, strides, dtype, bytes)")
     if role == SCRATCH:
         return Scratch(bar, size, name)
     tensor = Tensor(*fields)
     if 0 not in tensor.shape and tensor.end_bytes > tensor.size_bytes:
-        raise ScriptError(f"the elements of tensor {name!r} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}")
+        what = f"the elements of tensor {shown(name)} reach {tensor.end_bytes:#x} bytes, but it has {size:#x}"
+        raise ScriptError(what)
     return tensor
 
 
@@ -280,9 +297,33 @@ def _is_sizes(part: Any) -> bool:
     return isinstance(part, tuple) and len(part) == 4 and all(isinstance(n, int) and n >= 0 for n in part)
 
 
-def _provenance(source: bytes) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Compiler and notes, as the script's header says; it does not say the compiler's flags."""
-    lines = (ast.get_docstring(parse(source)) or "").splitlines()
-    compiler = next((line.removeprefix("Compiler:").strip() for line in lines if line.startswith("Compiler:")), "")
-    notes = tuple(line.removeprefix("Note:").strip() for line in lines if line.startswith("Note:"))
-    return "" if compiler.startswith("not named") else compiler, (), notes
+#: What begins a line of a script's header, and those that a script made of it keeps.
+_HEADER = ("Chip:", "Source:", "Compiler:", "Digest:", "Note:", "Pass ", "Edited:")
+_LINEAGE = ("Source:", "Pass ", "Edited:")
+EDITED = "Edited:   after that, in {name}"
+
+
+def _origin(tree: ast.Module, source: bytes, name: str) -> Origin:
+    """Where a script came from, as its header says; it does not say the compiler's flags."""
+    lines: list[str] = []
+    for line in (ast.get_docstring(tree) or "").splitlines():
+        if line.startswith(_HEADER):
+            lines.append(line)
+        elif lines and line:  # a long line goes on here
+            lines[-1] += f" {line}"
+    compiler = next((_value(line) for line in lines if line.startswith("Compiler:")), "")
+    lineage = [line for line in lines if line.startswith(_LINEAGE)]
+    if lineage and not marks.is_signed(source) and (edited := EDITED.format(name=name)) not in lineage:
+        lineage.append(edited)
+    return Origin(
+        name,
+        "script",
+        memoryview(source),
+        compiler="" if compiler.startswith("not named") else compiler,
+        notes=tuple(_value(line) for line in lines if line.startswith("Note:")),
+        lineage=tuple(lineage),
+    )
+
+
+def _value(line: str) -> str:
+    return line.partition(":")[2].strip()

@@ -11,13 +11,16 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 a183f17d2459210048b8c6183bb205e3f36c5af3869f34399b873fda1ed637af
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   24e4393ca725cd45 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   b0327524d7720431 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:  # only running needs it
+    np = None
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")
@@ -37,104 +40,106 @@ def task_0():
     coefficients from const."""
     return [
         [  # header
-            Header.W0(EON=1),                                         # identity of the task
-            Header.W1(),                                              # cost, and size of the next task
-            Header.W2(),                                              # events that are logged
-            Header.W3(),                                              # events that raise an exception
-            Header.W4(),                                              # events that are logged when debugging
-            Header.W5(),                                              # events that raise an exception when debugging
-            Header.W6(SPL=1, TSR=1, TSE=1, SrcLoc=1, DstLoc=1),       # synchronisation and placement
-            Header.W7(),                                              # where the next task lies
-            Header.W8(RBase0="x", RBE0=1, WBase="y", WBE=1, ENE=3),   # buffers that the task reads and writes
-            Header.W9(KBase0="const", KBE0=1),                        # buffers that hold coefficients
+            Header.W0(EON=1),                                       # identity of the task
+            Header.W1(),
+            Header.W2(),
+            Header.W3(),
+            Header.W4(),
+            Header.W5(),
+            Header.W6(SPL=1, TSR=1, TSE=1, SrcLoc=1, DstLoc=1),     # synchronisation and placement
+            Header.W7(),
+            Header.W8(RBase0="x", RBE0=1, WBase="y", WBE=1, ENE=3),  # buffers that the task reads and writes; 4 engines
+            Header.W9(KBase0="const", KBE0=1),                      # buffers that hold coefficients
         ],
         [  # shapes, formats and kind of the task
-            Common.InDim(Win=8, Hin=6),                               # input size
-            Common.InDepth(Din=1),                                    # input depth
-            Common.ChCfg(InFmt="Float16", Src2InFmt="Float16", OutFmt="Float16"),  # element formats
-            Common.Cin(Cin=2),                                        # input channels
-            Common.Cout(Cout=8),                                      # output channels
-            Common.OutDim(Wout=8, Hout=6),                            # output size
-            Common.OutDepth(Dout=1),                                  # output depth
+            Common.InDim(Win=8, Hin=6),                             # input size
+            Common.InDepth(Din=1),                                  # input depth
+            Common.ChCfg(InFmt="Float16", Src2InFmt="Float16", OutFmt="Float16"),  # element formats: UInt8 Int8 Float16
+            Common.Cin(Cin=2),                                      # input channels
+            Common.Cout(Cout=8),                                    # output channels
+            Common.OutDim(Wout=8, Hout=6),                          # output size
+            Common.OutDepth(Dout=1),                                # output depth
             Common.ConvCfg(Kw=3, Kh=3, OCGSize=1, Sx=1, Sy=1, Px=1, Py=1, Ox=1, Oy=1),  # kernel window
-            Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                       # kernel window, third dimension
-            Common.GroupConvCfg(NumGroups=1, UnicastCin=1),           # groups
-            Common.TileCfg(TileHeight=6),                             # tiling
+            Common.ConvCfg3d(Kd=1, Sz=1, Oz=1),                     # kernel window, third dimension
+            Common.GroupConvCfg(NumGroups=1, UnicastCin=1),         # groups
+            Common.TileCfg(TileHeight=6),                           # tiling
             Common.PatchCfg(), Common.PECfg(),
+            # kind of task and engines: NE PoolOneSource ElementwiseOneSource ElementwiseTwoSources GainOffset
+            # ReduceOneSource ReduceTwoSources PoolTwoSources; 4 engines
             Common.Cfg(Unk0=1, SmallSourceMode=1, TaskType="NE", ShPref=4, ShMin=4, ShMax=4, ActiveNE=2),
-            Common.TaskInfo(NID=1),                                   # identity of the task, for the blocks
+            Common.TaskInfo(NID=1),                                 # identity of the task, for the blocks
             Common.DPE(),
         ],
         [  # the buffer memory between DMA and the engines
             L2.L2Cfg(),
+            # where the source comes from: L2Read DmaReadKeep DmaRead L2ChainRead; DMAFmt: 8b 16b 32b
             L2.SourceCfg(SourceType="DmaRead", AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b", DMAInterleave=1,
-                         AliasPlanarSrc=1, AliasPlanarRslt=1),        # where the sources come from
+                         AliasPlanarSrc=1, AliasPlanarRslt=1),
             L2.SourceBase(),
-            L2.SourceChannelStride(Stride=0x10),                      # from channel to channel of source 1 in L2
-            L2.SourceRowStride(Stride=0x20),                          # from row to row of source 1 in L2
+            L2.SourceChannelStride(Stride=0x10),                    # from channel to channel of the source in L2
+            L2.SourceRowStride(Stride=0x20),                        # from row to row of the source in L2
+            # from depth slice to depth slice of the source in L2
             L2.SourceDepthStride(Stride=0x20),
-            L2.SourceGroupStride(Stride=0x20),                        # from group to group of source 1 in L2
-            L2.Source2Base(), L2.Source2ChannelStride(), L2.Source2RowStride(), L2.Source2DepthStride(),
-            L2.Source2GroupStride(),
+            L2.SourceGroupStride(Stride=0x20),                      # from group to group of the source in L2
+            *zeros(L2.Source2Base, L2.Source2GroupStride),
+            # where the result goes: L2Write L2WriteAndDma DmaWrite L2ChainWrite; DMAFmt: 8b 16b 32b
             L2.ResultCfg(ResultType="DmaWrite", L2BfrMode=1, AliasConvSrc=1, AliasConvRslt=1, DMAFmt="16b",
-                         DMAInterleave=1, AliasPlanarSrc=1, AliasPlanarRslt=1),  # where the result goes
-            L2.ResultBase(Addr=0xc0),                                 # where the result lies in L2
+                         DMAInterleave=1, AliasPlanarSrc=1, AliasPlanarRslt=1),
+            L2.ResultBase(Addr=0xc0),                               # where the result lies in L2
             L2.ResultChannelStride(), L2.ResultRowStride(), L2.ResultDepthStride(), L2.ResultGroupStride(),
         ],
-        [PE.Cfg(), PE.BiasScale(), PE.PreScale(), PE.FinalScale()],   # the planar engine
+        [*zeros(PE.Cfg, PE.FinalScale)],
         [  # the neural engines
-            NE.KernelCfg(KernelFmt="Float16", PalettizedBits=8),      # format of the coefficients
+            NE.KernelCfg(KernelFmt="Float16", PalettizedBits=8),    # format of the coefficients: UInt8 Int8 Float16
+            # operation: Conv ElementwiseMult CrossChannelMax Bypass; KernelMode: Kernel Unity; NonlinearMode: None ReLU
+            # LUT
             NE.MACCfg(OpMode="Conv", KernelMode="Kernel", BiasMode=1, BinaryPoint=28, NonlinearMode="ReLU",
-                      ArgOutputSelect=1),                             # operation
+                      ArgOutputSelect=1),
             NE.MatrixVectorBias(), NE.AccBias(),
-            NE.PostScale(PostScale=1.0),                              # factor on the sums
+            NE.PostScale(PostScale=1.0),                            # factor on the sums
         ],
-        [  # DMA that fetches the sources
+        [  # DMA that fetches the source
+            # how the source is fetched
             TileDMASrc.Src1DMAConfig(En=1, CacheHint=2, CacheHintReuse=14, CacheHintNoReuse=12),
             TileDMASrc.Src2DMAConfig(), TileDMASrc.Src1BaseAddr(),
-            TileDMASrc.Src1RowStride(Stride=0x40),                    # from row to row of source 1
-            TileDMASrc.Src1PlaneStride(Stride=0x180),                 # from channel to channel of source 1
-            TileDMASrc.Src1DepthStride(Stride=0x300),                 # from depth slice to depth slice of source 1
-            TileDMASrc.Src1GroupStride(Stride=0x300),                 # from group to group of source 1
-            TileDMASrc.Src2BaseAddr(), TileDMASrc.Src2RowStride(), TileDMASrc.Src2PlaneStride(),
-            TileDMASrc.Src2DepthStride(), TileDMASrc.Src2GroupStride(), TileDMASrc.Unk13830(), TileDMASrc.Unk13834(),
-            TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of source 1 in memory
-            TileDMASrc.Src2Fmt(), TileDMASrc.Unk13840(), TileDMASrc.Unk13844(), TileDMASrc.Unk13848(),
-            TileDMASrc.Unk1384c(), *every(TileDMASrc.PixelOffset[:]), TileDMASrc.Unk13860(), TileDMASrc.Unk13864(),
-            TileDMASrc.Unk13868(), TileDMASrc.Unk1386c(),
+            TileDMASrc.Src1RowStride(Stride=0x40),                  # from row to row of the source
+            TileDMASrc.Src1PlaneStride(Stride=0x180),               # from channel to channel of the source
+            TileDMASrc.Src1DepthStride(Stride=0x300),               # from depth slice to depth slice of the source
+            TileDMASrc.Src1GroupStride(Stride=0x300),               # from group to group of the source
+            *zeros(TileDMASrc.Src2BaseAddr, TileDMASrc.Unk13834),
+            # layout of the source in memory: 8b 16b
+            TileDMASrc.Src1Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),
+            *zeros(TileDMASrc.Src2Fmt, TileDMASrc.Unk1386c),
         ],
         [  # DMA that stores the result
-            TileDMADst.DMAConfig(En=1, CacheHint=3, L2BfrMode=1),     # how the result is stored
+            TileDMADst.DMAConfig(En=1, CacheHint=3, L2BfrMode=1),   # how the result is stored
             TileDMADst.BaseAddr(),
-            TileDMADst.RowStride(Stride=0x40),                        # from row to row of the result
-            TileDMADst.PlaneStride(Stride=0x180),                     # from channel to channel of the result
-            TileDMADst.DepthStride(Stride=0xc00),                     # from depth slice to depth slice of the result
-            TileDMADst.GroupStride(Stride=0xc00),                     # from group to group of the result
-            TileDMADst.Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of the result in memory
+            TileDMADst.RowStride(Stride=0x40),                      # from row to row of the result
+            TileDMADst.PlaneStride(Stride=0x180),                   # from channel to channel of the result
+            TileDMADst.DepthStride(Stride=0xc00),                   # from depth slice to depth slice of the result
+            TileDMADst.GroupStride(Stride=0xc00),                   # from group to group of the result
+            TileDMADst.Fmt(FmtMode=1, Truncate=3, MemFmt="16b", Interleave=1),  # layout of the result in memory: 8b 16b
         ],
         [  # DMA that fetches coefficients, a channel for each neural engine
-            KernelDMASrc.MasterConfig(MasterEnable=1),                # fetch of coefficients
+            KernelDMASrc.MasterConfig(MasterEnable=1),              # fetch of coefficients
             KernelDMASrc.Unk1f804(),
             *every(KernelDMASrc.CoeffDMAConfig[0:4], En=1, CacheHint=2),  # fetch of an engine's coefficients
             *every(KernelDMASrc.CoeffDMAConfig[4:16]), KernelDMASrc.CoeffBaseAddr[0](),
+            # where engine 1's coefficients begin in the coefficient BAR
             KernelDMASrc.CoeffBaseAddr[1](Addr=0x80),
+            # where engine 2's coefficients begin in the coefficient BAR
             KernelDMASrc.CoeffBaseAddr[2](Addr=0x100),
+            # where engine 3's coefficients begin in the coefficient BAR
             KernelDMASrc.CoeffBaseAddr[3](Addr=0x180),
             *every(KernelDMASrc.CoeffBaseAddr[4:16]),
             *every(KernelDMASrc.CoeffBfrSize[0:4], MemBfrSize=0x80),  # size of an engine's coefficients
-            *every(KernelDMASrc.CoeffBfrSize[4:16]), KernelDMASrc.BiasDMAConfig(), KernelDMASrc.PostScaleDMAConfig(),
-            KernelDMASrc.PaletteLutDMAConfig(), KernelDMASrc.NonLinearLutDMAConfig(), KernelDMASrc.BiasBaseAddr(),
-            KernelDMASrc.PostScaleBaseAddr(), KernelDMASrc.PaletteLutBaseAddr(), KernelDMASrc.NonLinearLutBaseAddr(),
-            KernelDMASrc.BiasBfrSize(), KernelDMASrc.PostScaleBfrSize(), KernelDMASrc.PaletteLutBfrSize(),
-            KernelDMASrc.NonLinearLutBfrSize(),
+            *zeros(KernelDMASrc.CoeffBfrSize[4], KernelDMASrc.NonLinearLutBfrSize),
         ],
     ]
 
 
 TASKS = [
-    # y = relu(3 x 3 convolution plus bias of x, padding 1 x 1); 4 neural engines, 2 x 6 x 8 -> 8 x 6 x 8, coefficients
-    # from const
-    task_0,
+    task_0,             # y = relu(3 x 3 convolution plus bias of x, padding 1 x 1)
 ]
 DATA_BYTES = 0x200
 DATA = """
@@ -215,28 +220,22 @@ class Common:  # shapes, formats and kind of the task
     DPE          = Register(0x0003c, Category=(3, 0))
 
 class L2:  # the buffer memory between DMA and the engines
-    L2Cfg                = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
-    SourceCfg            = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
-                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
-                                    DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24)
-    SourceBase           = Register(0x04808, Addr=(20, 4, BYTES))
-    SourceChannelStride  = Register(0x0480c, Stride=(20, 4, BYTES))
-    SourceRowStride      = Register(0x04810, Stride=(20, 4, BYTES))
-    SourceDepthStride    = Register(0x04814, Stride=(20, 4, BYTES))
-    SourceGroupStride    = Register(0x04818, Stride=(20, 4, BYTES))
-    Source2Base          = Register(0x0481c, Addr=(20, 4, BYTES))
-    Source2ChannelStride = Register(0x04820, Stride=(20, 4, BYTES))
-    Source2RowStride     = Register(0x04824, Stride=(20, 4, BYTES))
-    Source2DepthStride   = Register(0x04828, Stride=(20, 4, BYTES))
-    Source2GroupStride   = Register(0x0482c, Stride=(20, 4, BYTES))
-    ResultCfg            = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4,
-                                    AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12),
-                                    DMAOffsetCh=(18, 16), AliasPlanarSrc=20, AliasPlanarRslt=22)
-    ResultBase           = Register(0x04834, Addr=(20, 4, BYTES))
-    ResultChannelStride  = Register(0x04838, Stride=(20, 4, BYTES))
-    ResultRowStride      = Register(0x0483c, Stride=(20, 4, BYTES))
-    ResultDepthStride    = Register(0x04840, Stride=(20, 4, BYTES))
-    ResultGroupStride    = Register(0x04844, Stride=(20, 4, BYTES))
+    L2Cfg       = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
+    SourceCfg   = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
+                           DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16),
+                           AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24)
+    SourceBase  = Register(0x04808, Addr=(20, 4, BYTES))
+    (SourceChannelStride, SourceRowStride, SourceDepthStride,
+     SourceGroupStride) = Register(0x0480c, 4, Stride=(20, 4, BYTES))
+    Source2Base = Register(0x0481c, Addr=(20, 4, BYTES))
+    (Source2ChannelStride, Source2RowStride, Source2DepthStride,
+     Source2GroupStride) = Register(0x04820, 4, Stride=(20, 4, BYTES))
+    ResultCfg   = Register(0x04830, ResultType=(1, 0, RESULT_TYPE), L2BfrMode=3, AliasConvSrc=4, AliasConvRslt=5,
+                           DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16),
+                           AliasPlanarSrc=20, AliasPlanarRslt=22)
+    ResultBase  = Register(0x04834, Addr=(20, 4, BYTES))
+    (ResultChannelStride, ResultRowStride, ResultDepthStride,
+     ResultGroupStride) = Register(0x04838, 4, Stride=(20, 4, BYTES))
 
 class PE:  # the planar engine
     Cfg        = Register(0x08800, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, PE_OP_MODE), ReluEn=5, Cond=(6, 6, COND),
@@ -256,61 +255,39 @@ class NE:  # the neural engines
     PostScale        = Register(0x0c810, PostScale=(15, 0, FP16), PostRightShift=(20, 16))
 
 class TileDMASrc:  # DMA that fetches the sources
-    Src1DMAConfig   = Register(0x13800, En=0, CrH=(5, 4), CacheHint=(9, 6), CacheHintReuse=(13, 10),
-                               CacheHintNoReuse=(17, 14), DependencyMode=(19, 18))
-    Src2DMAConfig   = Register(0x13804, En=0, CrH=(5, 4), CacheHint=(9, 6), CacheHintReuse=(13, 10),
-                               CacheHintNoReuse=(17, 14), DependencyMode=(19, 18))
-    Src1BaseAddr    = Register(0x13808, Addr=(31, 6, BYTES))
-    Src1RowStride   = Register(0x1380c, Stride=(31, 6, BYTES))
-    Src1PlaneStride = Register(0x13810, Stride=(31, 6, BYTES))
-    Src1DepthStride = Register(0x13814, Stride=(31, 6, BYTES))
-    Src1GroupStride = Register(0x13818, Stride=(31, 6, BYTES))
-    Src2BaseAddr    = Register(0x1381c, Addr=(31, 6, BYTES))
-    Src2RowStride   = Register(0x13820, Stride=(31, 6, BYTES))
-    Src2PlaneStride = Register(0x13824, Stride=(31, 6, BYTES))
-    Src2DepthStride = Register(0x13828, Stride=(31, 6, BYTES))
-    Src2GroupStride = Register(0x1382c, Stride=(31, 6, BYTES))
-    Unk13830, Unk13834 = Register(0x13830), Register(0x13834)
-    Src1Fmt         = Register(0x13838, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
-                               OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
-    Src2Fmt         = Register(0x1383c, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
-                               OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
-    Unk13840, Unk13844, Unk13848 = Register(0x13840), Register(0x13844), Register(0x13848)
-    Unk1384c = Register(0x1384c)
-    PixelOffset     = Register(0x13850, 4, Offset=(15, 0))
-    Unk13860, Unk13864, Unk13868 = Register(0x13860), Register(0x13864), Register(0x13868)
-    Unk1386c = Register(0x1386c)
+    Src1DMAConfig, Src2DMAConfig = Register(0x13800, 2, En=0, CrH=(5, 4), CacheHint=(9, 6), CacheHintReuse=(13, 10),
+                                            CacheHintNoReuse=(17, 14), DependencyMode=(19, 18))
+    Src1BaseAddr = Register(0x13808, Addr=(31, 6, BYTES))
+    Src1RowStride, Src1PlaneStride, Src1DepthStride, Src1GroupStride = Register(0x1380c, 4, Stride=(31, 6, BYTES))
+    Src2BaseAddr = Register(0x1381c, Addr=(31, 6, BYTES))
+    Src2RowStride, Src2PlaneStride, Src2DepthStride, Src2GroupStride = Register(0x13820, 4, Stride=(31, 6, BYTES))
+    Unk13830, Unk13834 = Register(0x13830, 2)
+    Src1Fmt, Src2Fmt = Register(0x13838, 2, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
+                                OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
+    Unk13840, Unk13844, Unk13848, Unk1384c = Register(0x13840, 4)
+    PixelOffset  = Register(0x13850, 4, Offset=(15, 0))
+    Unk13860, Unk13864, Unk13868, Unk1386c = Register(0x13860, 4)
 
 class TileDMADst:  # DMA that stores the result
-    DMAConfig   = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23,
-                           Unk24=24, L2BfrMode=26, BypassEOW=27)
-    BaseAddr    = Register(0x17804, Addr=(31, 6, BYTES))
-    RowStride   = Register(0x17808, Stride=(31, 6, BYTES))
-    PlaneStride = Register(0x1780c, Stride=(31, 6, BYTES))
-    DepthStride = Register(0x17810, Stride=(31, 6, BYTES))
-    GroupStride = Register(0x17814, Stride=(31, 6, BYTES))
-    Fmt         = Register(0x17818, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
-                           OffsetCh=(18, 16), ZeroPadLast=20, ZeroPadFirst=21, CmpVecFill=22, Interleave=(27, 24),
-                           CmpVec=(31, 28))
+    DMAConfig = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23, Unk24=24,
+                         L2BfrMode=26, BypassEOW=27)
+    BaseAddr  = Register(0x17804, Addr=(31, 6, BYTES))
+    RowStride, PlaneStride, DepthStride, GroupStride = Register(0x17808, 4, Stride=(31, 6, BYTES))
+    Fmt       = Register(0x17818, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT), OffsetCh=(18, 16),
+                         ZeroPadLast=20, ZeroPadFirst=21, CmpVecFill=22, Interleave=(27, 24), CmpVec=(31, 28))
 
 class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural engine
-    MasterConfig          = Register(0x1f800, GroupKernelReuse=4, KernelSparseFmt=5, MasterEnable=6)
-    Unk1f804 = Register(0x1f804)
-    CoeffDMAConfig        = Register(0x1f808, 16, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
-    CoeffBaseAddr         = Register(0x1f848, 16, Addr=(31, 6, BYTES))
-    CoeffBfrSize          = Register(0x1f888, 16, MemBfrSize=(31, 6, BYTES))
-    BiasDMAConfig         = Register(0x1f8c8, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
-    PostScaleDMAConfig    = Register(0x1f8cc, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
-    PaletteLutDMAConfig   = Register(0x1f8d0, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
-    NonLinearLutDMAConfig = Register(0x1f8d4, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
-    BiasBaseAddr          = Register(0x1f8d8, Addr=(31, 6, BYTES))
-    PostScaleBaseAddr     = Register(0x1f8dc, Addr=(31, 6, BYTES))
-    PaletteLutBaseAddr    = Register(0x1f8e0, Addr=(31, 6, BYTES))
-    NonLinearLutBaseAddr  = Register(0x1f8e4, Addr=(31, 6, BYTES))
-    BiasBfrSize           = Register(0x1f8e8, MemBfrSize=(31, 6, BYTES))
-    PostScaleBfrSize      = Register(0x1f8ec, MemBfrSize=(31, 6, BYTES))
-    PaletteLutBfrSize     = Register(0x1f8f0, MemBfrSize=(31, 6, BYTES))
-    NonLinearLutBfrSize   = Register(0x1f8f4, MemBfrSize=(31, 6, BYTES))
+    MasterConfig   = Register(0x1f800, GroupKernelReuse=4, KernelSparseFmt=5, MasterEnable=6)
+    Unk1f804       = Register(0x1f804)
+    CoeffDMAConfig = Register(0x1f808, 16, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
+    CoeffBaseAddr  = Register(0x1f848, 16, Addr=(31, 6, BYTES))
+    CoeffBfrSize   = Register(0x1f888, 16, MemBfrSize=(31, 6, BYTES))
+    (BiasDMAConfig, PostScaleDMAConfig, PaletteLutDMAConfig,
+     NonLinearLutDMAConfig) = Register(0x1f8c8, 4, En=0, CrH=(5, 4), CacheHint=(9, 6), PrefetchParticipateEn=28)
+    (BiasBaseAddr, PostScaleBaseAddr, PaletteLutBaseAddr,
+     NonLinearLutBaseAddr) = Register(0x1f8d8, 4, Addr=(31, 6, BYTES))
+    (BiasBfrSize, PostScaleBfrSize, PaletteLutBfrSize,
+     NonLinearLutBfrSize) = Register(0x1f8e8, 4, MemBfrSize=(31, 6, BYTES))
 # fmt: on
 
 
@@ -327,4 +304,4 @@ def command_buffer():
 
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], TENSORS, build, Ane, run))
+    sys.exit(main((__doc__ or ARCH).splitlines()[0], TENSORS, build, Ane, run))
