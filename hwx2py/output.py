@@ -1,6 +1,7 @@
 """Writing files: whole or not at all, never over an input, and never over what somebody else made."""
 
 import contextlib
+import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ STANDARD = "-"
 
 #: How much of a file is compared at a time.
 CHUNK_BYTES = 1 << 20
+
+#: How the names of unfinished files begin; the process follows.
+TEMPORARY = ".hwx2py-"
 
 
 class Output(NamedTuple):
@@ -84,6 +88,7 @@ def write_outputs(outputs: Sequence[Output], inputs: Iterable[str] = (), *, forc
             sys.stdout.buffer.writelines(output.pieces)
             continue
         check_output(output.path, sources)
+        output = output._replace(path=_behind_links(output.path))
         with _told(output.path):
             if os.path.exists(output.path) and not os.path.isfile(output.path):
                 with open(output.path, "wb") as device:
@@ -102,6 +107,20 @@ def write_outputs(outputs: Sequence[Output], inputs: Iterable[str] = (), *, forc
     return bool(files) or any(output.path == STANDARD for output in outputs)
 
 
+def _behind_links(path: str) -> str:
+    """The file that a name stands for: a link stays a link, and the file that it points to is written.
+
+    Raises:
+        UsageError: the link leads to itself, or to a folder that does not exist.
+    """
+    if not os.path.islink(path):
+        return path
+    target = os.path.realpath(path)
+    if os.path.islink(target) or not (os.path.exists(path) or os.path.isdir(os.path.dirname(target))):
+        raise UsageError("is a link that leads nowhere", file=path, hint="remove it, or give another name")
+    return path if os.path.exists(path) and not os.path.exists(target) else target
+
+
 @contextlib.contextmanager
 def _told(path: str) -> Iterator[None]:
     """Makes errors of the system ones that name the file."""
@@ -117,11 +136,13 @@ def _staged(output: Output) -> Iterator[str]:
     import tempfile
 
     with _told(output.path):
-        folder, name = os.path.split(output.path)
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
+        folder = os.path.dirname(output.path) or "."
+        _remove_abandoned(folder)
+        handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=folder)
     try:
         with _told(output.path):
-            with open(handle, "wb") as file:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            with open(handle, "wb", closefd=False) as file:
                 file.writelines(output.pieces)
             umask = os.umask(0)
             os.umask(umask)
@@ -132,8 +153,24 @@ def _staged(output: Output) -> Iterator[str]:
             _verify(output.verify, temporary, output.path)
         yield temporary
     finally:
+        os.close(handle)
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _remove_abandoned(folder: str) -> None:
+    """Removes what killed runs left in a folder: files of processes that have ended, which nobody holds.
+
+    Another machine may write into the same folder, so it takes both.
+    """
+    for name in os.listdir(folder):
+        process = name.removeprefix(TEMPORARY).partition("-")[0]
+        if not name.startswith(TEMPORARY) or not process.isdecimal() or os.path.exists(f"/proc/{process}"):
+            continue
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
 
 
 def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..formats.anec.header import FIRST_TENSOR, TILE_BYTES, Anec
 from ..formats.hwx.image import Image, ProgramCommand
@@ -144,11 +144,25 @@ def tensor_strides(subject: Subject) -> Iterator[Place]:
             continue
         whole_tensor = transfer.count == math.prod(tensor.shape) and not transfer.dma.base_bytes
         others = whole_tensor and merged(transfer.axes) != merged(tensor_axes(tensor))
-        if others or is_turned(transfer, tensor) or stray_address(transfer, tensor) is not None:
-            steps = ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
-            own = ", ".join(map(str, tensor.strides))
-            values = {"verb": transfer.verb, "steps": steps, "own": own, "name": tensor.name}
-            yield from (Place(values, task, transfer.dma.register) for task in tasks)
+        if others or stray_address(transfer, tensor) is not None:
+            yield from _steps(transfer, tensor, tasks)
+
+
+def tensor_turned(subject: Subject) -> Iterator[Place]:
+    """A task walks all of a tensor with axes of equal length exchanged, which is how a transpose is written."""
+    for transfer, tasks in subject.moved.items():
+        tensor = _shaped(subject, transfer)
+        if tensor is None or transfer.end > tensor.size_bytes or not is_turned(transfer, tensor):
+            continue
+        if merged(transfer.axes) == merged(tensor_axes(tensor)):
+            yield from _steps(transfer, tensor, tasks)
+
+
+def _steps(transfer: Transfer, tensor: Tensor, tasks: Iterable[int]) -> Iterator[Place]:
+    steps = ", ".join(str(axis.stride) for axis in transfer.axes) or "one element"
+    own = ", ".join(map(str, tensor.strides))
+    values = {"verb": transfer.verb, "steps": steps, "own": own, "name": tensor.name}
+    yield from (Place(values, task, transfer.dma.register) for task in tasks)
 
 
 def _shaped(subject: Subject, transfer: Transfer) -> Tensor | None:
@@ -281,6 +295,9 @@ RULES = (
          "bind by this table as the script does, or renumber with `hwx2py anec`", positional_hwx),
     Rule("tensor-strides", ERROR, "run on an M1: wrong values",
          "it {verb} {name} in steps of {steps}, the tensor has {own}", "give both the same strides", tensor_strides),
+    Rule("tensor-turned", NOTE, "inferred: a transpose of the same bytes, which runs on the virtual ANE",
+         "it {verb} {name} in steps of {steps}, the tensor has {own}: axes of equal length are exchanged",
+         "nothing, if it is meant as a transpose; else give both the same strides", tensor_turned),
     Rule("outside-tensor", ERROR, FILES, "it {verb} {over:#x} bytes past the end of {name} ({size:#x} bytes)",
          "correct base, strides or sizes", outside_tensor),
     Rule("element-size", ERROR, FILES, "it {verb} {name} in elements of {bytes} bytes, the tensor has {dtype}",

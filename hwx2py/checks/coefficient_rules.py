@@ -16,34 +16,27 @@ BLOB_HEADER_BYTES = 64
 
 def kernel_larger(view: TaskView) -> Iterator[Place]:
     """An engine fetches more than it consumes."""
-    return (place for place in _misfits(view, False) if place.values["fetched"] > place.values["used"])
+    return (place for place in _misfits(view) if place.values["fetched"] > place.values["used"])
 
 
 def kernel_smaller(view: TaskView) -> Iterator[Place]:
     """An engine fetches less than it consumes."""
-    return (place for place in _misfits(view, False) if place.values["fetched"] < place.values["used"])
+    return (place for place in _misfits(view) if place.values["fetched"] < place.values["used"])
 
 
-def kernel_without_zeros_larger(view: TaskView) -> Iterator[Place]:
-    """The same as `kernel_larger`, of kernels whose bytes say how many there are."""
-    return (place for place in _misfits(view, True) if place.values["fetched"] > place.values["used"])
-
-
-def kernel_without_zeros_smaller(view: TaskView) -> Iterator[Place]:
-    """The same as `kernel_smaller`, of kernels whose bytes say how many there are."""
-    return (place for place in _misfits(view, True) if place.values["fetched"] < place.values["used"])
-
-
-def _misfits(view: TaskView, without_zeros: bool) -> Iterator[Place]:
-    operation, constants, kernel = view.operation, view.subject.constants, constant_kernel(view)
-    if isinstance(operation, Planar) or without_zeros != bool(kernel and kernel.zero_skipping):
+def _misfits(view: TaskView) -> Iterator[Place]:
+    """Fetches of constants of another size than the task reads; in a bare stream, which binds nothing, of any BAR."""
+    operation, constants = view.operation, view.subject.constants
+    if isinstance(operation, Planar):
         return
-    part = kernel or operation.table
-    if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not kernel):
+    kernel, part = operation.kernel, operation.kernel or operation.table
+    if part is None or not part.enabled or part.bar is None or (kernel and kernel.from_task is not None):
+        return
+    if part.bar not in constants and view.subject.program.buffers:
         return
     from .. import packing  # most programs that are checked fetch nothing
 
-    for misfit in packing.misfits(operation, constants[part.bar]):
+    for misfit in packing.misfits(operation, constants.get(part.bar, memoryview(b""))):
         if misfit.size_bytes and misfit.needed_bytes:
             values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}
             yield Place(values, view.index, misfit.register)
@@ -106,16 +99,10 @@ def _is_header(data: bytes) -> bool:
 RULES = (
     Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_larger, Scope.FORM),
+         kernel_larger, Scope.COEFFICIENTS),
     Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_smaller, Scope.FORM),
-    Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
-         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_without_zeros_larger, Scope.COEFFICIENTS),
-    Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
-         "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_without_zeros_smaller, Scope.COEFFICIENTS),
+         kernel_smaller, Scope.COEFFICIENTS),
     Rule("kernel-outside", ERROR, "holds in every real file and decoded program",
          "{what} ends at {end:#x}, the coefficients have {size:#x} bytes", "correct base or size", kernel_outside,
          Scope.COEFFICIENTS),

@@ -96,7 +96,7 @@ def _command(test: str, file: "File", path: str) -> "Callable[[Program], bool]":
     from ..interface import Program, save
 
     suffix = os.path.splitext(path)[1] or ".hwx"
-    return bisect.Command(test, suffix, lambda program, target: save(Program(program, file), target))
+    return bisect.Command(test, suffix, lambda program, target: save(Program(program, file), target, force=True))
 
 
 def _on_virtual_ane(

@@ -109,6 +109,11 @@ def _text(summary: dict[str, Any]) -> list[str]:
     width = len(str(len(summary["tasks"])))
     for task in summary["tasks"]:
         lines.append(f"  {task['index']:>{width}}  {task['offset']:#07x} +{task['size_bytes']:<4} {task['does']}")
+    if notes := [task["words"] for task in summary["tasks"] if task["words"]]:
+        from ..program.task_notes import grouped, ranges
+
+        lines.append("where the words come from")
+        lines += [f"  {note}: tasks {ranges(tasks)}" for note, tasks in grouped(notes).items()]
     return lines
 
 

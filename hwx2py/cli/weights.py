@@ -7,7 +7,6 @@ import click
 
 from ..errors import HwxError, UsageError
 from ..names import legible
-from ..output import check_replaceable
 from .files import check_input, check_output, load_file, tell_written, write_output
 from .options import Run, arch_option, force_option, run_option
 
@@ -144,7 +143,5 @@ def _write_into(target: str, path: str, file: "File", changes: tuple[str, ...], 
             if lost:
                 click.echo(legible(f"{name}: {lost}"), err=True)
         program = weights.replace(program, weights.find(program).arrays, name, values)
-    if not force:
-        check_replaceable(target)
-    save(Program(program, file), target)
+    save(Program(program, file), target, force=force)
     tell_written(target, program)

@@ -1,14 +1,16 @@
 """A program while a network is lowered: tasks in order, intermediates, constants."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..errors import UnsupportedError
 from .graph import Value
 from .operators.model import Shape
-from .task import TaskPlan, closed
+from .patches import with_known_patch
+from .surface import Surface
+from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes
 
 #: Largest number of float16.
@@ -22,6 +24,7 @@ class Builder:
     Attributes:
         plans: the tasks so far, each run of a form closed.
         constants: buffer -> bytes that tile DMA reads.
+        bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
     """
 
@@ -29,16 +32,40 @@ class Builder:
     constants: dict[str, bytes] = field(default_factory=dict)
     wanted: View | None = None
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
+    bound: frozenset[str] = frozenset()
+    _scratches: set[str] = field(default_factory=set)
     _count: int = 0
+    _forms: int = 0
 
     def add(self, plans: Iterable[TaskPlan]) -> None:
-        """Adds the tasks of a form, which end a run."""
-        self.plans += closed(list(plans))
+        """Adds the tasks of a form, which end a run; buffers of its own get names that no other form has."""
+        self._forms += 1
+        self.plans += closed([with_known_patch(self._renamed(plan)) for plan in plans])
+
+    def _renamed(self, plan: TaskPlan) -> TaskPlan:
+        """The task with the buffers that its form made up under names of their own."""
+
+        def name(buffer: str) -> str:
+            known = buffer in self.bound or buffer in self.constants or buffer in self._scratches
+            return buffer if known else f"{buffer} of form {self._forms}"
+
+        def moved(surface: Surface | None) -> Surface | None:
+            return surface if surface is None else replace(surface, buffer=name(surface.buffer))
+
+        kernel = plan.kernel
+        if isinstance(kernel, RuntimeKernel):
+            kernel = replace(kernel, buffer=name(kernel.buffer))
+        return replace(
+            plan, source=moved(plan.source), source2=moved(plan.source2), result=moved(plan.result), kernel=kernel,
+            constants={name(buffer): data for buffer, data in plan.constants.items()},
+        )  # fmt: skip
 
     def scratch(self, shape: Iterable[int]) -> View:
         """A new intermediate."""
         self._count += 1
-        return View.dense(f"scratch {self._count}", tuple(shape))
+        name = f"scratch {self._count}"
+        self._scratches.add(name)
+        return View.dense(name, tuple(shape))
 
     def result(self, shape: Iterable[int]) -> View:
         """Where the last task of an operation writes: an output of the program if it is one, else an intermediate."""

@@ -241,6 +241,8 @@ def _fetched(draft: Draft, source: str, surface: Surface, fetch: Fetch, layout: 
     in_scratch = layout.bars[surface.buffer] == SCRATCH_BAR
     hints = Fetch.SCRATCH if fetch is Fetch.TENSOR and in_scratch else fetch
     draft.put(f"TileDMASrc.{source}DMAConfig", **hints.value)
+    if in_scratch:
+        draft.put(f"TileDMASrc.{source}DMAConfig", DependencyMode=1)
     if fetch is not Fetch.CONTEXT:
         draft.put(f"TileDMASrc.{source}BaseAddr", Addr=layout.places[surface.buffer] + surface.base_bytes)
 

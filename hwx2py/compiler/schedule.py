@@ -41,7 +41,10 @@ def live_ranges(plans: Sequence[TaskPlan], bound: Collection[str]) -> list[LiveR
                 continue
             old = found.get(buffer, LiveRange(buffer, index, index, 0))
             found[buffer] = old._replace(last=index, size_bytes=max(old.size_bytes, end))
-    return list(found.values())
+        if isinstance(plan.kernel, RuntimeKernel) and plan.kernel.buffer in found:
+            # One task writes all of a kernel: it must not lie where another one wrote before, padding included.
+            found[plan.kernel.buffer] = found[plan.kernel.buffer]._replace(first=0)
+    return sorted(found.values(), key=lambda item: item.first)
 
 
 def _uses(plan: TaskPlan) -> list[tuple[str, int]]:

@@ -168,6 +168,7 @@ class TaskWriter:
                 code = wrapped("partial(", [name, *different], "),", 4) if different else [f"    {name},"]
                 is_known = self.settings[number] == self.settings[shape.first]
                 remark = self.statements[number] if is_known else self.sentence(number)
+                remark += self._other_note(number, shape.first)
                 rows[number] = _remarked(code, remark, 4, TASKS_COLUMN)
         streams = {stream.first_task: stream.name for stream in self.program.text.streams}
         lines = ["TASKS = ["]
@@ -177,11 +178,17 @@ class TaskWriter:
             lines += rows[number]
         return [*lines, "]"]
 
+    def _other_note(self, number: int, first: int) -> str:
+        """Where a task's words come from, if that is not where those of the shape's first task do."""
+        notes = self.program.task_notes
+        return f" ({notes[number]})" if notes and notes[number] != notes[first] else ""
+
     def _function(self, shape: TaskShape, parameters: list[Parameter]) -> list[str]:
         task = self.program.tasks[shape.first]
         defaults = [f"{parameter.name}={literal(self._value(parameter, task))}" for parameter in parameters]
         lines = wrapped(f"def task_{shape.first}(", ["*", *defaults] if defaults else [], "):")
-        lines += [*docstring(f"{self.sentence(shape.first)}.", 4), "    return ["]
+        note = f"\n\n{self.program.task_notes[shape.first]}." if self.program.task_notes else ""
+        lines += [*docstring(f"{self.sentence(shape.first)}.{note}", 4), "    return ["]
         remarks = Remarks.of(self.program.arch, ((self.operations[n], self._unread[n]) for n in shape.members))
         taken = {(one.index, one.field and one.field.name): one.name for one in parameters}
         header = [self._line(shape, task, index, taken) for index in range(task.header_words)]

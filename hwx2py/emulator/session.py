@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..archive import as_npz
 from ..errors import UnsupportedError
 from ..operations import Names
 from ..program.program import Program, script_row
@@ -19,7 +20,6 @@ from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
 from .faults import Fault
-from .handed_over import Files
 from .numbers import Numbers
 
 
@@ -95,16 +95,20 @@ def run_program(
     """
     code, error = 2, ""
     device_for = prepared(program, numbers, on_result, stop_after, announced)
-    with Files() as files, device_for as device, np.errstate(all="ignore"):
-        options = [f"--save={files.path(files.saved)}"] if save else []
+    outputs: dict[str, np.ndarray] = {}
+
+    def kept(*asked: Any) -> dict[str, np.ndarray]:
+        outputs.update(RUNS[program.arch.stream](*asked))
+        return outputs
+
+    with device_for as device, np.errstate(all="ignore"):
         try:
-            table, arguments = rows_of(program), [*arguments, *options]
-            chosen = command_line.options(program.origin.name, table, device, arguments)
-            actions = (lambda: built(program)), (lambda chosen: device), RUNS[program.arch.stream]
-            code = command_line.execute(chosen, table, *actions)
+            table = rows_of(program)
+            chosen = command_line.options(program.origin.name, table, device, list(arguments))
+            code = command_line.execute(chosen, table, lambda: built(program), lambda chosen: device, kept)
         except OSError as end:
             error = str(end)
-        saved = files.content(files.saved) if save else b""
+    saved = as_npz(outputs) if save and outputs else b""
     driver = device.driver
     return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 

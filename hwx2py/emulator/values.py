@@ -1,11 +1,11 @@
 """What every task wrote, as numbers that a person can look at: smallest, largest, mean, first elements, odd ones."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from .. import archive
 from ..operations import Shape
 from .engine import Step
 
@@ -109,10 +109,7 @@ def summary(step: Step, bits: np.ndarray, keep: bool = False) -> Values:
 
 def as_npz(values: Sequence[Values]) -> bytes:
     """Results that were kept, as the content of an `.npz` file: `task_0`, `task_1`, ..."""
-    stream = io.BytesIO()
-    arrays: dict[str, Any] = dict(named(values))
-    np.savez(stream, **arrays)
-    return stream.getvalue()
+    return archive.as_npz(dict(named(values)))
 
 
 def are_of_tasks(arrays: Mapping[str, np.ndarray]) -> bool:

@@ -32,15 +32,17 @@ def load(path: str | os.PathLike[str], arch: str = "", *, raw: str = "") -> File
     return File(name, source)
 
 
-def save(program: File | Program, path: str | os.PathLike[str]) -> None:
+def save(program: File | Program, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Writes a program as the file that the name asks for: `.py`, `.anec` (`.ane`), or else an `.hwx`.
 
     A program that came out of a file of that form goes back into its container, which keeps everything else; otherwise
-    the container is fresh. The file is written whole or not at all, and one that stands there is replaced.
+    the container is fresh. The file is written whole or not at all, and not over one that hwx2py did not write or that
+    was edited since.
 
     Args:
         program: what to write.
         path: the file.
+        force: write over a file that somebody else made or edited.
 
     Raises:
         UnsupportedError: the form cannot hold the program.
@@ -49,20 +51,20 @@ def save(program: File | Program, path: str | os.PathLike[str]) -> None:
     name, content = os.fspath(path), content_of(program)
     try:
         if name.endswith(formats.SCRIPT_SUFFIX):
-            _save_script(content, name)
+            _save_script(content, name, force)
         else:
-            write_output(name, _pieces(content, program.source, name), verify=formats.load, force=True)
+            write_output(name, _pieces(content, program.source, name), verify=formats.load, force=force)
     except HwxError as error:
         raise error.in_file(name) from error.__cause__
 
 
-def _save_script(program: programs.Program, path: str) -> None:
+def _save_script(program: programs.Program, path: str, force: bool) -> None:
     from ..emitter import emit as written
 
     script = written(program)
     sidecar = os.path.splitext(path)[0] + formats.SIDECAR_SUFFIX
     beside = [] if script.sidecar is None else [Output(sidecar, script.sidecar, owner=path)]
-    write_outputs([*beside, Output(path, [script.text.encode()])], force=True)
+    write_outputs([*beside, Output(path, [script.text.encode()])], force=force)
 
 
 def _pieces(program: programs.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:

@@ -75,6 +75,7 @@ def _tasks(program: Program) -> list[dict[str, Any]]:
                 "offset": task.offset,
                 "size_bytes": task.size_bytes,
                 "does": sentence(operation, names_there),
+                "words": program.task_notes[index] if program.task_notes else None,
                 "engine": engine(operation),
                 "sources": [operand_name(operand, names) for operand in operation.inputs],
                 "result": result_name(operation.result, names),

@@ -54,9 +54,9 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
 
 def _noted(old: Node, new: Node) -> Node:
     """The new node, which knows the operations that it does besides its own."""
-    origins: dict[Origin, None] = dict.fromkeys((old.origin, *old.fused, new.origin, *new.fused))
-    main = old.origin
-    return replace(new, output=old.output, origin=main, fused=tuple(origin for origin in origins if origin != main))
+    origins: dict[Origin, None] = dict.fromkeys((*new.fused, old.origin, *old.fused))
+    main = new.origin
+    return replace(new, output=old.output, fused=tuple(origin for origin in origins if origin != main))
 
 
 def _needed(graph: Graph, nodes: Sequence[Node]) -> list[Node]:

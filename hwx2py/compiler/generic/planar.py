@@ -27,7 +27,7 @@ def cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
 
 def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
     """Adds the tasks of a form; those of one band of several say so."""
-    b.add(replace(plan, evidence=BANDS) for plan in plans) if parts > 1 else b.add(plans)
+    b.add([replace(plan, evidence=BANDS) for plan in plans] if parts > 1 else plans)
 
 
 def pair(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, relu: bool = False) -> View:

@@ -94,7 +94,8 @@ def lower(graph: Graph) -> Lowered:
     """
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
-    builder = Builder()
+    bound = frozenset((*(value.name for value in graph.inputs), *graph.outputs))
+    builder = Builder(bound=bound)
     rows = [(value.name, "input", value) for value in graph.inputs]
     rows += [(name, "output", value) for name, value in graph.outputs.items()]
     dtypes = {True: "uint8", False: "float16"}

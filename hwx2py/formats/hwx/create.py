@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...errors import UnsupportedError
 from ...program.program import DTYPES, Buffer, Program, Tensor
+from ...program.task_notes import as_text
 from ...units import U32_MAX, round_up
 from . import structs
 from .read import BARS, MOST_BUFFER_BYTES, OUTPUT_SUFFIX
@@ -171,13 +172,23 @@ def _section(names: tuple[bytes, bytes], address: int, size: int, offset: int, a
 
 
 def _commands(program: Program, addresses: dict[int, int], areas: list[_Area], maker: str) -> list[bytes]:
-    return [
+    commands = [
         *(_segment(area) for area in areas),
         *(_region(tensor, addresses[tensor.bar]) for tensor in program.tensors),
         _program(program, addresses),
         *(_binding(tensor) for tensor in program.tensors),
         _command(structs.LC_IDENT, f"ANEC v1\n{maker}\n\n\t-t {program.arch.name.lower()}\n".encode() + b"\0"),
     ]
+    if program.task_notes:
+        commands.append(_note(program, structs.HEADER.size + sum(map(len, commands))))
+    return commands
+
+
+def _note(program: Program, place: int) -> bytes:
+    """The notes on the tasks, in a command at `place` in the file; other readers pass over it."""
+    text = as_text(program.task_notes).encode()
+    start = structs.COMMAND.size + structs.NOTE.size
+    return _command(structs.LC_NOTE, structs.NOTE.pack(structs.NOTE_OWNER, place + start, len(text)) + text)
 
 
 def _command(number: int, body: bytes) -> bytes:

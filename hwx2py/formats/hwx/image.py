@@ -74,6 +74,12 @@ class Region(NamedTuple):
     address: int
 
 
+class Note(NamedTuple):
+    """Text that hwx2py adds to its own containers: where the words of each task come from."""
+
+    text: str
+
+
 class Ident(NamedTuple):
     """The compiler's own words about itself."""
 

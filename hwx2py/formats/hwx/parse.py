@@ -12,6 +12,7 @@ from .image import (
     FileRange,
     Ident,
     Image,
+    Note,
     ProgramCommand,
     Region,
     Section,
@@ -160,6 +161,14 @@ def _read_ident(reader: _Reader, raw: memoryview) -> Ident:
     return Ident(text_of(bytes(raw[start:]), "the compiler's ident"))
 
 
+def _read_note(reader: _Reader, raw: memoryview) -> Note | None:
+    """A note of hwx2py's; those of others are not read."""
+    owner, offset, size = structs.NOTE.unpack_from(raw, structs.COMMAND.size)
+    if owner.rstrip(b"\0") != structs.NOTE_OWNER:
+        return None
+    return Note(text_of(bytes(reader.slice(offset, size, "the notes on tasks")) + b"\0", "the notes on tasks"))
+
+
 _PARSERS = {
     structs.LC_SEGMENT_64: _read_segment,
     structs.LC_SYMTAB: _read_symtab,
@@ -167,6 +176,7 @@ _PARSERS = {
     structs.LC_REGION_32: _read_region_32,
     structs.LC_REGION_64: _read_region_64,
     structs.LC_IDENT: _read_ident,
+    structs.LC_NOTE: _read_note,
 }
 
 

@@ -18,9 +18,10 @@ from ...program.program import (
     natural_const_offset,
 )  # fmt: skip
 from ...program.streams import STREAMS, Text
+from ...program.task_notes import from_text
 from ...registers import Architecture, by_subtype
 from . import structs
-from .image import Binding, Ident, Image, ProgramCommand, Region, Section, Segment, Symtab
+from .image import Binding, Ident, Image, Note, ProgramCommand, Region, Section, Segment, Symtab
 from .likeness import check_likeness, generation_hint
 from .parse import parse
 
@@ -88,9 +89,10 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
     tensors = _tensors(image, arch, bars, bindings)
     scratch, scratch_notes = _scratch(image, command, bars)
     aliases, unknown = _further_bars(arch, bars, [*tensors, *([scratch] if scratch else [])], kernels)
+    decoded = _decoded(text, arch, command)
     return Program(
         arch=arch,
-        text=_decoded(text, arch, command),
+        text=decoded,
         tensors=tuple(tensors),
         const=const.data if const else text.data[:0],
         const_offset=_const_offset(text, const, len(origin.data)),
@@ -99,6 +101,7 @@ def _program(image: Image, arch: Architecture, text: Section, origin: Origin) ->
         origin=origin._replace(notes=(*origin.notes, *notes, *_surfaces(bindings), *scratch_notes, *unknown)),
         aliases=aliases,
         scratch=scratch,
+        task_notes=from_text(next(image.values(Note), Note("")).text, len(decoded.tasks)),
     )
 
 

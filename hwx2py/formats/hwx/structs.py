@@ -11,6 +11,7 @@ LC_THREAD = 0x04
 LC_REGION_32 = 0x06
 LC_IDENT = 0x08
 LC_SEGMENT_64 = 0x19
+LC_NOTE = 0x31
 LC_REGION_64 = 0x40
 
 #: Kinds of thread command: a program (H13), a tensor's binding, a program (H14 and later).
@@ -94,6 +95,10 @@ SECTION = struct.Struct("<16s16s2Q8I")
 SYMTAB = struct.Struct("<4I")
 SYMBOL = struct.Struct("<I2BHQ")
 RELOCATION = struct.Struct("<2I")
+
+#: LC_NOTE after its command and size: its owner, and offset and size of its text in the file.
+NOTE = struct.Struct("<16s2Q")
+NOTE_OWNER = b"hwx2py"
 
 #: LC_REGION_32 and _64: offset of the name from the command's start, then zero, then the address.
 REGION_32 = struct.Struct("<3I")

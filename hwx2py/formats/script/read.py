@@ -21,6 +21,7 @@ from ...program.program import (
 )
 from ...program.streams import STREAMS, Text, stray_bytes
 from ...registers import Architecture, by_name
+from ...runtime import tensor as tensor_row
 from .evaluate import MORE, Evaluator, Function, fail, is_plain, parse, shown
 from .statements import execute
 
@@ -201,7 +202,8 @@ def _assignments(tree: ast.Module) -> dict[str, ast.expr]:
 
 def _lazy(nodes: Mapping[str, ast.expr], source: bytes) -> Evaluator:
     """An evaluator of what is asked of it only."""
-    return Evaluator(len(source), {"Tensor": Tensor}, {name: nodes[name] for name in nodes if name != "Tensor"})
+    others = {name: node for name, node in nodes.items() if name != "Tensor"}
+    return Evaluator(len(source), {"Tensor": tensor_row.Tensor}, others)
 
 
 def _arch(evaluator: Evaluator, places: Mapping[str, ast.expr]) -> Architecture:
