@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..errors import RegisterError
 from ..registers.architecture import Architecture, compose
 from ..units import round_up, whole
 from . import l2
@@ -182,7 +183,7 @@ def fill_in(drafts: Sequence[TaskDraft]) -> None:
         drafts: the tasks, in order; changed in place.
 
     Raises:
-        RegisterError: a value does not fit.
+        RegisterError: a value does not fit, or a tile does not fit L2.
     """
     kept = [_kept(draft) for draft in drafts]
     taken = sorted({place for places in kept for place in (*places.read, *places.written)})
@@ -257,6 +258,11 @@ def _place(draft: TaskDraft, taken: Sequence[tuple[int, int]]) -> None:
             rows = 1 << (rows - 1).bit_length() - 1
             found = _free(draft, rows, taken)
         draft.put("Common.TileCfg", TileHeight=rows)
+    if found[-1].end > l2.SIZE_BYTES:
+        raise RegisterError(
+            f"a tile of {rows} rows of all operands ends at {found[-1].end:#x} of L2, which has {l2.SIZE_BYTES:#x} bytes",
+            hint="give a lower TileHeight, or places in L2",
+        )
     for operand, _, tile in found:
         names = {"Base": "Addr"} | {f"{axis}Stride": "Stride" for axis in ("Channel", "Row", "Depth", "Group")}
         if draft.is_given(*(f"L2.{operand}{name}" for name in names)):

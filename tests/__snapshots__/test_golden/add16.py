@@ -9,7 +9,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 8a9a1170b5ba21e96d6ce35d434f03fd29048e49b9b7a281c84ff56062b7cde9
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   e3284052d261881a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   35cf8022296aa34e of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile
