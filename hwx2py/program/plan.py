@@ -191,6 +191,7 @@ def fill_in(drafts: Sequence[TaskDraft]) -> None:
         if draft.arch.find_register("L2.SourceBase") and draft.arch.find_register("Common.PatchCfg"):
             if draft.passes:
                 _place(draft, taken)
+            draft.put("Common.TileCfg", TileHeight=max(draft.number("Common.OutDim.Hout"), 1))
             _engine(draft)
             _dma(draft)
     _headers(drafts, _ends(kept))
@@ -260,7 +261,7 @@ def _place(draft: TaskDraft, taken: Sequence[tuple[int, int]]) -> None:
         draft.put("Common.TileCfg", TileHeight=rows)
     if found[-1].end > l2.SIZE_BYTES:
         raise RegisterError(
-            f"a tile of {rows} rows of all operands ends at {found[-1].end:#x} of L2, which has {l2.SIZE_BYTES:#x} bytes",
+            f"tiles of {rows} rows end at {found[-1].end:#x} of L2, which has {l2.SIZE_BYTES:#x} bytes",
             hint="give a lower TileHeight, or places in L2",
         )
     for operand, _, tile in found:
