@@ -260,13 +260,10 @@ def same_buffer(subject: Subject) -> Iterator[Place]:
 
 def unaligned_base(view: TaskView) -> Iterator[Place]:
     """A base address with bits below its unit, which the engine ignores."""
-    for name in ("L2.SourceBase", "L2.Source2Base", "L2.ResultBase", "TileDMASrc.Src1BaseAddr",
-                 "TileDMASrc.Src2BaseAddr", "TileDMADst.BaseAddr"):  # fmt: skip
-        place = view.registers.arch.find_place(f"{name}.Addr")
-        word = view.registers.word(name)
-        unit = 1 << place.field.lsb if place else 1
+    for place in view.subject.base_places:
+        word, unit = view.registers.word_at(place.address), 1 << place.field.lsb
         if word and word % unit:
-            yield Place({"word": word, "unit": unit, "used": word - word % unit}, view.index, name)
+            yield Place({"word": word, "unit": unit, "used": word - word % unit}, view.index, place.register)
 
 
 def kern_segment(subject: Subject) -> Iterator[Place]:
