@@ -4,13 +4,13 @@ from ..errors import StreamError
 from ..program.program import Origin, Program, natural_const_offset
 from ..program.streams import STREAMS, Text
 from ..registers import Architecture
-from .file import File
+from .file import ProgramFile
 from .hexdump import is_hex_text, readings
 
 NOTE = "a bare task stream binds no tensors: BARs have no names"
 
 
-def load_raw(data: memoryview, name: str, arch: Architecture) -> File:
+def load_raw(data: memoryview, name: str, arch: Architecture) -> ProgramFile:
     """The program of a bare task stream.
 
     Args:
@@ -27,7 +27,7 @@ def load_raw(data: memoryview, name: str, arch: Architecture) -> File:
     if not len(data):
         raise StreamError("the stream is empty", hint="give the bytes of a task descriptor, or their hex text")
     text, notes = _decoded_hex(data, arch) if is_hex_text(data) else (_decoded(data, arch), [])
-    return File(
+    return ProgramFile(
         Program(
             arch=arch,
             text=text,
