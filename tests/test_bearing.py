@@ -4,11 +4,11 @@ import re
 
 import pytest
 from conftest import loaded
-from hwx2py.passes.noise import noise
 
 from hwx2py import checks, formats
 from hwx2py.operations import operations
 from hwx2py.operations.reader import Reader
+from hwx2py.passes.idle import noise
 from hwx2py.program.register_file import walk
 from hwx2py.registers import by_name, every
 from hwx2py.registers.bearing import Bearing, Ignored, Reach, When

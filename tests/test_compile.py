@@ -89,8 +89,8 @@ def test_the_report_accounts_for_every_task():
     assert report.tasks == len(done.program.tasks) == sum(report.evidence.values())
     assert report.coefficient_bytes == len(done.program.content.const)
     conv = report.operations[0]
-    assert conv.kind == "Conv"
-    assert [name.split()[0] for name in conv.fused] == ["Unary"]
+    assert conv.kind == "conv"
+    assert [name.split()[0] for name in conv.fused] == ["relu"]
     assert report.figures.moved_bytes == sum(item.figures.moved_bytes for item in report.operations)
     data = report.as_data()
     assert json.loads(json.dumps(data)) == data

@@ -124,6 +124,15 @@ def test_bits_that_hardware_ignores_are_idle():
     assert kinds(delta.compare(program, with_words(program, {index: word ^ 0x100}))) == {"L2.L2Cfg": Class.IDLE}
 
 
+@pytest.mark.parametrize(("groups", "kind"), [(1, Class.IDLE), (2, Class.COMPUTES)])
+def test_what_lies_between_groups_is_idle_where_there_is_one_group(groups, kind):
+    one, two = (
+        elementwise(Common_GroupConvCfg={"NumGroups": groups}, TileDMASrc_Src1GroupStride={"Stride": stride})
+        for stride in (0x400, 0x4000)
+    )
+    assert kinds(delta.compare(one, two)) == {"TileDMASrc.Src1GroupStride": kind}
+
+
 def test_idle_registers_are_one_line_of_text_and_not_counted():
     report = delta.compare(elementwise("Add"), elementwise("Mul", **IDLE))
     (line,) = (line for line in as_text(report, "v") if "idle" in line)
@@ -386,7 +395,7 @@ def test_cleaning_is_named_where_it_explains_everything(cli, tmp_path):
         paths[-1].write_bytes(b"".join(create(elementwise(**registers_), "test")))
     done = cli("diff", *paths)
     assert done.code == 1
-    assert "differ only in what is idle, as --clean removes it" in done.out
+    assert "differ only in what no task uses" in done.out
     assert "KernelDMASrc.CoeffDMAConfig[0..15]" in done.out
 
 

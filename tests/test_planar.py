@@ -4,6 +4,7 @@ import builders
 import numpy as np
 import pytest
 from builders import elementwise, half, one_source, rounded, run
+from conftest import loaded
 
 from hwx2py.emulator.faults import NotImplementedTask
 from hwx2py.program.build import Draft, lay_out
@@ -284,3 +285,16 @@ def test_groups_have_a_stride_of_their_own_in_memory():
     one, two = half(13, *a.shape), half(14, *b.shape)
     expected = rounded(one.astype(float) + two[:, [0, 1, 2, 8, 9, 10]])
     assert np.array_equal(run(program, a=one, b=two)["y"], expected)
+
+
+@pytest.mark.parametrize(
+    ("register", "word"), [("L2.SourceCfg", 1 << 26), ("TileDMADst.DMAConfig", 0x050803C1), ("TileDMADst.DMAConfig", 1)]
+)
+def test_bits_that_programs_set_and_that_change_no_value(register, word):
+    program = loaded("mul")
+    address = program.arch.address(register)
+    (task,) = program.tasks
+    write = next(write for write in task.writes() if write.address == address)
+    edited = program.with_tasks([task.with_words({write.index: write.value | word})])
+    x, y = half(1, *program.inputs[0].shape), half(2, *program.inputs[1].shape)
+    assert np.array_equal(builders.run(edited, a=x, b=y)["y"], builders.run(program, a=x, b=y)["y"])

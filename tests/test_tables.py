@@ -357,6 +357,8 @@ CORRECTIONS = [
     (("H14", "H15"), "Common.38", [], [(0, 0), (1, 1)], "follow from where the sources lie, without exception"),
     (FROM_H16, "Common.3c", [], [(0, 0), (1, 1)], "follow from where the sources lie, without exception"),
     (("H13",), "TileDMADst.0", [], [(18, 18), (19, 19), (22, 22), (23, 23), (24, 24)], "set in real files"),
+    (("H13",), "L2.4", [], [(26, 26)], "set in a published program"),
+    (("H14",), "TileDMADst.0", [], [(27, 27), (30, 30)], "set in a decoded program"),
     (("H19",), "NE.4 8 c 10 14 18 1c", [], "*", "the stream of an M6 has the block a word further on"),
     (("H19",), "NE.2c", [(7, 0)], None, "the stream of an M6 has the block a word further on"),
     (("H19",), "NE.20 30", None, "*", "the stream of an M6 has the block a word further on"),

@@ -62,15 +62,18 @@ def kernel_smaller(view: TaskView) -> Iterator[Place]:
 
 
 def _misfits(view: TaskView) -> Iterator[Place]:
+    """Fetches of constants of another size than the task reads; in a bare stream, which binds nothing, of any BAR."""
     operation, constants = view.operation, view.subject.constants
     if isinstance(operation, Planar):
         return
-    part = _kernel(view) or operation.table
-    if part is None or not part.enabled or part.bar not in constants or (operation.kernel and not _kernel(view)):
+    kernel, part = operation.kernel, operation.kernel or operation.table
+    if part is None or not part.enabled or part.bar is None or (kernel and kernel.from_task is not None):
+        return
+    if part.bar not in constants and view.subject.program.buffers:
         return
     from .. import packing  # most programs that are checked fetch nothing
 
-    for misfit in packing.misfits(operation, constants[part.bar]):
+    for misfit in packing.misfits(operation, constants.get(part.bar, memoryview(b""))):
         if misfit.size_bytes and misfit.needed_bytes:
             values = {"what": misfit.what, "fetched": misfit.size_bytes, "used": misfit.needed_bytes}
             yield Place(values, view.index, misfit.register)

@@ -166,9 +166,9 @@ class Graph:
         """
         values = tuple(value if isinstance(value, Value) else self.constant(value) for value in inputs)
         shape = operator.result_shape(*(value.shape for value in values))
-        kind = type(operator).__name__
+        kind = str(getattr(operator, "function", type(operator).__name__.lower()))
         if not name or name in self._names:
-            name = self._fresh(name or kind.lower())
+            name = self._fresh(name or kind)
         self._names.add(name)
         result = Value(name, shape)
         self._check_truths(operator, values, result)
@@ -191,7 +191,8 @@ class Graph:
                 self.truths.add(result)
 
     def _fresh(self, stem: str) -> str:
-        return next(name for number in self._numbers if (name := f"{stem}_{number}") not in self._names)
+        numbers = itertools.count(len(self.nodes))
+        return next(name for number in numbers if (name := f"{stem}_{number}") not in self._names)
 
     # Arithmetic
 

@@ -1,7 +1,7 @@
 """A comparison as data: every difference is of a class, and says why.
 
-Classes: `computes` takes part in computing; `idle` is state that the task does not use, which `--clean` removes or
-hardware ignores; `noise` does not compute whatever it holds.
+Classes: `computes` takes part in computing; `idle` is state that the task does not use, much of which `--clean`
+removes, or that hardware ignores; `noise` does not compute whatever it holds.
 """
 
 from collections.abc import Collection, Iterable
@@ -266,7 +266,7 @@ class Comparison(NamedTuple):
         if Class.COMPUTES not in self.kinds:
             return (
                 "The two compute the same if state that their tasks do not use is disregarded: apart from noise they "
-                "differ only in what is idle, as --clean removes it."
+                "differ only in what no task uses."
             )
         if self.operations_are_equal:
             names = f" ({', '.join(self.architectures)})" if self.is_across else f": they differ in {self._counts()}"

@@ -155,7 +155,7 @@ def _views(
 
 
 def _within(one: _Read, two: _Read, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, TaskDifference]]:
-    idle = [[task.idle for task in unread(side.program)] for side in (one, two)]
+    idle = [[task.idle for task in unread(side.program, strides=True)] for side in (one, two)]
     for pair, left, right in _views(one, two, pairs):
         changes: tuple[WordChange, ...] = ()
         if left and right and (match := pair.match):

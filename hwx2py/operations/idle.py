@@ -14,6 +14,8 @@ from ..program.register_file import RegisterFile, walk
 from ..registers.architecture import Architecture
 from .coefficients import use_of_coefficients
 
+#: Where tensors lie, and what the registers there are called that tell groups apart.
+STRIDED, GROUP_STRIDE = ("L2", "TileDMASrc", "TileDMADst"), "GroupStride"
 NEURAL_ONLY, PLANAR_ONLY = ("NE", "KernelDMASrc"), ("PE",)
 
 
@@ -38,23 +40,30 @@ class Unread(NamedTuple):
         return self.addresses - self.inherited
 
 
-def unread(program: Program) -> list[Unread]:
+def unread(program: Program, strides: bool = False) -> list[Unread]:
     """What each task of a program does not read.
 
     A task that holds a relocated word, or that has to do with coefficients, counts as one that reads everything.
+
+    Args:
+        program: the program.
+        strides: count what lies between groups too, where a task has one group (edited on an M1: nothing changed).
     """
     arch = program.arch
     for_planar = _addresses(arch, NEURAL_ONLY) | _idle_words(arch)
     for_neural = _addresses(arch, PLANAR_ONLY)
+    between_groups = _group_strides(arch) if strides else frozenset()
     relocated = _relocated(program)
     found = []
     for number, registers in enumerate(walk(arch, program.tasks)):
+        alone = between_groups if registers.number("Common.NumGroups") == 1 else frozenset()
         if not is_planar(registers):
-            found.append(Unread(False, "", for_neural, frozenset()))
+            found.append(Unread(False, "", for_neural | alone, frozenset()))
             continue
         bound = use_of_coefficients(registers) or ("a relocation points into it" if number in relocated else "")
-        found.append(Unread(True, bound, frozenset() if bound else for_planar, frozenset()))
-    return _with_inherited(program, found, for_planar | for_neural) if arch.carries_state else found
+        found.append(Unread(True, bound, alone if bound else for_planar | alone, frozenset()))
+    interest = for_planar | for_neural | between_groups
+    return _with_inherited(program, found, interest) if arch.carries_state else found
 
 
 def is_planar(registers: RegisterFile) -> bool:
@@ -68,6 +77,16 @@ def _addresses(arch: Architecture, blocks: Iterable[str]) -> frozenset[int]:
         for block in blocks
         for place in arch.rows_of(block)
         for index in range(place.register.count)
+    )
+
+
+def _group_strides(arch: Architecture) -> frozenset[int]:
+    """Registers that say how far apart the groups of a tensor lie, in memory and in L2."""
+    return frozenset(
+        place.address
+        for block in STRIDED
+        for place in arch.rows_of(block)
+        if place.register.name.endswith(GROUP_STRIDE)
     )
 
 

@@ -74,6 +74,26 @@ def planar_row_bytes(channels: int, channel: int) -> int:
     return row if row % BANKS_BYTES >= 0x20 else row - row % BANKS_BYTES + 0x20
 
 
+class PassingRows(NamedTuple):
+    """How rows of a source pass through L2: bytes from channel to channel, of all channels, and from row to row."""
+
+    channel: int
+    depth: int
+    row: int
+
+
+def planar_rows(channels: int, width: int) -> PassingRows:
+    """Rows that the planar engine takes from memory: 512 columns at a time where they are longer, without padding.
+
+    Rows up to 512 columns: 7 of 7 records; longer ones: records of a row added to 375 rows of 1024 and 4096.
+    """
+    channel = channel_bytes(width)
+    if channel > PLANAR_COLUMNS_BYTES:
+        depth = channels * PLANAR_COLUMNS_BYTES
+        return PassingRows(PLANAR_COLUMNS_BYTES, depth, depth)
+    return PassingRows(channel, channels * channel, planar_row_bytes(channels, channel))
+
+
 def neural_row_bytes(channels: int, channel: int, rows_log2: int, stride: int = 1) -> int:
     """From row to row of a tile of the neural engines.
 

@@ -49,10 +49,13 @@ AR = "Apple's register printer, as tinygrad walked it"
 HWX = "read off real H13 files"
 ORDER = "holds in all 138 tasks of real H13 files and decoded programs"
 REC = "decoded compiler 9.509 programs, executed"
+GELU = "a GELU of compiler 10.26.6, published with its results on an M1"
 M1 = "measured on an M1"
 EDITED = "edited on an M1: nothing changed"
 INERT = "real programs with it run exactly on M1 and M1 Max; compilers before 7.6 write 0"
 
+#: As bit 22 says it of the result.
+ALIAS_SOURCE_2 = Bearing(Reach.PLACE, "executed: a program with it, which ran exactly on an M1, comes out right")
 #: Addresses and strides of which no recorded edit changed low bits alone: of the others one more was run on an M1.
 LOW_BITS_NOT_EDITED = frozenset((
     "SourceBase", "Source2Base", "ResultBase", "Source2ChannelStride", "ResultGroupStride",
@@ -267,7 +270,9 @@ L2 = Block("L2", 0x04800, 18, "the buffer memory between DMA and the engines", (
         F("Dependent",        3,  2, "waits for an earlier task", AR, bearing=HINT),
         *_L2_FORMAT_FIELDS,
         F("Source2Dma",      24, 24, "source 2 comes by tile DMA, else out of L2", HWX, confidence="medium",
-          bearing=EDITED_UNUSED))),
+          bearing=EDITED_UNUSED),
+        F("AliasSrc2",       26, 26, "source 2 is what the task before wrote, in place", GELU, confidence="low",
+          bearing=ALIAS_SOURCE_2))),
     _l2_base("SourceBase", 0x08, "source 1"),
     *_l2_strides("Source", 0x0c, "source 1", AR, "medium"),
     _l2_base("Source2Base", 0x1c, "source 2", HWX, "medium"),

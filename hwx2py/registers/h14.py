@@ -48,6 +48,7 @@ from .kinds import ADDRESS, BYTES, FP16, FP32, HEX, LAYOUT
 SEEN = "decoded H14 compiler streams"
 TWIN = "as on H13; decoded H14 streams agree"
 NOTES = "freedomtan's register notes"
+ATTENTION = "a decoded attention of compiler 9.509, executed; bits 19 and 24 on H13"
 H13 = "as on H13; no H14 stream sets it"
 H16 = "named as on H16"
 
@@ -338,8 +339,11 @@ TILE_DMA_SRC = Block("TileDMASrc", 0x1100, 53, "DMA that fetches the sources", (
 TILE_DMA_DST = Block("TileDMADst", 0x1500, 11, "DMA that stores the result", (
     _dma_config("DMAConfig", 0x00, "the result",
                 F("L2BfrMode", 24, 24, "buffer mode", NOTES, bearing=HINT),
-                F("BypassEOW", 25, 25, "use open; never set", NOTES, confidence="low",
-                  bearing=HINT), also="DstDMAConfig"),
+                F("BypassEOW", 25, 25, "use open; never set", NOTES, confidence="low", bearing=HINT),
+                F("Unk27", 27, 27, "set with bit 30 where a softmax becomes a kernel; no effect on values", ATTENTION,
+                  confidence="low", bearing=UNEXPLAINED),
+                F("Unk30", 30, 30, "set with bit 27; no effect on values", ATTENTION, confidence="low",
+                  bearing=UNEXPLAINED), also="DstDMAConfig"),
     *_base("BaseAddr", 0x08, "the result", "DstBaseAddr", high=None),
     *_tile_strides("", 0x10, "the result", "Dst"),
     R("Fmt", 0x20, "layout of the result in memory", (

@@ -65,7 +65,8 @@ NE = redo(
     edit(row(_NE, "KernelCfg"),
          F("KernelFmt",  1,  0, "format of a weight", NOTES, enum={**FORMAT, 3: "E4M3"}, bearing=IN_USE)),
     edit(row(_NE, "MACCfg"),
-         F("Unk27", 27, 27, "set in some convolutions; meaning open", STREAM, confidence="low")),
+         F("Unk27", 27, 27, "set in a product with constants, which comes out to the last bit without it", STREAM,
+           confidence="low", bearing=UNEXPLAINED)),
 )
 
 _SOURCE = carry(h17.TILE_DMA_SRC, NOTES, "medium",

@@ -221,10 +221,12 @@ def _norm(axes: tuple[int, ...], epsilon: float) -> Form:
     def over(x: Surface, z: Surface) -> list[TaskPlan]:
         _, c, h, w = x.shape
         long = tuple(axis for axis in axes if x.shape[axis + 1] > 1)
+        if long == (COLUMNS,) and c == h == 1:
+            return norm_whole.over_everything(x, z, epsilon)
         if long == (COLUMNS,) and c == 1:
             return norm.rows(x, z, epsilon)
         if long == (COLUMNS,) and h == 1:
-            return norm.rows(x.swapped(), z.swapped(), epsilon)
+            return norm.over_h_w(x, z, epsilon)
         if long == (COLUMNS,):
             return norm.over_w(x, z, epsilon)
         if long == (ROWS, COLUMNS):

@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 772b3d92cdc41e11aad2c548a8029767e66eac3eac91d1c8d7e646fe2adbf4ce
 Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   40bc134fb1ffb4f1 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   7e7bdc6c87fa2e4e of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
@@ -202,7 +202,7 @@ class L2:  # the buffer memory between DMA and the engines
     L2Cfg       = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
     SourceCfg   = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
                            DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), DMACmpVec=(15, 12), DMAOffsetCh=(18, 16),
-                           AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24)
+                           AliasPlanarSrc=20, AliasPlanarRslt=22, Source2Dma=24, AliasSrc2=26)
     SourceBase  = Register(0x04808, Addr=(20, 4, BYTES))
     (SourceChannelStride, SourceRowStride, SourceDepthStride,
      SourceGroupStride) = Register(0x0480c, 4, Stride=(20, 4, BYTES))
