@@ -40,10 +40,10 @@ def test_encoding_that_has_few_characters(tmp_path):
     import hwx2py
 
     program = loaded("mul")
-    tensors = tuple(t._replace(name="\u00e9\u4e2d") if t.role == "output" else t for t in program.tensors)
+    tensors = tuple(t._replace(name="\u4e2d") if t.role == "output" else t for t in program.tensors)
     path = tmp_path / "named.hwx"
     hwx2py.save(hwx2py.Program(program._replace(tensors=tensors)), path)
-    done = shell(f"$HW info {path}", PYTHONIOENCODING="ascii")
+    done = shell(f"$HW info {path}", PYTHONIOENCODING="latin-1")
     assert (done.returncode, "\\u4e2d" in done.stdout, done.stderr) == (0, True, "")
 
 
