@@ -43,8 +43,7 @@ def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> 
         context.exit()
 
 
-@click.command(epilog="Example: hwx2py check mul.anec")
-@click.argument("paths", metavar="PROGRAM..", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py check mul.anec", metavar="PROGRAM..")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON, notes included: {files: [..]}.")
 @click.option("-v", "--verbose", is_flag=True, help="Show notes, too: what is odd and changes nothing.")
 @click.option(
@@ -52,7 +51,6 @@ def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 )
 @arch_option
 @raw_option
-@batch.jobs_option
 def command(
     paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | None, raw: Raw | None, jobs: int | None
 ) -> int:

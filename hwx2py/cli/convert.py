@@ -33,8 +33,7 @@ class Conversion(NamedTuple):
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
 @click.option(
     "-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs or a folder; - for stdout."
 )
@@ -43,7 +42,6 @@ class Conversion(NamedTuple):
 @raw_option
 @run_option
 @force_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], output: str | None, jobs: int | None, **options: Any) -> int:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 

@@ -24,8 +24,7 @@ class Question(NamedTuple):
     run: Run
 
 
-@click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
 @click.option("--task", type=click.IntRange(min=0), metavar="N", help="Only this task.")
 @click.option(
     "--register", "wanted", multiple=True, metavar="NAME", help="Only this: a block, a register, a field, an address."
@@ -34,7 +33,6 @@ class Question(NamedTuple):
 @arch_option
 @run_option
 @raw_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown.
 

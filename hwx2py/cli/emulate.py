@@ -38,8 +38,9 @@ class _Emulate(click.Command):
         return super().parse_args(ctx, ["--trace=-" if alone else arg for arg, alone in zip(args, bare)])
 
 
-@click.command(cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=ramp --input image2=2")
-@click.argument("paths", metavar="PROGRAM..", nargs=-1, required=True)
+@batch.command(
+    cls=_Emulate, epilog="Example: hwx2py emulate mul.py --input image=ramp --input image2=2", metavar="PROGRAM.."
+)
 @click.option(
     "--input",
     "inputs",
@@ -69,7 +70,6 @@ class _Emulate(click.Command):
 @raw_option
 @trust_option
 @force_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     """Runs a generated script, or an .hwx or .anec file, on a virtual ANE.
 

@@ -30,13 +30,11 @@ class Question(NamedTuple):
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py info mul_macos14.hwx")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py info mul_macos14.hwx")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
 @raw_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: Any) -> int:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task.
 

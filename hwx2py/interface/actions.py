@@ -9,6 +9,7 @@ from ..errors import HwxError
 from ..output import Output, write_output, write_outputs
 from ..program import program as programs
 from ..registers import by_name
+from ..version import VERSION
 from .program import File, Program, content_of
 
 if TYPE_CHECKING:
@@ -76,10 +77,9 @@ def _pieces(program: programs.Program, source: formats.File | None, path: str) -
         from ..formats.anec.write import arrange, write
 
         return write(arrange(program).program)
-    from .. import __version__
     from ..formats.hwx.create import create
 
-    return create(program, f"hwx2py v{__version__}")
+    return create(program, f"hwx2py v{VERSION}")
 
 
 def emit(program: File | Program) -> str:
