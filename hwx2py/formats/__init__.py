@@ -1,7 +1,7 @@
 """Files in and out: `.hwx`, `.anec`, generated scripts and bare task streams as programs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UnsupportedError, UsageError
@@ -30,13 +30,16 @@ ANEC_SUFFIXES = (".anec", ".ane")
 PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
 
-def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None) -> ProgramFile:
+def load(
+    path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None, tensors: Sequence[str] = ()
+) -> ProgramFile:
     """Reads the program in a file: an `.hwx`, an `.anec` (`.ane`), a generated script, or a bare task stream.
 
     Args:
         path: the file, or "-" for standard input; its content says what it is, for a script its suffix too.
         arch: read an `.hwx` as this architecture instead of the one that its header names.
-        raw: the file is a bare task stream of this architecture, in binary or as hex text.
+        raw: the file is a bare task stream of this architecture: binary, hex text, or a Python list of words.
+        tensors: its buffers, as NAME=ROLE:BAR:NxCxHxW.
 
     Returns:
         The program, and the container that it lies in.
@@ -47,20 +50,25 @@ def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | 
     data = map_file(path)
     name = "stdin" if path == STANDARD else os.path.basename(path)
     try:
-        return _load(data, name, path, arch, raw)
+        return _load(data, name, path, arch, raw, tensors)
     except HwxError as error:
         raise error.in_file("standard input" if path == STANDARD else path) from error.__cause__
 
 
 def _load(
-    data: memoryview, name: str, path: str, arch: "Architecture | None", raw: "Architecture | None"
+    data: memoryview,
+    name: str,
+    path: str,
+    arch: "Architecture | None",
+    raw: "Architecture | None",
+    tensors: Sequence[str],
 ) -> ProgramFile:
     if raw:
         from .raw import load_raw
 
         if arch:
             raise UsageError("--raw names the architecture already", hint="leave --arch out")
-        return load_raw(data, name, raw)
+        return load_raw(data, name, raw, tensors)
 
     from .hwx import looks_like_hwx
 
