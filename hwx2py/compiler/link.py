@@ -7,8 +7,7 @@ from typing import NamedTuple
 from ..errors import UnsupportedError
 from ..program import build
 from ..program.network import padded_tensor, scratch
-from ..program.plan import SCRATCH_BAR
-from ..program.program import Origin, Program, natural_const_offset
+from ..program.program import SCRATCH_BAR, Origin, Program, natural_const_offset
 from ..program.streams import Pending
 from ..registers import by_name
 from ..registers.architecture import Architecture

@@ -148,25 +148,25 @@ class Patch(NamedTuple):
 def patch_of_pairs(height: int, width: int) -> Patch:
     """Elementwise tasks: 16 to 512 wide, 512 elements, one row from 256 wide on (records of one shape; 4x0 to 4x5)."""
     wide = min(max(log2_up(width), 4), 9)
-    return Patch(min(log2_up(height), 9 - wide) if wide < 8 else 0, wide)
+    return known_patch(Patch(min(log2_up(height), 9 - wide) if wide < 8 else 0, wide))
 
 
 def patch_of_one(height: int, width: int) -> Patch:
     """One source: 512 elements, 16 to 512 wide."""
     wide = min(max(log2_up(width), 4), 9)
-    return Patch(min(log2_up(height), 9 - wide), wide)
+    return known_patch(Patch(min(log2_up(height), 9 - wide), wide))
 
 
 def patch_of_two(height: int, width: int) -> Patch:
     """Two sources that lie in L2: 256 elements."""
     wide = min(max(log2_up(width), 4), 8)
-    return Patch(min(log2_up(height), 8 - wide), wide)
+    return known_patch(Patch(min(log2_up(height), 8 - wide), wide))
 
 
 def patch_of_squares(height: int, width: int) -> Patch:
     """A reduction of two sources: as many rows as there are, at most 16."""
     high = min(log2_up(height), 4)
-    return Patch(high, min(max(log2_up(width), 4), 8 - high if high else 9))
+    return known_patch(Patch(high, min(max(log2_up(width), 4), 8 - high if high else 9)))
 
 
 def overlap(one: tuple[int, int], two: tuple[int, int]) -> bool:
