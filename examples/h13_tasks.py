@@ -87,7 +87,6 @@ def sizes(channels: int, height: int, width: int, out_channels: int = 0) -> dict
         "Common.ConvCfg": {"Kw": 1, "Kh": 1, "Sx": 1, "Sy": 1, "Ox": 1, "Oy": 1},
         "Common.ConvCfg3d": {"Kd": 1, "Sz": 1, "Oz": 1},
         "Common.GroupConvCfg": {"NumGroups": 1, "UnicastCin": 1},
-        "Common.TileCfg": {"TileHeight": height},
     }
 
 

@@ -12,8 +12,8 @@ from h16_programs import add16
 from neural_programs import conv, matmul, relu, sigmoid
 from planar_programs import add, maximum, mul
 
-from hwx2py import __version__
 from hwx2py.formats.hwx.create import create
+from hwx2py.version import VERSION
 
 #: The programs, and what tests and benchmarks make others from.
 __all__ = [
@@ -52,7 +52,7 @@ EXAMPLES = {
 
 def container(name: str) -> bytes:
     """The bytes of an example's file."""
-    return b"".join(create(EXAMPLES[name](), f"hwx2py v{__version__}, examples/make.py"))
+    return b"".join(create(EXAMPLES[name](), f"hwx2py v{VERSION}, examples/make.py"))
 
 
 def main() -> None:

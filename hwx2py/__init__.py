@@ -10,6 +10,7 @@ Names are looked up when they are first used, so that importing the package cost
 from typing import TYPE_CHECKING
 
 from .errors import HwxError
+from .version import VERSION
 
 if TYPE_CHECKING:
     from .interface import (
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         save,
     )
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Compiled",

@@ -4,11 +4,11 @@ import re
 
 import pytest
 from conftest import loaded
-from hwx2py.passes.noise import noise
 
 from hwx2py import checks, formats
 from hwx2py.operations import operations
 from hwx2py.operations.reader import Reader
+from hwx2py.passes.idle import noise
 from hwx2py.program.register_file import walk
 from hwx2py.registers import by_name, every
 from hwx2py.registers.bearing import Bearing, Ignored, Reach, When
@@ -85,7 +85,7 @@ def test_a_bit_without_a_name_is_understood_as_soon_as_a_row_says_that_it_is_ign
     assert [unknown.register for unknown in next(operations(odd)).unknowns] == ["PE.Cfg"]
     known = with_row(odd, "PE", "Cfg", ignored=(Ignored(1 << 30, "edited on an M1: made up"),))
     assert not next(operations(known)).unknowns
-    assert "ignored-bits" in {finding.rule for finding in checks.check(formats.File(known, None))}
+    assert "ignored-bits" in {finding.rule for finding in checks.check(formats.ProgramFile(known, None))}
 
 
 def test_a_field_is_passed_over_as_soon_as_its_row_says_so():

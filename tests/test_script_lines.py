@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import builders
+import numpy as np
 import pytest
 from conftest import H13_EXAMPLES, SHARED, example, loaded
 
 from hwx2py import emitter, formats, passes
+from hwx2py.emitter import data
 
 REAL = SHARED / "hwx" / "real"
 MULS = [REAL / f"{name}.hwx" for name in ("mul", "mul_macos14", "mul_macos26")]
@@ -183,3 +185,12 @@ def test_cleaned_scripts_of_three_compilers_differ_less_and_are_short():
     lines = texts[MULS[1]][1].splitlines()
     assert len(lines) <= 640
     assert lines.index("# fmt: on") < 150
+
+
+def test_runs_of_zeros_are_all_found():
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        pieces = [bytes(n) if n % 2 else random.bytes(n) for n in random.integers(1, 200, 12)]
+        content = b"".join(pieces)
+        expected = [match.span() for match in re.finditer(rb"\0{64,}", content)]
+        assert list(data._zero_runs(memoryview(content), 64)) == expected, content

@@ -9,7 +9,7 @@ from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural
 from ..operations.transfer import Transfer
 from ..program import bars
-from ..program.program import ELEMENT_BYTES, Tensor
+from ..program.program import CONST_BAR, ELEMENT_BYTES, SCRATCH_BAR, TEXT_BAR, Tensor
 from ..units import round_up, whole
 from .geometry import is_turned, merged, stray_address, tensor_axes
 from .rule import ERROR, NOTE, WARNING, Place, Rule, Scope
@@ -20,7 +20,6 @@ M1_DART = "run on an M1: the memory controller (DART) faults"
 M1_ZERO = "run on an M1: 0.0, since the engine reads and writes other buffers"
 DRIVER = "source of the Linux driver"
 
-TEXT_BAR, CONST_BAR, SCRATCH_BAR = 0, 1, 3
 BARS, MOST_BUFFERS = 32, 512
 #: A published converter counted tiles in these units.
 WRONG_TILE_BYTES = 512
@@ -261,13 +260,10 @@ def same_buffer(subject: Subject) -> Iterator[Place]:
 
 def unaligned_base(view: TaskView) -> Iterator[Place]:
     """A base address with bits below its unit, which the engine ignores."""
-    for name in ("L2.SourceBase", "L2.Source2Base", "L2.ResultBase", "TileDMASrc.Src1BaseAddr",
-                 "TileDMASrc.Src2BaseAddr", "TileDMADst.BaseAddr"):  # fmt: skip
-        place = view.registers.arch.find_place(f"{name}.Addr")
-        word = view.registers.word(name)
-        unit = 1 << place.field.lsb if place else 1
+    for place in view.subject.base_places:
+        word, unit = view.registers.word_at(place.address), 1 << place.field.lsb
         if word and word % unit:
-            yield Place({"word": word, "unit": unit, "used": word - word % unit}, view.index, name)
+            yield Place({"word": word, "unit": unit, "used": word - word % unit}, view.index, place.register)
 
 
 def kern_segment(subject: Subject) -> Iterator[Place]:

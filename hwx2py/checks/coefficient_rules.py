@@ -1,64 +1,26 @@
 """Rules about coefficients: what is fetched, what is consumed, and what the bytes are."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from ..operations import Kernel, Neural, Planar
-from ..operations.coefficients import fetches
+from ..operations import Neural, Planar
 from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
-from .subject import TaskView
+from .subject import Fetch, TaskView, constant_kernel
 
-CONST_BAR = 1
 #: A Core ML weight file: a header of 64 bytes that begins with 1 and 2, then records that begin with this word.
 BLOB_START = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
 BLOB_RECORD = 0xDEADBEEF.to_bytes(4, "little")
 BLOB_HEADER_BYTES = 64
 
 
-class Fetch(NamedTuple):
-    """Bytes of the constants that a task fetches: what for, and where they lie."""
-
-    what: str
-    register: str
-    bar: int
-    base_bytes: int
-    size_bytes: int
-
-
-def _kernel(view: TaskView) -> Kernel | None:
-    """The kernel of constants that a task convolves with."""
-    kernel = view.operation.kernel if isinstance(view.operation, Neural) else None
-    constant = kernel and kernel.enabled and kernel.from_task is None and kernel.bar in view.subject.constants
-    return kernel if constant else None
-
-
-def _fetches(view: TaskView) -> Iterator[Fetch]:
-    """What a task fetches of the constants, by kernel DMA and by tile DMA."""
-    constants, kernel = view.subject.constants, _kernel(view)
-    for fetch in fetches(view.operation):
-        if fetch.bar in constants and (kernel or fetch.is_table):
-            what = "the table" if fetch.is_table else f"the kernel of {fetch.what}"
-            yield Fetch(what, fetch.register, fetch.bar, fetch.start_bytes, fetch.size_bytes)
-    for transfer in view.transfers:
-        dma = transfer.dma
-        if dma.enabled and dma.bar in constants:
-            size = transfer.end - dma.base_bytes
-            yield Fetch(dma.use, dma.register, dma.bar, dma.base_bytes, size)
-
-
 def kernel_larger(view: TaskView) -> Iterator[Place]:
     """An engine fetches more than it consumes."""
-    for place in _misfits(view):
-        if place.values["fetched"] > place.values["used"]:
-            yield place
+    return (place for place in _misfits(view) if place.values["fetched"] > place.values["used"])
 
 
 def kernel_smaller(view: TaskView) -> Iterator[Place]:
     """An engine fetches less than it consumes."""
-    for place in _misfits(view):
-        if place.values["fetched"] < place.values["used"]:
-            yield place
+    return (place for place in _misfits(view) if place.values["fetched"] < place.values["used"])
 
 
 def _misfits(view: TaskView) -> Iterator[Place]:
@@ -81,7 +43,7 @@ def _misfits(view: TaskView) -> Iterator[Place]:
 
 def kernel_outside(view: TaskView) -> Iterator[Place]:
     """Coefficients that reach behind the end of the constants."""
-    for fetch in _fetches(view):
+    for fetch in view.fetched:
         size = len(view.subject.constants[fetch.bar])
         if fetch.register.startswith("KernelDMASrc") and fetch.base_bytes + fetch.size_bytes > size:
             values = {"what": fetch.what, "end": fetch.base_bytes + fetch.size_bytes, "size": size}
@@ -94,8 +56,8 @@ def _bytes(view: TaskView, fetch: Fetch) -> memoryview:
 
 def zero_coefficients(view: TaskView) -> Iterator[Place]:
     """Every byte of a kernel is 0."""
-    kernel = _kernel(view)
-    found = [fetch for fetch in _fetches(view) if fetch.what.startswith("the kernel")] if kernel else []
+    kernel = constant_kernel(view)
+    found = [fetch for fetch in view.fetched if fetch.what.startswith("the kernel")] if kernel else []
     table = TABLE_BYTES if kernel and kernel.table_in_front else 0
     pieces = [_bytes(view, fetch)[table:] for fetch in found]
     if pieces and not any(_is_set(piece) for piece in pieces) and all(len(piece) for piece in pieces):
@@ -120,33 +82,36 @@ def zero_table(view: TaskView) -> Iterator[Place]:
 
 def blob_constant(view: TaskView) -> Iterator[Place]:
     """What a task takes for constants begins with the headers of a Core ML weight file."""
-    for fetch in _fetches(view):
+    for fetch in view.fetched:
         piece = view.subject.constants[fetch.bar][fetch.base_bytes :]
-        header = bytes(piece[:BLOB_HEADER_BYTES])
-        record = bytes(piece[BLOB_HEADER_BYTES : BLOB_HEADER_BYTES + len(BLOB_RECORD)])
-        only_header = header.startswith(BLOB_START) and not any(header[len(BLOB_START) :])
-        if record == BLOB_RECORD or (only_header and len(header) == BLOB_HEADER_BYTES):
+        record = piece[BLOB_HEADER_BYTES : BLOB_HEADER_BYTES + len(BLOB_RECORD)] == BLOB_RECORD
+        if record or (piece[: len(BLOB_START)] == BLOB_START and _is_header(bytes(piece[:BLOB_HEADER_BYTES]))):
             yield Place({"what": fetch.what}, view.index, fetch.register)
             return
+
+
+def _is_header(data: bytes) -> bool:
+    """Whether these are the whole header of a weight file, and nothing but its start is set."""
+    return len(data) == BLOB_HEADER_BYTES and not any(data[len(BLOB_START) :])
 
 
 RULES = (
     Rule("kernel-dma-larger", ERROR, "run on an M1 Max: -110, and the engine wedges",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_larger, Scope.TASK),
+         kernel_larger, Scope.COEFFICIENTS),
     Rule("kernel-dma-smaller", ERROR, "the packing of dense kernels, rebuilt to the compiler's own digests",
          "for {what} {fetched:#x} bytes are fetched, the task uses {used:#x}", "set the size to {used:#x}",
-         kernel_smaller, Scope.TASK),
+         kernel_smaller, Scope.COEFFICIENTS),
     Rule("kernel-outside", ERROR, "holds in every real file and decoded program",
          "{what} ends at {end:#x}, the coefficients have {size:#x} bytes", "correct base or size", kernel_outside,
-         Scope.TASK),
+         Scope.COEFFICIENTS),
     Rule("zero-coefficients", WARNING, "a real gemm.hwx",
          "all {size:#x} bytes of the kernel are 0: so is the result, but for a bias",
-         "compile with the weights, or put them in with `hwx2py weights`", zero_coefficients, Scope.TASK),
+         "compile with the weights, or put them in with `hwx2py weights`", zero_coefficients, Scope.COEFFICIENTS),
     Rule("blob-constant", ERROR, "run on an M1: wrong values",
          "{what} begins with the headers of a Core ML weight file: the numbers follow 0x80 further on",
-         "compile again with the payload, not the file, as the constant", blob_constant, Scope.TASK),
+         "compile again with the payload, not the file, as the constant", blob_constant, Scope.COEFFICIENTS),
     Rule("zero-table", ERROR, "a published softmin.anec whose tsk_size is wrong",
          "the table at {base:#x} of the coefficients is 128 bytes of 0", "look at tsk_size: BAR 1 follows from it",
-         zero_table, Scope.TASK),
+         zero_table, Scope.COEFFICIENTS),
 )  # fmt: skip

@@ -37,7 +37,7 @@ def _of_file(kind: Kind) -> Callable[[Subject], Iterator[Place]]:
 def _rule(kind: Kind, level: str, evidence: str, what_to_do: str) -> Rule:
     at_end = kind in (flow.NOT_WRITTEN, flow.PARTLY_WRITTEN)
     find = _of_file(kind) if at_end else _of_task(kind)
-    return Rule(kind.name, level, evidence, kind.what, what_to_do, find, Scope.FILE if at_end else Scope.TASK)
+    return Rule(kind.name, level, evidence, kind.what, what_to_do, find, Scope.FILE if at_end else Scope.PROBLEM)
 
 
 RULES = (

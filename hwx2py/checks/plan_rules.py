@@ -52,8 +52,8 @@ def _collide(view: TaskView, one: Tile, two: Tile) -> bool:
     if one.way is Way.READ and two.way is Way.STAYS and one.base_bytes == two.base_bytes and one.axes == two.axes:
         return False  # the result takes the place of its source, element by element
     grid = Grid.of(view.registers.arch.machine.l2_bytes)
-    left, right = (grid.region(tile.base_bytes, tile.axes, tile.run_bytes) for tile in (one, two))
-    return left is None or right is None or left.overlaps(right)
+    first, second = (grid.region(tile.base_bytes, tile.axes, tile.run_bytes) for tile in (one, two))
+    return first is None or second is None or first.overlaps(second)
 
 
 def plan_beyond(view: TaskView) -> Iterator[Place]:
@@ -163,17 +163,23 @@ def source_bits(view: TaskView) -> Iterator[Place]:
             yield Place(values, view.index, "Common.Cfg")
 
 
-def aliases(view: TaskView) -> Iterator[Place]:
-    """Alias bits that the first task of a program has, or one that begins a run of tasks."""
-    first = view.index in view.subject.first_tasks and not view.subject.is_cut
-    begins = view.registers.header("SPL") and not view.registers.header("SPC")
-    wanted = ALIASES if first else ALIASES[:2] if begins else ()
-    for register in ("L2.SourceCfg", "L2.ResultCfg") if wanted else ():
+def aliases_of_first(view: TaskView) -> Iterator[Place]:
+    """Alias bits that the first task of a program has."""
+    if view.index in view.subject.first_tasks and not view.subject.is_cut:
+        yield from _aliases(view, ALIASES, "the first task of a program")
+
+
+def aliases_of_run(view: TaskView) -> Iterator[Place]:
+    """Alias bits that a task has which begins a run of tasks."""
+    if view.registers.header("SPL") and not view.registers.header("SPC"):
+        yield from _aliases(view, ALIASES[:2], "a task that begins a run")
+
+
+def _aliases(view: TaskView, wanted: tuple[str, ...], task: str) -> Iterator[Place]:
+    for register in ("L2.SourceCfg", "L2.ResultCfg"):
         missing = [name for name in wanted if view.registers.number(f"{register}.{name}") == 0]
         if missing:
-            task = "the first task of a program" if first else "a task that begins a run"
-            values = {"missing": ", ".join(missing), "task": task}
-            yield Place(values, view.index, register)
+            yield Place({"missing": ", ".join(missing), "task": task}, view.index, register)
 
 
 RULES = (
@@ -203,5 +209,7 @@ RULES = (
     Rule("plan-sources", WARNING, SEEN, "bit {bit} is {number}, and the sources say {wanted}", "set it to {wanted}",
          source_bits, Scope.FORM),
     Rule("plan-alias", WARNING, SEEN, "{missing} not set: {task} has them", "set them, which is the safe choice",
-         aliases, Scope.TASK),
+         aliases_of_first, Scope.TASK),
+    Rule("plan-alias", WARNING, SEEN, "{missing} not set: {task} has them", "set them, which is the safe choice",
+         aliases_of_run, Scope.FORM),
 )  # fmt: skip

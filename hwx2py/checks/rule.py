@@ -30,6 +30,9 @@ class Scope(enum.Enum):
     TASK = "every task"
     #: Rules that look at neither addresses nor other tasks: large programs repeat a few forms.
     FORM = "the first of the tasks that differ in their addresses only"
+    #: Rules that look at coefficients, and at nothing else that has an address.
+    COEFFICIENTS = "the first of such tasks that fetch the same coefficients"
+    PROBLEM = "tasks between which something goes wrong"
 
 
 class Rule(NamedTuple):

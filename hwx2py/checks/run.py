@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from ..formats import File
+from ..formats import ProgramFile
+from ..operations import Planar
 from . import buffer_rules, coefficient_rules, flow_rules, plan_rules, segment_rules, stream_rules, task_rules
 from .rule import ERROR, LEVELS, Finding, Place, Rule, Scope
 from .subject import Subject, TaskView
@@ -27,7 +29,7 @@ MOST_RUNS = 8
 FIRST_TASKS = 100
 
 
-def check(file: File) -> list[Finding]:
+def check(file: ProgramFile) -> list[Finding]:
     """What is wrong with a program, notes included.
 
     Args:
@@ -39,7 +41,7 @@ def check(file: File) -> list[Finding]:
     return findings(Subject.of(file))
 
 
-def count_errors(file: File) -> int:
+def count_errors(file: ProgramFile) -> int:
     """How many findings of level error a file has, as far as its first 100 tasks show them.
 
     Args:
@@ -60,50 +62,80 @@ def findings(subject: Subject, rules: Iterable[Rule] = RULES) -> list[Finding]:
         The findings, in the order of the rules; places of one rule that differ in the task only are one finding.
     """
     rules = list(rules)
-    places: list[list[Place]] = [[] for _ in rules]
-    of_tasks = [(rule, own) for rule, own in zip(rules, places) if rule.scope is Scope.TASK]
-    of_forms = [(rule, own) for rule, own in zip(rules, places) if rule.scope is Scope.FORM]
-    forms: dict[int, list[tuple[list[Place], Place]]] = {}
+    broken: list[list[_Broken]] = [[] for _ in rules]
+    scoped = {scope: [pair for pair in zip(rules, broken) if pair[0].scope is scope] for scope in Scope}
+    forms: dict[int, list[int]] = {}
+    fetched: dict[int | None, _Fetched] = {}
     for view in subject.views():
-        for rule, own in of_tasks:
-            own.extend(rule.find(view))
-        if view.form is None:
-            _ask(of_forms, view)
-        elif view.form in forms:
-            for own, place in forms[view.form]:
-                own.append(place._replace(task=view.index))
+        for rule, own in scoped[Scope.TASK] + (scoped[Scope.PROBLEM] if view.problems else []):
+            for place in rule.find(view):
+                own.append(_Broken(place, [view.index if place.task is None else place.task]))
+        tasks = [] if view.form is None else forms.setdefault(view.form, [])
+        tasks.append(view.index)
+        if len(tasks) == 1:
+            _ask(scoped[Scope.FORM], view, tasks)
+        before = None if view.form is None else fetched.get(view.form)
+        if before is None or not before.is_fetched_by(view):
+            before = fetched[view.form] = _Fetched(view, [])
+            before.tasks.append(view.index)
+            _ask(scoped[Scope.COEFFICIENTS], view, before.tasks)
         else:
-            forms[view.form] = _ask(of_forms, view)
-    for rule, own in zip(rules, places):
-        if rule.scope is Scope.FILE:
-            own.extend(rule.find(subject))
-    return [finding for rule, own in zip(rules, places) for finding in _told(rule, own)]
+            before.tasks.append(view.index)
+    for rule, own in scoped[Scope.FILE]:
+        own += [_Broken(place, [] if place.task is None else [place.task]) for place in rule.find(subject)]
+    return [finding for rule, own in zip(rules, broken) for finding in _told(rule, own)]
 
 
-def _ask(rules: list[tuple[Rule, list[Place]]], view: TaskView) -> list[tuple[list[Place], Place]]:
-    """Asks rules of a task, and tells what they found beside the lists that it went to."""
-    found = [(own, place) for rule, own in rules for place in rule.find(view)]
-    for own, place in found:
-        own.append(place)
-    return found
+def _ask(rules: Iterable[tuple[Rule, list["_Broken"]]], view: TaskView, tasks: list[int]) -> None:
+    """Asks rules of a task, whose findings other tasks share."""
+    for rule, own in rules:
+        own += [_Broken(place, tasks) for place in rule.find(view)]
 
 
-def _told(rule: Rule, places: list[Place]) -> list[Finding]:
+class _Fetched(NamedTuple):
+    """A task that fetches coefficients, and the tasks that fetch the same."""
+
+    view: TaskView
+    tasks: list[int]
+
+    def is_fetched_by(self, view: TaskView) -> bool:
+        """Whether another task of the same form fetches nothing else."""
+        mine, other = self.view.operation, view.operation
+        if isinstance(mine, Planar) or isinstance(other, Planar):
+            return not any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
+        same = mine.kernel is other.kernel and mine.table is other.table
+        return same and not any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
+
+
+class _Broken(NamedTuple):
+    """A place where a rule is broken, and the tasks that share it; a form's list grows while tasks are looked at."""
+
+    place: Place
+    tasks: list[int]
+
+
+def _told(rule: Rule, broken: list[_Broken]) -> list[Finding]:
     tasks: dict[tuple[str, str, str], list[int]] = {}
-    for place in places:
+    for place, sharing in broken:
         key = place.part, rule.what.format(**place.values), rule.what_to_do.format(**place.values)
-        tasks.setdefault(key, []).extend([] if place.task is None else [place.task])
+        tasks.setdefault(key, []).extend(sharing)
     told = [
         Finding(rule.name, rule.level, _where(part, numbers), what, what_to_do, tuple(numbers))
-        for (part, what, what_to_do), numbers in tasks.items()
+        for (part, what, what_to_do), numbers in itertools.islice(tasks.items(), MOST_OF_A_RULE)
     ]
-    return told if len(told) <= MOST_OF_A_RULE else [*told[:MOST_OF_A_RULE], _rest(rule, told[MOST_OF_A_RULE:])]
+    rest = list(itertools.islice(tasks.values(), MOST_OF_A_RULE, None))
+    return [*told, _rest(rule, rest)] if rest else told
 
 
-def _rest(rule: Rule, findings: list[Finding]) -> Finding:
-    """One finding that stands for many of a rule."""
-    tasks = sorted({number for finding in findings for number in finding.tasks})
-    what = f"{len(findings)} more findings of this rule"
+def _rest(rule: Rule, further: list[list[int]]) -> Finding:
+    """One finding that stands for many of a rule.
+
+    Args:
+        rule: the rule.
+        further: the tasks of each of the findings.
+    """
+    tasks = sorted({number for numbers in further for number in numbers})
+    what = f"{len(further)} more findings of this rule"
     return Finding(
         rule.name, rule.level, _where("", tasks), what, "correct the first ones, and check again", tuple(tasks)
     )

@@ -18,62 +18,65 @@ def _is_last(view: TaskView) -> bool:
     return view.index in view.subject.last_tasks
 
 
-def _before(view: TaskView, field: str) -> int:
-    """A field of the header of the task before."""
-    place, task = view.registers.arch.place(f"Header.{field}"), view.subject.program.tasks[view.index - 1]
-    return place.number(task.words[place.address // 4])
+def _flag(view: TaskView, field: str, before: bool = False) -> bool | None:
+    """A bit of the header, of the task or of the one before it; None where the architecture has none."""
+    place = view.subject.header_places.get(field)
+    if place is None:
+        return None
+    task = view.subject.program.tasks[view.index - 1] if before else view.registers.task
+    return bool(task.words[place.address // 4] & place.mask)
 
 
 def end_of_network(view: TaskView) -> Iterator[Place]:
     """A task that says that it is the last and is not, or the other way round."""
     for field in ("EON", "LastTask"):
-        place = view.registers.arch.find_place(f"Header.{field}")
-        if place is None or view.subject.is_cut:
-            continue
-        last = _is_last(view)
-        if view.registers.header(field) != last:
-            says = "is the last, and its header does not say so" if last else "says that it is the last, and is not"
-            yield Place({"says": says, "field": field, "wanted": int(last)}, view.index, place.name)
+        last, says = _is_last(view), _flag(view, field)
+        if says is not None and says != last and not view.subject.is_cut:
+            words = "is the last, and its header does not say so" if last else "says that it is the last, and is not"
+            place = view.subject.header_places[field].name
+            yield Place({"says": words, "field": field, "wanted": int(last)}, view.index, place)
 
 
 def later_task(view: TaskView) -> Iterator[Place]:
     """LNID, which all tasks but the first have."""
-    place = view.registers.arch.find_place("Header.LNID")
-    if place is not None and not view.subject.is_cut and view.registers.header("LNID") == _is_first(view):
-        wanted = int(not _is_first(view))
-        yield Place({"number": 1 - wanted, "wanted": wanted}, view.index, place.name)
+    yield from _all_but(view, "LNID", _is_first(view))
 
 
 def selectors(view: TaskView) -> Iterator[Place]:
     """TBE, which all tasks but the last have."""
-    place = view.registers.arch.find_place("Header.TBE")
-    if place is not None and not view.subject.is_cut and view.registers.header("TBE") == _is_last(view):
-        wanted = int(not _is_last(view))
-        yield Place({"number": 1 - wanted, "wanted": wanted}, view.index, place.name)
+    yield from _all_but(view, "TBE", _is_last(view))
+
+
+def _all_but(view: TaskView, field: str, is_one: bool) -> Iterator[Place]:
+    number = _flag(view, field)
+    if number is not None and number == is_one and not view.subject.is_cut:
+        values = {"number": int(number), "wanted": int(not is_one)}
+        yield Place(values, view.index, view.subject.header_places[field].name)
 
 
 def segments(view: TaskView) -> Iterator[Place]:
     """Bits of header word 6 that say where a run of tasks begins and ends."""
-    registers = view.registers
-    if registers.arch.find_place("Header.SPL") is None:
+    begins, ends = _flag(view, "SPL"), bool(_flag(view, "TSE"))
+    if begins is None:
         return
-    begins, ends = bool(registers.header("SPL")), bool(registers.header("TSE"))
     first, last, cut = _is_first(view), _is_last(view), view.subject.is_cut
     if not (cut and first):
-        wanted = first or bool(_before(view, "TSE"))
+        wanted = first or bool(_flag(view, "TSE", before=True))
         if begins != wanted:
             reason = "it is the first task" if first else "the task before ends a run" if wanted else "no run ended"
             yield _bit(view, "SPL", wanted, reason)
-        taken = not first and bool(_before(view, "DPC"))
-        if bool(registers.header("SPC")) != taken:
+        taken = not first and bool(_flag(view, "DPC", before=True))
+        if _flag(view, "SPC") != taken:
             reason = "the task before has DPC" if taken else "the task before has no DPC"
             yield _bit(view, "SPC", taken, reason)
     if last and not cut and not ends:
         yield _bit(view, "TSE", True, "it is the last task")
-    if bool(registers.header("TSR")) != ends:
+    if _flag(view, "TSR") != ends:
         yield _bit(view, "TSR", ends, f"TSE is {int(ends)}")
-    if registers.header("DPC") and not ends:
+    if _flag(view, "DPC") and not ends:
         yield _bit(view, "TSE", True, "DPC is 1")
+    if _flag(view, "DPC") and last and not cut:
+        yield _bit(view, "DPC", False, "it is the last task")
 
 
 def locations(view: TaskView) -> Iterator[Place]:

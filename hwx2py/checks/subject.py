@@ -2,22 +2,31 @@
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..formats.anec.header import Anec
-from ..formats.file import Container, File
+from ..formats.file import Container, ProgramFile
 from ..formats.hwx.image import Image, ProgramCommand
-from ..operations import Neural, Planar
+from ..operations import Kernel, Neural, Planar
+from ..operations.coefficients import fetches
 from ..operations.flow import Flow, Memory, Problem
 from ..operations.reader import Reader
-from ..operations.tiles import Tile, tiles, waits
+from ..operations.tiles import Reader as TileReader
+from ..operations.tiles import Tile, waits
 from ..operations.transfer import Axis, Transfer, transfers
 from ..program.program import ELEMENT_BYTES, Buffer, Program, Tensor, bound_buffers
 from ..program.register_file import RegisterFile, walk
+from ..registers.architecture import FieldPlace
 from . import chain
 
 #: Where the driver expects the coefficients of an `.anec`: at the next multiple behind the text (measured on an M1).
 ANEC_ALIGNMENT_BYTES = 16
+
+
+#: Registers of the base addresses of operands, in L2 and in memory.
+BASES = ("L2.SourceBase", "L2.Source2Base", "L2.ResultBase", "TileDMASrc.Src1BaseAddr", "TileDMASrc.Src2BaseAddr",
+         "TileDMADst.BaseAddr")  # fmt: skip
 
 
 class Declared(NamedTuple):
@@ -54,7 +63,18 @@ def declared(container: Container | None) -> Declared | None:
     return Declared(text.data, len(text.data), None if words is None else 4 * words, command.task_count)
 
 
-class TaskView(NamedTuple):
+class Fetch(NamedTuple):
+    """Bytes of the constants that a task fetches: what for, and where they lie."""
+
+    what: str
+    register: str
+    bar: int
+    base_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class TaskView:
     """A task while it is looked at; valid until the next one is.
 
     Attributes:
@@ -69,13 +89,18 @@ class TaskView(NamedTuple):
     """
 
     subject: "Subject"
-    index: int  # type: ignore[assignment] # hides tuple's method
+    index: int
     registers: RegisterFile
     operation: Planar | Neural
     transfers: tuple[Transfer, ...]
     tiles: tuple[Tile, ...]
     form: int | None
     problems: tuple[Problem, ...]
+
+    @functools.cached_property
+    def fetched(self) -> tuple[Fetch, ...]:
+        """What it fetches of the constants, by kernel DMA and by tile DMA."""
+        return tuple(_fetches(self))
 
 
 class Subject:
@@ -99,7 +124,7 @@ class Subject:
         self.unfinished: tuple[Problem, ...] = ()
 
     @classmethod
-    def of(cls, file: File, most_tasks: int | None = None) -> "Subject":
+    def of(cls, file: ProgramFile, most_tasks: int | None = None) -> "Subject":
         """The subject that a file is."""
         return cls(file.program, file.container, most_tasks)
 
@@ -135,6 +160,18 @@ class Subject:
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 
     @functools.cached_property
+    def header_places(self) -> dict[str, FieldPlace]:
+        """Where the fields of the header lie, by name."""
+        fields = (field.name for row in self.program.arch.header.registers for field in row.fields)
+        return {name: self.program.arch.place(f"Header.{name}") for name in fields}
+
+    @functools.cached_property
+    def base_places(self) -> tuple[FieldPlace, ...]:
+        """Where the base addresses of operands lie that the architecture has."""
+        places = (self.program.arch.find_place(f"{name}.Addr") for name in BASES)
+        return tuple(place for place in places if place is not None)
+
+    @functools.cached_property
     def first_tasks(self) -> frozenset[int]:
         """Indexes of the tasks that begin a stream: the first, and in a text of several streams that of each."""
         return frozenset(stream.first_task for stream in self.program.text.streams) or frozenset((0,))
@@ -164,14 +201,17 @@ class Subject:
         self.uses_coefficients = False
         reader, arch = Reader(self.program.arch), self.program.arch
         flow = Flow(arch.machine.l2_bytes, self.memories)
+        in_l2, waiting = TileReader(), dict[int | None, bool]()
         for index, registers in enumerate(walk(arch, self.program.tasks)):
             if self.most_tasks is not None and index >= self.most_tasks:
                 return
             if index and index in self.first_tasks:
                 flow.restart()
             operation, form = reader.read_form(registers)
-            moved, held = tuple(transfers(operation)), tiles(registers, operation)
-            problems = tuple(flow.follow(index, operation, moved, held, waits(registers)))
+            moved, held = tuple(transfers(operation)), in_l2.read(registers, operation, form)
+            if form is None or form not in waiting:
+                waiting[form] = waits(registers)
+            problems = tuple(flow.follow(index, operation, moved, held, waiting[form]))
             view = TaskView(self, index, registers, operation, moved, held, form, problems)
             for transfer in moved:
                 self.moved.setdefault(transfer, []).append(index)
@@ -192,3 +232,23 @@ def _uses_coefficients(view: TaskView) -> bool:
     operation = view.operation
     by_kernel_dma = isinstance(operation, Neural) and bool(operation.kernel or operation.table)
     return by_kernel_dma or any(transfer.dma.bar in view.subject.constants for transfer in view.transfers)
+
+
+def constant_kernel(view: TaskView) -> Kernel | None:
+    """The kernel of constants that a task convolves with."""
+    kernel = view.operation.kernel if isinstance(view.operation, Neural) else None
+    constant = kernel and kernel.enabled and kernel.from_task is None and kernel.bar in view.subject.constants
+    return kernel if constant else None
+
+
+def _fetches(view: TaskView) -> Iterator[Fetch]:
+    constants, kernel = view.subject.constants, constant_kernel(view)
+    for fetch in fetches(view.operation):
+        if fetch.bar in constants and (kernel or fetch.is_table):
+            what = "the table" if fetch.is_table else f"the kernel of {fetch.what}"
+            yield Fetch(what, fetch.register, fetch.bar, fetch.start_bytes, fetch.size_bytes)
+    for transfer in view.transfers:
+        dma = transfer.dma
+        if dma.enabled and dma.bar in constants:
+            size = transfer.end - dma.base_bytes
+            yield Fetch(dma.use, dma.register, dma.bar, dma.base_bytes, size)

@@ -23,8 +23,7 @@ class Arrangement(NamedTuple):
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
 @click.option(
     "-o", "--output", metavar="OUT.anec", required=True, help="File to write; a folder for several INPUTs or a folder."
 )
@@ -38,7 +37,6 @@ class Arrangement(NamedTuple):
 @pass_options
 @run_option
 @force_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes INPUT as a file that libane runs (H13, and H14 as far as its form is known).
 

@@ -47,10 +47,10 @@ def command(script: str, onto: str | None, output: str, run: Run, force: bool) -
             notes, pieces = arranged.notes, write(arranged.program, CONTENT_OFFSETS[0])
             detail = content_at(CONTENT_OFFSETS[0])
         else:
-            from .. import __version__
             from ..formats.hwx.create import create
+            from ..version import VERSION
 
-            pieces = create(program, f"hwx2py v{__version__}, assemble")
+            pieces = create(program, f"hwx2py v{VERSION}, assemble")
     except HwxError as error:
         raise error.in_file(script) from error.__cause__
     sources = [script, *([onto] if onto else [])]

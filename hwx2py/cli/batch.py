@@ -21,9 +21,23 @@ FAILED = 2
 #: Work of fewer bytes than this does not pay for starting processes, nor that of few files (a command says how many).
 FEW_BYTES = 1 << 24
 
-jobs_option = click.option(
-    "--jobs", metavar="N", type=click.IntRange(1), help="Worker processes (default: chosen by the amount of work)."
-)
+
+def command(metavar: str = "INPUT...", **settings: Any) -> Callable[[Callable[..., object]], click.Command]:
+    """A command that takes files and folders as `paths`, and --jobs behind its own options as `jobs`.
+
+    Args:
+        metavar: what the help calls the files.
+        settings: what `click.command` takes.
+    """
+
+    def decorate(function: Callable[..., object]) -> click.Command:
+        paths = click.argument("paths", metavar=metavar, nargs=-1, required=True)
+        made: click.Command = click.command(**settings)(paths(function))
+        what = "Worker processes (default: chosen by the amount of work)."
+        made.params.append(click.Option(["--jobs"], metavar="N", type=click.IntRange(1), help=what))
+        return made
+
+    return decorate
 
 
 class Input(NamedTuple):

@@ -21,8 +21,7 @@ class Cleaning(NamedTuple):
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
 @click.option(
     "-o", "--output", metavar="OUT", required=True, help="File to write; a folder for several INPUTs or a folder."
 )
@@ -30,7 +29,6 @@ class Cleaning(NamedTuple):
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
 @run_option
 @force_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
     """Writes the program of INPUT, an .hwx or .anec cleaned by the default passes, back into its container."""
     given = batch.inputs(paths, leave_out=output)

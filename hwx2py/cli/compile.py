@@ -108,10 +108,10 @@ def _write(program: "Program", output: str, model: str, force: bool) -> None:
 
         pieces, detail = write(arrange(program).program, CONTENT_OFFSETS[0]), content_at(CONTENT_OFFSETS[0])
     else:
-        from .. import __version__
         from ..formats.hwx.create import create
+        from ..version import VERSION
 
-        pieces = create(program, f"hwx2py v{__version__}, compile")
+        pieces = create(program, f"hwx2py v{VERSION}, compile")
     changed = write_output(output, pieces, [model], verify=formats.load, force=force)
     tell_written(output, program, changed, detail)
 

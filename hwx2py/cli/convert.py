@@ -10,7 +10,7 @@ import click
 from ..errors import UsageError
 from . import batch
 from .files import STANDARD, check_output, load_program, written
-from .options import Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
+from .options import Raw, Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Conversion(NamedTuple):
     """What was asked for: how to read, which passes, and whether to write over what others made."""
 
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
     force: bool
     clean: bool
@@ -33,8 +33,7 @@ class Conversion(NamedTuple):
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
 @click.option(
     "-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs or a folder; - for stdout."
 )
@@ -43,7 +42,6 @@ class Conversion(NamedTuple):
 @raw_option
 @run_option
 @force_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], output: str | None, jobs: int | None, **options: Any) -> int:
     """Writes INPUT (.hwx, .anec or a generated script) as a standalone Python script.
 

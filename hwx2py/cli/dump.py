@@ -10,7 +10,7 @@ from ..errors import RegisterError, UsageError
 from ..names import legible
 from . import batch
 from .files import load_program
-from .options import Run, arch_option, raw_option, run_option
+from .options import Raw, Run, arch_option, raw_option, run_option
 
 
 class Question(NamedTuple):
@@ -20,12 +20,11 @@ class Question(NamedTuple):
     wanted: tuple[str, ...]
     as_json: bool
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
 
 
-@click.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py dump mul_macos14.hwx --task 0")
 @click.option("--task", type=click.IntRange(min=0), metavar="N", help="Only this task.")
 @click.option(
     "--register", "wanted", multiple=True, metavar="NAME", help="Only this: a block, a register, a field, an address."
@@ -34,7 +33,6 @@ class Question(NamedTuple):
 @arch_option
 @run_option
 @raw_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     """Lists every register that INPUT's tasks write, by name and field; bits without a name are shown.
 

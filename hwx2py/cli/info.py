@@ -9,7 +9,7 @@ from ..names import legible
 from . import batch
 from .check import errors_note
 from .files import load_file
-from .options import Run, arch_option, raw_option, run_option
+from .options import Raw, Run, arch_option, raw_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
 WHOLE_FLAGS: dict[str, Any] = {
@@ -25,18 +25,16 @@ class Question(NamedTuple):
 
     as_json: bool
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
     in_batch: bool
 
 
-@click.command(epilog="Example: hwx2py info mul_macos14.hwx")
-@click.argument("paths", metavar="INPUT...", nargs=-1, required=True)
+@batch.command(epilog="Example: hwx2py info mul_macos14.hwx")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
 @raw_option
-@batch.jobs_option
 def command(paths: tuple[str, ...], jobs: int | None, as_json: bool, **options: Any) -> int:
     """Shows what INPUT is: container, compiler, sections, tensors with their BARs, a line for each task.
 

@@ -166,9 +166,9 @@ class Graph:
         """
         values = tuple(value if isinstance(value, Value) else self.constant(value) for value in inputs)
         shape = operator.result_shape(*(value.shape for value in values))
-        kind = type(operator).__name__
+        kind = str(getattr(operator, "function", type(operator).__name__.lower()))
         if not name or name in self._names:
-            name = self._fresh(name or kind.lower())
+            name = self._fresh(name or kind)
         self._names.add(name)
         result = Value(name, shape)
         self._check_truths(operator, values, result)
@@ -191,7 +191,8 @@ class Graph:
                 self.truths.add(result)
 
     def _fresh(self, stem: str) -> str:
-        return next(name for number in self._numbers if (name := f"{stem}_{number}") not in self._names)
+        numbers = itertools.count(len(self.nodes))
+        return next(name for number in numbers if (name := f"{stem}_{number}") not in self._names)
 
     # Arithmetic
 
@@ -402,7 +403,7 @@ class Graph:
         return self.apply(operators.Concat(checked_axis(axis, rank)), *parts, name=name)
 
     def slice(
-        self, x: Value, axis: int, start: int = 0, stop: int | None = None, step: int = 1, name: str = ""
+        self, x: Value, axis: int, start: int | None = None, stop: int | None = None, step: int = 1, name: str = ""
     ) -> Value:
         """x[start:stop:step] of an axis, as Python counts."""
         axis = checked_axis(axis, len(x.shape))

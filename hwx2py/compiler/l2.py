@@ -24,6 +24,7 @@ from ..program.l2 import (
     patch_of_squares,
     patch_of_two,
     planar_row_bytes,
+    planar_rows,
     rows_log2,
     tile_height,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "patch_of_squares",
     "patch_of_two",
     "planar_row_bytes",
+    "planar_rows",
     "rows_log2",
     "tile_height",
 ]

@@ -166,7 +166,9 @@ def _expand(n: NodeView) -> Operand:
 def _tile(n: NodeView) -> Operand:
     x = n.tensor()
     for axis, count in enumerate(int(count) for count in n.constant(1, "the repeats").ravel()):
-        if count > 1:
+        if count > 1 and x.shape[axis] == 1:
+            x = n.graph.expand(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+        elif count > 1:
             x = n.graph.select(x, axis, list(range(x.shape[axis])) * count)
     return x
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from .. import __version__
 from ..errors import HwxError, UsageError
 from ..formats import PROGRAM_SUFFIXES, SCRIPT_SUFFIX, programs_in
 from ..names import legible
 from ..tables import PartFiles, Store
 from ..tables.writers import BATCH_ROWS
+from ..version import VERSION
 from .rows import FIELDS, PROGRAMS, TABLES, TASKS, TENSORS, UNREADABLE, FieldRow, UnreadableRow, digest, rows_of
 
 #: A part holds this many files, or fewer if together they reach this many bytes.
@@ -87,7 +87,7 @@ def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts:
     standing, unreadable = _standing(store, {legible(file.path): file.path for file in files})
     done = standing | {row.file for row in unreadable}
     missing = [file for file in files if legible(file.path) not in done]
-    jobs = tuple(PartJob(store, _part_name(chunk), chunk, __version__) for chunk in _chunks(missing))
+    jobs = tuple(PartJob(store, _part_name(chunk), chunk, VERSION) for chunk in _chunks(missing))
     return Plan(store, jobs, len(missing), len(standing), tuple(unreadable))
 
 
@@ -103,9 +103,9 @@ def make_part(job: PartJob) -> PartDone:
     Raises:
         UsageError: it cannot be written, or another version of hwx2py was asked for it.
     """
-    if job.version != __version__:
+    if job.version != VERSION:
         raise UsageError(
-            f"a worker has hwx2py {__version__}, not {job.version}", hint="install the same version everywhere"
+            f"a worker has hwx2py {VERSION}, not {job.version}", hint="install the same version everywhere"
         )
     tasks = fields = 0
     unreadable = []
@@ -115,7 +115,7 @@ def make_part(job: PartJob) -> PartDone:
                 extract = rows_of(path)
             except HwxError as error:
                 error.file = ""
-                unreadable.append(UnreadableRow(legible(path), digest(path), __version__, legible(str(error))))
+                unreadable.append(UnreadableRow(legible(path), digest(path), VERSION, legible(str(error))))
                 continue
             fields += _write_batches(files, extract.fields)
             tasks += len(extract.tasks)
@@ -170,7 +170,7 @@ def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[Unrea
         stale = set()
         for row in (*programs, *(failure._asdict() for failure in failures)):
             path = paths.get(row["file"])
-            if path is not None and (row["version"] != __version__ or row["sha256"] != digest(path)):
+            if path is not None and (row["version"] != VERSION or row["sha256"] != digest(path)):
                 stale.add(row["file"])
         if stale:
             kept = {row["file"] for row in programs} | {failure.file for failure in failures}
@@ -198,5 +198,5 @@ def _chunks(files: Sequence[_File]) -> Iterator[tuple[str, ...]]:
 
 def _part_name(files: Sequence[str]) -> str:
     """A name that follows from the files alone, so that a part that is made again replaces itself."""
-    text = "\0".join([__version__, *map(legible, files)])
+    text = "\0".join([VERSION, *map(legible, files)])
     return f"part-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

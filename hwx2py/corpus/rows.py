@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from .. import __version__, formats
+from .. import formats
 from ..names import legible
 from ..operations import Names, Operation, sentence
 from ..operations.reader import Reader
@@ -16,6 +16,7 @@ from ..program.register_file import walk
 from ..program.task import Task
 from ..registers import Architecture, Register, by_name
 from ..tables import table_of
+from ..version import VERSION
 
 
 class Source(NamedTuple):
@@ -207,7 +208,7 @@ def rows_of(path: str) -> Extract:
     ]
     row = ProgramRow(
         *source,
-        version=__version__,
+        version=VERSION,
         format=origin.form,
         flags=[legible(flag) for flag in origin.flags],
         size_bytes=len(origin.data),

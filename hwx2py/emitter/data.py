@@ -1,6 +1,6 @@
 """Coefficients as parts: long runs of zeros by their length, the rest as one block of data."""
 
-import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..program.program import Program
@@ -55,11 +55,33 @@ def _parts(content: memoryview) -> list[Part]:
     """Content as parts in order; nothing is copied."""
     shortest = max(SHORTEST_RUN, len(content) // MOST_RUNS)
     parts, position = [], 0
-    for run in re.finditer(rb"\0{%d,}" % shortest, content):
-        if run.start() > position:
-            parts.append(Part("data", content[position : run.start()]))
-        parts.append(Part("zeros", content[run.start() : run.end()]))
-        position = run.end()
+    for start, end in _zero_runs(content, shortest):
+        if start > position:
+            parts.append(Part("data", content[position:start]))
+        parts.append(Part("zeros", content[start:end]))
+        position = end
     if position < len(content):
         parts.append(Part("data", content[position:]))
     return parts
+
+
+def _zero_runs(content: memoryview, shortest: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of every run of at least `shortest` zeros.
+
+    Such a run holds a multiple of its shortest length, so a byte in each such distance is all that is looked at.
+    """
+    end = 0
+    for probe in range(0, len(content), shortest):
+        if probe < end or content[probe]:
+            continue
+        before = bytes(content[max(end, probe - shortest) : probe])
+        start = probe - len(before) + len(before.rstrip(b"\0"))
+        end = probe
+        while end < len(content):
+            piece = bytes(content[end : end + shortest])
+            zeros = len(piece) - len(piece.lstrip(b"\0"))
+            end += zeros
+            if zeros < len(piece):
+                break
+        if end - start >= shortest:
+            yield start, end

@@ -9,6 +9,7 @@ from ..errors import HwxError
 from ..output import Output, write_output, write_outputs
 from ..program import program as programs
 from ..registers import by_name
+from ..version import VERSION
 from .program import File, Program, content_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _save_script(program: programs.Program, path: str, force: bool) -> None:
     write_outputs([*beside, Output(path, [script.text.encode()])], force=force)
 
 
-def _pieces(program: programs.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
+def _pieces(program: programs.Program, source: formats.ProgramFile | None, path: str) -> list[bytes | memoryview]:
     """The bytes of an `.hwx` or `.anec` with a program in it."""
     wanted = "anec" if path.endswith(formats.ANEC_SUFFIXES) else "hwx"
     if source is not None and source.container is not None and source.container.form == wanted:
@@ -76,10 +77,9 @@ def _pieces(program: programs.Program, source: formats.File | None, path: str) -
         from ..formats.anec.write import arrange, write
 
         return write(arrange(program).program)
-    from .. import __version__
     from ..formats.hwx.create import create
 
-    return create(program, f"hwx2py v{__version__}")
+    return create(program, f"hwx2py v{VERSION}")
 
 
 def emit(program: File | Program) -> str:
@@ -133,4 +133,4 @@ def check(program: File | Program) -> "list[Finding]":
     content, source = content_of(program), program.source
     if source is not None and source.program is content:
         return found(source)
-    return found(formats.File(content))
+    return found(formats.ProgramFile(content))

@@ -118,6 +118,7 @@ class Flow:
     def restart(self) -> None:
         """A new run of tasks begins: nothing is in L2."""
         self._kept, self._passed = Marks(self._l2_grid), Marks(self._l2_grid)
+        self._keeps = False
         self._l2_writers = Writers()
         self._handed: _Handed | None = None
 
@@ -205,8 +206,9 @@ class Flow:
             yield Problem(OTHER_STRIDES, index, tile.register, values)
 
     def _put_l2(self, index: int, tile: Tile) -> None:
-        if tile.way is Way.READ or tile.way is Way.CHAIN_READ:
+        if tile.way is Way.READ or tile.way is Way.CHAIN_READ or (tile.way is not Way.STAYS and not self._keeps):
             return
+        self._keeps = True
         region = self._l2_grid.region(tile.base_bytes, tile.axes, tile.run_bytes)
         if region is None:
             return
@@ -256,7 +258,8 @@ class Flow:
                 yield Problem(KERNEL_WRITER, index, "Header.DTID", says)
             return
         grid = Grid.of(buffer.size_bytes, CHUNK_BYTES)
-        marks, writers = self._marks_of(self._chunks, buffer, grid), set()
+        marks = self._marks_of(self._chunks, buffer, grid)
+        writers: set[int] = set()
         for fetch in fetches(operation):
             region = grid.region(fetch.start_bytes, (), max(fetch.size_bytes, 1))
             missing = marks.missing(region) if region else None
@@ -266,10 +269,9 @@ class Flow:
                 return
             span = Span(buffer.name, fetch.start_bytes, fetch.start_bytes + max(fetch.size_bytes, 1))
             writers.update(self._writers.of(span))
-        if writers and writers != {kernel.from_task}:
-            wrote = ", ".join(map(str, sorted(writers)))
+        if writers and max(writers) != kernel.from_task:
             waits = "it waits for no task" if kernel.from_task is None else f"it waits for task {kernel.from_task}"
-            values = {"waits": waits, "wrote": f"the kernel is written by task {wrote}"}
+            values = {"waits": waits, "wrote": f"the kernel is written by task {max(writers)}"}
             yield Problem(KERNEL_WRITER, index, "Header.DTID", values)
 
     def _write_memory(self, index: int, transfer: Transfer) -> Iterator[Problem]:

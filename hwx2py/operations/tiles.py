@@ -80,6 +80,35 @@ def tiles(registers: RegisterFile, operation: Planar | Neural) -> tuple[Tile, ..
     return *found, _result(registers, operation, rows)
 
 
+class Reader:
+    """Reads the tiles of many tasks; those of a task that differs from an earlier one in its addresses are moved."""
+
+    def __init__(self) -> None:
+        self._forms: dict[int, tuple[Tile, ...]] = {}
+
+    def read(self, registers: RegisterFile, operation: Planar | Neural, form: int | None) -> tuple[Tile, ...]:
+        """What a task has in L2; see `tiles`.
+
+        Args:
+            registers: the register file while it runs.
+            operation: what it does.
+            form: a number that it shares with the tasks that differ from it in their addresses only, or None.
+        """
+        known = None if form is None else self._forms.get(form)
+        if known is None or form is None:
+            found = tiles(registers, operation)
+            if form is not None:
+                self._forms[form] = found
+            return found
+        places = [operand.where if isinstance(operand.where, InL2) else operand.stage for operand in operation.inputs]
+        bases = [place.base_bytes if place else 0 for place in places]
+        kept = operation.result.l2
+        bases.append(registers.get("L2.ResultBase.Addr") if kept is None else kept.base_bytes)
+        if all(tile.base_bytes == base for tile, base in zip(known, bases)):
+            return known
+        return tuple(tile._replace(base_bytes=base) for tile, base in zip(known, bases))
+
+
 def waits(registers: RegisterFile) -> bool:
     """Whether the DMA of a task's sources waits for the tasks before it; True where the fields are not known."""
     fields = [registers.number(f"TileDMASrc.{source}DMAConfig.DependencyMode") for source in ("Src1", "Src2")]

@@ -74,6 +74,26 @@ def planar_row_bytes(channels: int, channel: int) -> int:
     return row if row % BANKS_BYTES >= 0x20 else row - row % BANKS_BYTES + 0x20
 
 
+class PassingRows(NamedTuple):
+    """How rows of a source pass through L2: bytes from channel to channel, of all channels, and from row to row."""
+
+    channel: int
+    depth: int
+    row: int
+
+
+def planar_rows(channels: int, width: int) -> PassingRows:
+    """Rows that the planar engine takes from memory: 512 columns at a time where they are longer, without padding.
+
+    Rows up to 512 columns: 7 of 7 records; longer ones: records of a row added to 375 rows of 1024 and 4096.
+    """
+    channel = channel_bytes(width)
+    if channel > PLANAR_COLUMNS_BYTES:
+        depth = channels * PLANAR_COLUMNS_BYTES
+        return PassingRows(PLANAR_COLUMNS_BYTES, depth, depth)
+    return PassingRows(channel, channels * channel, planar_row_bytes(channels, channel))
+
+
 def neural_row_bytes(channels: int, channel: int, rows_log2: int, stride: int = 1) -> int:
     """From row to row of a tile of the neural engines.
 
@@ -128,25 +148,25 @@ class Patch(NamedTuple):
 def patch_of_pairs(height: int, width: int) -> Patch:
     """Elementwise tasks: 16 to 512 wide, 512 elements, one row from 256 wide on (records of one shape; 4x0 to 4x5)."""
     wide = min(max(log2_up(width), 4), 9)
-    return Patch(min(log2_up(height), 9 - wide) if wide < 8 else 0, wide)
+    return known_patch(Patch(min(log2_up(height), 9 - wide) if wide < 8 else 0, wide))
 
 
 def patch_of_one(height: int, width: int) -> Patch:
     """One source: 512 elements, 16 to 512 wide."""
     wide = min(max(log2_up(width), 4), 9)
-    return Patch(min(log2_up(height), 9 - wide), wide)
+    return known_patch(Patch(min(log2_up(height), 9 - wide), wide))
 
 
 def patch_of_two(height: int, width: int) -> Patch:
     """Two sources that lie in L2: 256 elements."""
     wide = min(max(log2_up(width), 4), 8)
-    return Patch(min(log2_up(height), 8 - wide), wide)
+    return known_patch(Patch(min(log2_up(height), 8 - wide), wide))
 
 
 def patch_of_squares(height: int, width: int) -> Patch:
     """A reduction of two sources: as many rows as there are, at most 16."""
     high = min(log2_up(height), 4)
-    return Patch(high, min(max(log2_up(width), 4), 8 - high if high else 9))
+    return known_patch(Patch(high, min(max(log2_up(width), 4), 8 - high if high else 9)))
 
 
 def overlap(one: tuple[int, int], two: tuple[int, int]) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..errors import RegisterError
 from ..registers.architecture import Architecture, compose
 from ..units import round_up, whole
 from . import l2
+from .program import SCRATCH_BAR
 
-#: The BAR of scratch memory (observed in every real file that has any).
-SCRATCH_BAR = 3
 FROM_L2, DMA_KEEP, DMA, CHAIN_READ = 0, 1, 2, 3
 STAYS, STAYS_AND_STORED, STORED, CHAIN_WRITE = 0, 1, 2, 3
 #: Common.Cfg.TaskType of planar tasks with two sources: elementwise, gain and offset, reduction of two.
@@ -138,6 +138,11 @@ class TaskDraft:
         """Whether the result goes to memory."""
         return self.result_type in (STAYS_AND_STORED, STORED)
 
+    @property
+    def passes(self) -> bool:
+        """Whether an operand passes through L2."""
+        return self.source_type == DMA or self.second_by_dma or self.result_type == STORED
+
     def source_size(self, number: int) -> Size:
         """Sizes of source 1 or 2 as it is stored."""
         groups = max(self.number("Common.GroupConvCfg.NumGroups"), 1)
@@ -177,13 +182,15 @@ def fill_in(drafts: Sequence[TaskDraft]) -> None:
         drafts: the tasks, in order; changed in place.
 
     Raises:
-        RegisterError: a value does not fit.
+        RegisterError: a value does not fit, or a tile does not fit L2.
     """
     kept = [_kept(draft) for draft in drafts]
-    floor = max((end for places in kept for _, end in (*places.read, *places.written)), default=0)
+    taken = sorted({place for places in kept for place in (*places.read, *places.written)})
     for draft in drafts:
         if draft.arch.find_register("L2.SourceBase") and draft.arch.find_register("Common.PatchCfg"):
-            _place(draft, round_up(floor, l2.UNIT_BYTES))
+            if draft.passes:
+                _place(draft, taken)
+            draft.put("Common.TileCfg", TileHeight=max(draft.number("Common.OutDim.Hout"), 1))
             _engine(draft)
             _dma(draft)
     _headers(drafts, _ends(kept))
@@ -240,16 +247,23 @@ def _written_by(kept: Sequence[_Kept], reader: int, place: tuple[int, int]) -> i
     return earliest
 
 
-def _place(draft: TaskDraft, floor: int) -> None:
-    """Places and strides of what passes through L2: behind all that stays there, one behind the other."""
-    height = max(draft.number("Common.OutDim.Hout"), 1)
+def _place(draft: TaskDraft, taken: Sequence[tuple[int, int]]) -> None:
+    """Places and strides of what passes through L2: behind all that stays there, or between it."""
     rows = draft.number("Common.TileCfg.TileHeight")
+    height = max(draft.number("Common.OutDim.Hout"), 1)
+    found = _free(draft, rows or height, taken)
     if not rows:
         rows = height
-        while rows > 1 and _laid_out(draft, rows, floor)[-1][1] > l2.SIZE_BYTES:
+        while rows > 1 and found[-1].end > l2.SIZE_BYTES:
             rows = 1 << (rows - 1).bit_length() - 1
+            found = _free(draft, rows, taken)
         draft.put("Common.TileCfg", TileHeight=rows)
-    for operand, _, tile in _laid_out(draft, rows, floor):
+    if found[-1].end > l2.SIZE_BYTES:
+        raise RegisterError(
+            f"tiles of {rows} rows end at {found[-1].end:#x} of L2, which has {l2.SIZE_BYTES:#x} bytes",
+            hint="give a lower TileHeight, or places in L2",
+        )
+    for operand, _, tile in found:
         names = {"Base": "Addr"} | {f"{axis}Stride": "Stride" for axis in ("Channel", "Row", "Depth", "Group")}
         if draft.is_given(*(f"L2.{operand}{name}" for name in names)):
             continue
@@ -257,23 +271,43 @@ def _place(draft: TaskDraft, floor: int) -> None:
             draft.put(f"L2.{operand}{name}", **{row_field: value})
 
 
-def _laid_out(draft: TaskDraft, rows: int, floor: int) -> list[tuple[str, int, l2.Tile]]:
-    """What passes through L2: operand, the byte behind it, and its place."""
-    found: list[tuple[str, int, l2.Tile]] = []
-    at = floor
+def _free(draft: TaskDraft, rows: int, taken: Sequence[tuple[int, int]]) -> list["_Placed"]:
+    """What passes through L2, where nothing else lies; at its start where there is no room for it."""
+    starts = [round_up(end, l2.UNIT_BYTES) for _, end in reversed(taken)] + [0]
+    for start in [max(starts), *starts]:
+        found = _laid_out(draft, rows, start)
+        end = found[-1].end
+        if end <= l2.SIZE_BYTES and not any(l2.overlap((start, end), place) for place in taken):
+            return found
+    return _laid_out(draft, rows, 0)
+
+
+class _Placed(NamedTuple):
+    """An operand that passes through L2, the byte behind it, and its place; without a name where there is none."""
+
+    operand: str
+    end: int
+    tile: l2.Tile
+
+
+def _laid_out(draft: TaskDraft, rows: int, start: int) -> list[_Placed]:
+    """What passes through L2, one operand behind the other."""
+    found: list[_Placed] = []
+    at = start
     for number, operand in ((1, "Source"), (2, "Source2")):
         by_dma = draft.source_type == DMA if number == 1 else draft.second_by_dma
         if by_dma:
             size = draft.source_size(number)
             tile = _source_tile(draft, size, at)
             end = at + _source_rows(draft, size, rows) * tile.row_bytes
-            found.append((operand, end, tile))
+            found.append(_Placed(operand, end, tile))
             at = l2.base_behind(at, end - at)
     if draft.result_type == STORED:
         size = draft.result_size()
-        end = at + rows * size.channels * min(l2.channel_bytes(size.width, size.element_bytes), l2.PLANAR_COLUMNS_BYTES)
-        found.append(("Result", end, l2.Tile(found[-1][1] if found else at)))
-    return found or [("", at, l2.Tile(at))]
+        base = found[-1].end if found else start
+        channel = min(l2.channel_bytes(size.width, size.element_bytes), l2.PLANAR_COLUMNS_BYTES)
+        found.append(_Placed("Result", base + rows * size.channels * channel, l2.Tile(base)))
+    return found
 
 
 def _source_rows(draft: TaskDraft, size: Size, rows: int) -> int:

@@ -100,7 +100,7 @@ TASK_NAME = Bearing(Reach.NAME, f"inferred from its values, which number tasks a
 UNEXPLAINED = Bearing(Reach.NOTHING, f"{EXECUTED}; what it is for is not known")
 ONE_VALUE = Bearing(Reach.NOTHING, "inferred: it has one value in every program; no source")
 FILLER = Bearing(Reach.NOTHING, "inferred: 0xdead keeps the end of a task off 64-byte boundaries; no source")
-FORMAT_MODE = Bearing(Reach.NOTHING, "inferred from H13, where it was edited for source 1; no source of its own")
+FORMAT_MODE = Bearing(Reach.NOTHING, "inferred from H13, where it was edited; no source of its own")
 
 # Results, of some tasks.
 IN_USE = Bearing(Reach.RESULT, f"{EXECUTED} where nothing that is in use reads it", When.IN_USE)

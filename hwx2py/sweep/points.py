@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import __version__, formats
+from .. import formats
 from ..errors import HwxError, UsageError
 from ..names import legible
 from ..program.program import Program
 from ..tables import Column, Store, Table
+from ..version import VERSION
 from .grid import Axis, axis_of, count_points, point, varied
 
 if TYPE_CHECKING:
@@ -238,5 +239,5 @@ def statistics(array: "np.ndarray") -> dict[str, str | float | int | None]:
 
 def _part_name(source: Source, points: range) -> str:
     """A name that follows from what the part holds."""
-    text = "\0".join([__version__, source.sha256, *source.vary, "", *source.inputs, str(points.stop)])
+    text = "\0".join([VERSION, source.sha256, *source.vary, "", *source.inputs, str(points.stop)])
     return f"part-{points.start:07}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:16]}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .. import operators
-from ..graph import Node
+from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
 from ..tables import has_table
 from .view import Nodes
@@ -31,29 +31,45 @@ def last_step(node: Node, nodes: Nodes) -> Node | None:
             fits = fits and (is_clamp or has_table(operator))
         case operators.Binary(function):
             fits = is_clamp and function in CLAMPED
-        case operators.Linear():
+        case operators.Linear() | operators.Expand():
             fits = is_clamp
         case _:
             fits = False
     return replace(maker, tail=operator) if fits else None
 
 
+def clamped_source(node: Node, nodes: Nodes) -> Node | None:
+    """A tensor clamped at zero and then repeated: repeated, and then clamped."""
+    if not isinstance(node.operator, operators.Expand) or node.tail is not None:
+        return None
+    clamp = nodes.unary(node.inputs[0], Function.RELU)
+    return None if clamp is None else replace(node, inputs=clamp.inputs, tail=clamp.operator)
+
+
 def transposed_operand(node: Node, nodes: Nodes) -> Node | None:
-    """A product of two tensors, the second of which is a transposed matrix."""
-    if not isinstance(node.operator, operators.MatMul) or node.operator.transposed or len(node.inputs) > 2:
+    """A product of two tensors, one of which is a transposed matrix."""
+    operator = node.operator
+    if not isinstance(operator, operators.MatMul) or len(node.inputs) > 2:
         return None
     x, y = node.inputs
-    if x.array is not None or y.array is not None or len(y.shape) < 2 or min(y.shape[:-2], default=1) != 1:
+    if x.array is not None or y.array is not None:
         return None
-    turned = nodes.made_by(y, operators.Transpose)
+    if not operator.transposed and (straight := _straight(y, nodes)) is not None:
+        return replace(node, operator=replace(operator, transposed=True), inputs=(x, straight))
+    if not operator.transposed_first and (straight := _straight(x, nodes)) is not None:
+        return replace(node, operator=replace(operator, transposed_first=True), inputs=(straight, y))
+    return None
+
+
+def _straight(value: Value, nodes: Nodes) -> Value | None:
+    """The matrix that a value is the transposed of."""
+    rank = len(value.shape)
+    if rank < 2 or any(length > 1 for length in value.shape[:-2]):
+        return None
+    turned = nodes.made_by(value, operators.Transpose)
     if turned is None or not isinstance(turned.operator, operators.Transpose):
         return None
-    rank = len(y.shape)
-    if any(length > 1 for length in y.shape[:-2]):
-        return None
-    if turned.operator.order != (*range(rank - 2), rank - 1, rank - 2):
-        return None
-    return replace(node, operator=replace(node.operator, transposed=True), inputs=(x, turned.inputs[0]))
+    return turned.inputs[0] if turned.operator.order == (*range(rank - 2), rank - 1, rank - 2) else None
 
 
-PRODUCTS = (last_step, transposed_operand)
+PRODUCTS = (last_step, clamped_source, transposed_operand)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..graph import Graph, Node, Origin, Value
 from .activations import ACTIVATIONS
 from .constants import CONSTANTS
+from .neutral import NEUTRALS
 from .norms import NORMS
 from .products import PRODUCTS
 from .view import Nodes
@@ -17,7 +18,7 @@ MOST_ROUNDS = 12
 Rule = Callable[[Node, Nodes], Node | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
-STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*CONSTANTS, *PRODUCTS))
+STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS))
 
 
 def canonical(graph: Graph) -> Graph:

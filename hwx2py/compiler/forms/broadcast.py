@@ -20,6 +20,7 @@ from ..l2 import (
     neural_row_bytes,
     patch_of_pairs,
     planar_row_bytes,
+    planar_rows,
     rows_log2,
 )
 from ..surface import HALF_BYTES, Shape, Surface
@@ -51,10 +52,15 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
     sharing = rows_log2(small_h, HALF_BYTES * small_w)
     small_row = neural_row_bytes(small_c, small_channel, sharing) if small_h > 1 else small_depth
     size = small_h * small_depth
+    if small_channel > NEURAL_COLUMNS_BYTES:  # the neural engines take it in parts of 128 columns
+        passing = NEURAL_COLUMNS_BYTES
+        small_row = small_c * passing
+    else:
+        passing = small_channel
     if size > SIZE_BYTES // 2:
         raise UnsupportedError(f"{small_c} x {small_h} x {small_w} and another tensor do not fit L2")
     first = pass_into_l2(
-        "the small operand into L2", known, small, Tile(size, small_channel, small_row, small_depth, small_depth),
+        "the small operand into L2", known, small, Tile(size, passing, small_row, small_c * passing, small_c * passing),
         Tile(0, small_channel, small_depth, small_depth),
     )  # fmt: skip
     draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
@@ -72,8 +78,7 @@ def _second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile)
     _, c, h, w = x.shape
     draft.read(x)
     draft.write(z)
-    channel = channel_bytes(w)
-    row, depth = planar_row_bytes(c, channel), c * channel
+    channel, depth, row = planar_rows(c, w)
     height = tile_of(h, 2 * row, base)
     draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(base, channel, row, depth, depth), Aliases.NEURAL)

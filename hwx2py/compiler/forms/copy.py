@@ -1,5 +1,9 @@
 """Copies of the neural and planar engines: exchanges of dimensions, slices, repetitions."""
 
+from dataclasses import replace
+
+from ...errors import UnsupportedError
+from ...program.network import ROW_ALIGNMENT_BYTES
 from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, neural, planar
 from ..evidence import evidence
 from ..l2 import (
@@ -12,9 +16,13 @@ from ..l2 import (
     log2_up,
     tile_height,
 )
-from ..surface import Surface
-from ..task import Events, Store, TaskPlan
+from ..surface import HALF_BYTES, Surface
+from ..task import Events, Store, TaskPlan, closed
+from .parts import IN_PARTS
 from .steps import one_row
+
+#: Columns are cut at multiples of 64 bytes.
+COLUMNS_UNIT = ROW_ALIGNMENT_BYTES // HALF_BYTES
 
 
 def exchange_rows(x: Surface, y: Surface) -> list[TaskPlan]:
@@ -32,6 +40,9 @@ def exchange_rows(x: Surface, y: Surface) -> list[TaskPlan]:
     source, result = x.rows_as_channels(), y.rows_as_channels()
     narrow, wide = min(channel_bytes(columns, item), NEURAL_COLUMNS_BYTES), channel_bytes(rows, item)
     size = rows * narrow
+    most = (SIZE_BYTES - size) // wide
+    if most < columns:
+        return _exchanged_parts(x, y, most // COLUMNS_UNIT * COLUMNS_UNIT)
     draft = neural("transpose", known, (rows, 1, columns), exchange=True, engines=NEURAL_ENGINES)
     if item == 1:
         draft.put("Common.ChCfg", InFmt="UInt8", OutFmt="UInt8")
@@ -46,6 +57,17 @@ def exchange_rows(x: Surface, y: Surface) -> list[TaskPlan]:
     draft.events = Events.COPY
     draft.cycles = cycles_of_bytes(x.size_bytes + y.size_bytes)
     return [draft.plan()]
+
+
+def _exchanged_parts(x: Surface, y: Surface, most: int) -> list[TaskPlan]:
+    """Parts of the columns that L2 holds exchanged."""
+    if most < 1:
+        raise UnsupportedError(f"{x.shape.h} rows of {COLUMNS_UNIT} columns do not fit L2 exchanged")
+    plans: list[TaskPlan] = []
+    for first in range(0, x.shape.w, most):
+        count = min(most, x.shape.w - first)
+        plans += closed(exchange_rows(x.columns(first, count), y.rows(first, count)))
+    return [replace(plan, evidence=IN_PARTS) for plan in plans]
 
 
 def swap_c_h(x: Surface, y: Surface) -> list[TaskPlan]:
@@ -121,7 +143,9 @@ def repeat_rows(x: Surface, y: Surface, *, relu: bool = False) -> list[TaskPlan]
     _, c, times, w = y.shape
     channel = channel_bytes(w)
     depth, narrow = c * channel, c * 0x40
+    height = tile_height(times, (SIZE_BYTES - depth) // (narrow + 0x10))
     draft = planar("rows repeated", known, Kind.ONE, (c, times, w), Patch(4, 5 if w > 16 else 4))
+    draft.put("Common.TileCfg", TileHeight=height)
     draft.put("PE.Cfg", ReluEn=int(relu))
     draft.put("Common.PECfg", Src1BroadcastH=1)
     draft.read(x)

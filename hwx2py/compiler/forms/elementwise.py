@@ -4,7 +4,14 @@ import enum
 
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
-from ..l2 import BANKS_BYTES, Aliases, Tile, base_behind, channel_bytes, patch_of_pairs, planar_row_bytes
+from ..l2 import (
+    BANKS_BYTES,
+    Aliases,
+    Tile,
+    base_behind,
+    patch_of_pairs,
+    planar_rows,
+)
 from ..surface import Surface
 from ..task import TaskPlan, fields
 from .parts import in_parts, tile_of
@@ -42,8 +49,7 @@ def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool 
     draft.read(x)
     draft.read_second(y)
     draft.write(z)
-    channel = channel_bytes(w)
-    row, depth = planar_row_bytes(c, channel), c * channel
+    channel, depth, row = planar_rows(c, w)
     height = tile_of(h, 3 * row, BANKS_BYTES)
     draft.put("Common.TileCfg", TileHeight=height)
     first = Tile(0, channel, row, depth, depth)

@@ -2,7 +2,7 @@
 
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
-from ..l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes
+from ..l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes, planar_rows
 from ..surface import Surface
 from ..task import TaskPlan
 from .parts import in_parts, tile_of
@@ -31,8 +31,7 @@ def scaled(
     draft = planar(what, evidence(what, x.shape), Kind.ONE, (c, h, w), patch_of_one(h, w), groups=n)
     draft.read(x)
     draft.write(z)
-    channel = channel_bytes(w)
-    row, depth = planar_row_bytes(c, channel), c * channel
+    channel, depth, row = planar_rows(c, w)
     height = tile_of(h, 2 * row)
     draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)

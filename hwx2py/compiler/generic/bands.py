@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..l2 import channel_bytes
+from ..l2 import PLANAR_COLUMNS_BYTES, channel_bytes
 
 #: Bytes of L2 that the tiles of a task may take: 2 MiB less a reserve for padding between rows and tiles.
 TILES_BYTES = 0x1C0000
@@ -17,7 +17,9 @@ def rows_that_fit(row_bytes: int, height: int) -> int:
     return max(1, min(height, MOST_ROWS, TILES_BYTES // (row_bytes + ROW_PADDING_BYTES)))
 
 
-def bands(channels: int, height: int, width: int, tensors: int) -> Iterator[tuple[range, range]]:
+def bands(
+    channels: int, height: int, width: int, tensors: int, most_columns_bytes: int = PLANAR_COLUMNS_BYTES
+) -> Iterator[tuple[range, range]]:
     """Ranges of channels and rows, a task for each, in which so many tensors of the shape fit L2.
 
     Args:
@@ -25,10 +27,12 @@ def bands(channels: int, height: int, width: int, tensors: int) -> Iterator[tupl
         height: of the tensors.
         width: of the tensors.
         tensors: sources and results of a task.
+        most_columns_bytes: of a row that lie in L2 at a time.
     """
-    most_channels = max(1, min(MOST_ROWS, TILES_BYTES // (tensors * channel_bytes(width)) - 1))
+    channel = min(channel_bytes(width), most_columns_bytes)
+    most_channels = max(1, min(MOST_ROWS, TILES_BYTES // (tensors * channel) - 1))
     for first in range(0, channels, most_channels):
         planes = range(first, min(channels, first + most_channels))
-        most = rows_that_fit(tensors * len(planes) * channel_bytes(width), height)
+        most = rows_that_fit(tensors * len(planes) * channel, height)
         for top in range(0, height, most):
             yield planes, range(top, min(height, top + most))

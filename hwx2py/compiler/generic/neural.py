@@ -4,7 +4,7 @@ from ..builder import Builder
 from ..draft import Draft
 from ..engines import cycles, neural
 from ..forms import activation
-from ..l2 import Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
+from ..l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
 from ..surface import Surface
 from ..task import Events, Store, TaskPlan, own
 from ..view import View, four_axes
@@ -16,7 +16,9 @@ EXCHANGE = own("C and W exchanged by a pass-through, as transposes of 2023 that 
 EXCHANGED_COLUMNS = 512
 
 
-def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False, what: str = "table") -> View:
+def lookup(
+    b: Builder, x: View, table: bytes, z: View, root: bool = False, what: str = "table", before: float = 0.0
+) -> View:
     """Applies a table to every element of x.
 
     Args:
@@ -26,10 +28,11 @@ def lookup(b: Builder, x: View, table: bytes, z: View, root: bool = False, what:
         z: the result.
         root: the table is one of a root, a logarithm or a reciprocal.
         what: the function's name.
+        before: added to the argument, a float16.
     """
     for one, result in four_axes(x, z):
-        for source, target in cuts((one, result), 2):
-            b.add(activation.table(what, table, source, target, root=root))
+        for source, target in cuts((one, result), 2, SIZE_BYTES):
+            b.add(activation.table(what, table, source, target, root=root, epsilon=before))
     return z
 
 

@@ -8,6 +8,7 @@ from ..builder import LARGEST_HALF, Builder
 from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
+from ..l2 import PLANAR_COLUMNS_BYTES, SIZE_BYTES
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
@@ -16,12 +17,14 @@ from .bands import bands
 BANDS = own("rows in bands that fit L2")
 
 
-def cuts(views: tuple[View, ...], tensors: int) -> list[tuple[Surface, ...]]:
+def cuts(
+    views: tuple[View, ...], tensors: int, most_columns_bytes: int = PLANAR_COLUMNS_BYTES
+) -> list[tuple[Surface, ...]]:
     """Surfaces of four-axis views of one shape, in bands of which so many fit L2."""
     _, c, h, w = views[-1].lengths
     return [
         tuple(view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in views)
-        for planes, rows in bands(c, h, w, tensors)
+        for planes, rows in bands(c, h, w, tensors, most_columns_bytes)
     ]
 
 
@@ -80,7 +83,7 @@ def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: Vi
 def clamped(b: Builder, x: View, z: View) -> View:
     """The larger of x and 0, as compiler 9.509 does it: on the neural engines."""
     for one, result in four_axes(x, z):
-        parts = cuts((one, result), 2)
+        parts = cuts((one, result), 2, SIZE_BYTES)
         for source, target in parts:
             _added(b, activation.relu(source, target), len(parts))
     return z

@@ -236,6 +236,9 @@ def unary(b: Builder, node: Node, views: list[View]) -> View:
             return combined(b, Combine.MUL, x, hard_sigmoid(b, x, b.scratch(x.lengths), 1 / 6, 0.5), z)
         case Function.SILU:
             return combined(b, Combine.MUL, x, looked_up(b, Function.SIGMOID, x, b.scratch(x.lengths)), z)
+        case Function.RSQRT if operator.alpha:
+            table = tables.table(Function.RSQRT)
+            return neural.lookup(b, x, table.data, z, root=table.root, what="rsqrt", before=operator.alpha)
     return looked_up(b, operator.function, x, z, operator.alpha)
 
 

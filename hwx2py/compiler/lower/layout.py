@@ -8,8 +8,9 @@ from ...program.network import ROW_ALIGNMENT_BYTES
 from .. import operators
 from ..builder import Builder, half_of
 from ..forms import copy as copies
-from ..generic import neural, products
+from ..generic import neural, planar, products
 from ..graph import Node
+from ..last_step import last_step
 from ..surface import HALF_BYTES
 from ..view import View, raised
 from . import moves
@@ -25,7 +26,29 @@ def transpose(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Transpose)
     target = b.wanted if b.wanted is not None and b.wanted.lengths == node.output.shape else None
+    if target is not None and _copied_to_output(b, views[0], operator.order, target):
+        return target
     return moves.transposed(b, views[0], operator.order, target)
+
+
+#: Orders of four axes that compiler 9.509 makes by a copy of its own.
+CHANNELS_AND_ROWS, ROWS_AND_COLUMNS = (0, 2, 1, 3), (0, 1, 3, 2)
+
+
+def _copied_to_output(b: Builder, x: View, order: tuple[int, ...], z: View) -> bool:
+    """An output of the program transposed as compiler 9.509 does it; says whether that was done."""
+    more = 4 - len(order)
+    if more < 0:
+        return False
+    whole = (*range(more), *(axis + more for axis in order))
+    source, target = x.surface(), z.surface()
+    if whole == CHANNELS_AND_ROWS and source.shape.n == 1:
+        b.add(copies.swap_c_h(source, target))
+        return True
+    if whole == ROWS_AND_COLUMNS and source.shape[:2] == (1, 1):
+        b.add(copies.exchange_rows(source, target))
+        return True
+    return False
 
 
 def concat(b: Builder, node: Node, views: list[View]) -> View:
@@ -43,6 +66,11 @@ def take(b: Builder, node: Node, views: list[View]) -> View:
     last = len(views[0].lengths) - 1
     if _cut_to_output(b, operator, views[0], node.output.shape):
         return b.result(node.output.shape)
+    if operator.step < 0:
+        # DMA steps forwards only.
+        stop = operator.start + operator.count * operator.step
+        backwards = list(range(operator.start, stop, operator.step))
+        return moves.selected(b, views[0], operator.axis, backwards)
     if operator.axis < last:
         return views[0].part(operator.axis, operator.start, operator.count, operator.step)
     places = range(operator.start, operator.start + operator.count * operator.step, operator.step)
@@ -82,8 +110,19 @@ def select(b: Builder, node: Node, views: list[View]) -> View:
 def expand(b: Builder, node: Node, views: list[View]) -> View:
     """A tensor repeated."""
     shape = node.output.shape
-    x = raised(views[0], len(shape))
-    return moves.spread(b, x, shape, b.result(shape))
+    x, z = raised(views[0], len(shape)), b.result(shape)
+    relu = last_step(node).relu
+    if z is b.wanted and len(shape) <= 4 and _repeats_rows(x.surface().shape, z.surface().shape):
+        b.add(copies.repeat_rows(x.surface(), z.surface(), relu=relu))
+        return z
+    if relu:
+        x = planar.clamped(b, x, b.scratch(x.lengths))
+    return moves.spread(b, x, shape, z)
+
+
+def _repeats_rows(one: tuple[int, ...], many: tuple[int, ...]) -> bool:
+    """Whether a single row is repeated, and nothing else."""
+    return one[0] == many[0] == one[2] == 1 < many[2] and (one[1], one[3]) == (many[1], many[3])
 
 
 def mix(b: Builder, node: Node, views: list[View]) -> View:

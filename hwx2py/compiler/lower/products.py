@@ -44,7 +44,8 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
             for view in (one, two, target)
         )
         surfaces = (first.surface(), second.surface(), result.surface())
-        b.add(inputs_product.product(*surfaces, transposed_w=operator.transposed))
+        first_turned, second_turned = operator.transposed_first, operator.transposed
+        b.add(inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned))
     return z
 
 

@@ -66,7 +66,8 @@ class Unary:
 
     Attributes:
         function: what is computed.
-        alpha: its first parameter, if it has one: the slope of leaky relu and hard sigmoid, the scale of elu.
+        alpha: its first parameter, if it has one: the slope of leaky relu and hard sigmoid, the scale of elu, what
+            rsqrt adds to its argument.
         beta: its second parameter: what hard sigmoid adds.
     """
 

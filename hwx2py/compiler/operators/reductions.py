@@ -71,10 +71,12 @@ class MatMul:
     Attributes:
         scale: a factor on the product.
         transposed: the second matrix is given transposed.
+        transposed_first: the first matrix is given transposed.
     """
 
     scale: float = 1.0
     transposed: bool = False
+    transposed_first: bool = False
 
     @property
     def scale_differs(self) -> bool:
@@ -86,6 +88,8 @@ class MatMul:
         x, y = shapes[0], shapes[1]
         if self.transposed and len(y) > 1:
             y = (*y[:-2], y[-1], y[-2])
+        if self.transposed_first and len(x) > 1:
+            x = (*x[:-2], x[-1], x[-2])
         if min(len(x), len(y)) < 2 or x[-1] != y[-2]:
             raise ShapeMismatch(f"a product of matrices {x} and {y}")
         if len(shapes) > 2 and shapes[2] != (y[-1],):

@@ -7,9 +7,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
-Source:   add16.hwx, 32768 bytes, sha256 8a9a1170b5ba21e96d6ce35d434f03fd29048e49b9b7a281c84ff56062b7cde9
-Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   e3284052d261881a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Source:   add16.hwx, 32768 bytes, sha256 784248ebedcf75fc40ca144600787ea1dc08d24927ecd6efe0f8205ed43c718e
+Compiler: hwx2py v0.2.0.dev0, examples/make.py
+Digest:   6f818cae90dea226 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, hashlib, os, struct, sys, zipfile

@@ -9,9 +9,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   conv.hwx, 32768 bytes, sha256 a183f17d2459210048b8c6183bb205e3f36c5af3869f34399b873fda1ed637af
-Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   c35e5a8aa6ba33b4 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Source:   conv.hwx, 32768 bytes, sha256 3fa795b2624b0525357cb7e21da91b2292096a6c02e1ffbc872312a6660e13a5
+Compiler: hwx2py v0.2.0.dev0, examples/make.py
+Digest:   df8ed54330c78024 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile

@@ -8,9 +8,9 @@ Made to be edited. A line writes one register: fields by name, bits without a na
 A list is a record of the task's stream. Links between tasks, sizes and ids are filled in unless given.
 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
-Source:   mul.hwx, 32768 bytes, sha256 772b3d92cdc41e11aad2c548a8029767e66eac3eac91d1c8d7e646fe2adbf4ce
-Compiler: hwx2py v0.1.0, examples/make.py
-Digest:   7e7bdc6c87fa2e4e of the other lines; hwx2py does not write over a script that was edited (--force does)
+Source:   mul.hwx, 32768 bytes, sha256 9bed2d27ffe87004485cef400469272cf81c1c135e2b83a24260b371238868d9
+Compiler: hwx2py v0.2.0.dev0, examples/make.py
+Digest:   6ddbb54a5e4a369a of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed

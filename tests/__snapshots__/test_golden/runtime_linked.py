@@ -294,6 +294,7 @@ def report(outputs, fill):
     for name, array in outputs.items():
         low, high, mean = (f(array.astype("f8")) for f in (np.min, np.max, np.mean))
         values = "" if low == high else f", {low:g} to {high:g}, mean {mean:g}"
+        name = repr(name)[1:-1]  # on one line, whatever is in it
         print(f"{name}: {array.dtype} {array.shape}{values}")
         pattern = np.frombuffer(UNWRITTEN * array.itemsize, f"u{array.itemsize}")
         missing = 0 if fill else np.sum(array.view(pattern.dtype) == pattern)
@@ -343,7 +344,7 @@ def execute(chosen, tensors, build, open_device, run):
     for name in outputs if chosen.golden else []:
         result = verdict(outputs[name], golden.get(name), chosen.atol)
         failed += result != "PASS"
-        print(f"{name}: {result}")
+        print(f"{repr(name)[1:-1]}: {result}")
     return min(failed, 1)
 
 
