@@ -244,3 +244,34 @@ def test_reductions_over_any_axes(c, h, w, kind, data):
     size = np.abs(x.astype(float)).sum(axis=tuple(axes), keepdims=True)
     bound = 0 if kind in ("max", "min") else 4 * UNIT * (size / (1 if kind == "sum" else x.size / wanted.size)) + 2e-5
     assert (np.abs(ran(g, x=x)["y"] - wanted) <= bound).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(1, 3), st.sampled_from([1, 3, 16]), st.integers(1, 5), st.integers(1, 9), st.sampled_from([1, 2, 3]),
+    st.sampled_from(["softmax", "standardize", "mean"]),
+)  # fmt: skip
+def test_every_batch_element_is_reduced_by_itself(n, c, h, w, axis, kind):
+    x = halves((n, c, h, w), 1)
+    g = hwx2py.Graph()
+    value = g.input("x", x.shape)
+    exact = x.astype(float)
+    mean = exact.mean(axis, keepdims=True)
+    if kind == "softmax":
+        y, powers = g.softmax(value, axis), np.exp(exact - exact.max(axis, keepdims=True))
+        wanted = powers / powers.sum(axis, keepdims=True)
+    elif kind == "standardize":
+        y, wanted = g.standardize(value, [axis], 0.1), (exact - mean) / np.sqrt(exact.var(axis, keepdims=True) + 0.1)
+    else:
+        y, wanted = g.reduce("mean", value, [axis]), mean
+    g.output("y", y)
+    assert np.allclose(ran(g, x=x)["y"], wanted, rtol=6e-3, atol=6e-3)
+
+
+def test_cuts_that_go_backwards():
+    x = halves((2, 3, 4, 9), 1)
+    for axis in (1, 2, 3):
+        g = hwx2py.Graph()
+        g.output("y", g.slice(g.input("x", x.shape), axis, None, None, -2))
+        wanted = np.take(x, range(x.shape[axis] - 1, -1, -2), axis)
+        assert np.array_equal(ran(g, x=x)["y"], wanted)

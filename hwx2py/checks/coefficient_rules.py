@@ -7,7 +7,6 @@ from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import Fetch, TaskView, constant_kernel
 
-CONST_BAR = 1
 #: A Core ML weight file: a header of 64 bytes that begins with 1 and 2, then records that begin with this word.
 BLOB_START = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
 BLOB_RECORD = 0xDEADBEEF.to_bytes(4, "little")

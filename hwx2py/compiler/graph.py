@@ -403,7 +403,7 @@ class Graph:
         return self.apply(operators.Concat(checked_axis(axis, rank)), *parts, name=name)
 
     def slice(
-        self, x: Value, axis: int, start: int = 0, stop: int | None = None, step: int = 1, name: str = ""
+        self, x: Value, axis: int, start: int | None = None, stop: int | None = None, step: int = 1, name: str = ""
     ) -> Value:
         """x[start:stop:step] of an axis, as Python counts."""
         axis = checked_axis(axis, len(x.shape))

@@ -161,9 +161,14 @@ def four_axes(*views: View) -> Iterator[tuple[View, ...]]:
     return _pieces(views, 4)
 
 
-def three_axes(*views: View) -> Iterator[tuple[View, ...]]:
-    """Views of one rank, in pieces of three axes; see `four_axes`."""
-    return _pieces(views, 3)
+def three_axes(*views: View, merges: bool = True) -> Iterator[tuple[View, ...]]:
+    """Views of one rank, in pieces of three axes; see `four_axes`.
+
+    Args:
+        views: of equal rank.
+        merges: what is in front may become one with the first of the three; not where that one is reduced.
+    """
+    return _pieces(views, 3, merges)
 
 
 def raised(view: View, rank: int) -> View:
@@ -173,9 +178,9 @@ def raised(view: View, rank: int) -> View:
     return view
 
 
-def _pieces(views: tuple[View, ...], axes: int) -> Iterator[tuple[View, ...]]:
+def _pieces(views: tuple[View, ...], axes: int, merges: bool = True) -> Iterator[tuple[View, ...]]:
     views = tuple(raised(view, axes) for view in views)
-    while len(views[0].lengths) > axes and (merged := _merged(views)) is not None:
+    while merges and len(views[0].lengths) > axes and (merged := _merged(views)) is not None:
         views = merged
     outer = [max(view.lengths[axis] for view in views) for axis in range(len(views[0].lengths) - axes)]
     for place in itertools.product(*map(range, outer)):

@@ -66,6 +66,11 @@ def take(b: Builder, node: Node, views: list[View]) -> View:
     last = len(views[0].lengths) - 1
     if _cut_to_output(b, operator, views[0], node.output.shape):
         return b.result(node.output.shape)
+    if operator.step < 0:
+        # DMA steps forwards only.
+        stop = operator.start + operator.count * operator.step
+        backwards = list(range(operator.start, stop, operator.step))
+        return moves.selected(b, views[0], operator.axis, backwards)
     if operator.axis < last:
         return views[0].part(operator.axis, operator.start, operator.count, operator.step)
     places = range(operator.start, operator.start + operator.count * operator.step, operator.step)

@@ -27,11 +27,19 @@ CHANNELS, ROWS, COLUMNS = 0, 1, 2
 Form = Callable[[Surface, Surface], list[TaskPlan]]
 
 
-def applied(b: Builder, form: Form, x: View, z: View) -> bool:
-    """Adds the tasks of a form for every part of three axes; says whether it takes all of them."""
+def applied(b: Builder, form: Form, x: View, z: View, axes: tuple[int, ...]) -> bool:
+    """Adds the tasks of a form for every part of three axes; says whether it takes all of them.
+
+    Args:
+        b: where the tasks go.
+        form: the form.
+        x: the source.
+        z: the result.
+        axes: the axes of the three that it reduces or normalises over.
+    """
     made = []
     try:
-        for one, result in three_axes(x, z):
+        for one, result in three_axes(x, z, merges=CHANNELS not in axes):
             made.append(form(one.surface(), result.surface()))
     except UnsupportedError:
         return False
@@ -92,7 +100,7 @@ def over_axes(b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: Vi
     result = z or b.scratch(lengths)
     inner = _inner_axes(axes, rank)
     form = None if inner is None else _reduction(kind, inner)
-    if form is not None and applied(b, form, x, result):
+    if form is not None and inner is not None and applied(b, form, x, result, inner):
         return result
     if len(axes) > 1:
         # The last axis first, which leaves the fewest elements.
@@ -151,7 +159,7 @@ def softmax(b: Builder, node: Node, views: list[View]) -> View:
     inner = _inner_axes((operator.axis,), rank)
     if rank < 3:
         inner = (operator.axis + 3 - rank,)
-    if inner is not None and not operator.logarithm and applied(b, _softmax(inner[0]), x, z):
+    if inner is not None and not operator.logarithm and applied(b, _softmax(inner[0]), x, z, inner):
         return z
     if operator.axis < rank - 1:
         y = _softmax_of_rows(b, moves.exchanged(b, x, operator.axis), operator.logarithm, None)
@@ -204,7 +212,7 @@ def standardize(b: Builder, node: Node, views: list[View]) -> View:
     z = b.result(node.output.shape)
     rank = len(x.lengths)
     inner = tuple(axis + max(0, 3 - rank) for axis in operator.axes) if rank < 3 else _inner_axes(operator.axes, rank)
-    if inner is not None and applied(b, _norm(inner, operator.epsilon), x, z):
+    if inner is not None and applied(b, _norm(inner, operator.epsilon), x, z, inner):
         return z
     mean = over_axes(b, Reduction.MEAN, x, operator.axes)
     apart = combined(b, Combine.SUB, x, mean, b.scratch(x.lengths))
