@@ -13,7 +13,7 @@ from .options import Raw, arch_option, raw_option
 
 if TYPE_CHECKING:
     from ..checks import Finding
-    from ..formats import File
+    from ..formats import ProgramFile
 
 ERRORS = 1
 
@@ -113,7 +113,7 @@ def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tu
     return "\n".join(lines), (f"{path}: {', '.join(words) or 'nothing found'}{hint}",)
 
 
-def errors_note(file: "File", path: str) -> tuple[str, ...]:
+def errors_note(file: "ProgramFile", path: str) -> tuple[str, ...]:
     """The line that `check` finds errors in a file that is used for something else, if it does.
 
     Args:
@@ -126,7 +126,7 @@ def errors_note(file: "File", path: str) -> tuple[str, ...]:
     return (f"note: hwx2py check finds {count} error{'' if count == 1 else 's'} in {path}",) if count else ()
 
 
-def tell_errors(file: "File", path: str) -> None:
+def tell_errors(file: "ProgramFile", path: str) -> None:
     """Says on standard error what `errors_note` gives."""
     for note in errors_note(file, path):
         click.echo(legible(note), err=True)

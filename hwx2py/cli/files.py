@@ -8,7 +8,7 @@ from ..output import STANDARD, check_output, write_output
 from .options import Raw, Run
 
 if TYPE_CHECKING:
-    from ..formats import File
+    from ..formats import ProgramFile
     from ..program.program import Program
 
 __all__ = [
@@ -37,7 +37,7 @@ def check_input(path: str) -> None:
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
 
 
-def load_file(path: str, arch: str | None = None, raw: Raw | None = None, run: Run = Run.NO) -> "File":
+def load_file(path: str, arch: str | None = None, raw: Raw | None = None, run: Run = Run.NO) -> "ProgramFile":
     """Reads a file: its program, and the container around it.
 
     Args:
@@ -59,7 +59,7 @@ def load_file(path: str, arch: str | None = None, raw: Raw | None = None, run: R
         try:
             access = emulator.Access(trusted=run is Run.TRUSTED)
             program = emulator.program_of_script(path, bytes(formats.map_file(path)), access=access)
-            return formats.File(program, None)
+            return formats.ProgramFile(program, None)
         except HwxError as error:
             raise error.in_file(path) from error.__cause__
     if raw:

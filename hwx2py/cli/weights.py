@@ -11,7 +11,7 @@ from .files import check_input, check_output, load_file, tell_written, write_out
 from .options import Raw, Run, arch_option, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
-    from ..formats import File
+    from ..formats import ProgramFile
     from ..program.program import Program
     from ..weights import Found
 
@@ -127,7 +127,9 @@ def _prepare(folder: str) -> None:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 
 
-def _write_into(target: str, path: str, file: "File", changes: tuple[str, ...], rounds: bool, force: bool) -> None:
+def _write_into(
+    target: str, path: str, file: "ProgramFile", changes: tuple[str, ...], rounds: bool, force: bool
+) -> None:
     from .. import weights
     from ..emulator.arrays import read_npy
     from ..interface import Program, save

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UnsupportedError, UsageError
-from .file import STANDARD, File, map_file
+from .file import STANDARD, ProgramFile, map_file
 
 if TYPE_CHECKING:
     from ..program.program import Program
@@ -17,7 +17,7 @@ __all__ = [
     "SCRIPT_SUFFIX",
     "SIDECAR_SUFFIX",
     "STANDARD",
-    "File",
+    "ProgramFile",
     "load",
     "map_file",
     "programs_in",
@@ -32,7 +32,7 @@ PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
 def load(
     path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None, tensors: Sequence[str] = ()
-) -> File:
+) -> ProgramFile:
     """Reads the program in a file: an `.hwx`, an `.anec` (`.ane`), a generated script, or a bare task stream.
 
     Args:
@@ -62,7 +62,7 @@ def _load(
     arch: "Architecture | None",
     raw: "Architecture | None",
     tensors: Sequence[str],
-) -> File:
+) -> ProgramFile:
     if raw:
         from .raw import load_raw
 
@@ -75,20 +75,20 @@ def _load(
     if looks_like_hwx(data):
         from .hwx import read as hwx
 
-        return File(*hwx.load(data, name, arch))
+        return ProgramFile(*hwx.load(data, name, arch))
     if arch:
         raise UsageError("its architecture is given: --arch reads .hwx files as another one", hint="leave --arch out")
     if path.endswith(SCRIPT_SUFFIX) or (path == STANDARD and _looks_like_script(data)):
         from . import script
 
-        return File(script.load(bytes(data), name, path))
+        return ProgramFile(script.load(bytes(data), name, path))
 
     from .anec.header import looks_like_anec
 
     if looks_like_anec(data) or path.endswith(ANEC_SUFFIXES):
         from .anec import read as anec
 
-        return File(*anec.load(data, name))
+        return ProgramFile(*anec.load(data, name))
 
     from .foreign import refuse
 
@@ -100,7 +100,7 @@ def _looks_like_script(data: memoryview) -> bool:
     return bytes(data[:22]).startswith((b"#!/usr/bin/env python", b'"""'))
 
 
-def replace(file: File, program: "Program") -> list[bytes | memoryview]:
+def replace(file: ProgramFile, program: "Program") -> list[bytes | memoryview]:
     """The file with another program in it, as pieces to write one after another.
 
     Args:

@@ -22,7 +22,7 @@ class Container(Protocol):
         """What the file is: "hwx" or "anec"."""
 
 
-class File(NamedTuple):
+class ProgramFile(NamedTuple):
     """What a file holds.
 
     Attributes:

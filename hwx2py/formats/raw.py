@@ -8,7 +8,7 @@ from ..program.program import ELEMENT_BYTES, SCRATCH, Origin, Program, Scratch, 
 from ..program.streams import STREAMS, Text
 from ..registers import Architecture
 from ..units import round_up
-from .file import File
+from .file import ProgramFile
 from .hexdump import is_hex_text, readings
 
 UNBOUND = (
@@ -62,7 +62,7 @@ def _buffers(options: Sequence[str], arch: Architecture) -> list[Tensor | Scratc
     return found
 
 
-def load_raw(data: memoryview, name: str, arch: Architecture, tensors: Sequence[str] = ()) -> File:
+def load_raw(data: memoryview, name: str, arch: Architecture, tensors: Sequence[str] = ()) -> ProgramFile:
     """The program of a bare task stream.
 
     Args:
@@ -82,7 +82,7 @@ def load_raw(data: memoryview, name: str, arch: Architecture, tensors: Sequence[
     if not len(data):
         raise StreamError("the stream is empty", hint="give the bytes of a task descriptor, or their hex text")
     text, notes = _decoded_hex(data, arch) if is_hex_text(data) else (_decoded(data, arch), [])
-    return File(
+    return ProgramFile(
         Program(
             arch=arch,
             text=text,
