@@ -91,3 +91,17 @@ def test_tensors_that_contradict_each_other(cli, stream, more):
 
 def test_tensors_belong_to_bare_streams(cli):
     assert one_line(cli("info", example("mul"), *TENSORS).err)
+
+
+def test_rules_of_registers_run_and_those_left_out_are_named(cli, tmp_path):
+    program = loaded("conv")
+    first = program.arch.address("KernelDMASrc.CoeffBfrSize")
+    task = program.tasks[0]
+    sizes = {w.index: w.value + 0x40 for w in task.writes() if w.value and first <= w.address < first + 64}
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(program.with_tasks([task.with_words(sizes)]).text.to_bytes()))
+    buffers = [f"--tensor={t.name}={t.role}:{t.bar}:{'x'.join(map(str, t.shape))}" for t in program.tensors]
+    for more, named in (([], "unbound-bar"), (buffers, "kernel-outside")):
+        done = cli("check", path, "--raw", "H13", *more)
+        assert (done.code, "kernel-dma-larger" in done.out, named in done.err) == (1, True, True)
+        assert "kernel-outside" not in done.out

@@ -101,3 +101,43 @@ def test_an_empty_log_is_begun_anew(cli, tmp_path):
     log.write_text("")
     done = cli("bisect", MUL, example("add"), "--log", log)
     assert "not the log of a bisection" not in done.err
+
+
+SLOW = (
+    "import sys, time\n"
+    "from hwx2py.tables import Store\n"
+    "plain = Store.remove_unfinished\n"
+    "def slow(self):\n"
+    "    plain(self)\n"
+    "    print('prepared', flush=True)\n"
+    "    time.sleep(1.5)\n"
+    "Store.remove_unfinished = slow\n"
+    "from hwx2py.cli import main\n"
+    "main(['corpus', 'two', '-o', 'table', '--format', 'jsonl', '--jobs', '1'])\n"
+)
+
+
+def test_two_runs_into_one_table_wait_for_each_other(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, name in (("one", "mul"), ("two", "add")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.hwx").write_bytes(example(name).read_bytes())
+    slow = subprocess.Popen([sys.executable, "-c", SLOW], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert slow.stdout.readline()
+    assert cli("corpus", "one", "-o", "table", "--format", "jsonl", "--jobs", "1").code == 0
+    assert (slow.communicate() and slow.returncode) == 0
+    assert "2 programs stood already" in cli("corpus", "one", "two", "-o", "table", "--format", "jsonl").err
+
+
+def test_a_sweep_does_not_go_on_with_other_inputs(cli, tmp_path, monkeypatch):
+    import numpy as np
+
+    monkeypatch.chdir(tmp_path)
+    arguments = ["sweep", MUL, "--vary", "PE.BiasScale.Scale=1.0,2.0", "--input", "a=in.npy", "-o", "table",
+                 "--format", "jsonl", "--jobs", "1"]  # fmt: skip
+    np.save("in.npy", np.full((1, 4, 2, 16), 2, np.float16))
+    assert cli(*arguments).code == 0
+    assert "2 points stood already" in cli(*arguments).err
+    np.save("in.npy", np.full((1, 4, 2, 16), 9, np.float16))
+    done = cli(*arguments)
+    assert (done.code, "holds another sweep" in done.err) == (2, True)

@@ -31,7 +31,7 @@ def _misfits(view: TaskView) -> Iterator[Place]:
     kernel, part = operation.kernel, operation.kernel or operation.table
     if part is None or not part.enabled or part.bar is None or (kernel and kernel.from_task is not None):
         return
-    if part.bar not in constants and view.subject.program.buffers:
+    if part.bar not in constants and not view.subject.is_cut:
         return
     from .. import packing  # most programs that are checked fetch nothing
 

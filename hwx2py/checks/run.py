@@ -41,6 +41,18 @@ def check(file: ProgramFile) -> list[Finding]:
     return findings(Subject.of(file))
 
 
+#: Rules that look at coefficients, which a bare stream does not have.
+OF_COEFFICIENTS = ("kernel-outside", "zero-coefficients", "blob-constant", "zero-table")
+
+
+def left_out(subject: Subject) -> list[str]:
+    """Names of rules that a bare stream leaves without what they look at: coefficients, or tensors that none gave."""
+    if not subject.is_cut:
+        return []
+    of_tensors = [] if subject.program.buffers else [rule.name for rule in buffer_rules.RULES]
+    return list(dict.fromkeys([*of_tensors, *OF_COEFFICIENTS]))
+
+
 def count_errors(file: ProgramFile) -> int:
     """How many findings of level error a file has, as far as its first 100 tasks show them.
 

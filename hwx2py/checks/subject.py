@@ -154,8 +154,8 @@ class Subject:
 
     @functools.cached_property
     def constants(self) -> dict[int, memoryview]:
-        """BAR -> content of the buffers that hold coefficients; empty where the file binds nothing."""
-        if not self.program.buffers:
+        """BAR -> content of the buffers that hold coefficients; empty where the file has none of them."""
+        if not self.program.buffers or self.is_cut:
             return {}
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 

@@ -87,14 +87,19 @@ def examine(item: batch.Input, question: Question) -> batch.FileResult:
     arch, raw = by_name(question.arch) if question.arch else None, question.raw
     check_input(item.path)
     stream = (by_name(raw.arch), raw.tensors) if raw else (None, ())
-    findings = checks.findings(open_subject(item.path, arch, *stream))
+    subject = open_subject(item.path, arch, *stream)
+    findings = checks.findings(subject)
     code = ERRORS if any(finding.level == checks.ERROR for finding in findings) else 0
     if question.as_json:
         import json
 
         entry = {"file": item.path, "readable": True, "findings": [finding._asdict() for finding in findings]}
         return batch.FileResult(json.dumps(entry), code=code)
-    return batch.FileResult(*_shown(item.path, findings, question.verbose), code)
+    text, notes = _shown(item.path, findings, question.verbose)
+    if names := checks.left_out(subject):
+        what = "coefficients" if subject.program.buffers else "tensors and coefficients"
+        notes = (f"{item.path}: a bare stream without {what}; left out: {', '.join(names)}", *notes)
+    return batch.FileResult(text, notes, code)
 
 
 def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tuple[str, ...]]:
