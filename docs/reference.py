@@ -1,6 +1,7 @@
 """Writes the pages that are made from the program itself: `python docs/reference.py`.
 
 registers/    the register tables, for the chips that the Linux drivers run
+forms.md      the forms that `compile` makes operations of, and what proves them
 man/          a man page for hwx2py and for each of its commands, from their help
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from hwx2py.cli import COMMANDS, group
+from hwx2py.compiler.forms import page as forms
 from hwx2py.listing.page import as_markdown
 from hwx2py.listing.registers import select
 from hwx2py.registers import every
@@ -31,7 +33,8 @@ def pages() -> dict[Path, str]:
     for name in COMMANDS:
         command = group.get_command(context, name)
         manual[Path("man", f"hwx2py-{name}.1")] = "\n".join(command_page(name, command, context))
-    return {path: f"{text}\n" for path, text in (registers | manual).items()}
+    compiled = {Path("forms.md"): "\n".join(forms.as_markdown())}
+    return {path: f"{text}\n" for path, text in (registers | manual | compiled).items()}
 
 
 def overview(context: click.Context) -> Iterator[str]:

@@ -184,8 +184,10 @@ def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:
 
 def _has(output: Output) -> bool:
     """Whether the file is there with the same bytes."""
+    if not os.path.isfile(output.path):
+        return False
     pieces = [memoryview(piece).cast("B") for piece in output.pieces]
-    if not os.path.isfile(output.path) or os.path.getsize(output.path) != sum(map(len, pieces)):
+    if os.path.getsize(output.path) != sum(map(len, pieces)):
         return False
     with open(output.path, "rb") as file:
         return all(file.read(len(chunk)) == bytes(chunk) for piece in pieces for chunk in _chunks(piece))

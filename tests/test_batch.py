@@ -247,7 +247,7 @@ def test_a_script_that_is_converted_again_loses_nothing_in_silence(cli, tmp_path
     path.write_text(emitter.emit(loaded("mul")).text)
     assert "note: " not in cli(path, "-o", tmp_path / "again.py").err
     path.write_text(path.read_text() + "# mine\n")
-    assert f"note: {path} was edited: its program goes on" in cli(path, "-o", tmp_path / "third.py").err
+    assert f"note: {path} was edited: your comments" in cli(path, "-o", tmp_path / "third.py").err
 
 
 def test_the_digest_is_of_all_other_lines():

@@ -85,7 +85,7 @@ def test_a_bit_without_a_name_is_understood_as_soon_as_a_row_says_that_it_is_ign
     assert [unknown.register for unknown in next(operations(odd)).unknowns] == ["PE.Cfg"]
     known = with_row(odd, "PE", "Cfg", ignored=(Ignored(1 << 30, "edited on an M1: made up"),))
     assert not next(operations(known)).unknowns
-    assert "ignored-bits" in {finding.rule for finding in checks.check(formats.File(known, None))}
+    assert "ignored-bits" in {finding.rule for finding in checks.check(formats.ProgramFile(known, None))}
 
 
 def test_a_field_is_passed_over_as_soon_as_its_row_says_so():

@@ -29,7 +29,7 @@ H16 = by_name("H16")
 
 
 def of_program(program: Program) -> list[Finding]:
-    return checks.check(formats.File(program))
+    return checks.check(formats.ProgramFile(program))
 
 
 def names(findings: list[Finding], level: str = "error") -> set[str]:
@@ -311,7 +311,7 @@ class TestTasks:
         for edit in edits:
             write = next(write for write in task.writes() if write.address == int(edit["address"], 16))
             edited = file.program.with_tasks([task.with_words({write.index: int(edit["value"], 16)})])
-            errors = names(checks.check(formats.File(edited, file.container)))
+            errors = names(checks.check(formats.ProgramFile(edited, file.container)))
             if edit["outcome"] == "hang" or not wrong & {edit["register"]}:
                 assert bool(errors) == (edit["outcome"] == "hang"), edit
 

@@ -375,6 +375,14 @@ class TestConvolutions:
         assert len(plans) == 2
         close(ran(plans, {"x": x}, result), convolved(x, weights, 1, window, (2, 3)), 4e-3, 2e-3)
 
+    @pytest.mark.parametrize("outputs", [40, 48])
+    def test_chunks_whose_size_does_not_tell_the_planes_get_others(self, outputs):
+        x, weights = drawn(1, 1, 1, 2, 8), drawn(2, outputs, 1, 1, 1)
+        result = (1, outputs, 2, 8)
+        plans = convolution.convolution(surface("x", *x.shape), surface("y", *result), weights.tobytes())
+        assert {plan.evidence.source for plan in plans} == {Source.OWN}
+        close(ran(plans, {"x": x}, result), convolved(x, weights, 1, Window(), (2, 8)), 4e-3, 2e-3)
+
     def test_a_window_that_fits_no_register_is_refused(self):
         x, y = surface("x", 1, 1, 40, 40), surface("y", 1, 1, 1, 40)
         with pytest.raises(UnsupportedError, match="31"):

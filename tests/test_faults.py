@@ -148,7 +148,7 @@ def test_table_of_another_size(size, kind):
     (fault, _) = faults_of_hang(program)
     assert str(fault).startswith(f"fault {kind}: task 0: KernelDMASrc.CoeffBfrSize[0]: {size} bytes")
     assert kind.replace("short-coefficients", "kernel-dma-smaller") in {
-        one.rule for one in checks.check(formats.File(program))
+        one.rule for one in checks.check(formats.ProgramFile(program))
     }
 
 

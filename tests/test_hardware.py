@@ -198,3 +198,29 @@ def test_matrix_product_on_an_m1():
 def test_halves_go_away_from_zero():
     """2048 + 1 is 2050 on M1 and M2; nearest even would be 2048."""
     assert list(lanes("Add", [2048.0, -2048.0], [1.0, -1.0])) == [2050.0, -2050.0]
+
+
+def exact_error(got: np.ndarray, wanted: np.ndarray) -> float:
+    return float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
+
+
+def test_a_seeded_product_on_m1_and_m6():
+    """The relative error of the first 256 rows of x w^T, as a survey of both chips gives it."""
+    random = np.random.default_rng(0)
+    x, w = (random.standard_normal((512, 512)).astype(np.float32) / np.float32(np.sqrt(512)) for _ in range(2))
+    wanted = x[:256].astype(float) @ w.T.astype(float)
+    got = CHIP.rounded(dot(half(x[:256]), half(w).T, CHIP))
+    assert exact_error(got, wanted) == pytest.approx(0.0025780039702379, rel=1e-12)
+
+
+def test_a_seeded_convolution_on_an_m1():
+    """3 x 3 over 64 channels, computed directly; M5 and M6 transform it (Winograd), which has another error."""
+    random = np.random.default_rng(1)
+    x = random.standard_normal((8, 64, 64, 64)).astype(np.float32)[0]
+    w = random.standard_normal((64, 64, 3, 3)).astype(np.float32) * np.sqrt(2 / 576)
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1)])
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (64, 64), (1, 2)).reshape(64 * 9, 64 * 64)
+    kernel = w.reshape(64, 64 * 9)
+    got = CHIP.rounded(dot(half(kernel), half(patches), CHIP))
+    wanted = kernel.astype(float) @ patches.astype(float)
+    assert exact_error(got, wanted) == pytest.approx(0.0003671660721201, rel=1e-12)

@@ -48,6 +48,8 @@ class Log:
             return False
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"cannot be read: {error}", file=self._path) from error
+        if not text:  # it was begun, and nothing was written
+            return False
         whole = text[: text.rfind("\n") + 1].splitlines()
         if not whole:
             raise UsageError("is not the log of a bisection", file=self._path, hint="give another --log")

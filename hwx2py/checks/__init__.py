@@ -1,7 +1,7 @@
 """What will go wrong when a program is submitted, and how its file shows it: rules as rows, each with its evidence."""
 
 from .rule import ERROR, LEVELS, NOTE, WARNING, Finding, Rule
-from .run import RULES, check, count_errors, findings
+from .run import RULES, check, count_errors, findings, left_out
 from .subject import Subject
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "check",
     "count_errors",
     "findings",
+    "left_out",
 ]

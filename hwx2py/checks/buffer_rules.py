@@ -9,7 +9,7 @@ from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Neural
 from ..operations.transfer import Transfer
 from ..program import bars
-from ..program.program import ELEMENT_BYTES, Tensor
+from ..program.program import CONST_BAR, ELEMENT_BYTES, SCRATCH_BAR, TEXT_BAR, Tensor
 from ..units import round_up, whole
 from .geometry import is_turned, merged, stray_address, tensor_axes
 from .rule import ERROR, NOTE, WARNING, Place, Rule, Scope
@@ -20,7 +20,6 @@ M1_DART = "run on an M1: the memory controller (DART) faults"
 M1_ZERO = "run on an M1: 0.0, since the engine reads and writes other buffers"
 DRIVER = "source of the Linux driver"
 
-TEXT_BAR, CONST_BAR, SCRATCH_BAR = 0, 1, 3
 BARS, MOST_BUFFERS = 32, 512
 #: A published converter counted tiles in these units.
 WRONG_TILE_BYTES = 512

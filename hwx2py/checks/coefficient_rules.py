@@ -7,7 +7,6 @@ from ..operations.tables import TABLE_BYTES
 from .rule import ERROR, WARNING, Place, Rule, Scope
 from .subject import Fetch, TaskView, constant_kernel
 
-CONST_BAR = 1
 #: A Core ML weight file: a header of 64 bytes that begins with 1 and 2, then records that begin with this word.
 BLOB_START = (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
 BLOB_RECORD = 0xDEADBEEF.to_bytes(4, "little")
@@ -32,7 +31,7 @@ def _misfits(view: TaskView) -> Iterator[Place]:
     kernel, part = operation.kernel, operation.kernel or operation.table
     if part is None or not part.enabled or part.bar is None or (kernel and kernel.from_task is not None):
         return
-    if part.bar not in constants and view.subject.program.buffers:
+    if part.bar not in constants and not view.subject.is_cut:
         return
     from .. import packing  # most programs that are checked fetch nothing
 

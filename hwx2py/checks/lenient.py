@@ -1,6 +1,7 @@
 """Opening files that loading refuses because a declared size or count is wrong: they are read as their records say."""
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .. import formats
@@ -17,13 +18,16 @@ from . import chain
 from .subject import ANEC_ALIGNMENT_BYTES, Declared, Subject, declared, declared_by_header
 
 
-def open_subject(path: str, arch: Architecture | None = None, raw: Architecture | None = None) -> Subject:
+def open_subject(
+    path: str, arch: Architecture | None = None, raw: Architecture | None = None, tensors: Sequence[str] = ()
+) -> Subject:
     """Opens a file for checking.
 
     Args:
         path: the file; "-" is standard input.
         arch: read an `.hwx` as this architecture.
         raw: the file is a bare task stream of this architecture.
+        tensors: what is known of its buffers; see `formats.load`.
 
     Returns:
         The program; where loading refuses it for what the container declares of its text, the program as its records
@@ -33,7 +37,7 @@ def open_subject(path: str, arch: Architecture | None = None, raw: Architecture 
         HwxError: it cannot be read at all.
     """
     try:
-        return Subject.of(formats.load(path, arch, raw=raw))
+        return Subject.of(formats.load(path, arch, raw=raw, tensors=tensors))
     except HwxError:
         subject = None if raw or path == formats.STANDARD else _repaired(path, arch)
         if subject is None:

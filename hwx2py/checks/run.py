@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..formats import File
+from ..formats import ProgramFile
 from ..operations import Planar
 from . import buffer_rules, coefficient_rules, flow_rules, plan_rules, segment_rules, stream_rules, task_rules
 from .rule import ERROR, LEVELS, Finding, Place, Rule, Scope
@@ -29,7 +29,7 @@ MOST_RUNS = 8
 FIRST_TASKS = 100
 
 
-def check(file: File) -> list[Finding]:
+def check(file: ProgramFile) -> list[Finding]:
     """What is wrong with a program, notes included.
 
     Args:
@@ -41,7 +41,19 @@ def check(file: File) -> list[Finding]:
     return findings(Subject.of(file))
 
 
-def count_errors(file: File) -> int:
+#: Rules that look at coefficients, which a bare stream does not have.
+OF_COEFFICIENTS = ("kernel-outside", "zero-coefficients", "blob-constant", "zero-table")
+
+
+def left_out(subject: Subject) -> list[str]:
+    """Names of rules that a bare stream leaves without what they look at: coefficients, or tensors that none gave."""
+    if not subject.is_cut:
+        return []
+    of_tensors = [] if subject.program.buffers else [rule.name for rule in buffer_rules.RULES]
+    return list(dict.fromkeys([*of_tensors, *OF_COEFFICIENTS]))
+
+
+def count_errors(file: ProgramFile) -> int:
     """How many findings of level error a file has, as far as its first 100 tasks show them.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..formats.anec.header import Anec
-from ..formats.file import Container, File
+from ..formats.file import Container, ProgramFile
 from ..formats.hwx.image import Image, ProgramCommand
 from ..operations import Kernel, Neural, Planar
 from ..operations.coefficients import fetches
@@ -124,7 +124,7 @@ class Subject:
         self.unfinished: tuple[Problem, ...] = ()
 
     @classmethod
-    def of(cls, file: File, most_tasks: int | None = None) -> "Subject":
+    def of(cls, file: ProgramFile, most_tasks: int | None = None) -> "Subject":
         """The subject that a file is."""
         return cls(file.program, file.container, most_tasks)
 
@@ -154,8 +154,8 @@ class Subject:
 
     @functools.cached_property
     def constants(self) -> dict[int, memoryview]:
-        """BAR -> content of the buffers that hold coefficients; empty where the file binds nothing."""
-        if not self.program.buffers:
+        """BAR -> content of the buffers that hold coefficients; empty where the file has none of them."""
+        if not self.program.buffers or self.is_cut:
             return {}
         return {1: self.program.const} | {kernel.bar: kernel.data for kernel in self.program.kernels}
 

@@ -21,6 +21,7 @@ from click_default_group import DefaultGroup  # noqa: E402
 from ..errors import HwxError  # noqa: E402
 from ..names import one_line  # noqa: E402
 from ..version import VERSION  # noqa: E402
+from . import standard  # noqa: E402
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -101,6 +102,8 @@ def group() -> None:
 def main(args: list[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 a difference or a failed check, 2 an error, 3 faults."""
     atexit.register(gc.freeze)  # what is left goes with the process: no look for cycles in it
+    if not standard.prepare():
+        sys.exit(_complain(standard.CLOSED))
     for ending in ENDINGS:
         if signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, _interrupt)

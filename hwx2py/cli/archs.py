@@ -11,7 +11,8 @@ from ..names import legible
 def command(as_json: bool, as_markdown: bool) -> None:
     """Lists the architectures: what works for each, and what that is known from.
 
-    "confirmed" under the virtual ANE: runs on hardware that others recorded gave the same results.
+    "confirmed" under the virtual ANE: runs on hardware that others recorded gave the same results; "numbers confirmed":
+    published limits and errors of that generation come out of its arithmetic.
     """
     from ..listing import archs
     from ..registers import SUBTYPES, every

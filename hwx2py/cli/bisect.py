@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..bisect import Difference, Log, Plan
-    from ..formats import File
+    from ..formats import ProgramFile
     from ..program.program import Program
 
 
@@ -91,7 +91,7 @@ def _searched(plan: "Plan", fails: "Callable[[Program], bool]", log: "Log") -> "
         return bisect.search(plan, fails, log, on_test)
 
 
-def _command(test: str, file: "File", path: str) -> "Callable[[Program], bool]":
+def _command(test: str, file: "ProgramFile", path: str) -> "Callable[[Program], bool]":
     from .. import bisect
     from ..interface import Program, save
 

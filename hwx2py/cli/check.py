@@ -9,11 +9,11 @@ import click
 from ..names import legible
 from . import batch
 from .files import check_input
-from .options import arch_option, raw_option
+from .options import Raw, arch_option, raw_option
 
 if TYPE_CHECKING:
     from ..checks import Finding
-    from ..formats import File
+    from ..formats import ProgramFile
 
 ERRORS = 1
 
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     as_json: bool
     verbose: bool
     arch: str | None
-    raw: str | None
+    raw: Raw | None
 
 
 def _unreadable(path: str, error: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _print_rules(context: click.Context, _: click.Parameter, is_asked: bool) -> 
 @arch_option
 @raw_option
 def command(
-    paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | None, raw: str | None, jobs: int | None
+    paths: tuple[str, ...], as_json: bool, verbose: bool, arch: str | None, raw: Raw | None, jobs: int | None
 ) -> int:
     """Says what will give -110, 0.0 or garbage: a line for each finding.
 
@@ -84,16 +84,22 @@ def examine(item: batch.Input, question: Question) -> batch.FileResult:
     from ..checks.lenient import open_subject
     from ..registers import by_name
 
-    arch, raw = (by_name(name) if name else None for name in (question.arch, question.raw))
+    arch, raw = by_name(question.arch) if question.arch else None, question.raw
     check_input(item.path)
-    findings = checks.findings(open_subject(item.path, arch, raw))
+    stream = (by_name(raw.arch), raw.tensors) if raw else (None, ())
+    subject = open_subject(item.path, arch, *stream)
+    findings = checks.findings(subject)
     code = ERRORS if any(finding.level == checks.ERROR for finding in findings) else 0
     if question.as_json:
         import json
 
         entry = {"file": item.path, "readable": True, "findings": [finding._asdict() for finding in findings]}
         return batch.FileResult(json.dumps(entry), code=code)
-    return batch.FileResult(*_shown(item.path, findings, question.verbose), code)
+    text, notes = _shown(item.path, findings, question.verbose)
+    if names := checks.left_out(subject):
+        what = "coefficients" if subject.program.buffers else "tensors and coefficients"
+        notes = (f"{item.path}: a bare stream without {what}; left out: {', '.join(names)}", *notes)
+    return batch.FileResult(text, notes, code)
 
 
 def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tuple[str, ...]]:
@@ -107,7 +113,7 @@ def _shown(path: str, findings: "list[Finding]", verbose: bool) -> tuple[str, tu
     return "\n".join(lines), (f"{path}: {', '.join(words) or 'nothing found'}{hint}",)
 
 
-def errors_note(file: "File", path: str) -> tuple[str, ...]:
+def errors_note(file: "ProgramFile", path: str) -> tuple[str, ...]:
     """The line that `check` finds errors in a file that is used for something else, if it does.
 
     Args:
@@ -120,7 +126,7 @@ def errors_note(file: "File", path: str) -> tuple[str, ...]:
     return (f"note: hwx2py check finds {count} error{'' if count == 1 else 's'} in {path}",) if count else ()
 
 
-def tell_errors(file: "File", path: str) -> None:
+def tell_errors(file: "ProgramFile", path: str) -> None:
     """Says on standard error what `errors_note` gives."""
     for note in errors_note(file, path):
         click.echo(legible(note), err=True)

@@ -10,7 +10,7 @@ import click
 from ..errors import UsageError
 from . import batch
 from .files import STANDARD, check_output, load_program, written
-from .options import Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
+from .options import Raw, Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Conversion(NamedTuple):
     """What was asked for: how to read, which passes, and whether to write over what others made."""
 
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
     force: bool
     clean: bool

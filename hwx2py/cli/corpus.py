@@ -23,13 +23,14 @@ def command(paths: tuple[str, ...], output: str, format: str, jobs: int, schedul
     """
     from .. import corpus, tables
 
-    plan = corpus.plan(paths, output, format, scripts=scripts)
-    parts, unreadable = [], list(plan.unreadable)
-    with bar(plan.files, "programs") as advance:
-        for part in tables.make_parts(corpus.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
-            parts.append(part)
-            unreadable += part.unreadable
-            advance(part.files)
+    with tables.locked(output):
+        plan = corpus.plan(paths, output, format, scripts=scripts)
+        parts, unreadable = [], list(plan.unreadable)
+        with bar(plan.files, "programs") as advance:
+            for part in tables.make_parts(corpus.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
+                parts.append(part)
+                unreadable += part.unreadable
+                advance(part.files)
     unreadable.sort(key=lambda row: row.file)
     for row in unreadable[:MOST_TOLD]:
         click.echo(f"hwx2py: {row.file}: {row.error}", err=True)

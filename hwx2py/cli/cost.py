@@ -7,7 +7,7 @@ import click
 
 from ..names import legible
 from .files import check_output, load_program, tell_written, write_output
-from .options import arch_option, force_option, raw_option
+from .options import Raw, arch_option, force_option, raw_option
 
 if TYPE_CHECKING:
     from ..cost import CostReport, Range, TaskCost
@@ -26,7 +26,7 @@ TIMES = ("engines_us", "estimate_us")
 @arch_option
 @raw_option
 @force_option
-def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw: str | None, force: bool) -> None:
+def command(path: str, as_json: bool, picture: str | None, arch: str | None, raw: Raw | None, force: bool) -> None:
     """Counts, for every task, bytes moved, operations and the estimated time, and says what bounds it."""
     from .. import cost
 

@@ -6,7 +6,7 @@ import click
 
 from ..names import legible
 from .files import STANDARD, check_output, load_program, outcome, tell, write_output
-from .options import Run, force_option, raw_option, run_option
+from .options import Raw, Run, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -39,7 +39,7 @@ def command(
     form: str,
     output: str | None,
     ignore: tuple[str, ...],
-    raw: str | None,
+    raw: Raw | None,
     run: Run,
     force: bool,
 ) -> int:

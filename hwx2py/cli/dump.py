@@ -10,7 +10,7 @@ from ..errors import RegisterError, UsageError
 from ..names import legible
 from . import batch
 from .files import load_program
-from .options import Run, arch_option, raw_option, run_option
+from .options import Raw, Run, arch_option, raw_option, run_option
 
 
 class Question(NamedTuple):
@@ -20,7 +20,7 @@ class Question(NamedTuple):
     wanted: tuple[str, ...]
     as_json: bool
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
 
 

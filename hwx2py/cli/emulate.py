@@ -15,7 +15,7 @@ from ..names import legible
 from . import batch
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
-from .options import force_option, trust_option
+from .options import Raw, force_option, raw_option, trust_option
 
 if TYPE_CHECKING:
     from ..emulator import Result, Subject
@@ -67,6 +67,7 @@ class _Emulate(click.Command):
     show_default=True,
     help="The chip's arithmetic, or float64 sums and one rounding.",
 )
+@raw_option
 @trust_option
 @force_option
 def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
@@ -93,6 +94,7 @@ def _given(
     values: bool,
     stop_after: int | None,
     numbers: str,
+    raw: Raw | None,
     trust: bool,
     **_: object,
 ) -> tuple[str, ...]:
@@ -100,7 +102,8 @@ def _given(
     valued = {"fill": fill, "golden": golden, "atol": atol, "stop-after": stop_after, "numbers": numbers}
     texts = [f"--{name}={value}" for name, value in valued.items() if value is not None]
     flags = [flag for flag, is_set in (("--values", values), ("--trace=-", trace), ("--trust", trust)) if is_set]
-    return (*(f"--input={option}" for option in inputs), *texts, *flags)
+    stream = [f"--raw={raw.arch}", *(f"--tensor={tensor}" for tensor in raw.tensors)] if raw else []
+    return (*(f"--input={option}" for option in inputs), *texts, *flags, *stream)
 
 
 def _in_process(item: batch.Input, arguments: tuple[str, ...]) -> batch.FileResult:
@@ -127,6 +130,7 @@ def _run(
     values: bool,
     stop_after: int | None,
     numbers: str,
+    raw: Raw | None,
     trust: bool,
     force: bool,
 ) -> int:
@@ -142,7 +146,7 @@ def _run(
     recorder = Recorder(keep=bool(save_all or golden)) if save_all or golden or values or trace else None
     try:
         expected = _expected_of_tasks(golden)
-        subject = _subject(path)
+        subject = _subject(path, raw)
         options: dict[str, object] = {"fill": fill}
         if golden and not expected:
             options |= {"golden": golden, "atol": atol}
@@ -195,11 +199,13 @@ def _expected_of_tasks(golden: str | None) -> Mapping[str, Any]:
     return arrays if are_of_tasks(arrays) else {}
 
 
-def _subject(path: str) -> "Subject":
+def _subject(path: str, raw: Raw | None) -> "Subject":
     from ..emulator import ProgramSubject, ScriptSubject
     from ..formats import SCRIPT_SUFFIX
 
-    return ScriptSubject.of(path) if path.endswith(SCRIPT_SUFFIX) else ProgramSubject(load_file(path))
+    if path.endswith(SCRIPT_SUFFIX) and raw is None:
+        return ScriptSubject.of(path)
+    return ProgramSubject(load_file(path, raw=raw))
 
 
 def _arguments(subject: "Subject", inputs: tuple[str, ...], options: dict[str, object], folder: str) -> list[str]:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UsageError
 from ..output import STANDARD, check_output, write_output
-from .options import Run
+from .options import Raw, Run
 
 if TYPE_CHECKING:
-    from ..formats import File
+    from ..formats import ProgramFile
     from ..program.program import Program
 
 __all__ = [
@@ -37,13 +37,13 @@ def check_input(path: str) -> None:
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
 
 
-def load_file(path: str, arch: str | None = None, raw: str | None = None, run: Run = Run.NO) -> "File":
+def load_file(path: str, arch: str | None = None, raw: Raw | None = None, run: Run = Run.NO) -> "ProgramFile":
     """Reads a file: its program, and the container around it.
 
     Args:
         path: the file; "-" is standard input.
         arch: name of the architecture to read an `.hwx` as, instead of the one that it names.
-        raw: name of the architecture of a bare task stream.
+        raw: the architecture of a bare task stream, and its tensors.
         run: whether a script is parsed or executed.
 
     Raises:
@@ -59,13 +59,15 @@ def load_file(path: str, arch: str | None = None, raw: str | None = None, run: R
         try:
             access = emulator.Access(trusted=run is Run.TRUSTED)
             program = emulator.program_of_script(path, bytes(formats.map_file(path)), access=access)
-            return formats.File(program, None)
+            return formats.ProgramFile(program, None)
         except HwxError as error:
             raise error.in_file(path) from error.__cause__
-    return formats.load(path, by_name(arch) if arch else None, raw=by_name(raw) if raw else None)
+    if raw:
+        return formats.load(path, by_name(arch) if arch else None, raw=by_name(raw.arch), tensors=raw.tensors)
+    return formats.load(path, by_name(arch) if arch else None)
 
 
-def load_program(path: str, arch: str | None = None, raw: str | None = None, run: Run = Run.NO) -> "Program":
+def load_program(path: str, arch: str | None = None, raw: Raw | None = None, run: Run = Run.NO) -> "Program":
     """The program in a file; see `load_file`."""
     return load_file(path, arch, raw, run).program
 

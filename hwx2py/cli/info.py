@@ -9,7 +9,7 @@ from ..names import legible
 from . import batch
 from .check import errors_note
 from .files import load_file
-from .options import Run, arch_option, raw_option, run_option
+from .options import Raw, Run, arch_option, raw_option, run_option
 
 #: How the compiler's flags are wrapped: never inside one.
 WHOLE_FLAGS: dict[str, Any] = {
@@ -25,7 +25,7 @@ class Question(NamedTuple):
 
     as_json: bool
     arch: str | None
-    raw: str | None
+    raw: Raw | None
     run: Run
     in_batch: bool
 

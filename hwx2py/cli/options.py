@@ -17,9 +17,46 @@ arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
 
-raw_option = click.option(
-    "--raw", metavar="ARCH", help="The file is a bare task stream of this architecture, in binary or as hex text."
-)
+
+class Raw(NamedTuple):
+    """A bare task stream, as the command line describes it.
+
+    Attributes:
+        arch: name of its architecture.
+        tensors: what `--tensor` says of its buffers.
+    """
+
+    arch: str
+    tensors: tuple[str, ...]
+
+
+_TENSORS = "hwx2py.tensors"
+
+
+def _note_tensors(context: click.Context, _: click.Parameter, value: tuple[str, ...]) -> None:
+    context.meta[_TENSORS] = value
+
+
+def _as_raw(context: click.Context, _: click.Parameter, value: str | None) -> Raw | None:
+    tensors = context.meta[_TENSORS]
+    if tensors and value is None:
+        raise UsageError("--tensor describes a buffer of a bare task stream", hint="add --raw ARCH")
+    return None if value is None else Raw(value, tensors)
+
+
+def raw_option(function: Callable[..., object]) -> Callable[..., object]:
+    """--raw and --tensor; the command takes them as `raw`, a `Raw` or None."""
+    function = click.option(
+        "--tensor",
+        metavar="NAME=ROLE:BAR:NxCxHxW",
+        multiple=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_note_tensors,
+        help="With --raw: a buffer, float16; ROLE is input, output or scratch.",
+    )(function)
+    what = "The file is a bare task stream of this architecture: binary, hex text, or a Python list of words."
+    return click.option("--raw", metavar="ARCH", callback=_as_raw, help=what)(function)
 
 
 class Run(enum.Enum):

@@ -46,12 +46,13 @@ def command(
     if path == STANDARD:
         raise UsageError("every worker reads the program: it cannot come from standard input", hint="give a file")
     check_input(path)
-    plan = sweep.plan(path, vary, output, format, inputs)
     parts = []
-    with bar(plan.points, "points") as advance:
-        for part in tables.make_parts(sweep.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
-            parts.append(part)
-            advance(part.points)
+    with tables.locked(output):
+        plan = sweep.plan(path, vary, output, format, inputs)
+        with bar(plan.points, "points") as advance:
+            for part in tables.make_parts(sweep.make_part, plan.store, plan.jobs, processes=jobs, scheduler=scheduler):
+                parts.append(part)
+                advance(part.points)
     if plan.unconfirmed:
         click.echo(f"note: no hardware run has confirmed results of {plan.unconfirmed}", err=True)
     counts = [

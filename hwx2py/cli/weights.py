@@ -8,10 +8,10 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import Run, arch_option, force_option, run_option
+from .options import Raw, Run, arch_option, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
-    from ..formats import File
+    from ..formats import ProgramFile
     from ..program.program import Program
     from ..weights import Found
 
@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 @click.option("--into", metavar="OUT", help="The changed program: an .hwx, .anec or script, by its name.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on standard output.")
 @arch_option
+@raw_option
 @run_option
 @force_option
 def command(
@@ -38,6 +39,7 @@ def command(
     into: str | None,
     as_json: bool,
     arch: str | None,
+    raw: Raw | None,
     run: Run,
     force: bool,
 ) -> None:
@@ -56,7 +58,7 @@ def command(
     if svg and not output:
         raise UsageError("--svg draws into the folder that -o names", hint="add -o DIR")
     check_input(path)
-    file = load_file(path, arch, run=run)
+    file = load_file(path, arch, raw, run)
     try:
         found = weights.find(file.program)
         if output:
@@ -125,7 +127,9 @@ def _prepare(folder: str) -> None:
         raise UsageError(f"holds files already, and no {MANIFEST} of hwx2py's", file=folder, hint="give another -o")
 
 
-def _write_into(target: str, path: str, file: "File", changes: tuple[str, ...], rounds: bool, force: bool) -> None:
+def _write_into(
+    target: str, path: str, file: "ProgramFile", changes: tuple[str, ...], rounds: bool, force: bool
+) -> None:
     from .. import weights
     from ..emulator.arrays import read_npy
     from ..interface import Program, save

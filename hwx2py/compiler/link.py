@@ -1,13 +1,13 @@
 """Tasks put together into a program: ids, BARs, places of buffers and coefficients, and the header words by role."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..program import build
 from ..program.network import padded_tensor, scratch
-from ..program.plan import SCRATCH_BAR
-from ..program.program import Origin, Program, natural_const_offset
+from ..program.program import SCRATCH_BAR, Origin, Program, natural_const_offset
 from ..program.streams import Pending
 from ..registers import by_name
 from ..registers.architecture import Architecture
@@ -189,7 +189,7 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     with_kernel = plan.kernel is not None
     items = [
         Pending(address, words[name])
-        for name, address, kernel_only in _stream_order(arch)
+        for name, address, kernel_only in _stream_order(arch.name)
         if with_kernel or not kernel_only
     ]
     writer = _kernel_writer(layout, plans, index)
@@ -197,24 +197,20 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
 
 
-def _stream_order(arch: Architecture) -> list[tuple[str, int, bool]]:
+@functools.cache
+def _stream_order(arch_name: str) -> tuple[tuple[str, int, bool], ...]:
     """Every register as a task's stream has them: name, address, and whether it is there only with a kernel."""
-    if arch.name not in _ORDERS:
-        blocks = {block.name: block for block in arch.blocks}
-        _ORDERS[arch.name] = [
-            (
-                f"{name}.{row.name}" + (f"[{index}]" if row.count > 1 else ""),
-                blocks[name].base + row.offset + 4 * index,
-                f"{name}.{row.name}" in ONLY_WITH_KERNEL,
-            )
-            for name in BLOCK_ORDER
-            for row in blocks[name].registers
-            for index in range(row.count)
-        ]
-    return _ORDERS[arch.name]
-
-
-_ORDERS: dict[str, list[tuple[str, int, bool]]] = {}
+    blocks = {block.name: block for block in by_name(arch_name).blocks}
+    return tuple(
+        (
+            f"{name}.{row.name}" + (f"[{index}]" if row.count > 1 else ""),
+            blocks[name].base + row.offset + 4 * index,
+            f"{name}.{row.name}" in ONLY_WITH_KERNEL,
+        )
+        for name in BLOCK_ORDER
+        for row in blocks[name].registers
+        for index in range(row.count)
+    )
 
 
 def _placed(layout: _Layout, plan: TaskPlan, kernel_base: int) -> Mapping[str, int]:

@@ -11,14 +11,13 @@ from ..operations import InL2, Names, Neural, Planar, sentence
 from ..operations.coefficients import fetches
 from ..operations.reader import Reader
 from ..operations.transfer import transfers
-from ..program.program import Program
+from ..program.program import SCRATCH_BAR, Program
 from ..program.register_file import walk
 from ..registers import Architecture
 from ..registers.machine import BLOCK_BYTES
 from .ranges import Range, Touch, live_ranges, touches
 from .time import CYCLES_PER_PLANE, MEMORY_BOUND, ChipTime, Cycles, chips, cycles, engines_us, work_of
 
-SCRATCH_BAR = 3
 CONVOLUTION, CHANNEL_SUM, UNICAST = "Conv", "ChannelSum", ("ElementwiseMult", "CrossChannelMax")
 
 CYCLES_BASIS = (

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..operations import Dma, Element, InL2, Operand, Result, Shape, Strides
+from ..operations.flow import READ_ROLES, WRITTEN_ROLES
 from ..packing import Misfit
 from . import faults as kinds
 from .faults import Faults, NotImplementedTask
 from .memory import Buffer, Memory
 from .strided import Layout
 
-ROLES_READ, ROLES_WRITTEN = ("input", "scratch", "coefficients", ""), ("output", "scratch", "")
 SCRATCH = "scratch"
 
 
@@ -142,7 +142,7 @@ class Access:
 
     def _fetch_memory(self, dma: Dma, shape: Shape, element: Element) -> np.ndarray:
         bar = self._memory_bar(dma, element)
-        if bar.role not in ROLES_READ:
+        if bar.role not in READ_ROLES:
             self.faults.add(kinds.WRONG_DIRECTION, f"{bar.role} {bar.name} is read", dma.register, bar.name)
         placed = self._place(bar, _in_memory(dma, element.size_bytes), shape, dma.register, "read")
         self._check_written(bar, placed, shape, dma.register)
@@ -152,7 +152,7 @@ class Access:
     def _store_memory(self, dma: Dma, elements: np.ndarray) -> None:
         shape, size = Shape(*elements.shape), elements.itemsize
         bar = self._memory_bar(dma, Element("", size, ""))
-        if bar.role not in ROLES_WRITTEN:
+        if bar.role not in WRITTEN_ROLES:
             self.faults.add(kinds.WRONG_DIRECTION, f"{bar.role} {bar.name} is written", dma.register, bar.name)
         placed = self._place(bar, _in_memory(dma, size), shape, dma.register, "written")
         marks = bar.buffer.mark()

@@ -4,7 +4,10 @@ Nothing is rounded or cut without a word.
 """
 
 import io
+import struct
+import tokenize
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -54,6 +57,26 @@ def rounded(array: np.ndarray, dtype: str) -> np.ndarray:
     return array if (np.isinf(cast) & ~np.isinf(array)).any() else cast
 
 
+#: What NumPy raises over files with damaged headers.
+DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    SyntaxError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    MemoryError,
+    NotImplementedError,
+)
+
+
 def read_npy(path: str) -> np.ndarray:
     """The array in a `.npy` file.
 
@@ -62,11 +85,13 @@ def read_npy(path: str) -> np.ndarray:
     """
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise UsageError(f"is not a readable .npy file: {error}", file=path) from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise UsageError("holds several arrays; a .npy file for each is wanted", file=path)
+    if array.dtype.kind not in "biufV" or array.dtype.names:
+        raise UsageError(f"holds {array.dtype}, which are not numbers", file=path)
     return array
 
 
@@ -79,7 +104,7 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except DAMAGED as error:
         raise UsageError(f"is no .npz file that can be read: {error}", file=path) from error
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..formats import File, load, map_file, script
+from ..formats import ProgramFile, load, map_file, script
 from ..formats.anec.header import Anec
 from ..program.program import Program, Tensor
 from ..registers import Architecture
@@ -38,7 +38,7 @@ class ProgramSubject:
         file: as `formats.load` gives it.
     """
 
-    file: File
+    file: ProgramFile
 
     @property
     def arch(self) -> Architecture:

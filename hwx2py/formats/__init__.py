@@ -1,11 +1,11 @@
 """Files in and out: `.hwx`, `.anec`, generated scripts and bare task streams as programs."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UnsupportedError, UsageError
-from .file import STANDARD, File, map_file
+from .file import STANDARD, ProgramFile, map_file
 
 if TYPE_CHECKING:
     from ..program.program import Program
@@ -17,7 +17,7 @@ __all__ = [
     "SCRIPT_SUFFIX",
     "SIDECAR_SUFFIX",
     "STANDARD",
-    "File",
+    "ProgramFile",
     "load",
     "map_file",
     "programs_in",
@@ -30,13 +30,16 @@ ANEC_SUFFIXES = (".anec", ".ane")
 PROGRAM_SUFFIXES = (".hwx", *ANEC_SUFFIXES)
 
 
-def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None) -> File:
+def load(
+    path: str, arch: "Architecture | None" = None, *, raw: "Architecture | None" = None, tensors: Sequence[str] = ()
+) -> ProgramFile:
     """Reads the program in a file: an `.hwx`, an `.anec` (`.ane`), a generated script, or a bare task stream.
 
     Args:
         path: the file, or "-" for standard input; its content says what it is, for a script its suffix too.
         arch: read an `.hwx` as this architecture instead of the one that its header names.
-        raw: the file is a bare task stream of this architecture, in binary or as hex text.
+        raw: the file is a bare task stream of this architecture: binary, hex text, or a Python list of words.
+        tensors: its buffers, as NAME=ROLE:BAR:NxCxHxW.
 
     Returns:
         The program, and the container that it lies in.
@@ -47,38 +50,45 @@ def load(path: str, arch: "Architecture | None" = None, *, raw: "Architecture | 
     data = map_file(path)
     name = "stdin" if path == STANDARD else os.path.basename(path)
     try:
-        return _load(data, name, path, arch, raw)
+        return _load(data, name, path, arch, raw, tensors)
     except HwxError as error:
         raise error.in_file("standard input" if path == STANDARD else path) from error.__cause__
 
 
-def _load(data: memoryview, name: str, path: str, arch: "Architecture | None", raw: "Architecture | None") -> File:
+def _load(
+    data: memoryview,
+    name: str,
+    path: str,
+    arch: "Architecture | None",
+    raw: "Architecture | None",
+    tensors: Sequence[str],
+) -> ProgramFile:
     if raw:
         from .raw import load_raw
 
         if arch:
             raise UsageError("--raw names the architecture already", hint="leave --arch out")
-        return load_raw(data, name, raw)
+        return load_raw(data, name, raw, tensors)
 
     from .hwx import looks_like_hwx
 
     if looks_like_hwx(data):
         from .hwx import read as hwx
 
-        return File(*hwx.load(data, name, arch))
+        return ProgramFile(*hwx.load(data, name, arch))
     if arch:
         raise UsageError("its architecture is given: --arch reads .hwx files as another one", hint="leave --arch out")
     if path.endswith(SCRIPT_SUFFIX) or (path == STANDARD and _looks_like_script(data)):
         from . import script
 
-        return File(script.load(bytes(data), name, path))
+        return ProgramFile(script.load(bytes(data), name, path))
 
     from .anec.header import looks_like_anec
 
     if looks_like_anec(data) or path.endswith(ANEC_SUFFIXES):
         from .anec import read as anec
 
-        return File(*anec.load(data, name))
+        return ProgramFile(*anec.load(data, name))
 
     from .foreign import refuse
 
@@ -90,7 +100,7 @@ def _looks_like_script(data: memoryview) -> bool:
     return bytes(data[:22]).startswith((b"#!/usr/bin/env python", b'"""'))
 
 
-def replace(file: File, program: "Program") -> list[bytes | memoryview]:
+def replace(file: ProgramFile, program: "Program") -> list[bytes | memoryview]:
     """The file with another program in it, as pieces to write one after another.
 
     Args:

@@ -8,6 +8,10 @@ from ..errors import StreamError
 
 NUMBER = re.compile(r"(?:0[xX])?([0-9a-fA-F]+),?$")
 
+#: A Python list of numbers; a name may stand before it.
+_WORD = rb"(?:0[xX][0-9a-fA-F]{1,16}|0|[1-9]\d{0,18})"
+LIST = re.compile(rb"(?:\w{1,80}\s*=\s*)?\[\s*" + _WORD + rb"(?:\s*,\s*" + _WORD + rb")*\s*,?\s*\]")
+
 #: The first bytes distinguish text from binary streams.
 HEAD_BYTES = 4096
 TEXT_BYTES = frozenset(b"\t\n\r\f" + bytes(range(0x20, 0x7F)))
@@ -60,6 +64,9 @@ def readings(text: bytes) -> Iterator[Reading]:
         lines = text.decode("ascii").splitlines()
     except UnicodeDecodeError as error:
         raise StreamError("the hex text has other than ASCII characters", where=f"byte {error.start}") from error
+    if LIST.fullmatch(text.strip()):
+        yield _list(text)
+        return
     rows = [row for number, line in enumerate(lines, 1) if (row := _row(number, line))]
     rows = _without_addresses(rows)
     numbers = [(row.line, digits) for row in rows for digits in row.numbers]
@@ -74,6 +81,14 @@ def readings(text: bytes) -> Iterator[Reading]:
     yield Reading(f"{8 * size_bytes}-bit words", words)
     if all(len(number) % 2 == 0 for _, number in numbers):
         yield Reading("bytes in the order of the text", b"".join(bytes.fromhex(number) for _, number in numbers))
+
+
+def _list(text: bytes) -> Reading:
+    """A Python list of words, as people paste them."""
+    words = [int(word, 0) for word in re.findall(rb"0[xX][0-9a-fA-F]+|\d+", text.partition(b"[")[2])]
+    if wrong := next((word for word in words if word >> 32), None):
+        raise StreamError(f"{wrong:#x} in the list is not a word of 32 bits")
+    return Reading("a list of 32-bit words", b"".join(word.to_bytes(4, "little") for word in words))
 
 
 def _bytes(line: int, number: str) -> bytes:
@@ -102,7 +117,7 @@ def _row(number: int, line: str) -> Row | None:
                 f"{word!r} is not a hex number", where=f"line {number}", hint="cut the text around the dump"
             )
         numbers.append(match[1])
-    return Row(number, numbers)
+    return Row(number, numbers) if numbers else None
 
 
 def _without_prefix(line: str) -> str:

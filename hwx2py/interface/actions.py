@@ -68,7 +68,7 @@ def _save_script(program: programs.Program, path: str, force: bool) -> None:
     write_outputs([*beside, Output(path, [script.text.encode()])], force=force)
 
 
-def _pieces(program: programs.Program, source: formats.File | None, path: str) -> list[bytes | memoryview]:
+def _pieces(program: programs.Program, source: formats.ProgramFile | None, path: str) -> list[bytes | memoryview]:
     """The bytes of an `.hwx` or `.anec` with a program in it."""
     wanted = "anec" if path.endswith(formats.ANEC_SUFFIXES) else "hwx"
     if source is not None and source.container is not None and source.container.form == wanted:
@@ -133,4 +133,4 @@ def check(program: File | Program) -> "list[Finding]":
     content, source = content_of(program), program.source
     if source is not None and source.program is content:
         return found(source)
-    return found(formats.File(content))
+    return found(formats.ProgramFile(content))

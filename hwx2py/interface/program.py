@@ -225,7 +225,7 @@ class Program:
     """
 
     content: programs.Program
-    source: formats.File | None = None
+    source: formats.ProgramFile | None = None
 
     @property
     def architecture(self) -> Architecture:
@@ -329,7 +329,7 @@ class File:
     """
 
     path: str
-    source: formats.File
+    source: formats.ProgramFile
 
     @functools.cached_property
     def program(self) -> Program:

@@ -19,6 +19,7 @@ class Support(NamedTuple):
         script: whether programs become scripts.
         virtual_ane: whether the virtual ANE runs it.
         confirmed: the runs on hardware that confirm its results; empty where there are none.
+        agrees: published figures that its numbers agree with; empty where there are none.
         driver: the interface of the Linux driver; empty where there is none.
         anec: whether an `.anec` can hold its programs.
         confidence: of the register table.
@@ -34,6 +35,7 @@ class Support(NamedTuple):
     script: bool
     virtual_ane: bool
     confirmed: str
+    agrees: str
     driver: str
     anec: bool
     confidence: str
@@ -61,6 +63,7 @@ def support(arch: Architecture) -> Support:
         script=arch.stream in STREAMS,
         virtual_ane=machine.executes,
         confirmed=machine.confirmed,
+        agrees=machine.agrees,
         driver=machine.driver,
         anec=machine.anec,
         confidence=arch.confidence,
@@ -73,7 +76,8 @@ HEADINGS = ("", "chips", "decode", "encode", "script", "virtual ANE", "driver", 
 
 def cells(row: Support) -> tuple[str, ...]:
     """A row of the table, as text."""
-    runs = "no" if not row.virtual_ane else "yes, confirmed" if row.confirmed else "yes"
+    known = ", confirmed" if row.confirmed else ", numbers confirmed" if row.agrees else ""
+    runs = f"yes{known}" if row.virtual_ane else "no"
     flags = ["yes" if flag else "no" for flag in (row.decode, row.encode, row.script)]
     return (row.arch, ", ".join(row.chips), *flags, runs, row.driver or "none", "yes" if row.anec else "no")
 
@@ -83,6 +87,8 @@ def evidence(row: Support) -> list[str]:
     lines = [f"registers, {row.confidence} confidence: {row.evidence}"]
     if row.virtual_ane:
         lines.append(f"virtual ANE: {row.confirmed or 'no run on hardware confirms its results'}")
+    if row.agrees:
+        lines.append(f"numbers: they agree with what was published: {row.agrees}")
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..formats import File
+from ..formats import ProgramFile
 from ..formats.anec.header import Anec
 from ..operations import Neural, narrated
 from ..operations.wording import Names, buffer_name, engine, operand_name, result_name, sentence, shapes
@@ -10,7 +10,7 @@ from ..program.program import Program, script_row
 from ..registers import other_names
 
 
-def summary(file: File) -> dict[str, Any]:
+def summary(file: ProgramFile) -> dict[str, Any]:
     """Everything that `info` shows, ready for JSON."""
     program, container = file
     arch, origin = program.arch, program.origin

@@ -3,13 +3,11 @@
 from collections.abc import Collection, Mapping
 
 from ..errors import UnsupportedError
-from .program import Program
+from .program import SCRATCH_BAR, Program
 from .task import Task
 
 #: The order in which tools and libane bind buffers: from BAR 4 on the outputs, then the inputs.
 FIRST_BOUND = 4
-#: The BAR of the scratch memory: libane binds it there.
-SCRATCH_BAR = 3
 
 
 def bound_order(program: Program) -> dict[int, int]:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from ..errors import UnsupportedError
 from ..units import round_up
-from .program import Program
+from .program import CONST_BAR, Program
 from .register_file import RegisterFile, walk
 from .task import Task
 
 #: Coefficients begin at multiples of this many bytes (observed in every known file).
 ALIGNMENT_BYTES = 64
 
-CONST_BAR = 1
 WORD_END = 1 << 32
 
 #: The header field whose BAR coefficients are relative to, and the block that fetches them.

@@ -7,8 +7,8 @@ from ..errors import RegisterError
 from ..registers.architecture import Architecture
 from ..units import round_up
 from .build import complete, lay_out
-from .plan import SCRATCH_BAR, TaskDraft, fill_in
-from .program import ELEMENT_BYTES, Buffer, Program, Scratch, Tensor, natural_const_offset
+from .plan import TaskDraft, fill_in
+from .program import ELEMENT_BYTES, SCRATCH_BAR, Buffer, Program, Scratch, Tensor, natural_const_offset
 
 #: Rows of tensors begin at multiples of this (every tensor of the known real files; the drivers' users rely on it).
 ROW_ALIGNMENT_BYTES = 64

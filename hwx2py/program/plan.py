@@ -12,9 +12,8 @@ from ..errors import RegisterError
 from ..registers.architecture import Architecture, compose
 from ..units import round_up, whole
 from . import l2
+from .program import SCRATCH_BAR
 
-#: The BAR of scratch memory (observed in every real file that has any).
-SCRATCH_BAR = 3
 FROM_L2, DMA_KEEP, DMA, CHAIN_READ = 0, 1, 2, 3
 STAYS, STAYS_AND_STORED, STORED, CHAIN_WRITE = 0, 1, 2, 3
 #: Common.Cfg.TaskType of planar tasks with two sources: elementwise, gain and offset, reduction of two.

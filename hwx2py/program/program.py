@@ -17,6 +17,10 @@ ELEMENT_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "float16": 2, "float32": 4}
 
 SCRATCH = "scratch"
 
+#: BARs (slots) with a meaning of their own: tasks, their coefficients, scratch memory (in every real file; libane binds
+#: scratch memory to 3).
+TEXT_BAR, CONST_BAR, SCRATCH_BAR = 0, 1, 3
+
 
 class Tensor(NamedTuple):
     """An input or an output: a buffer with a shape.

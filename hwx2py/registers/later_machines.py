@@ -25,12 +25,23 @@ H14 = Machine(
     rates=H14_RATES,
 )
 H15 = Machine(executes=True, start=start_images.H15, cycles_per_block=CYCLES_PER_BLOCK_H15, cycles_evidence=CYCLES_H15)
-H16 = H15._replace(start=start_images.H16, binary_point=60, rates=H16_RATES, submits=H16_SUBMITS)
-H17 = H16._replace(rates=H17_RATES, submits=H17_SUBMITS)
+H16 = H15._replace(
+    start=start_images.H16,
+    binary_point=60,
+    rates=H16_RATES,
+    submits=H16_SUBMITS,
+    agrees="limits of products on an M4",
+)
+H17 = H16._replace(
+    rates=H17_RATES,
+    submits=H17_SUBMITS,
+    agrees="limits, sums, errors of products and results of lookup tables on M5 and M5 Pro; their 3 x 3 convolutions "
+    "are transformed (Winograd), which no known program shows",
+)
 H18 = Machine(
     executes=True,
     start=start_images.H18,
     binary_point=60,
     plain_formats=(0x3211, 0xF0003211),
 )
-H19 = Machine(binary_point=60)
+H19 = Machine(binary_point=60, agrees="limits, sums and errors of products on an M6; 3 x 3 convolutions as on H17")

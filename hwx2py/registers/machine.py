@@ -66,6 +66,7 @@ class Machine(NamedTuple):
         l2_evidence: how that is known.
         numbers: the arithmetic of its engines, a name that `emulate.numbers` knows.
         confirmed: the hardware runs that confirm results; empty where none does.
+        agrees: published figures of its chips that the virtual ANE's numbers agree with; empty where there are none.
         executes: whether the virtual ANE runs it.
         driver: the interface of the Linux driver: "ABI 1", "ABI 2", or "" where there is none.
         anec: whether an `.anec` file can hold its programs.
@@ -85,6 +86,7 @@ class Machine(NamedTuple):
     l2_evidence: str = "chosen: L2 addresses have 17 bits of 16 bytes"
     numbers: str = "chip"
     confirmed: str = ""
+    agrees: str = ""
     executes: bool = False
     driver: str = ""
     anec: bool = False

@@ -27,12 +27,14 @@ class Source(NamedTuple):
         sha256: its digest.
         vary: the axes, as `axis_of` takes them.
         inputs: NAME=VALUE, NAME=FILE.npy, NAME=random[:SEED] or NAME=ramp.
+        inputs_sha256: digest of the arrays that they gave when the sweep began.
     """
 
     path: str
     sha256: str
     vary: tuple[str, ...]
     inputs: tuple[str, ...]
+    inputs_sha256: str
 
 
 class PartJob(NamedTuple):
@@ -114,13 +116,13 @@ def plan(path: str, vary: Sequence[str], folder: str, format: str = "parquet", i
         axes = [axis_of(text, program) for text in vary]
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
-    input_arrays(program.tensors, inputs)
+    arrays = input_arrays(program.tensors, inputs)
     if doubled := next((axis.name for n, axis in enumerate(axes) if axis.name in {a.name for a in axes[:n]}), None):
         raise UsageError(f"{doubled} is varied twice", hint="give its values in one --vary")
     count = count_points(axes)
     store = Store(folder, format, (_table(program, axes),))
     store.prepare()
-    source = Source(path, program.origin.sha256(), tuple(vary), tuple(inputs))
+    source = Source(path, program.origin.sha256(), tuple(vary), tuple(inputs), _digest(arrays))
     jobs = []
     for first in range(0, count, PART_POINTS):
         points = range(first, min(first + PART_POINTS, count))
@@ -154,6 +156,8 @@ def make_part(job: PartJob) -> PointsDone:
         raise UsageError("was changed during the sweep", file=source.path, hint="run it again with another -o")
     axes = [axis_of(text, program) for text in source.vary]
     inputs = input_arrays(program.tensors, source.inputs)
+    if _digest(inputs) != source.inputs_sha256:
+        raise UsageError("its inputs were changed during the sweep", file=source.path, hint="run it with another -o")
     rows, faulty, refused = [], 0, 0
     for number in job.points:
         values = point(axes, number)
@@ -237,7 +241,16 @@ def statistics(array: "np.ndarray") -> dict[str, str | float | int | None]:
     }
 
 
+def _digest(arrays: "Mapping[str, np.ndarray]") -> str:
+    """A digest of inputs, names included."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name}\0{array.dtype}{array.shape}".encode(errors="surrogateescape"))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 def _part_name(source: Source, points: range) -> str:
     """A name that follows from what the part holds."""
-    text = "\0".join([VERSION, source.sha256, *source.vary, "", *source.inputs, str(points.stop)])
+    text = "\0".join([VERSION, source.sha256, *source.vary, "", *source.inputs, source.inputs_sha256, str(points.stop)])
     return f"part-{points.start:07}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:16]}"

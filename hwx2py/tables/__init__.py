@@ -4,7 +4,7 @@ Nothing here knows what a program is: the corpus and the sweep say what the rows
 """
 
 from .columns import Column, Table, table_of
-from .store import PartFiles, Store
+from .store import PartFiles, Store, locked
 from .workers import each, make_parts
 
-__all__ = ["Column", "PartFiles", "Store", "Table", "each", "make_parts", "table_of"]
+__all__ = ["Column", "PartFiles", "Store", "Table", "each", "locked", "make_parts", "table_of"]

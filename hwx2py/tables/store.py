@@ -6,6 +6,7 @@ part is whole, so that a run that is killed can be taken up again.
 """
 
 import contextlib
+import fcntl
 import os
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -120,6 +121,30 @@ class Store(NamedTuple):
         """The error for a folder that takes no file."""
         reason = os.strerror(error.errno) if error.errno else str(error)
         return UsageError(f"cannot be written: {reason}", file=self.folder)
+
+
+@contextlib.contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Keeps a folder of tables to one run: a second one waits, and then goes on with what stands.
+
+    Each removes what is unfinished, and would remove what the other one is writing.
+
+    Args:
+        folder: the folder; it is made, and removed again where nothing was put into it.
+    """
+    with contextlib.suppress(OSError):  # what cannot be made, the store tells when it prepares
+        os.makedirs(folder, exist_ok=True)
+    if not os.path.isdir(folder):
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
 
 
 class PartFiles:

@@ -1,7 +1,7 @@
 """Convolutions: one task of the neural engines for each MiB of coefficients and each batch element."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ... import packing
 from ...errors import UnsupportedError
@@ -130,17 +130,19 @@ class _Kernel:
             lanes = ZERO_SKIPPING_LANES[outputs >= packing.form.MOST_ENGINES * ZERO_SKIPPING_LANES[1]]
         elif self.groups == 1:
             lanes = packing.lanes_for(outputs, height, width)
-            if not self._is_sure(outputs, lanes, height, width):
-                lanes = packing.lanes_that_divide(outputs, height, width)
         groups = 1 if self.depthwise else self.groups
-        return packing.Form(
+        form = packing.Form(
             outputs=outputs // groups, inputs=self.reads, height=window.height, width=window.width,
             engines=packing.engines_for(outputs), lanes=lanes, groups=groups, bias_row=self.with_bias,
             depthwise=self.depthwise, table_in_front=self.with_table,
             zero_skipping=window.stride == 2,
         )  # fmt: skip
+        is_dense = self.groups == 1 and window.stride == 1
+        if is_dense and not (self._is_sure(outputs, lanes) and packing.is_settled(form)):
+            form = replace(form, lanes=packing.lanes_that_divide(outputs, height, width))
+        return form
 
-    def _is_sure(self, outputs: int, lanes: int, height: int, width: int) -> bool:
+    def _is_sure(self, outputs: int, lanes: int) -> bool:
         """Whether 9.509's rule for lanes leaves whole rounds, or the rest in one round of a power of two."""
         rest, odd = divmod(outputs % (packing.form.MOST_ENGINES * lanes), packing.form.MOST_ENGINES)
         return outputs < packing.form.MOST_ENGINES or (not odd and rest & (rest - 1) == 0)

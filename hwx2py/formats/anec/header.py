@@ -13,7 +13,7 @@ HEADER = struct.Struct("<Q2I2Q2I32I192Q")
 BUFFERS = 32
 TILE_BYTES = 0x4000
 FIRST_TENSOR = 4
-SCRATCH = 3
+
 
 #: Where the content may begin: where libane has read it since 23 June 2023 (the default for new files), and where anecc
 #: writes it and older libane reads it.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ...errors import ContainerError, StreamError
-from ...program.program import Origin, Program, Scratch, Tensor
+from ...program.program import SCRATCH_BAR, Origin, Program, Scratch, Tensor
 from ...program.register_file import walk
 from ...program.streams import STREAMS, Linked, Records, Text
 from ...program.task import words_of
@@ -146,5 +146,5 @@ def _tensor(anec: Anec, bar: int, role: str) -> Tensor:
 
 
 def _scratch(anec: Anec) -> Scratch | None:
-    size_bytes = anec.tiles[header.SCRATCH] * TILE_BYTES
-    return Scratch(header.SCRATCH, size_bytes) if size_bytes else None
+    size_bytes = anec.tiles[SCRATCH_BAR] * TILE_BYTES
+    return Scratch(SCRATCH_BAR, size_bytes) if size_bytes else None

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from ...errors import UnsupportedError
 from ...program.bars import bound_order, renumber
 from ...program.kernels import fold_kernels
-from ...program.program import Program, Tensor
+from ...program.program import SCRATCH_BAR, Program, Tensor
 from ...units import round_up, whole
 from . import header
-from .header import BUFFERS, CONTENT_OFFSETS, FIRST_TENSOR, SCRATCH, TILE_BYTES, Anec, TensorShape
+from .header import BUFFERS, CONTENT_OFFSETS, FIRST_TENSOR, TILE_BYTES, Anec, TensorShape
 from .read import CONST_ALIGNMENT_BYTES
 
 #: What a file for H14 has in place of the number of outputs (read from a public library's source).
@@ -114,8 +114,8 @@ def _check(program: Program) -> None:
         raise UnsupportedError(f"{count} inputs and outputs; libane has {BUFFERS - FIRST_TENSOR} buffers")
     if not program.outputs:
         raise UnsupportedError("the program has no output that libane could bind")
-    if program.scratch and program.scratch.bar != SCRATCH:
-        raise UnsupportedError(f"the scratch memory is BAR {program.scratch.bar}, libane binds it to BAR {SCRATCH}")
+    if program.scratch and program.scratch.bar != SCRATCH_BAR:
+        raise UnsupportedError(f"the scratch memory is BAR {program.scratch.bar}, libane binds it to BAR {SCRATCH_BAR}")
     for tensor in program.tensors:
         if not FIRST_TENSOR <= tensor.bar < BUFFERS:
             raise UnsupportedError(

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 from ...errors import UnsupportedError
-from ...program.program import DTYPES, Buffer, Program, Tensor
+from ...program.program import DTYPES, SCRATCH_BAR, Buffer, Program, Tensor
 from ...program.task_notes import as_text
 from ...units import U32_MAX, round_up
 from . import structs
@@ -20,7 +20,6 @@ BASE = 0x30000000
 PAGE = 0x4000
 ELEMENT_CODES = {name: code for code, name in DTYPES.items()}
 PROTECTIONS = {"input": 1, "output": 2, "scratch": 3}
-SCRATCH_BAR = 3
 NAME_BYTES = 16
 
 NETWORK = b"net"

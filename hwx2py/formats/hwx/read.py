@@ -8,6 +8,7 @@ from ...program.program import (
     DTYPES,
     ELEMENT_BYTES,
     SCRATCH,
+    SCRATCH_BAR,
     Buffer,
     KernelSegment,
     Origin,
@@ -26,7 +27,6 @@ from .likeness import check_likeness, generation_hint
 from .parse import parse
 
 OUTPUT_SUFFIX = "@output"
-SCRATCH_BAR = 3
 SCRATCH_SECTION = "__DATA", "__bss"
 #: A container with this segment has no program command: real ones of compiler target h18g (two public projects).
 RUNTIME_SEGMENT = "__RUNTIME"
