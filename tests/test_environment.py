@@ -141,3 +141,30 @@ def test_a_sweep_does_not_go_on_with_other_inputs(cli, tmp_path, monkeypatch):
     np.save("in.npy", np.full((1, 4, 2, 16), 9, np.float16))
     done = cli(*arguments)
     assert (done.code, "holds another sweep" in done.err) == (2, True)
+
+
+def test_rows_of_deleted_files_go(cli, tmp_path, monkeypatch):
+    import json
+
+    monkeypatch.chdir(tmp_path)
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in ("mul", "add"):
+            (tmp_path / folder / f"{name}.hwx").write_bytes(example(name).read_bytes())
+    corpus = ["corpus", "-o", "table", "--format", "jsonl", "--jobs", "1"]
+    assert cli(*corpus, "one", "two").code == 0
+    for folder in ("one", "two"):
+        (tmp_path / folder / "mul.hwx").unlink()
+    assert cli(*corpus, "one").code == 0
+    rows = [json.loads(line)["file"] for part in tmp_path.glob("table/programs/*") for line in part.open()]
+    assert sorted(rows) == ["one/add.hwx", "two/add.hwx", "two/mul.hwx"]
+
+
+def test_a_file_that_is_cut_while_it_is_read_ends_no_process(tmp_path):
+    from hwx2py import formats
+
+    path = tmp_path / "mul.hwx"
+    path.write_bytes(example("mul").read_bytes())
+    data = formats.map_file(str(path))
+    path.write_bytes(b"")
+    assert bytes(data) == example("mul").read_bytes()

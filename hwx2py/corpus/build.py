@@ -84,7 +84,7 @@ def plan(paths: Sequence[str], folder: str, format: str = "parquet", *, scripts:
         )
     store = Store(folder, format, TABLES)
     store.prepare()
-    standing, unreadable = _standing(store, {legible(file.path): file.path for file in files})
+    standing, unreadable = _standing(store, {legible(file.path): file.path for file in files}, paths)
     done = standing | {row.file for row in unreadable}
     missing = [file for file in files if legible(file.path) not in done]
     jobs = tuple(PartJob(store, _part_name(chunk), chunk, VERSION) for chunk in _chunks(missing))
@@ -156,13 +156,16 @@ def _size_of(path: str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[UnreadableRow]]:
+def _standing(store: Store, paths: dict[str, str], roots: Sequence[str]) -> tuple[set[str], list[UnreadableRow]]:
     """Files whose rows stand, and those that stand as unreadable, as they are now and for this version.
 
     Args:
         store: the tables; rows of files that are not like that any more are taken out.
         paths: the column `file` of what was found -> its path.
+        roots: the folders and files that were looked through; rows of files that were in them and are gone go too.
     """
+    folders = [os.path.normpath(root) for root in roots]
+    within = tuple("" if folder == os.curdir else legible(os.path.join(folder, "")) for folder in folders)
     standing, unreadable = set(), []
     for part in store.parts():
         programs = list(store.read(PROGRAMS.name, part, ["file", "sha256", "version"]))
@@ -170,7 +173,10 @@ def _standing(store: Store, paths: dict[str, str]) -> tuple[set[str], list[Unrea
         stale = set()
         for row in (*programs, *(failure._asdict() for failure in failures)):
             path = paths.get(row["file"])
-            if path is not None and (row["version"] != VERSION or row["sha256"] != digest(path)):
+            if path is None:
+                gone = row["file"].startswith(within) and not os.path.lexists(row["file"])
+                stale |= {row["file"]} if gone else set()
+            elif row["version"] != VERSION or row["sha256"] != digest(path):
                 stale.add(row["file"])
         if stale:
             kept = {row["file"] for row in programs} | {failure.file for failure in failures}

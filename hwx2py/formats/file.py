@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 STANDARD = "-"
 
 
+#: Files up to this size are read at once.
+READ_BYTES = 1 << 22
+
+
 class Container(Protocol):
     """What lies around a program in a file."""
 
@@ -36,7 +40,9 @@ class ProgramFile(NamedTuple):
 
 
 def map_file(path: str) -> memoryview:
-    """A file's bytes without reading them: the pages come as they are looked at.
+    """A file's bytes; of a large one the pages come as they are looked at.
+
+    A small one is read: what somebody cuts while it is mapped ends the process.
 
     Args:
         path: the file; "-" is standard input, which is read to its end.
@@ -48,8 +54,8 @@ def map_file(path: str) -> memoryview:
         return memoryview(sys.stdin.buffer.read())
     try:
         with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                return memoryview(b"")
+            if os.fstat(file.fileno()).st_size <= READ_BYTES:
+                return memoryview(file.read())
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except IsADirectoryError as error:
         from .foreign import folder
