@@ -363,7 +363,8 @@ def main(arguments):
     y = run(Ane(path), {name: input_array(value) for name, value in ({"a": "3", "b": "2"} | given).items()})
     print(f"y: {y.dtype} {y.shape}, {y.min():g} to {y.max():g}\noutput[0] = {y.flat[0]}")
     if arguments.save:
-        np.savez(arguments.save, y=y)
+        with open(arguments.save, "wb") as file:
+            np.savez(file, y=y)
     return 0
 
 

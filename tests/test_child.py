@@ -96,7 +96,7 @@ def test_script_that_opens_another_device(run):
 
 
 def test_script_that_calls_for_ever(run_within):
-    loop = "ane = Ane(options('', Ane, []))\nwhile True:\n    ane.allocate(64)"
+    loop = "ane = Ane(options('', [], Ane, []))\nwhile True:\n    ane.allocate(64)"
     assert "made 50 calls to the device and was stopped" in run_within(loop, Limits(50, 60.0))
 
 
@@ -112,7 +112,7 @@ def test_script_cannot_change_the_emulator(run):
 
 
 def test_script_that_ends_in_the_middle_of_a_call(run):
-    done = run("ane = Ane(options('', Ane, []))\nane.allocate(64)\nos._exit(7)")
+    done = run("ane = Ane(options('', [], Ane, []))\nane.allocate(64)\nos._exit(7)")
     assert one_line(done, "odd.py: nothing ran on the virtual ANE: it ended with exit code 7")
 
 

@@ -97,7 +97,7 @@ def place_of(data: bytes, number: int) -> int:
 
 BROKEN = {
     "empty": (lambda d: b"", "empty"),
-    "other magic": (lambda d: b"\0\0\0\0" + d[4:], "no HWX file"),
+    "other magic": (lambda d: b"\0\0\0\0" + d[4:], "not an .hwx file"),
     "cut in the header": (lambda d: d[:20], "outside the file"),
     "cut in the text": (lambda d: d[:0x4010], "outside the file"),
     "other cputype": (lambda d: patched(d, 4, "<I", 7), "macOS binary for x86|cputype"),
