@@ -128,6 +128,9 @@ BAD = {
         ),
         ("ConstantOfShape", "big"),
     ),
+    "huge padding": (node_of("Pad", {"p": np.array([0, 0, 0, 1 << 40, 0, 0, 0, 0])}), ("Pad", "odd", "32767")),
+    "attribute of another kind": (node_of("LeakyRelu", alpha="steep"), ("LeakyRelu", "odd", "alpha")),
+    "slope beyond float16": (node_of("LeakyRelu", alpha=1e9), ("LeakyRelu", "odd", "float16")),
     "old operators": (relu(opset=5), ("operator set 5",)),
     "divided by zero": (node_of("Div", {"k": np.float32(0)}), ("Div", "odd")),
 }  # fmt: skip

@@ -68,7 +68,13 @@ def read(source: Any, options: ReadOptions) -> ReadNetwork:
         UnsupportedError: the model, or operations of it, cannot be compiled; every operation is named.
         UsageError: the file cannot be read, or the options do not fit the model.
     """
-    model = _loaded(source)
+    try:
+        return _read(_loaded(source), options)
+    except UnicodeDecodeError as error:
+        raise UsageError("a damaged model: a name in it is not UTF-8") from error
+
+
+def _read(model: Any, options: ReadOptions) -> ReadNetwork:
     _check_model(model)
     _fix_inputs(model, options)
     if options.starts or options.ends:
@@ -114,6 +120,10 @@ def _line(error: BaseException) -> str:
 def _check_model(model: Any) -> None:
     """Refuses graphs that are not in order, with the node's name."""
     graph = model.graph
+    texts = [text for node in graph.node for text in (node.op_type, node.domain, node.name, *node.input, *node.output)]
+    texts += [value.name for value in (*graph.input, *graph.output, *graph.initializer)]
+    if not all(isinstance(text, str) for text in texts):
+        raise UsageError("a damaged model: a name in it is not UTF-8")
     for opset in model.opset_import:
         if opset.domain in ("", "ai.onnx") and opset.version < OLDEST_OPSET:
             raise UnsupportedError(
@@ -214,7 +224,9 @@ class _Reader:
         if not value.type.HasField("tensor_type"):
             raise UnsupportedError(f"input {name} is not a tensor", hint="cut the network behind it with --from")
         if kind not in (*REAL_TYPES, TensorProto.BOOL):
-            what = f"input {name} has elements of type {TensorProto.DataType.Name(kind).lower()}; the engine takes fp16"
+            known = kind in TensorProto.DataType.values()
+            elements = TensorProto.DataType.Name(kind).lower() if known else kind
+            what = f"input {name} has elements of type {elements}; the engine takes fp16"
             raise UnsupportedError(
                 what, hint=f"make it a constant with --fix {name}=VALUE, or cut behind it with --from"
             )
@@ -236,6 +248,7 @@ class _Reader:
             read = OPERATIONS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
             if read is None:
                 raise UnsupportedError(_no_such(node))
+            self._check_node(node)
             view = NodeView(
                 self.built, node.op_type, self._operands(node), _attributes(node), len(node.output), self._opset
             )
@@ -249,6 +262,18 @@ class _Reader:
         for name, result in zip(node.output, results):
             if name and result is not None:
                 self.values[name] = result
+
+    def _check_node(self, node: Any) -> None:
+        """Refuses attributes that the operation does not have, or of another type."""
+        from onnx import checker
+
+        context = checker.C.CheckerContext()
+        context.ir_version = self.model.ir_version
+        context.opset_imports = {opset.domain: opset.version for opset in self.model.opset_import}
+        try:
+            checker.check_node(node, context)
+        except checker.ValidationError as error:
+            raise UnsupportedError(_line(error)) from error
 
     @property
     def _opset(self) -> int:
@@ -273,7 +298,11 @@ class _Reader:
     def _outputs(self) -> None:
         inputs = {value.name for value in self.built.inputs}
         for output in self.model.graph.output:
-            value = self.values[output.name]
+            value = self.values.get(output.name)
+            if value is None:
+                raise UnsupportedError(
+                    f"output {output.name} is made by no operation", hint="leave it out with --until"
+                )
             if not isinstance(value, Value) or value.array is not None:
                 what = f"output {output.name} is a constant"
                 raise UnsupportedError(what, hint="leave it out with --until, which names the outputs to keep")

@@ -11,6 +11,9 @@ from .onnx_reader_view import Comparison, NodeView, Operand
 from .operators import DepthToSpace, SpaceToDepth
 from .operators.model import checked_axis
 
+#: Sizes have 15 bits.
+MOST_PLACES = 32767
+
 
 def _pass(n: NodeView) -> Operand:
     return n.operands[0] if isinstance(n.operands[0], Comparison) else n.tensor()
@@ -135,6 +138,7 @@ def _pad(n: NodeView) -> Operand:
         before, after = amounts[number], amounts[number + len(axes)]
         if not before and not after:
             continue
+        _check_length(x.shape[axis] + max(0, before) + max(0, after))
         places = np.arange(x.shape[axis])[max(0, -before) : x.shape[axis] - max(0, -after)]
         width = (max(0, before), max(0, after))
         if mode != "constant":
@@ -159,6 +163,12 @@ def _pad_with(n: NodeView, x: Value, axis: int, places: np.ndarray, width: tuple
     return n.graph.concat(parts, axis) if len(parts) > 1 else x
 
 
+def _check_length(length: int) -> None:
+    """Refuses an axis that no register holds, before its places are listed."""
+    if length > MOST_PLACES:
+        raise UnsupportedError(f"an axis of {length} places; registers hold {MOST_PLACES} at most")
+
+
 def _expand(n: NodeView) -> Operand:
     return n.graph.expand(n.tensor(), n.constant(1, "the shape").ravel())
 
@@ -169,6 +179,7 @@ def _tile(n: NodeView) -> Operand:
         if count > 1 and x.shape[axis] == 1:
             x = n.graph.expand(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
         elif count > 1:
+            _check_length(x.shape[axis] * count)
             x = n.graph.select(x, axis, list(range(x.shape[axis])) * count)
     return x
 
@@ -185,6 +196,7 @@ def _resize(n: NodeView) -> Operand:
         length = x.shape[axis]
         if size == length and scale == 1.0:
             continue
+        _check_length(size)
         source = _coordinates(where, length, size, scale)
         if mode == "nearest":
             x = n.graph.select(x, axis, _nearest(n, source, length))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import UnsupportedError
 from ..operations import tables as kinds
 from ..operations.tables import Curve, Line, table_bytes
 from .operators.arithmetic import Clip, Function, Unary
@@ -42,7 +43,10 @@ def _curve(
     symmetry: int = kinds.PLAIN, left: Line = FLAT, right: Line = FLAT,
 ) -> bytes:  # fmt: skip
     halves = tuple(np.asarray(samples, np.float16).astype(float).tolist())
-    return table_bytes(Curve(*limits, *ends, halves, left, right, shift, place, symmetry))
+    try:
+        return table_bytes(Curve(*limits, *ends, halves, left, right, shift, place, symmetry))
+    except OverflowError as error:
+        raise UnsupportedError("a number of its table is beyond float16 (65504 at most)") from error
 
 
 def _sampled(

@@ -11,6 +11,8 @@ from .transfer import Axis
 
 #: Unit of addresses and strides in L2.
 UNIT_BYTES = 0x10
+#: The narrowest parts in which rows of results pass through L2 (programs of 2023).
+LEAST_PART_BYTES = 0x40
 SOURCES = ("source 1", "source 2")
 RESULT = "the result"
 
@@ -136,7 +138,7 @@ def _result(registers: RegisterFile, operation: Planar | Neural, rows: int) -> T
         strides = Strides(*(registers.get(f"L2.Result{axis}Stride") for axis in ("Group", "Channel", "Depth", "Row")))
         place = InL2(registers.get("L2.ResultBase.Addr"), strides, "L2.ResultBase")
         if registers.get("L2.ResultCfg.L2BfrMode") or not any(strides):
-            least = (Axis(UNIT_BYTES, shape.channels),) if shape.channels > 1 else ()
+            least = (Axis(UNIT_BYTES, shape.channels),) if shape.channels > 1 else _least_rows(shape, size, rows)
             run = min(UNIT_BYTES, shape.width * size)
             return Tile(RESULT, place.register, Way.PASSES, place.base_bytes, strides, least, run, shape.width * size,
                         shape.channels, shape.height, laid_out=False)  # fmt: skip
@@ -145,6 +147,13 @@ def _result(registers: RegisterFile, operation: Planar | Neural, rows: int) -> T
         return _tile(RESULT, result.l2, Way.CHAIN_WRITE, shape, size, rows)
     passes = result.memory is not None and _is_streamed(result.l2, shape, size)
     return _tile(RESULT, result.l2, Way.PASSES if passes else Way.STAYS, shape, size, rows)
+
+
+def _least_rows(shape: Shape, size: int, rows: int) -> tuple[Axis, ...]:
+    """The rows of a tile of one channel, in the narrowest parts that are known."""
+    high = min(rows, shape.height)
+    step = max(min(shape.width * size, LEAST_PART_BYTES) // UNIT_BYTES, 1) * UNIT_BYTES
+    return (Axis(step, high),) if high > 1 else ()
 
 
 def _is_streamed(place: InL2, shape: Shape, size: int) -> bool:
