@@ -27,6 +27,15 @@ def network() -> hwx2py.Graph:
     return g
 
 
+def small_network() -> hwx2py.Graph:
+    """A convolution and a product through scratch."""
+    rng = np.random.default_rng(5)
+    g = hwx2py.Graph()
+    y = g.relu(g.conv(g.input("image", (1, 3, 16, 20)), rng.normal(0, 0.2, (16, 3, 3, 3)), pads=1))
+    g.output("classes", g.mul(y, g.reduce("mean", y, (2, 3))))
+    return g
+
+
 def halves(shape, seed=0, low=-2.0, high=2.0):
     return np.random.default_rng(seed).uniform(low, high, shape).astype(np.float16)
 
@@ -65,7 +74,7 @@ def test_a_network_gives_what_numpy_gives():
 
 
 def test_script_hwx_and_anec_give_the_same_bits(cli, tmp_path):
-    done = hwx2py.compile(network())
+    done = hwx2py.compile(small_network())
     image = halves((1, 3, 16, 20))
     outputs = []
     for name in ("net.hwx", "net.anec", "net.py"):
@@ -105,7 +114,7 @@ def test_notes_say_where_the_words_of_each_task_come_from():
 
 
 def test_the_notes_are_in_the_container_in_info_and_in_the_script(cli, tmp_path):
-    done = hwx2py.compile(network())
+    done = hwx2py.compile(small_network())
     notes = done.program.content.task_notes
     hwx2py.save(done.program, tmp_path / "net.hwx")
     assert hwx2py.load(tmp_path / "net.hwx").program.content.task_notes == notes

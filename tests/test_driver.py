@@ -115,8 +115,8 @@ def test_tensor_with_room_between_its_elements_is_not_looked_at_as_a_whole():
     tensor = loaded("mul").tensors[0]
     wide = tensor._replace(name="w", bar=9, shape=(1, 1, 2, 1), strides=(128, 128, 64, 64))
     known = rows([tensor, wide], {20: "__KERN_0"})
-    assert known[4].layout.strides.row == 64
-    assert (known[9].name, known[9].layout, known[9].shape) == ("w", None, None)
+    assert known[4].elements.layout.strides.row == 64
+    assert (known[9].name, known[9].elements) == ("w", None)
     assert (known[20].name, known[20].role) == ("__KERN_0", "coefficients")
 
 

@@ -156,7 +156,9 @@ def test_rows_of_deleted_files_go(cli, tmp_path, monkeypatch):
     for folder in ("one", "two"):
         (tmp_path / folder / "mul.hwx").unlink()
     assert cli(*corpus, "one").code == 0
-    rows = [json.loads(line)["file"] for part in tmp_path.glob("table/programs/*") for line in part.open()]
+    rows = [
+        json.loads(line)["file"] for part in tmp_path.glob("table/programs/*") for line in part.read_text().splitlines()
+    ]
     assert sorted(rows) == ["one/add.hwx", "two/add.hwx", "two/mul.hwx"]
 
 

@@ -47,7 +47,7 @@ MOST_TABLE_BYTES = 1 << 16
 BUILD = "--hand-over-build"
 
 #: Modules that generated scripts use, with libraries from outside of Python's folders: loaded before those are shut.
-LOADED_BEFORE = ("bz2", "ctypes", "decimal", "hashlib", "lzma", "random", "ssl", "uuid", "zlib", "numpy.random")
+LOADED_BEFORE = ("bz2", "ctypes", "decimal", "hashlib", "lzma", "random", "uuid", "zlib", "numpy")
 
 
 def main() -> None:
