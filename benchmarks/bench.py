@@ -1,4 +1,4 @@
-"""Measures the budgets: `python benchmarks/bench.py [start|large|emulate|generations|python|compiling|many]...` (all by default).
+"""Measures the budgets: `python benchmarks/bench.py [PART]...` (all parts by default; `--help` names them).
 
 Each figure is of whole processes, the median of several runs, beside the machine's own floor in the same run.
 """
