@@ -104,7 +104,7 @@ def test_parameters_of_a_form_are_understood(tmp_path):
     program = builders.network(tasks, (a, b, y))
     text = emitter.emit(program).text
     assert text.count("def task_") == 1
-    assert "partial(task_0, W0_EON=1, BiasScale_Scale=3.0)" in text
+    assert "partial(task_0, W0_LNID=1, W0_EON=1, W8_TBE=0, BiasScale_Scale=3.0)" in text
     path = tmp_path / "forms.py"
     path.write_text(text.replace("Scale=3.0)", "Scale=0.5)"))
     again = formats.load(str(path)).program
