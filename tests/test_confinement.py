@@ -265,9 +265,14 @@ def test_no_process_takes_code_from_the_current_folder(tmp_path):
         tmp_path.joinpath(f"{name}.hwx").write_bytes(example("mul").read_bytes())
     for name in ("click", "pickle", "numpy", "json", "ctypes", "hwx2py", "runpy", "socket"):
         tmp_path.joinpath(f"{name}.py").write_text(f"open('ran_{name}', 'w')\n")
-    commands = (["emulate", "a.hwx", "b.hwx"], ["info", "a.hwx", "b.hwx", "--jobs", "2"])
+    launcher = tmp_path / "bin" / "hwx2py"  # as pip installs it
+    launcher.parent.mkdir()
+    launcher.write_text("from hwx2py.cli import main\n\nif __name__ == '__main__':\n    main()\n")
+    programs = ("a.hwx", "b.hwx")
+    commands = (["emulate", *programs], ["convert", *programs, "-o", "o", "--jobs", "2"])
     for arguments in commands:
-        done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+        command = [sys.executable, str(launcher), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert list(tmp_path.glob("ran_*")) == []
 

@@ -85,7 +85,9 @@ def _in_processes(function: Callable[[Job], Done], jobs: Sequence[Job], processe
 
     # A forked process inherits locks of threads that do not run in it.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_follow, initargs=(os.getpid(),)) as pool:
+    with safe_path():  # making the pool starts a process too, which watches over what its processes share
+        pool = ProcessPoolExecutor(processes, context, initializer=_follow, initargs=(os.getpid(),))
+    with pool:
         with safe_path():
             futures = [pool.submit(function, job) for job in jobs]
         try:
