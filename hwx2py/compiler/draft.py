@@ -4,10 +4,10 @@ import functools
 from typing import Any, NamedTuple
 
 from ..errors import RegisterError
+from ..program.l2 import Aliases, Tile
 from ..registers import by_name
 from ..registers.architecture import Architecture
 from .blank import blank
-from .l2 import Aliases, Tile
 from .surface import Surface
 from .task import Coefficients, Events, Evidence, Fetch, RuntimeKernel, Store, TaskPlan
 

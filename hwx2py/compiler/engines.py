@@ -4,8 +4,8 @@ import enum
 from collections.abc import Iterable
 
 from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, is_known_patch
+from ..program.l2 import Patch, log2_up
 from .draft import Draft
-from .l2 import Patch, log2_up
 from .surface import Surface
 from .task import Evidence, own
 

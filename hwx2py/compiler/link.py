@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from ..program import build
+from ..program.l2 import log2_up
 from ..program.network import padded_tensor, scratch
 from ..program.program import SCRATCH_BAR, Origin, Program, natural_const_offset
 from ..program.streams import Pending
@@ -13,7 +14,6 @@ from ..registers import by_name
 from ..registers.architecture import Architecture
 from ..units import round_up
 from .draft import ARCH_NAME, Draft
-from .l2 import log2_up
 from .surface import Surface
 from .task import Coefficients, Evidence, Fetch, RuntimeKernel, Source, Store, TaskPlan
 

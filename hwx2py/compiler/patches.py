@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, is_known_patch
-from .l2 import Patch, log2_up
+from ..program.l2 import Patch, log2_up
 from .task import TaskPlan, own
 
 #: Of patches that are as narrow as possible, known programs have this height and all below, log2.

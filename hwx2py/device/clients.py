@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from ..emulator import child
 from ..emulator.driver import Driver, TensorRow
 from ..emulator.engine import Step
 from ..emulator.faults import Fault
@@ -99,10 +98,6 @@ class Device:
 #: What a client gets for a task that the virtual ANE does not model: the driver has no such answer, so that a client
 #: cannot take it for one of the driver's.
 NOT_MODELLED = 95  # EOPNOTSUPP
-
-#: Calls whose structure points to tables; see `emulator.child`.
-TABLES = child.TABLES
-MOST_TABLE_BYTES = child.MOST_TABLE_BYTES
 
 
 def _held(folder: str, own: bool) -> set[Identity]:

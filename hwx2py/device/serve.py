@@ -17,7 +17,7 @@ from ..emulator import child
 from ..errors import UsageError
 from . import node
 from .caller import Caller, Identity
-from .clients import MOST_TABLE_BYTES, TABLES, Device
+from .clients import Device
 from .host import FSTAT, IOCTL, PATH_CALLS, Host, here
 from .notification import Call, Listener, Started
 
@@ -243,9 +243,9 @@ def _flags(call: Call, caller: Caller) -> int:
 def _tables(caller: Caller, number: int, data: bytes) -> bytes:
     """The tables that a call's structure points to; a longer one, or one that cannot be read, is left out."""
     pieces = []
-    for pointer, count, row_bytes in TABLES.get(number, ()):
+    for pointer, count, row_bytes in child.TABLES.get(number, ()):
         size = int.from_bytes(data[count : count + 4], "little") * row_bytes
-        if size <= MOST_TABLE_BYTES:
+        if size <= child.MOST_TABLE_BYTES:
             with contextlib.suppress(OSError, OverflowError):
                 pieces.append(caller.read(int.from_bytes(data[pointer : pointer + 8], "little"), size))
     return b"".join(pieces)

@@ -1,9 +1,9 @@
 """Functions of one element: a clamp at zero, or a lookup table, on the neural engines."""
 
+from ...program.l2 import NEURAL_COLUMNS_BYTES, UNIT_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..coefficients import lookup
 from ..engines import NEURAL_ENGINES, cycles, neural
 from ..evidence import evidence
-from ..l2 import NEURAL_COLUMNS_BYTES, UNIT_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..surface import Surface
 from ..task import Events, TaskPlan
 from .parts import in_parts, tile_of

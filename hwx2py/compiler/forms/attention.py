@@ -1,10 +1,6 @@
 """softmax(q k^T) v: the rows of q and of the softmax become kernels, one row of L2 all along."""
 
-from ..coefficients import lookup
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     PLANAR_COLUMNS_BYTES,
     Aliases,
@@ -16,6 +12,10 @@ from ..l2 import (
     odd_channel_bytes,
     patch_of_one,
 )
+from ..coefficients import lookup
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import Surface
 from ..task import Events, Evidence, RuntimeKernel, Store, TaskPlan
 from .inputs_product import store_as_kernel

@@ -4,13 +4,7 @@ from array import array
 
 from ...errors import UnsupportedError
 from ...packing import Halves
-from ...program.network import ROW_ALIGNMENT_BYTES
-from ...units import round_up
-from ..coefficients import lookup
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     SIZE_BYTES,
     Aliases,
@@ -23,6 +17,12 @@ from ..l2 import (
     planar_rows,
     rows_log2,
 )
+from ...program.network import ROW_ALIGNMENT_BYTES
+from ...units import round_up
+from ..coefficients import lookup
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Shape, Surface
 from ..task import Events, TaskPlan
 from .elementwise import Binary

@@ -6,11 +6,7 @@ from dataclasses import dataclass, replace
 from ... import packing
 from ...errors import UnsupportedError
 from ...packing import Halves
-from ..coefficients import kernel
-from ..draft import Draft
-from ..engines import cycles, engines_for, neural
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     SIZE_BYTES,
     Aliases,
@@ -21,6 +17,10 @@ from ..l2 import (
     rows_log2,
     tile_height,
 )
+from ..coefficients import kernel
+from ..draft import Draft
+from ..engines import cycles, engines_for, neural
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Evidence, TaskPlan, own
 

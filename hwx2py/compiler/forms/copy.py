@@ -3,10 +3,7 @@
 from dataclasses import replace
 
 from ...errors import UnsupportedError
-from ...program.network import ROW_ALIGNMENT_BYTES
-from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     SIZE_BYTES,
     Aliases,
@@ -16,6 +13,9 @@ from ..l2 import (
     log2_up,
     tile_height,
 )
+from ...program.network import ROW_ALIGNMENT_BYTES
+from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Store, TaskPlan, closed
 from .parts import IN_PARTS

@@ -2,9 +2,7 @@
 
 import enum
 
-from ..engines import Kind, cycles, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     BANKS_BYTES,
     Aliases,
     Tile,
@@ -12,6 +10,8 @@ from ..l2 import (
     patch_of_pairs,
     planar_rows,
 )
+from ..engines import Kind, cycles, planar
+from ..evidence import evidence
 from ..surface import Surface
 from ..task import TaskPlan, fields
 from .parts import in_parts, tile_of

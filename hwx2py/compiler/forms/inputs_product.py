@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, engines_for, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     PLANAR_COLUMNS_BYTES,
     SIZE_BYTES,
@@ -18,6 +15,9 @@ from ..l2 import (
     overlap,
     patch_of_one,
 )
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, engines_for, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, RuntimeKernel, Store, TaskPlan, closed, own
 from .copy import exchange_rows

@@ -2,10 +2,7 @@
 
 from dataclasses import replace
 
-from ..draft import Draft
-from ..engines import Kind, cycles, cycles_of_bytes, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     PLANAR_COLUMNS_BYTES,
     SIZE_BYTES,
     Aliases,
@@ -18,6 +15,9 @@ from ..l2 import (
     planar_row_bytes,
     rows_log2,
 )
+from ..draft import Draft
+from ..engines import Kind, cycles, cycles_of_bytes, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Evidence, Fetch, TaskPlan, closed, own
 from .parts import TooLargeError, in_parts

@@ -1,10 +1,7 @@
 """Normalisation over channels, and over everything: dimensions change places, by copies or by strides."""
 
 from ...errors import UnsupportedError
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     SIZE_BYTES,
     Aliases,
     Patch,
@@ -18,6 +15,9 @@ from ..l2 import (
     patch_of_squares,
     planar_row_bytes,
 )
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Fetch, TaskPlan
 from .norm import _root_of_squares, scaled_difference, spread

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ParamSpec
 
 from ...errors import UnsupportedError
-from ..l2 import SIZE_BYTES, tile_height
+from ...program.l2 import SIZE_BYTES, tile_height
 from ..surface import Surface
 from ..task import TaskPlan, closed, own
 

@@ -1,8 +1,8 @@
 """Tasks that bring a tensor into L2, as the first steps of forms of several tasks."""
 
+from ...program.l2 import Aliases, Tile, rows_log2
 from ..draft import Draft
 from ..engines import cycles, neural
-from ..l2 import Aliases, Tile, rows_log2
 from ..surface import Surface
 from ..task import Events, Evidence
 

@@ -1,9 +1,9 @@
 """x to the power of another tensor: exponents and logarithms side by side, 2 to their product."""
 
+from ...program.l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..coefficients import lookup
 from ..engines import NEURAL_ENGINES, cycles, neural
 from ..evidence import evidence
-from ..l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, rows_log2
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, TaskPlan
 from .parts import TooLargeError, in_parts

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from ... import packing
 from ...packing import Halves
+from ...program.l2 import SIZE_BYTES, Aliases, Tile, log2_up, odd_channel_bytes
 from ..coefficients import kernel
 from ..engines import NEURAL_ENGINES, cycles, cycles_of_bytes, neural
 from ..evidence import evidence
-from ..l2 import SIZE_BYTES, Aliases, Tile, log2_up, odd_channel_bytes
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, own
 from .steps import columns_of, exchanging_copy

@@ -4,10 +4,7 @@ import enum
 from collections.abc import Iterator
 
 from ...errors import UnsupportedError
-from ..draft import Draft
-from ..engines import BYTES_A_CYCLE, CYCLES_A_PLANE, NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     SIZE_BYTES,
     Aliases,
     Patch,
@@ -22,6 +19,9 @@ from ..l2 import (
     planar_row_bytes,
     rows_log2,
 )
+from ..draft import Draft
+from ..engines import BYTES_A_CYCLE, CYCLES_A_PLANE, NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, closed
 from .parts import TooLargeError, in_parts

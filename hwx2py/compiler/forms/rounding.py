@@ -1,11 +1,11 @@
 """Rounding down: the whole part, minus 1 where the fraction is below zero."""
 
 from ...operations.tables import table_bytes
+from ...program.l2 import Aliases, Patch, Tile, channel_bytes
 from ..coefficients import lookup
 from ..curves import FRACTION_CURVE, STEP_BELOW_ZERO, TRUNCATION_CURVE
 from ..engines import Kind, cycles, neural, planar
 from ..evidence import evidence
-from ..l2 import Aliases, Patch, Tile, channel_bytes
 from ..surface import Surface
 from ..task import TaskPlan
 

@@ -1,8 +1,8 @@
 """One source times a number plus another, its absolute value, its square: one task of the planar engine."""
 
+from ...program.l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes, planar_rows
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
-from ..l2 import Aliases, Tile, channel_bytes, patch_of_one, planar_row_bytes, planar_rows
 from ..surface import Surface
 from ..task import TaskPlan
 from .parts import in_parts, tile_of

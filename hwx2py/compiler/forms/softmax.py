@@ -1,10 +1,6 @@
 """Softmax over rows: maximum, difference in units of log 2, 2^x by a table, 1 / sum, product."""
 
-from ..coefficients import lookup
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     BANKS_BYTES,
     NEURAL_COLUMNS_BYTES,
     SIZE_BYTES,
@@ -19,6 +15,10 @@ from ..l2 import (
     patch_of_two,
     rows_log2,
 )
+from ..coefficients import lookup
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Evidence, TaskPlan
 from .parts import TooLargeError, in_parts

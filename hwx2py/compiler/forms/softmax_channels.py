@@ -1,12 +1,7 @@
 """Softmax over channels: the maximum and the sum are made by one neural engine."""
 
 from ...errors import UnsupportedError
-from ...units import round_up
-from ..coefficients import lookup
-from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
-from ..evidence import evidence
-from ..l2 import (
+from ...program.l2 import (
     SIZE_BYTES,
     Aliases,
     Patch,
@@ -17,6 +12,11 @@ from ..l2 import (
     log2_up,
     patch_of_two,
 )
+from ...units import round_up
+from ..coefficients import lookup
+from ..draft import Draft
+from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
+from ..evidence import evidence
 from ..surface import Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan
 from .parts import TooLargeError, in_parts

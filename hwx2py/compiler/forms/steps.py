@@ -1,8 +1,8 @@
 """Steps that forms of several tasks share: tiles of one row, copies that exchange, matrices as channels of one row."""
 
+from ...program.l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, cycles_of_bytes, neural
-from ..l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes
 from ..surface import Surface
 from ..task import Events, Evidence
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..l2 import PLANAR_COLUMNS_BYTES, channel_bytes
+from ...program.l2 import PLANAR_COLUMNS_BYTES, channel_bytes
 
 #: Bytes of L2 that the tiles of a task may take: 2 MiB less a reserve for padding between rows and tiles.
 TILES_BYTES = 0x1C0000

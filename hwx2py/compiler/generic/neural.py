@@ -1,10 +1,10 @@
 """Tasks of the neural engines for any shape: tables, and exchanges of C and W."""
 
+from ...program.l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
 from ..builder import Builder
 from ..draft import Draft
 from ..engines import cycles, neural
 from ..forms import activation
-from ..l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
 from ..surface import Surface
 from ..task import Events, Store, TaskPlan, own
 from ..view import View, four_axes

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ...errors import UnsupportedError
+from ...program.l2 import PLANAR_COLUMNS_BYTES, SIZE_BYTES
 from ..builder import LARGEST_HALF, Builder
 from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
-from ..l2 import PLANAR_COLUMNS_BYTES, SIZE_BYTES
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes

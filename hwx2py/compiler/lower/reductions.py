@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from ...errors import UnsupportedError
+from ...program.l2 import channel_bytes
 from .. import operators, tables
 from ..builder import Builder
 from ..forms import norm, norm_whole, reduction, softmax_channels
@@ -11,7 +12,6 @@ from ..forms import softmax as softmax_rows
 from ..generic import planar
 from ..generic.bands import TILES_BYTES
 from ..graph import Node
-from ..l2 import channel_bytes
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import replaced
 from ..operators.reductions import Reduction
