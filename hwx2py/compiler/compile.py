@@ -44,6 +44,7 @@ def compile_network(
     fixed: Mapping[str, Any] | None = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    precise: bool = False,
     name: str = "network",
 ) -> CompiledNetwork:
     """Compiles a network.
@@ -55,6 +56,7 @@ def compile_network(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
+        precise: functions that tables decide take more tasks, with a smaller error.
         name: of the program.
 
     Raises:
@@ -65,7 +67,7 @@ def compile_network(
         known = ", ".join(ARCHITECTURES)
         raise ArchitectureError(f"no forms are known for {arch}", hint=f"compile writes programs for {known}")
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network))
+    lowered = lower(canonical(network, precise))
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))

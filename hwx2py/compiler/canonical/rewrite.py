@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
+from ..precise import precise as made_precise
 from .activations import ACTIVATIONS
 from .constants import CONSTANTS
 from .neutral import NEUTRALS
@@ -17,27 +18,37 @@ MOST_ROUNDS = 12
 #: A rule looks at a node and what leads to it; it gives a node with the same result, or None where it does not apply.
 Rule = Callable[[Node, Nodes], Node | None]
 
-#: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
-STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS))
+#: Patterns of several nodes are recognised before their pieces go into other nodes.
+PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
+MERGES: Sequence[Rule] = (*NEUTRALS, *CONSTANTS, *PRODUCTS)
 
 
-def canonical(graph: Graph) -> Graph:
+def canonical(graph: Graph, precise: bool = False) -> Graph:
     """The graph in canonical form.
 
     Args:
         graph: a network; it is not changed.
+        precise: several steps in place of functions that a table alone is too coarse for.
 
     Returns:
         A graph with the same inputs and outputs.
     """
-    nodes = list(graph.nodes)
-    for rules in STAGES:
-        for _ in range(MOST_ROUNDS):
-            before = len(nodes), tuple(map(id, nodes))
-            nodes = _needed(graph, _round(graph, nodes, rules))
-            if (len(nodes), tuple(map(id, nodes))) == before:
-                break
+    nodes = _settled(graph, graph.nodes, PATTERNS)
+    if precise:
+        nodes = made_precise(nodes)
+    nodes = _settled(graph, nodes, MERGES)
     return Graph(list(graph.inputs), dict(graph.outputs), nodes, truths=set(graph.truths))
+
+
+def _settled(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
+    """The nodes after as many rounds of rules as change anything."""
+    nodes = list(nodes)
+    for _ in range(MOST_ROUNDS):
+        before = tuple(map(id, nodes))
+        nodes = _needed(graph, _round(graph, nodes, rules))
+        if tuple(map(id, nodes)) == before:
+            break
+    return nodes
 
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:

@@ -24,6 +24,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Binary: arithmetic.binary,
     operators.Unary: arithmetic.unary,
     operators.Linear: arithmetic.linear,
+    operators.Lookup: arithmetic.lookup,
     operators.Power: arithmetic.power,
     operators.Clip: arithmetic.clip,
     operators.PRelu: arithmetic.prelu,
