@@ -204,7 +204,7 @@ class Access:
             register: names the fetch in faults.
         """
         first = bar.start + start
-        if 0 <= start and start + size <= bar.size and self.memory.is_host_written(bar.buffer, first, first + size):
+        if start >= 0 and start + size <= bar.size and self.memory.is_host_written(bar.buffer, first, first + size):
             self._count("read", bar.name, size, 1)
             return bar.buffer.data[first : first + size]
         layout, shape = Layout(start, Strides(0, 0, 0, 0), 1, 1), Shape(1, 1, 1, 1, size)
