@@ -60,10 +60,11 @@ def fetch_weights(task: Convolution, access: Access) -> Weights:
         if needed_bytes:
             _check_channel(task, access, bar, channel.engine)
     planes = []
+    sizes = {plane.lanes: layout.plane_bytes(plane) for plane in layout.planes}
     for plane in layout.planes:
         channel = kernel.channels[plane.engine]
         start = kernel.base_bytes + channel.base_bytes + plane.offset_bytes
-        planes.append(access.read_bytes(bar, start, layout.plane_bytes(plane), channel.registers.base).data)
+        planes.append(access.read_bytes(bar, start, sizes[plane.lanes], channel.registers.base).data)
     found = packing.unpack(layout, planes)
     bias = None if found.bias is None else np.frombuffer(found.bias, np.uint16)
     return _shaped(task, np.frombuffer(found.weights, np.uint16), bias)
