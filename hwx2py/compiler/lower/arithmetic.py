@@ -283,7 +283,9 @@ def clip(b: Builder, node: Node, views: list[View]) -> View:
     low, high = operator.low, operator.high
     if math.isnan(low) or math.isnan(high):
         raise UnsupportedError("a limit is not a number")
-    data = tables.limits(low, high)
+    data = tables.limits(low, high, below=operator.slope)
+    if data is None and operator.slope != 1:
+        x = neural.lookup(b, x, tables.lines(operator.slope, 1.0), b.scratch(x.lengths))
     if data is not None and low != 0:
         return neural.lookup(b, x, data, b.result(node.output.shape), what="clip")
     if data is not None and high < LARGEST_HALF:
@@ -334,7 +336,7 @@ def affine(b: Builder, node: Node, views: list[View]) -> View:
         for number in range(x.shape[0]):
             source, target = (views[0].part(0, number, 1), z.part(0, number, 1))
             one, two = (View(v.buffer, v.base_bytes, v.lengths[1:], v.strides_bytes[1:]) for v in (source, target))
-            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1])
+            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1], last=last_step(node))
         return z
     product = combined(b, Combine.MUL, views[0], b.constant(factors), b.scratch(z.lengths))
     return combined(b, Combine.ADD, product, b.constant(offsets), z)

@@ -14,7 +14,7 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, products, reductions, spatial, truths
+from . import arithmetic, layout, moves, pooling, products, reductions, spatial, truths
 from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
@@ -31,7 +31,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Affine: arithmetic.affine,
     operators.Conv: spatial.convolution,
     operators.ConvTranspose: spatial.transposed_convolution,
-    operators.Pool: spatial.pool,
+    operators.Pool: pooling.pool,
     operators.Reduce: reductions.reduce,
     operators.Softmax: reductions.softmax,
     operators.Standardize: reductions.standardize,

@@ -105,10 +105,17 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """x, but at least `low` and at most `high`; an infinite limit does not bind."""
+    """x, but at least `low` and at most `high`; an infinite limit does not bind.
+
+    Attributes:
+        low: the lower limit.
+        high: the upper limit.
+        slope: what negative elements are multiplied by before the limits.
+    """
 
     low: float
     high: float
+    slope: float = 1.0
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """The same shape."""
