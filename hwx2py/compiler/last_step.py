@@ -5,6 +5,7 @@ from typing import NamedTuple
 from .graph import Node
 from .operators import Unary
 from .operators.arithmetic import Function
+from .operators.model import Operator
 from .tables import table_of
 
 
@@ -29,9 +30,18 @@ def last_step(node: Node) -> LastStep:
     Args:
         node: whose tail is nothing, a clamp at zero, or a function that has a table.
     """
-    if node.tail is None:
+    return step_of(node.tail)
+
+
+def step_of(function: Operator | None) -> LastStep:
+    """A function as a last step.
+
+    Args:
+        function: nothing, a clamp at zero, or a function that has a table.
+    """
+    if function is None:
         return NO_STEP
-    if isinstance(node.tail, Unary) and node.tail.function is Function.RELU:
+    if isinstance(function, Unary) and function.function is Function.RELU:
         return LastStep(relu=True)
-    table = table_of(node.tail)
+    table = table_of(function)
     return NO_STEP if table is None else LastStep(table=table.data)

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
 from .activations import ACTIVATIONS
+from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
+from .gates import GATES
 from .neutral import NEUTRALS
 from .norms import NORMS
+from .padding import PADDING
 from .products import PRODUCTS
+from .slopes import SLOPES
 from .view import Nodes
 
 #: Rounds through the graph; each makes it smaller, and real networks settle within five.
@@ -21,7 +25,8 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS), EXCHANGES,
+    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING),
+    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
 )  # fmt: skip
 
 

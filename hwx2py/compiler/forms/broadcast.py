@@ -69,11 +69,11 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
         Src2BroadcastC=int(small_c != c),
     )  # fmt: skip
     draft.put("PE.Cfg", **operation.value, ReluEn=int(relu))
-    _second_in_l2(draft, x, z, size, Tile(0, small_channel, small_depth, small_depth))
+    second_in_l2(draft, x, z, size, Tile(0, small_channel, small_depth, small_depth))
     return [first.plan(), draft.plan()]
 
 
-def _second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile) -> None:
+def second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile) -> None:
     """Source 1 by DMA behind `base`, source 2 in L2, the result behind both."""
     _, c, h, w = x.shape
     draft.read(x)
@@ -122,7 +122,7 @@ def channel_constants(
     draft = planar("scale and bias of each channel", known, Kind.GAIN_OFFSET, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.PECfg", Src2Transpose=1)
     draft.put("PE.Cfg", SecSrc="+Source2", ReluEn=int(relu))
-    _second_in_l2(draft, x, z, size, Tile(0, channel, handed, channel))
+    second_in_l2(draft, x, z, size, Tile(0, channel, handed, channel))
     return [first.plan(), draft.plan()]
 
 
@@ -157,5 +157,5 @@ def divide(x: Surface, y: Surface, z: Surface, reciprocal: bytes) -> list[TaskPl
     first.cycles = cycles((y,))
     draft = planar("mul", known, Kind.TWO, (c, h, w), patch_of_pairs(h, w))
     draft.put("PE.Cfg", **Binary.MUL.value)
-    _second_in_l2(draft, x, z, size, Tile(0, channel, planar_row, depth))
+    second_in_l2(draft, x, z, size, Tile(0, channel, planar_row, depth))
     return [first.plan(), draft.plan()]

@@ -40,6 +40,7 @@ ZERO_SKIPPING_LANES = (4, 8)
 
 KNOWN_LANES = own("4 or 8 lanes, for which the packing of kernels that skip zeros is known", "middle")
 NARROW = own("channels that are no multiple of 16 lanes: fewer lanes, so that no plane is left over", "middle")
+KEPT = own("a convolution whose result stays in L2 for the task behind it, as what passes through does")
 EXCHANGED = own("a convolution whose result is stored with C and W exchanged, as products with constants are")
 SPLIT = own("more than 1 MiB of coefficients: a task for each part of the output channels")
 
@@ -104,8 +105,37 @@ def convolution(
             own_source = source.planes(first, count) if kernel_form.depthwise else source
             own_result = result if exchange else result.planes(first, count)
             task = _Task(kernel_form, own_source, own_result, relu, scale, count < outputs, exchange)
-            plans.append(task.plan(weights[part], part_bias, table))
+            plans.append(task.draft(weights[part], part_bias, table).plan())
     return plans
+
+
+def column_into_l2(
+    x: Surface, outputs: int, weights: Halves, bias: Halves | None, place: Tile, source_base: int, *,
+    relu: bool = False, table: bytes = b"",
+) -> Draft:  # fmt: skip
+    """Convolves a column of channels 1 x 1; the result stays in L2, as the first task of a run.
+
+    Args:
+        x: 1 x C x 1 x 1.
+        outputs: channels of the result.
+        weights: float16 in the order output channel, input channel.
+        bias: float16, one for each output channel; None without.
+        place: where the result stays.
+        source_base: where the source lies in L2.
+        relu: clamp at zero behind it.
+        table: a lookup table behind it, 128 bytes.
+
+    Returns:
+        A task: a convolution of this shape with the places of a pass-through into L2.
+
+    Raises:
+        TooLargeError: more than 1 MiB of coefficients.
+    """
+    kernel_form = _Kernel(x.shape.c, outputs, 1, Window(), bias is not None, bool(table))
+    if len(list(kernel_form.parts(1, 1))) > 1:
+        raise TooLargeError("more than 1 MiB of coefficients")
+    result = Surface.dense("", (1, outputs, 1, 1))
+    return _Task(kernel_form, x, result, relu, 1.0, kept=place, base=source_base).draft(weights, bias, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +209,12 @@ class _Task:
     z: Surface
     relu: bool
     scale: float
-    is_part: bool
-    exchange: bool
+    is_part: bool = False
+    exchange: bool = False
+    kept: Tile | None = None
+    base: int = 0
 
-    def plan(self, weights: Halves, bias: Halves | None, table: bytes) -> TaskPlan:
+    def draft(self, weights: Halves, bias: Halves | None, table: bytes) -> Draft:
         window, groups = self.kernel.window, 1 if self.kernel.depthwise else self.kernel.groups
         _, inputs, height, width = self.x.shape
         _, outputs, out_height, out_width = self.z.shape
@@ -212,12 +244,12 @@ class _Task:
         draft.read(self.x.strided(group_bytes=self.x.plane_bytes * source[0]) if groups > 1 else self.x)
         if self.exchange:
             draft.write(self.z, Store.WHOLE)
-        else:
+        elif self.kept is None:
             draft.write(self.z.strided(group_bytes=self.z.plane_bytes * result[0]) if groups > 1 else self.z)
         self._place(draft, source, result, sharing)
         draft.kernel = kernel(form, weights, bias, table or None)
-        draft.cycles = cycles((self.x,), (self.z,), len(draft.kernel.data))
-        return draft.plan()
+        draft.cycles = cycles((self.x,), () if self.kept else (self.z,), len(draft.kernel.data))
+        return draft
 
     def _plane_bytes(self, form: packing.Form) -> int:
         return form.weights * form.lanes * HALF_BYTES
@@ -249,7 +281,10 @@ class _Task:
             rows = min(height, tile * window.stride + halo)
         draft.put("Common.TileCfg", TileHeight=tile)
         depth = channels * channel
-        draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
+        draft.source_tile("DmaRead", Tile(self.base, channel, row, depth, depth), Aliases.ALL)
+        if self.kept is not None:
+            draft.result_tile("L2Write", self.kept, Aliases.ALL)
+            return
         if self.exchange:
             channel = channel_bytes(result[0])
             depth = result[2] * channel
@@ -268,6 +303,8 @@ class _Task:
             return SPLIT
         if self.exchange:
             return EXCHANGED
+        if self.kept is not None:
+            return KEPT
         usual = packing.lanes_for(form.channels, self.z.shape.h, self.z.shape.w)
         is_dense = form.groups == 1 and not form.depthwise and form.channels >= 16
         if form.zero_skipping and form.lanes != usual:

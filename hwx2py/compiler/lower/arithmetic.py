@@ -19,7 +19,8 @@ from ..operators.model import Shape
 from ..view import View, raised
 from . import moves
 
-_OPERATIONS = {
+#: Function of two numbers -> what the planar engine does.
+OPERATIONS = {
     Combine.ADD: elementwise.Binary.ADD,
     Combine.SUB: elementwise.Binary.SUB,
     Combine.MUL: elementwise.Binary.MUL,
@@ -43,7 +44,7 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bo
         neural.lookup(b, y, tables.table(Function.RECIPROCAL).data, turned, root=True)
         operation, y = Combine.MUL, turned
     if x.lengths == y.lengths == full:
-        planar.pair(b, _OPERATIONS[operation], x, y, target, relu)
+        planar.pair(b, OPERATIONS[operation], x, y, target, relu)
         return z
     if x.lengths != full and (y.lengths == full or (x.lengths[-1] != full[-1] and y.lengths[-1] == full[-1])):
         x, y = y, x
@@ -52,7 +53,7 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bo
             x, operation = planar.single(b, x, b.scratch(x.lengths), scale=-1.0), Combine.ADD
     if x.lengths != full:
         x = moves.copy(b, x.spread(full), b.scratch(full))
-    planar.broadcast(b, _OPERATIONS[operation], x, y, target, relu)
+    planar.broadcast(b, OPERATIONS[operation], x, y, target, relu)
     return z
 
 

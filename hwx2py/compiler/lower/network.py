@@ -14,7 +14,7 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, pooling, products, reductions, spatial, truths
+from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
 from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
@@ -22,6 +22,7 @@ Lowering = Callable[[Builder, Node, list[View]], View]
 #: Operator -> what lowers it.
 LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Binary: arithmetic.binary,
+    operators.Gated: gates.gated,
     operators.Unary: arithmetic.unary,
     operators.Linear: arithmetic.linear,
     operators.Power: arithmetic.power,
