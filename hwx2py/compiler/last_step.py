@@ -1,9 +1,10 @@
-"""The last step of a task of the neural engines: a clamp at zero, or a table."""
+"""The last step of a task: a clamp at zero or a table of the neural engines, numbers and a clamp of the planar one."""
 
 from typing import NamedTuple
 
+from .forms.elementwise import After
 from .graph import Node
-from .operators import Unary
+from .operators import Linear, Unary
 from .operators.arithmetic import Function
 from .operators.model import Operator
 from .tables import table_of
@@ -31,6 +32,17 @@ def last_step(node: Node) -> LastStep:
         node: whose tail is nothing, a clamp at zero, or a function that has a table.
     """
     return step_of(node.tail)
+
+
+def after_of(node: Node) -> After:
+    """What follows an operation of the planar engine.
+
+    Args:
+        node: whose tail is nothing, a clamp at zero, or a scale and a bias.
+    """
+    if isinstance(node.tail, Linear):
+        return After(node.tail.scale, node.tail.bias)
+    return After(relu=last_step(node).relu)
 
 
 def step_of(function: Operator | None) -> LastStep:

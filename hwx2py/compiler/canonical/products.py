@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from .. import operators
+from ..builder import LARGEST_HALF
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import Operator
@@ -21,25 +22,37 @@ MOVES = operators.Reshape | operators.Transpose
 
 def last_step(node: Node, nodes: Nodes) -> Node | tuple[Node, ...] | None:
     """A clamp at zero, or a table, as the last step of what makes its argument."""
-    if node.tail is not None or not isinstance(node.operator, operators.Unary | operators.Clip):
+    if node.tail is not None or not isinstance(node.operator, operators.Unary | operators.Clip | operators.Linear):
         return None
     maker = nodes.maker(node.inputs[0])
     moves = None
     while maker is not None and isinstance(maker.operator, MOVES) and nodes.is_single(maker.output):
         moves = moves or maker
         maker = nodes.maker(maker.inputs[0])
-    if maker is None or maker.tail is not None or not nodes.is_single(maker.output):
+    if maker is None or not nodes.is_single(maker.output):
         return None
-    if not _takes(maker, node.operator):
+    tail = node.operator if maker.tail is None else _joined(maker.tail, node.operator)
+    if tail is None or not _takes(maker, tail):
         return None
-    done = replace(maker, tail=node.operator)
+    done = replace(maker, tail=tail)
     if moves is None:
         return done
     return replace(done, fused=(*maker.fused, node.origin, *node.fused)), moves
 
 
+def _joined(first: Operator, second: Operator) -> Operator | None:
+    """Two scales and biases as one; None for other functions, and where both round apart."""
+    if not isinstance(first, operators.Linear) or not isinstance(second, operators.Linear):
+        return None
+    if first.bias != 0 and second.scale != 1:
+        return None
+    return operators.Linear(first.scale * second.scale, first.bias * second.scale + second.bias)
+
+
 def _takes(maker: Node, operator: Operator) -> bool:
     """Whether a function can be the last step of a node."""
+    if isinstance(operator, operators.Linear):
+        return _takes_numbers(maker, operator)
     is_clamp = isinstance(operator, operators.Unary) and operator.function is Function.RELU
     match maker.operator:
         case operators.Conv():
@@ -55,6 +68,18 @@ def _takes(maker: Node, operator: Operator) -> bool:
             return is_clamp and function in CLAMPED
         case operators.Linear() | operators.Expand():
             return is_clamp
+    return False
+
+
+def _takes_numbers(maker: Node, operator: operators.Linear) -> bool:
+    """Whether the planar engine makes a node last, so that a scale and a bias can follow in the same task."""
+    if max(abs(operator.scale), abs(operator.bias)) > LARGEST_HALF:
+        return False
+    match maker.operator:
+        case operators.Binary(function) | operators.Gated(function):
+            return function in CLAMPED
+        case operators.Unary(function):
+            return function in (Function.HARD_SWISH, Function.SILU)
     return False
 
 
