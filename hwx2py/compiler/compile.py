@@ -1,7 +1,7 @@
 """A network compiled into one program: read, put into canonical form, lowered, scheduled, linked, reported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ArchitectureError, UnsupportedError
@@ -11,6 +11,7 @@ from .graph import Graph
 from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
+from .precise import precise as made_precise
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import TaskPlan
@@ -46,6 +47,7 @@ def compile_network(
     ends: Sequence[str] = (),
     precise: bool = False,
     name: str = "network",
+    fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -58,6 +60,7 @@ def compile_network(
         ends: tensors that become outputs, instead of what comes after them.
         precise: functions that tables decide take more tasks, with a smaller error.
         name: of the program.
+        fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
         UnsupportedError: operations that cannot be compiled, each by name.
@@ -67,11 +70,18 @@ def compile_network(
         known = ", ".join(ARCHITECTURES)
         raise ArchitectureError(f"no forms are known for {arch}", hint=f"compile writes programs for {known}")
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network, precise))
+    lowered = lower(_simplified(network, fuse=fuse, precise=precise))
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
     return _linked(lowered, name)
+
+
+def _simplified(graph: Graph, *, fuse: bool, precise: bool) -> Graph:
+    """The graph as it is lowered."""
+    if fuse:
+        return canonical(graph, precise)
+    return replace(graph, nodes=made_precise(graph.nodes)) if precise else graph
 
 
 def _graph(source: Any, options: ReadOptions) -> tuple[Graph, Any]:
