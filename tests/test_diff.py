@@ -530,7 +530,7 @@ def test_bar_fields_that_are_off_are_compared_as_numbers():
 def test_stat_counts_registers_by_class(cli):
     done = cli("diff", example("mul"), example("chain"), "--stat")
     assert done.code == 1
-    rows = dict(line.split(maxsplit=2)[::2] for line in done.out.splitlines() if line.startswith("task "))
+    rows = dict(line.split(maxsplit=2)[1:] for line in done.out.splitlines() if line.startswith("task "))
     comparison = delta.compare(loaded("mul"), loaded("chain"))
     for task in comparison.tasks:
         if not task.is_paired:

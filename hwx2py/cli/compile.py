@@ -9,7 +9,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
-from .options import force_option
+from .options import FILE, force_option
 
 if TYPE_CHECKING:
     from ..interface import Compiled
@@ -22,15 +22,17 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     short_help="A network (ONNX) as one program, without a Mac",
     epilog="Example: hwx2py compile digits.onnx -o digits.py --report digits.json",
 )
-@click.argument("model", metavar="MODEL.onnx")
-@click.option("-o", "--output", metavar="OUT", required=True, help="Program to write: .py, .anec (.ane), or else .hwx.")
+@click.argument("model", metavar="MODEL.onnx", type=FILE)
+@click.option(
+    "-o", "--output", metavar="OUT", type=FILE, required=True, help="Program to write: .py, .anec (.ane), or else .hwx."
+)
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1x3x48x48", help="The shape of an input.")
 @click.option(
     "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Make an input a constant: a number or a FILE.npy."
 )
 @click.option("--from", "starts", multiple=True, metavar="TENSOR", help="Begin here: TENSOR becomes an input.")
 @click.option("--until", "ends", multiple=True, metavar="TENSOR", help="End here: TENSOR becomes an output.")
-@click.option("--report", metavar="FILE.json", help="Write what became of each operation.")
+@click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
 @click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture to compile for.")
 @force_option
 def command(

@@ -8,7 +8,7 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_output, load_program, outcome, tell, write_output
-from .options import Raw, Run, force_option, raw_option, run_option
+from .options import FILE, Raw, Run, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -25,11 +25,11 @@ NOISE = "  (noise: "
     short_help="Two programs compared, noise separated",
     epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise",
 )
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", type=FILE)
+@click.argument("second", metavar="B", type=FILE)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to show it.")
 @click.option("--stat", is_flag=True, help="How many registers of each class differ, a line for each task.")
-@click.option("-o", "--output", metavar="FILE", help="Write it there instead of to stdout.")
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="Write it there instead of to stdout.")
 @click.option(
     "--ignore",
     type=click.Choice(["noise", "idle"]),
