@@ -22,7 +22,7 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     weights = dilated(half_of(node.inputs[1]), operator.dilations)
     bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
     (x, *_), (batch, outputs, height, width) = views, node.output.shape
-    at_once = operator.strides == (1, 1) or _is_direct(operator, weights)
+    at_once = operator.strides == (1, 1) or _is_direct(b, operator, weights)
     target = b.result(node.output.shape) if at_once or batch > 1 else None
     results = []
     for number in range(batch):
@@ -38,10 +38,10 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
 
 
-def _is_direct(operator: operators.Conv, weights: "np.ndarray") -> bool:
+def _is_direct(b: Builder, operator: operators.Conv, weights: "np.ndarray") -> bool:
     """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
     return (
-        operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
+        b.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
         and operator.groups == 1
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def _strided(
     """One batch element, C, H, W."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
-    if _is_direct(operator, weights):
+    if _is_direct(b, operator, weights):
         y = z or b.scratch((weights.shape[0], *size))
         return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)
