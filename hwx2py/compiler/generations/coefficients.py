@@ -5,7 +5,7 @@ sha256). What differs is where a table lies that goes with a kernel: on H13 in f
 once, in a channel of its own. Such chunks are taken apart or put together; everything else stays where it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ...operations import Dma, Kernel, Operation, Planar, Table
@@ -108,46 +108,69 @@ def arrange(program: Program, operations: Sequence[Operation], table_in_front: b
         Misplaced: with the first thing that cannot be arranged; tasks that are not affected are not looked at.
     """
     joints = {number: _Joint(program, task) for number, task in enumerate(operations) if _is_joint(task)}
-    if not joints:
-        places = tuple(_as_it_lies(task) for task in operations)
-        return Arranged(program.const, places, ())
-    others = _claims(operations, joints)
-    cuts: dict[tuple[int, int], _Cut] = {}
+    claims = _claims(operations, joints)
+    cuts = {} if table_in_front else _gaps(program.const, operations, claims)
     added: dict[bytes, None] = {}
     for joint in joints.values():
-        span = joint.span
-        alone = joint.is_whole and not any(start < span[1] and span[0] < end for start, end in others - {span})
+        span, rebuilt = joint.span, joint.rebuilt(table_in_front)
+        alone = joint.is_whole and not any(start < span[1] and span[0] < end for start, end in claims - {span})
         known = cuts.get(span)
-        if alone and (known is None or known.data == joint.rebuilt(table_in_front)):
-            cuts[span] = _Cut(*span, joint.rebuilt(table_in_front))
+        if alone and (known is None or known.data == rebuilt):
+            cuts[span] = _Cut(*span, rebuilt)
         else:
-            added[joint.rebuilt(table_in_front)] = None
+            added[rebuilt] = None
     ordered = tuple(sorted(cuts.values()))
-    data = bytearray()
-    position = 0
-    for cut in ordered:
-        data += program.const[position : cut.start]
-        data += cut.data
-        position = cut.end
-    data += program.const[position:]
-    extra: dict[bytes, int] = {}
-    for piece in added:
-        data += bytes(round_up(len(data), ALIGNMENT_BYTES) - len(data))
-        extra[piece] = len(data)
-        data += piece
-    arranged = Arranged(bytes(data), (), ordered)
+    data, extra = _spliced(program.const, ordered, added)
+    arranged = Arranged(data, (), ordered)
     found = []
     for number, task in enumerate(operations):
         joint_here = joints.get(number)
         if joint_here is None:
             found.append(_moved(_as_it_lies(task), arranged))
             continue
-        rebuilt = joint_here.rebuilt(table_in_front)
-        start = joint_here.span[0]
-        in_place = cuts.get(joint_here.span)
-        fits = in_place is not None and in_place.data == rebuilt
-        found.append(joint_here.placed(table_in_front, arranged.place(CONST_BAR, start) if fits else extra[rebuilt]))
+        rebuilt, span = joint_here.rebuilt(table_in_front), joint_here.span
+        in_place = span in cuts and cuts[span].data == rebuilt
+        start = arranged.place(CONST_BAR, span[0]) if in_place else extra[rebuilt]
+        found.append(joint_here.placed(table_in_front, start))
     return arranged._replace(by_task=tuple(found))
+
+
+def _spliced(
+    const: memoryview, cuts: Sequence[_Cut], added: Iterable[bytes]
+) -> tuple[bytes | memoryview, dict[bytes, int]]:
+    """The constants with some parts replaced and others added, and where those begin."""
+    extra: dict[bytes, int] = {}
+    if not cuts and not added:
+        return const, extra
+    data = bytearray()
+    position = 0
+    for cut in cuts:
+        data += const[position : cut.start]
+        data += cut.data
+        position = cut.end
+    data += const[position:]
+    for piece in added:
+        data += bytes(round_up(len(data), ALIGNMENT_BYTES) - len(data))
+        extra[piece] = len(data)
+        data += piece
+    return bytes(data), extra
+
+
+def _gaps(
+    const: memoryview, operations: Sequence[Operation], claims: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], _Cut]:
+    """The zeros behind tables, which H13 keeps free for a copy for each engine; H14 has none (decoded programs)."""
+    starts = {start for start, _ in claims} | {len(const)}
+    found = {}
+    for task in operations:
+        if isinstance(task, Planar) or task.table is None or task.kernel is not None or task.table.bar != CONST_BAR:
+            continue
+        start = task.table.base_bytes + TABLE_BYTES
+        end = task.table.base_bytes + TABLE_BYTES * task.engines
+        alone = not any(low < end and start < high for low, high in claims)
+        if start < end and end in starts and alone and not any(const[start:end]):
+            found[start, end] = _Cut(start, end, b"")
+    return found
 
 
 def _is_joint(task: Operation) -> bool:

@@ -157,6 +157,7 @@ RULES = (
     Rule("L2.SourceCfg.DMAFmt", _l2_format_of_source, TWINS),
     Rule("L2.ResultCfg.DMAFmt", _l2_format_of_result, TWINS),
     *values.names_of_steps(TWINS, _step),
+    *(Rule(f"TileDMASrc.Src{number}BaseAddr.Addr", values.base_of_source(number), STREAMS) for number in (1, 2)),
     *_result_rules(),
     Rule("TileDMASrc.Src1DMAConfig.En", always(1), STREAMS),
     *(Rule(f"TileDMASrc.Src{number}DMAConfig.{name}", value, STREAMS)

@@ -24,6 +24,7 @@ class Subject(NamedTuple):
         registers: the register file while it runs.
         arranged: the constants of the new program.
         lives_on: whether a later task reads from L2 what lies there after this one.
+        begins: whether no task reads from L2 what lay there before this one.
         kernel_for_next: the next task fetches a kernel that an earlier task wrote.
     """
 
@@ -33,6 +34,7 @@ class Subject(NamedTuple):
     registers: RegisterFile
     arranged: Arranged
     lives_on: bool = False
+    begins: bool = True
     kernel_for_next: bool = False
 
     @property

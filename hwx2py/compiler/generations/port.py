@@ -86,6 +86,7 @@ def _translated(
         task = Subject(program, tasks, number, registers, arranged)
         task = task._replace(
             lives_on=number in live,
+            begins=number - 1 not in live,
             kernel_for_next=number + 1 < len(tasks) and writer_of_kernel(task._replace(number=number + 1)) is not None,
         )
         found = list(translator.obstacles(task))

@@ -86,9 +86,14 @@ class Translator:
         return [
             place
             for place in _fields(self.source, False)
-            if place.name not in taken and (place.field.bearing is None or place.field.bearing.reach is Reach.RESULT)
+            if place.name not in taken and self._bears_on_results(place)
             and not (place.name in self._dropped and self._dropped[place.name].when is None)
         ]  # fmt: skip
+
+    def _bears_on_results(self, place: FieldPlace) -> bool:
+        """Whether the table does not say of a field, or its register, that no result depends on it."""
+        bearings = (place.field.bearing, self.source.register(place.register).bearing)
+        return all(bearing is None or bearing.reach is Reach.RESULT for bearing in bearings)
 
     def is_used(self, register: str, task: Subject) -> bool:
         """Whether a task uses a register: `Block.Register`."""

@@ -8,9 +8,9 @@ from ...units import round_up
 from .model import Rule, Subject, Use
 
 Value = Callable[[Subject, int], int | None]
+Bar = Callable[[Subject], int | None]
 
 ROW_BYTES = 64
-KERNEL_PATH = "TileDMASrc.Src{}"
 #: Registers of the steps along the axes of an operand: in memory, and in L2.
 MEMORY_STEPS = {"row": "Row", "channel": "Plane", "depth": "Depth", "group": "Group"}
 L2_STEPS = {"channel": "Channel", "row": "Row", "depth": "Depth", "group": "Group"}
@@ -74,6 +74,18 @@ def bar_of_result(task: Subject) -> int | None:
     """The buffer that the result goes to."""
     memory = task.operation.result.memory
     return memory.bar if memory and memory.enabled else None
+
+
+def base_of_source(number: int) -> Value:
+    """Where a source begins in its buffer; constants may have moved."""
+
+    def base(task: Subject, index: int) -> int | None:
+        source = task.source(number)
+        if source is None or not isinstance(source.where, Dma):
+            return None
+        return task.arranged.place(source.where.bar, source.where.base_bytes)
+
+    return base
 
 
 def writer_of_kernel(task: Subject) -> int | None:
