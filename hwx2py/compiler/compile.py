@@ -47,6 +47,7 @@ def compile_network(
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
     name: str = "network",
+    fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -58,6 +59,7 @@ def compile_network(
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
         name: of the program.
+        fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
         ArchitectureError: no words are known for the architecture.
@@ -67,7 +69,8 @@ def compile_network(
     target = by_name(arch).name
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network), skips_zeros=generations is None or generations.skips_zeros)
+    skips_zeros = generations is None or generations.skips_zeros
+    lowered = lower(canonical(network) if fuse else network, skips_zeros=skips_zeros)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))

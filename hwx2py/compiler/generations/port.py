@@ -41,10 +41,10 @@ def port(program: Program, arch_name: str) -> Program:
     try:
         arranged = arrange(program, tasks, rows.writing.table_in_front)
     except Misplaced as error:
-        raise _refused(program, rows, [Obstacle(0, error.register, error.value, error.why)]) from error
+        raise _refused(rows, [Obstacle(0, error.register, error.value, error.why)]) from error
     drafts, obstacles = _translated(program, tasks, rows, arranged)
     if obstacles:
-        raise _refused(program, rows, obstacles)
+        raise _refused(rows, obstacles)
     arch = by_name(rows.target)
     text = build.lay_out(arch, drafts, rows.writing.opening)
     note = f"ported from {rows.source}: the same operation by the rules for {rows.target}"
@@ -115,11 +115,11 @@ def _live(tasks: Sequence[Operation]) -> set[int]:
     return found
 
 
-def _refused(program: Program, rows: Generations, obstacles: Sequence[Obstacle]) -> UnsupportedError:
+def _refused(rows: Generations, obstacles: Sequence[Obstacle]) -> UnsupportedError:
     named = [str(obstacle) for obstacle in obstacles[:MOST_NAMED]]
     more = len(obstacles) - len(named)
     return UnsupportedError(
-        f"{program.origin.name or 'the program'} has no counterpart on {rows.target}: " + "; ".join(named)
+        f"it does not become a program for {rows.target}: " + "; ".join(named)
         + (f"; and {more} more" if more else ""),
         hint="nothing was written",
     )  # fmt: skip
@@ -129,7 +129,7 @@ def _check(old: Program, new: Program, rows: Generations) -> None:
     """Reads the new program back: every task must do what it did."""
     obstacles = list(_differences(old, new))
     if obstacles:
-        raise _refused(old, rows, obstacles)
+        raise _refused(rows, obstacles)
 
 
 def _differences(old: Program, new: Program) -> Iterator[Obstacle]:
