@@ -18,7 +18,7 @@ ONE_RECORD = "read in one decoded program; use open"
 INFERRED = "inferred"
 CONTEXT = "H14 takes over in L2 what H13 hands on by a change of context (softmax on both)"
 
-CAUTION = "nobody has run these words on an M2: they follow from decoded programs, and the virtual ANE executes them"
+CAUTION = "not run on an M2: these words follow from decoded programs, and the virtual ANE executes them"
 
 #: Every H13 task with this logs one event more; H14 has it in none.
 H13_LOG_EVENT = 0x400

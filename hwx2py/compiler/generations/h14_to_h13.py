@@ -20,7 +20,7 @@ from .values import always
 RECORDS = "records of compiler 9.509"
 GAPLESS = "our own choice: as if there were no gaps, which every record has there; no effect on values"
 
-CAUTION = "tasks hand on in L2 what records of this architecture hand on by a change of context: not run on an M1"
+CAUTION = "not run on an M1: tasks hand on in L2 what records of H13 hand on by a change of context"
 IDLE_SIZE_BYTES = 0x40
 
 

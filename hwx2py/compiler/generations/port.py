@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ...errors import ArchitectureError, HwxError, UnsupportedError
 from ...operations import Names, Operation, operations
 from ...operations.aspects import aspects
+from ...operations.contents import contents
 from ...operations.places import L2_MEMORY, Writers, reads, writes
 from ...program import build
 from ...program.program import Origin, Program, natural_const_offset
@@ -138,6 +139,8 @@ def _differences(old: Program, new: Program) -> Iterator[Obstacle]:
         for unknown in two.unknowns:
             yield Obstacle(number, unknown.register, unknown.value, f"not understood there: {unknown.why}")
         before, after = aspects(one, names[0]), aspects(two, names[1])
+        before |= contents(one, names[0].coefficients)
+        after |= contents(two, names[1].coefficients)
         for name in before.keys() | after.keys():
             if before.get(name) != after.get(name):
                 yield Obstacle(number, name, before.get(name), f"it comes out as {after.get(name)}")
