@@ -9,6 +9,7 @@ from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
 from .gates import GATES
+from .mirrored import mirrored_columns
 from .neutral import NEUTRALS
 from .norms import NORMS
 from .padding import PADDING
@@ -25,7 +26,7 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING),
+    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
     (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
 )  # fmt: skip
 
