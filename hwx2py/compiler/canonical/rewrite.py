@@ -9,6 +9,7 @@ from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
 from .gates import GATES
+from .matrices import MATRICES
 from .mirrored import mirrored_columns
 from .neutral import NEUTRALS
 from .norms import NORMS
@@ -27,7 +28,7 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
 STAGES: Sequence[Sequence[Rule]] = (
     (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
-    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
+    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES, *MATRICES),
 )  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def canonical(graph: Graph) -> Graph:
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     seen = Nodes(nodes, set(graph.outputs.values()))
     result: dict[Value, Node] = {}
-    for node in nodes:
+    for old in nodes:
+        node = seen.maker(old.output) or old
         for rule in rules:
             found = rule(node, seen)
             if found is None:
