@@ -84,11 +84,12 @@ class Lowered:
     refusals: list[Refusal]
 
 
-def lower(graph: Graph) -> Lowered:
+def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
     """Lowers a graph.
 
     Args:
         graph: the network.
+        skips_zeros: kernels that leave zeros out may be used.
 
     Raises:
         UnsupportedError: the graph has no outputs, or its inputs are not used.
@@ -96,7 +97,7 @@ def lower(graph: Graph) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     bound = frozenset((*(value.name for value in graph.inputs), *graph.outputs))
-    builder = Builder(bound=bound)
+    builder = Builder(bound=bound, skips_zeros=skips_zeros)
     rows = [(value.name, "input", value) for value in graph.inputs]
     rows += [(name, "output", value) for name, value in graph.outputs.items()]
     dtypes = {True: "uint8", False: "float16"}
