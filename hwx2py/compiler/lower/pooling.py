@@ -112,7 +112,8 @@ def _along(b: Builder, x: View, windows: _Windows, z: View | None) -> View:
     axis, kernel, stride, count = windows[:4]
     runs = windows.runs()
     if len(runs) == 1 and runs[0][2] == range(kernel):
-        return _windowed(b, x.part(axis, -windows.before, x.lengths[axis] + windows.before), axis, kernel, stride, count, z)
+        whole = x.part(axis, -windows.before, x.lengths[axis] + windows.before)
+        return _windowed(b, whole, axis, kernel, stride, count, z)
     is_empty = any(len(inside) == 0 for _, _, inside in runs)
     apart = sum(max(1, len(inside) - 1) for _, number, inside in runs if len(inside) < kernel)
     repeated = len(list(moves.runs_of(windows.edges)))
