@@ -9,6 +9,8 @@ from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
 from .gates import GATES
+from .matrices import MATRICES
+from .mirrored import mirrored_columns
 from .neutral import NEUTRALS
 from .norms import NORMS
 from .padding import PADDING
@@ -25,8 +27,8 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING),
-    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
+    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES, *MATRICES),
 )  # fmt: skip
 
 
@@ -52,7 +54,8 @@ def canonical(graph: Graph) -> Graph:
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     seen = Nodes(nodes, set(graph.outputs.values()))
     result: dict[Value, Node] = {}
-    for node in nodes:
+    for old in nodes:
+        node = seen.maker(old.output) or old
         for rule in rules:
             found = rule(node, seen)
             if found is None:
