@@ -20,10 +20,12 @@ class Compiled:
     Attributes:
         program: the program.
         report: its operations, their tasks, where the words of each come from, and what they cost.
+        caution: what to know of programs for this architecture; empty where there is nothing.
     """
 
     program: Program
     report: "Report"
+    caution: str = ""
 
     def __repr__(self) -> str:
         return f"<compiled: {len(self.report.operations)} operations, {self.program!r}>"
@@ -72,4 +74,4 @@ def compile(
         for task in cost.cost(program).tasks
     ]
     report = make_report(program.arch.name, done.plans, done.operations, costs, done.scratch_bytes, len(program.const))
-    return Compiled(Program(program), report)
+    return Compiled(Program(program), report, done.caution)

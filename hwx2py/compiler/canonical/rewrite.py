@@ -10,6 +10,8 @@ from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
 from .gates import GATES
+from .matrices import MATRICES
+from .mirrored import mirrored_columns
 from .neutral import NEUTRALS
 from .norms import NORMS
 from .padding import PADDING
@@ -28,7 +30,8 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING), (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
+    (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns), (row_of_a_convolution, *EXCHANGES),
+    (*SLOPES, *GATES, *MATRICES),
 )  # fmt: skip
 
 
@@ -64,7 +67,8 @@ def _settled(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     seen = Nodes(nodes, set(graph.outputs.values()))
     result: dict[Value, Node] = {}
-    for node in nodes:
+    for old in nodes:
+        node = seen.maker(old.output) or old
         for rule in rules:
             found = rule(node, seen)
             if found is None:
