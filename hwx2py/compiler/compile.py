@@ -15,6 +15,7 @@ from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
+from .ranges import Beyond, provable
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
@@ -29,6 +30,7 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        beyond: operations that leave float16 for some input.
         caution: what a user should know of programs for this architecture; empty where there is nothing.
     """
 
@@ -36,6 +38,7 @@ class CompiledNetwork:
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    beyond: tuple[Beyond, ...] = ()
     caution: str = ""
 
 
@@ -77,7 +80,7 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    compiled = _linked(lowered, name)
+    compiled = replace(_linked(lowered, name), beyond=tuple(provable(network)))
     return compiled if generations is None else _ported(compiled, generations)
 
 

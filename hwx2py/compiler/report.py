@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .lower import OperationTasks
+from .ranges import Beyond
 from .task import Evidence, Source, TaskPlan
 
 
@@ -62,6 +63,7 @@ class Report(NamedTuple):
         coefficient_bytes: size of the constants.
         choices: own choices of middle risk.
         evidence: tasks by where their words come from: "record", "rule", "own".
+        beyond: operations that leave float16, for some input or with given samples.
     """
 
     arch: str
@@ -72,6 +74,7 @@ class Report(NamedTuple):
     coefficient_bytes: int
     choices: tuple[OwnChoice, ...]
     evidence: dict[str, int]
+    beyond: tuple[Beyond, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -83,6 +86,15 @@ class Report(NamedTuple):
             "coefficient_bytes": self.coefficient_bytes,
             "evidence": self.evidence,
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
+            "beyond_float16": [
+                {
+                    "type": item.origin.kind,
+                    "name": item.origin.name,
+                    "reaches": item.largest,
+                    "sampled": item.is_sampled,
+                }
+                for item in self.beyond
+            ],
             "operations": [
                 {
                     "type": item.kind,

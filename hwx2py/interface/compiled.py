@@ -40,6 +40,7 @@ def compile(
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
     precise: bool = False,
+    calibrate: "Mapping[str, ArrayLike] | None" = None,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -51,6 +52,8 @@ def compile(
         starts: tensors that become inputs; what comes before them is left out.
         ends: tensors that become outputs; what comes after them is left out.
         precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
+        calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
+            that leave float16 with them.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -74,4 +77,9 @@ def compile(
         for task in cost.cost(program).tasks
     ]
     report = make_report(program.arch.name, done.plans, done.operations, costs, done.scratch_bytes, len(program.const))
-    return Compiled(Program(program), report, done.caution)
+    beyond = done.beyond
+    if calibrate is not None:
+        from .calibration import sampled
+
+        beyond = (*beyond, *sampled(done, calibrate))
+    return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
