@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import ArchitectureError, UnsupportedError
 from ..program.program import Program
 from .canonical import canonical
+from .chain import Chained, chained
 from .graph import Graph
 from .link import link
 from .lower import Lowered, OperationTasks, lower
@@ -45,6 +46,7 @@ def compile_network(
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
     name: str = "network",
+    chain: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -56,6 +58,7 @@ def compile_network(
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
         name: of the program.
+        chain: whether intermediates stay in L2 from task to task where that is possible.
 
     Raises:
         UnsupportedError: operations that cannot be compiled, each by name.
@@ -69,7 +72,7 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    return _linked(lowered, name)
+    return _linked(lowered, name, chain)
 
 
 def _graph(source: Any, options: ReadOptions) -> tuple[Graph, Any]:
@@ -86,10 +89,10 @@ def _no_parts(stuck: set[str]) -> list[Part]:
     return []
 
 
-def _linked(lowered: Lowered, name: str) -> CompiledNetwork:
-    plans = lowered.plans
+def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
     bound = {row.name for row in lowered.tensors} | set(lowered.constants)
-    ranges = live_ranges(plans, bound)
+    plans, runs = chained(lowered.plans, bound) if chain else Chained(lowered.plans, [])
+    ranges = live_ranges(plans, bound, runs)
     linked = link(plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name)
     program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
     return CompiledNetwork(program, tuple(plans), tuple(lowered.operations), linked.scratch_bytes)
