@@ -30,12 +30,13 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 )
 @click.option("--from", "starts", multiple=True, metavar="TENSOR", help="Begin here: TENSOR becomes an input.")
 @click.option("--until", "ends", multiple=True, metavar="TENSOR", help="End here: TENSOR becomes an output.")
+@click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option("--report", metavar="FILE.json", help="Write what became of each operation.")
 @click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture to compile for.")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    report: str | None, arch: str, force: bool,
+    no_chain: bool, report: str | None, arch: str, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -53,8 +54,9 @@ def command(
         check_output(target, [model, *(other for other in targets if other is not target)])
     try:
         result = compiled(
-            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends
-        )
+            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
+            chain=not no_chain,
+        )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
     _write(result.program.content, output, model, force)

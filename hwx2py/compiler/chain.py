@@ -4,11 +4,13 @@ L2 keeps what a task leaves there only within a run of tasks, which nothing inte
 are joined to a run, up to the length of the longest known one, where all that one leaves for another may lie in L2.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..program.l2 import (
+    BANKS_BYTES,
+    SIZE_BYTES,
     Tile,
     channel_bytes,
     exchanged_row_bytes,
@@ -17,17 +19,18 @@ from ..program.l2 import (
     neural_row_bytes,
     rows_log2,
 )
+from ..units import round_up
 from . import l2_operands
 from .l2_layout import Layout, pitches_of
-from .l2_operands import Operand
-from .l2_places import Stay, places
+from .l2_places import Placed, Stay, places
+from .l2_seen import NAMES, Operand, where_seen
 from .surface import HALF_BYTES, Surface
-from .task import RuntimeKernel, Source, Store, TaskPlan, own
+from .task import RuntimeKernel, Source, TaskPlan, own
 
 #: Tasks of the longest known run: a softmax over 375 rows (published tables).
 MOST_TASKS = 8
 
-KEPT = own("operands in L2 that tasks of one form hand on to each other in records, here from form to form")
+IN_A_RUN = own("a run of several forms, between which tensors stay in L2")
 
 
 class Access(NamedTuple):
@@ -81,13 +84,15 @@ class Run(NamedTuple):
 
     Attributes:
         tasks: indices of their tasks.
-        stays: buffers of intermediates that lie in L2 all along, and where.
+        stays: intermediates that lie in L2 all along, and where.
+        shifts: for each task by how much all else moves that it has in L2.
         saved_bytes: what is not moved to and from memory any more.
     """
 
     tasks: range
-    stays: Mapping[str, int] = {}
-    saved_bytes: int = 0
+    stays: tuple[Placed, ...]
+    shifts: tuple[int, ...]
+    saved_bytes: int
 
 
 class Chained(NamedTuple):
@@ -115,20 +120,28 @@ def chained(plans: Sequence[TaskPlan], bound: Collection[str]) -> Chained:
     chooser = _Chooser(plans, bound)
     runs, changed = chooser.best(), list(plans)
     for run in runs:
-        for buffer, base in run.stays.items():
-            item = chooser.intermediates[buffer]
+        staying = {placed.stay.buffer for placed in run.stays}
+        for task, shift in zip(run.tasks, run.shifts):
+            plan = l2_operands.without_context(changed[task])
+            if plan.evidence.source is Source.RECORD:
+                plan = replace(plan, evidence=IN_A_RUN)
+            plan = l2_operands.shifted(plan, chooser.other_operands(task, staying), shift)
+            changed[task] = replace(plan, ends_segment=task == run.tasks[-1])
+        for placed in run.stays:
+            item = chooser.intermediates[placed.stay.buffer]
             assert item.layout is not None
             for access in item.accesses:
-                tile = item.layout._replace(base_bytes=base).tile(access.surface)
+                tile = item.layout._replace(base_bytes=placed.base_bytes).tile(access.surface)
                 changed[access.task] = _kept(changed[access.task], access.operand, tile)
-        for task in run.tasks[:-1]:
-            changed[task] = replace(changed[task], ends_segment=False)
     return Chained(changed, [run.tasks for run in runs])
 
 
 def _kept(plan: TaskPlan, operand: Operand, tile: Tile) -> TaskPlan:
-    plan = l2_operands.moved(plan, operand, tile)
-    return plan if plan.evidence.source is Source.OWN else replace(plan, evidence=KEPT)
+    work = l2_operands.work_of(plan)
+    note = f"{NAMES[operand]} in L2 as in {where_seen(work, operand)}"
+    evidence = plan.evidence if plan.evidence.source is Source.OWN else IN_A_RUN
+    kept = f"{evidence.kept}; {note}" if evidence.kept else note
+    return replace(l2_operands.moved(plan, operand, tile), evidence=evidence._replace(kept=kept))
 
 
 def intermediates(plans: Sequence[TaskPlan], bound: Collection[str]) -> dict[str, Intermediate]:
@@ -159,13 +172,9 @@ def _layout(item: Intermediate, plans: Sequence[TaskPlan]) -> Layout | None:
     pitches = pitches_of([access.surface for access in item.accesses])
     if pitches is None or pitches.row_bytes > l2_operands.MOST_ROW_BYTES:
         return None
-    made = item.accesses[0]
+    made, outer = item.accesses[0].surface, pitches.outer.memory_bytes
     channel = channel_bytes(pitches.row_bytes // HALF_BYTES)
-    step = made.surface.row_bytes if made.surface.shape.h > 1 else 0
-    rows_are_outer = step >= pitches.outer.memory_bytes
-    rows_are_inner = not rows_are_outer and (step > 0 or pitches.outer.extent == 1 == made.surface.shape.c)
-    if pitches.outer.extent > 1 and not rows_are_outer and made.surface.shape.c > 1:
-        rows_are_inner = made.surface.plane_bytes >= pitches.outer.memory_bytes
+    rows_are_inner = made.row_bytes < outer if made.shape.h > 1 else made.shape.c > 1 and made.plane_bytes >= outer
     channels = pitches.outer.extent if rows_are_inner else pitches.inner.extent
     row = _row_bytes(item, plans, channels, channel)
     return Layout(pitches, channel, row) if rows_are_inner else Layout(pitches, row, channel)
@@ -201,7 +210,10 @@ class _Chooser:
             self.by_first.setdefault(item.first, []).append(item)
             self._remember_writers(item)
         self.forms = list(_forms(plans))
-        self.ends = [{operand: l2_operands.end_in_l2(plan, operand) for operand in Operand} for plan in plans]
+        self.extents = [
+            {operand: extent for operand in Operand if (extent := l2_operands.extent_in_l2(plan, operand))}
+            for plan in plans
+        ]
 
     def _remember_writers(self, item: Intermediate) -> None:
         """For each task that reads the intermediate, the last one before it that writes it."""
@@ -220,7 +232,7 @@ class _Chooser:
             saved[end], chosen[end] = saved[end - 1], (end - 1, None)
             for start in reversed(range(end - 1)):
                 tasks = range(self.forms[start].start, self.forms[end - 1].stop)
-                if len(tasks) > MOST_TASKS or self._is_cut(start):
+                if len(tasks) > MOST_TASKS:
                     break
                 run = self.run(tasks, self.forms[start:end])
                 if run is not None and saved[start] + run.saved_bytes > saved[end]:
@@ -233,10 +245,6 @@ class _Chooser:
                 runs.append(run)
         return runs[::-1]
 
-    def _is_cut(self, form: int) -> bool:
-        """Whether a form may not be joined with the one behind it."""
-        return self.plans[self.forms[form][-1]].store is Store.CONTEXT
-
     def run(self, tasks: range, forms: Iterable[range]) -> Run | None:
         """The run of some tasks; None where one needs from memory what another stores, or L2 does not hold it all."""
         inside = [item for task in tasks for item in self.by_first.get(task, ()) if item.last < tasks.stop]
@@ -246,34 +254,53 @@ class _Chooser:
                 for writer, buffer in self.written_before.get(task, ()):
                     if buffer not in staying and tasks.start <= writer < form.start:
                         return None
-        chosen = places(
-            [Stay(item.buffer, item.first, item.last, item.layout.size_bytes) for item in staying.values()
-             if item.layout is not None],
-            self._floors(tasks, forms, staying), tasks.start,
-        )  # fmt: skip
-        if chosen is None:
+        stays = places(
+            [
+                Stay(item.buffer, item.first, item.last, item.layout.size_bytes)
+                for item in staying.values()
+                if item.layout is not None
+            ]
+        )
+        shifts = self._shifts(forms, stays)
+        if shifts is None:
             return None
-        return Run(tasks, chosen, sum(item.moved_bytes for item in staying.values()))
+        return Run(tasks, tuple(stays), shifts, sum(item.moved_bytes for item in staying.values()))
 
-    def _floors(self, tasks: range, forms: Iterable[range], staying: Collection[str]) -> list[int]:
-        """For each task the byte behind all that its form has in L2 besides what stays."""
-        floors = [0] * len(tasks)
+    def _shifts(self, forms: Iterable[range], stays: Sequence[Placed]) -> tuple[int, ...] | None:
+        """How far what else a form has in L2 moves, for each task; None where L2 does not hold it then.
+
+        What passes through lies behind what stays, as in all records, and its banks are the same as before.
+        """
+        staying = {placed.stay.buffer for placed in stays}
+        shifts: list[int] = []
         for form in forms:
-            floor = 0
-            for task in form:
-                for operand, end in self.ends[task].items():
-                    surface = l2_operands.surface_of(self.plans[task], operand)
-                    if surface is None or surface.buffer not in staying:
-                        floor = max(floor, end)
-            for task in form:
-                floors[task - tasks.start] = floor
-        return floors
+            top = max(
+                (p.end_bytes for p in stays if p.stay.first < form.stop and form.start <= p.stay.last), default=0
+            )  # fmt: skip
+            others = [self.extents[task][operand] for task in form for operand in self.other_operands(task, staying)]
+            shift = 0
+            if others:
+                shift = round_up(top - min(extent.start for extent in others), BANKS_BYTES)
+                if shift + max(extent.end for extent in others) > SIZE_BYTES:
+                    return None
+            shifts += [shift] * len(form)
+        return tuple(shifts)
+
+    def other_operands(self, task: int, staying: Collection[str]) -> list[Operand]:
+        """The operands of a task in L2, but for some intermediates.
+
+        Args:
+            task: its index.
+            staying: buffers of these intermediates.
+        """
+        surfaces = ((operand, l2_operands.surface_of(self.plans[task], operand)) for operand in self.extents[task])
+        return [operand for operand, surface in surfaces if surface is None or surface.buffer not in staying]
 
 
 def _forms(plans: Sequence[TaskPlan]) -> Iterable[range]:
-    """The runs as they are: tasks up to one that ends its run."""
+    """The forms: tasks up to one that ends its run."""
     start = 0
     for task, plan in enumerate(plans):
-        if plan.ends_segment or plan.store is Store.CONTEXT or task == len(plans) - 1:
+        if plan.ends_segment or task == len(plans) - 1:
             yield range(start, task + 1)
             start = task + 1

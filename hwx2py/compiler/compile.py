@@ -1,7 +1,7 @@
 """A network compiled into one program: read, put into canonical form, lowered, scheduled, linked, reported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ArchitectureError, UnsupportedError
@@ -29,12 +29,16 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
+        unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
     """
 
     program: Program
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    runs: tuple[range, ...] = ()
+    unchained: "CompiledNetwork | None" = None
 
 
 def compile_network(
@@ -91,8 +95,21 @@ def _no_parts(stuck: set[str]) -> list[Part]:
 
 def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
     bound = {row.name for row in lowered.tensors} | set(lowered.constants)
-    plans, runs = chained(lowered.plans, bound) if chain else Chained(lowered.plans, [])
-    ranges = live_ranges(plans, bound, runs)
-    linked = link(plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name)
-    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
-    return CompiledNetwork(program, tuple(plans), tuple(lowered.operations), linked.scratch_bytes)
+    apart = _assembled(lowered, name, Chained(lowered.plans, []))
+    if not chain:
+        return apart
+    together = chained(lowered.plans, bound)
+    return replace(_assembled(lowered, name, together), unchained=apart) if together.runs else apart
+
+
+def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
+    """The program of some tasks, with their intermediates in their places."""
+    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
+    ranges = live_ranges(tasks.plans, bound, tasks.runs)
+    linked = link(
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name
+    )  # fmt: skip
+    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in tasks.plans))
+    return CompiledNetwork(
+        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, tuple(tasks.runs)
+    )

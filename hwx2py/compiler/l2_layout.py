@@ -148,4 +148,3 @@ def _reach(pitches: Pitches, view: Surface) -> Steps | None:
     if pitches.steps(view.base_bytes).rest % UNIT_BYTES:
         return None
     return Steps(outer, inner, rest + view.shape.w * view.element_bytes)
-

@@ -3,10 +3,10 @@
 The words are those of tasks inside the forms that stay in L2: softmax, norms, rounding, attention.
 """
 
-import enum
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from ..program.l2 import Aliases, Tile, channel_bytes
 from ..registers import by_name
@@ -15,19 +15,12 @@ from .blank import blank
 from .draft import ARCH_NAME, Draft
 from .engines import BYTES_A_CYCLE, CYCLES_A_PLANE
 from .forms.softmax import ELEMENTS_A_CYCLE, table_cycles
+from .l2_seen import Operand, Work, where_seen
 from .surface import HALF_BYTES, Surface
 from .task import Coefficients, Fetch, RuntimeKernel, Store, TaskPlan
 
 #: Rows in L2 that both engines take whole (records: 375 and 512 columns).
 MOST_ROW_BYTES = 0x400
-
-
-class Operand(enum.Enum):
-    """An operand of a task, by the name that its registers of L2 have."""
-
-    SOURCE = "Source"
-    SECOND = "Source2"
-    RESULT = "Result"
 
 
 #: Operand -> its registers of tile DMA: their block, and how their names begin.
@@ -85,6 +78,8 @@ def can_stay(plan: TaskPlan, operand: Operand) -> bool:
         return False
     if surface.shape.w * surface.element_bytes > MOST_ROW_BYTES or not _is_whole(plan):
         return False
+    if where_seen(work_of(plan), operand) is None:
+        return False
     if any(field(plan, "Common.PECfg", name) for name in _BROADCAST[operand]):
         return False
     if operand is Operand.RESULT:
@@ -94,6 +89,35 @@ def can_stay(plan: TaskPlan, operand: Operand) -> bool:
     if operand is Operand.SOURCE and _kind(plan, operand) != "DmaRead":
         return False
     return surface.shape[1:] == _source_size(plan)
+
+
+#: TaskType of the planar engine -> what it does.
+_PLANAR = {
+    "ElementwiseOneSource": Work.ONE,
+    "ElementwiseTwoSources": Work.TWO,
+    "GainOffset": Work.GAIN_OFFSET,
+    "ReduceOneSource": Work.REDUCE,
+    "ReduceTwoSources": Work.REDUCE_TWO,
+}
+
+
+def work_of(plan: TaskPlan) -> Work | None:
+    """What a task does; None for what no row of `l2_seen` is about."""
+    if not plan.engines:
+        return _PLANAR.get(str(_named(plan, "Common.Cfg", "TaskType")))
+    mode = _named(plan, "NE.MACCfg", "OpMode")
+    if mode == "Bypass":
+        return Work.PASS
+    if mode != "Conv" or _named(plan, "NE.MACCfg", "KernelMode") != "Kernel":
+        return None
+    single = all(field(plan, "Common.ConvCfg", name) == 1 for name in ("Kh", "Kw", "Sx", "Sy"))
+    each = field(plan, "Common.GroupConvCfg", "UnicastEn")
+    return Work.PRODUCT if single and not each else Work.WINDOW
+
+
+def _named(plan: TaskPlan, register: str, name: str) -> int | float | str:
+    place = _place(f"{register}.{name}")
+    return place.field.decode(plan.registers[register])
 
 
 def _is_whole(plan: TaskPlan) -> bool:
@@ -106,8 +130,7 @@ def _is_whole(plan: TaskPlan) -> bool:
 
 def _kind(plan: TaskPlan, operand: Operand) -> str:
     name = "SourceType" if operand is Operand.SOURCE else "ResultType"
-    place = _place(f"L2.{operand.value}Cfg.{name}").field
-    return str(place.decode(field(plan, f"L2.{operand.value}Cfg", name)))
+    return str(_named(plan, f"L2.{operand.value}Cfg", name))
 
 
 def _source_size(plan: TaskPlan) -> tuple[int, int, int]:
@@ -164,8 +187,29 @@ def _idle_words(draft: Draft, operand: Operand) -> None:
         draft.words[f"{block}.{name}"] = _idle()[f"{block}.{name}"]
 
 
+def without_context(plan: TaskPlan) -> TaskPlan:
+    """The task as it is inside of a run: what it hands on in L2, or takes from there, needs no change of context.
+
+    Records have both: products of constants change the context between the exchanging copy and the product, attention
+    does not.
+
+    Args:
+        plan: the task.
+    """
+    draft = Draft(plan.what, plan.evidence)
+    draft.words = dict(plan.registers)
+    if plan.store is Store.CONTEXT:
+        _idle_words(draft, Operand.RESULT)
+        plan = replace(plan, result=None, store=Store.TENSOR)
+    if plan.fetch is Fetch.CONTEXT:
+        _idle_words(draft, Operand.SOURCE)
+        draft.put("L2.SourceCfg", DMAFmt=0)
+        plan = replace(plan, source=None, fetch=Fetch.TENSOR)
+    return replace(plan, registers=draft.words)
+
+
 def _cycles(plan: TaskPlan) -> int:
-    """The estimate of a task that has operands in L2: what is still moved, or what records have for tables and pairs."""
+    """The estimate of a task with operands in L2: for what is still moved, or as records have it of tables, pairs."""
     kernel = plan.kernel
     size = 0
     if isinstance(kernel, RuntimeKernel):
@@ -183,8 +227,15 @@ def _cycles(plan: TaskPlan) -> int:
     return int(least) if plan.engines else max(int(least), channels * height * width // ELEMENTS_A_CYCLE)
 
 
-def end_in_l2(plan: TaskPlan, operand: Operand) -> int:
-    """The byte behind the last that an operand may take up in L2 as the task has it; 0 for one that it does not have.
+class Extent(NamedTuple):
+    """What an operand takes up in L2: its first byte, and the byte behind its last."""
+
+    start: int
+    end: int
+
+
+def extent_in_l2(plan: TaskPlan, operand: Operand) -> Extent | None:
+    """What an operand takes up in L2 as the task has it; None where the task has no such operand.
 
     Where the engine lays a result out itself, this is what forms leave for it: whole rows of all channels.
 
@@ -193,8 +244,8 @@ def end_in_l2(plan: TaskPlan, operand: Operand) -> int:
         operand: which operand.
     """
     name = operand.value
-    if operand is Operand.SECOND and (plan.engines or field(plan, "Common.Cfg", "TaskType") not in _TWO_SOURCES):
-        return 0
+    if operand is Operand.SECOND and work_of(plan) not in _TWO_SOURCES:
+        return None
     base = field(plan, f"L2.{name}Base", "Addr")
     size = _result_size(plan) if operand is Operand.RESULT else _source_size(plan)
     if field(plan, "Common.PECfg", _BROADCAST[operand][-1]):
@@ -202,15 +253,32 @@ def end_in_l2(plan: TaskPlan, operand: Operand) -> int:
     channels, height, width = size
     groups, depth = field(plan, "Common.GroupConvCfg", "NumGroups"), field(plan, "Common.InDepth", "Din")
     row_bytes = channel_bytes(width)
-    if operand is Operand.RESULT and _kind(plan, operand) == "DmaWrite":
-        return base + groups * depth * channels * row_bytes * field(plan, "Common.TileCfg", "TileHeight")
-    strides = {axis: field(plan, f"L2.{name}{axis}Stride", "Stride") for axis in ("Channel", "Row", "Depth", "Group")}
-    if operand is not Operand.RESULT:
+    strides = [field(plan, f"L2.{name}{axis}Stride", "Stride") for axis in ("Channel", "Row", "Depth", "Group")]
+    if operand is Operand.RESULT:
+        if _kind(plan, operand) == "DmaWrite" and not any(strides):
+            rows = groups * depth * field(plan, "Common.TileCfg", "TileHeight")
+            return Extent(base, base + rows * channels * row_bytes)
+    else:
         rows = field(plan, "Common.TileCfg", "TileHeight") * field(plan, "Common.ConvCfg", "Sy")
         height = min(height, rows + field(plan, "Common.ConvCfg", "Kh") - 1)
-    steps = zip(strides.values(), (channels, height, depth, groups))
-    return base + sum(stride * (extent - 1) for stride, extent in steps) + row_bytes
+    steps = zip(strides, (channels, height, depth, groups))
+    return Extent(base, base + sum(stride * (extent - 1) for stride, extent in steps) + row_bytes)
 
 
-#: Kinds of tasks of the planar engine that have two sources.
-_TWO_SOURCES = (3, 4, 6)
+def shifted(plan: TaskPlan, operands: Iterable[Operand], shift_bytes: int) -> TaskPlan:
+    """The task with some of its operands elsewhere in L2.
+
+    Args:
+        plan: the task.
+        operands: which.
+        shift_bytes: by how much.
+    """
+    draft = Draft(plan.what, plan.evidence)
+    draft.words = dict(plan.registers)
+    for operand in operands:
+        register = f"L2.{operand.value}Base"
+        draft.put(register, Addr=field(plan, register, "Addr") + shift_bytes)
+    return replace(plan, registers=draft.words)
+
+
+_TWO_SOURCES = (Work.TWO, Work.GAIN_OFFSET, Work.REDUCE_TWO)

@@ -1,9 +1,9 @@
-"""Places in L2 of intermediates that stay there for several tasks: first fit above what passes through."""
+"""Places in L2 of intermediates that stay there for several tasks: first fit."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..program.l2 import SIZE_BYTES, UNIT_BYTES, base_behind, overlap
+from ..program.l2 import UNIT_BYTES, base_behind
 from ..units import round_up
 
 
@@ -23,36 +23,40 @@ class Stay(NamedTuple):
     size_bytes: int
 
 
-def places(stays: Sequence[Stay], floors: Sequence[int], first_task: int) -> dict[str, int] | None:
+class Placed(NamedTuple):
+    """An intermediate in its place.
+
+    Attributes:
+        stay: the intermediate.
+        base_bytes: where it begins in L2.
+    """
+
+    stay: Stay
+    base_bytes: int
+
+    @property
+    def end_bytes(self) -> int:
+        """The byte behind its last."""
+        return self.base_bytes + self.stay.size_bytes
+
+
+def places(stays: Sequence[Stay]) -> list[Placed]:
     """Where each intermediate lies: the lowest place that is free as long as it stays.
 
-    Two that lie there at the same time do not begin in the same banks, as the operands of a task in all records.
+    One behind another does not begin in the banks in which that begins, as the operands of a task in all records.
 
     Args:
         stays: the intermediates, in the order in which they are written.
-        floors: for each task from `first_task` on, the byte behind what else it has in L2.
-        first_task: index of the first task.
-
-    Returns:
-        Buffer -> first byte; None where L2 does not hold them.
     """
-    chosen: dict[str, int] = {}
-    placed: list[tuple[Stay, int]] = []
+    chosen: list[Placed] = []
     for stay in stays:
-        floor = max(floors[stay.first - first_task : stay.last - first_task + 1])
-        base = round_up(floor, UNIT_BYTES)
-        beside = sorted(
-            (base, base + other.size_bytes)
-            for other, base in placed
-            if other.first <= stay.last and stay.first <= other.last
-        )
-        for start, end in beside:
-            if base < start:
-                base = base_behind(start, base - start)
-            if overlap((base, base + stay.size_bytes), (start, end)):
-                base = round_up(base_behind(start, end - start), UNIT_BYTES)
-        if base + stay.size_bytes > SIZE_BYTES:
-            return None
-        chosen[stay.buffer] = base
-        placed.append((stay, base))
+        base = 0
+        beside = [other for other in chosen if other.stay.first <= stay.last and stay.first <= other.stay.last]
+        for other in sorted(beside, key=lambda other: other.base_bytes):
+            if base and base < other.base_bytes:
+                base = base_behind(other.base_bytes, base - other.base_bytes)
+            if base + stay.size_bytes > other.base_bytes:
+                behind = other.end_bytes - other.base_bytes
+                base = max(base, round_up(base_behind(other.base_bytes, behind), UNIT_BYTES))
+        chosen.append(Placed(stay, base))
     return chosen

@@ -27,9 +27,7 @@ class LiveRange(NamedTuple):
     size_bytes: int
 
 
-def live_ranges(
-    plans: Sequence[TaskPlan], bound: Collection[str], runs: Sequence[range] = ()
-) -> list[LiveRange]:
+def live_ranges(plans: Sequence[TaskPlan], bound: Collection[str], runs: Sequence[range] = ()) -> list[LiveRange]:
     """When each intermediate is in use, in order of first use.
 
     Args:
