@@ -1,4 +1,4 @@
-"""Intermediates that stay in L2: the same bits as through scratch, clean for `check`, less traffic, only known forms."""
+"""Intermediates that stay in L2: the same bits as through scratch, clean for `check`, less traffic, known kinds."""
 
 import itertools
 import json
@@ -101,6 +101,29 @@ def stepped(g, steps, channels, height, width, seed):
 )  # fmt: skip
 def test_chained_and_unchained_give_the_same_bits(steps, channels, height, width, seed):
     assert_same(stepped(hwx2py.Graph(), steps, channels, height, width, seed))
+
+
+def test_one_source_in_l2_and_the_other_from_memory():
+    g = hwx2py.Graph()
+    x, y = g.input("x", (1, 20, 6, 12)), g.input("y", (1, 20, 6, 12))
+    one = g.sigmoid(x)
+    g.output("z", g.relu(g.maximum(g.add(one, y), g.sub(y, one))))
+    done = assert_same(g)
+    plans = compile_network(g).plans
+    assert any(plan.source is None and plan.source2 is not None for plan in plans)
+    assert any(plan.source is not None and plan.source2 is None and plan.what == "sub" for plan in plans)
+    assert done.report.chaining.runs
+
+
+@pytest.mark.parametrize("channels", [16, 48, 100])
+def test_what_l2_does_not_hold_together_goes_through_scratch(channels):
+    """Tensors of 0.25 to 1.5 MiB: they stay as long as all that a task has there fits 2 MiB."""
+    g = hwx2py.Graph()
+    x = g.input("x", (1, channels, 64, 120))
+    y = g.relu(x)
+    g.output("y", g.linear(g.add(g.linear(y, 0.5), y), 1.0, 0.5))
+    done = assert_same(g)
+    assert bool(done.report.chaining.runs) == (channels < 100)
 
 
 def gated(blocks=3, width=24):
