@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ArchitectureError, UnsupportedError
+from ..errors import UnsupportedError
 from ..program.program import Program
+from ..registers import by_name
 from .canonical import canonical
 from .chain import Chained, chained
+from .draft import ARCH_NAME
+from .generations import Generations, port, rules
 from .graph import Graph
 from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .refusal import Part, refused
 from .schedule import live_ranges, places
-from .task import TaskPlan
-
-#: Architectures that programs are written for.
-ARCHITECTURES = ("H13",)
+from .task import PORTED, Source, TaskPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class CompiledNetwork:
         scratch_bytes: size of the scratch memory.
         runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
         unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
+        caution: what a user should know of programs for this architecture; empty where there is nothing.
     """
 
     program: Program
@@ -39,6 +40,7 @@ class CompiledNetwork:
     scratch_bytes: int
     runs: tuple[range, ...] = ()
     unchained: "CompiledNetwork | None" = None
+    caution: str = ""
 
 
 def compile_network(
@@ -51,6 +53,7 @@ def compile_network(
     ends: Sequence[str] = (),
     name: str = "network",
     chain: bool = True,
+    fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -63,20 +66,23 @@ def compile_network(
         ends: tensors that become outputs, instead of what comes after them.
         name: of the program.
         chain: whether intermediates stay in L2 from task to task where that is possible.
+        fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
+        ArchitectureError: no words are known for the architecture.
         UnsupportedError: operations that cannot be compiled, each by name.
         UsageError: the model cannot be read, or options do not fit it.
     """
-    if arch not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ArchitectureError(f"no forms are known for {arch}", hint=f"compile writes programs for {known}")
+    target = by_name(arch).name
+    generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network))
+    skips_zeros = generations is None or generations.skips_zeros
+    lowered = lower(canonical(network) if fuse else network, skips_zeros=skips_zeros)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    return _linked(lowered, name, chain)
+    compiled = _linked(lowered, name, chain)
+    return compiled if generations is None else _ported(compiled, generations)
 
 
 def _graph(source: Any, options: ReadOptions) -> tuple[Graph, Any]:
@@ -113,3 +119,14 @@ def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
     return CompiledNetwork(
         program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, tuple(tasks.runs)
     )
+
+
+def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:
+    """The same for another architecture."""
+    ported = port(compiled.program, generations.target)
+    plans = tuple(
+        plan if plan.evidence.source is Source.OWN else replace(plan, evidence=PORTED) for plan in compiled.plans
+    )
+    program = ported._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
+    apart = compiled.unchained and _ported(compiled.unchained, generations)
+    return replace(compiled, program=program, plans=plans, caution=generations.caution, unchained=apart)

@@ -21,10 +21,12 @@ class Compiled:
     Attributes:
         program: the program.
         report: its operations, their tasks, where the words of each come from, and what they cost.
+        caution: what to know of programs for this architecture; empty where there is nothing.
     """
 
     program: Program
     report: "Report"
+    caution: str = ""
 
     def __repr__(self) -> str:
         return f"<compiled: {len(self.report.operations)} operations, {self.program!r}>"
@@ -76,7 +78,7 @@ def compile(
         program.arch.name, done.plans, done.operations, figures, done.scratch_bytes, len(program.const),
         Chaining(done.runs, traffic, unchained),
     )  # fmt: skip
-    return Compiled(Program(program), report)
+    return Compiled(Program(program), report, done.caution)
 
 
 def _traffic(costs: "CostReport") -> "Traffic":
