@@ -41,6 +41,7 @@ def compile(
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
     chain: bool = True,
+    precise: bool = False,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -52,6 +53,7 @@ def compile(
         starts: tensors that become inputs; what comes before them is left out.
         ends: tensors that become outputs; what comes after them is left out.
         chain: whether intermediates stay in L2 from task to task where known programs do that; the bits are the same.
+        precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -62,7 +64,9 @@ def compile(
     from ..cost import cost
 
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
-    done = compile_network(model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, name=name, chain=chain)
+    done = compile_network(
+        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain
+    )
     program, costs = done.program, cost(done.program)
     traffic = _traffic(costs)
     unchained = traffic if done.unchained is None else _traffic(cost(done.unchained.program))
