@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
 from .activations import ACTIVATIONS
+from .attention import ATTENTION
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
@@ -28,7 +29,7 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
 STAGES: Sequence[Sequence[Rule]] = (
     (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
-    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES, *MATRICES),
+    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def canonical(graph: Graph) -> Graph:
 
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
-    seen = Nodes(nodes, set(graph.outputs.values()))
+    seen = Nodes(nodes, set(graph.outputs.values()), graph.truths)
     result: dict[Value, Node] = {}
     for old in nodes:
         node = seen.maker(old.output) or old
