@@ -9,10 +9,10 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 784248ebedcf75fc40ca144600787ea1dc08d24927ecd6efe0f8205ed43c718e
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   8b7bd1dad0195a83 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   509cc8f04f7c91ef of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, copy, hashlib, io, os, struct, sys, tempfile, zipfile
+import argparse, copy, functools, hashlib, io, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
@@ -212,7 +212,7 @@ class Stream:  # bits of a record's own header word: the buffer of its addresses
 
 def build():
     """{BAR: pieces}, [(offset, words)] of the tasks, and {BAR: BAR} of further BARs."""
-    text, tasks = lay_out(TASKS, encode_record, TASK_ALIGNMENT, end=len(FRAME))
+    text, tasks = lay_out(TASKS, encode_record, alignment=16, end=len(FRAME))
     text = framed(text, frame=FRAME)
     return {0: [text]}, tasks, {}
 

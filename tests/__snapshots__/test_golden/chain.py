@@ -11,10 +11,10 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 e4878fd7f9b30c408cf755fc8873261479c8c8884a6ab65d70e56d4438ca80a4
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   e7291c29a232dac4 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   3b4a429d6561f79a of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, base64, copy, ctypes, fcntl, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
+import argparse, base64, copy, ctypes, fcntl, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
@@ -372,7 +372,7 @@ class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural 
 
 def build():
     """{BAR: pieces}, [(offset, words)] of the tasks, and {BAR: BAR} of further BARs."""
-    text, tasks = lay_out(TASKS, encode_record, TASK_ALIGNMENT)
+    text, tasks = lay_out(TASKS, encode_record, alignment=256)
     pieces = coefficients(inline(DATA, DATA_BYTES))
     return {0: followed(text, pieces["const"])}, tasks, {}
 

@@ -11,10 +11,10 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 3fa795b2624b0525357cb7e21da91b2292096a6c02e1ffbc872312a6660e13a5
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   33d27399a537bad3 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   ea99fcd27571a224 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, base64, copy, ctypes, fcntl, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
+import argparse, base64, copy, ctypes, fcntl, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
@@ -284,7 +284,7 @@ class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural 
 
 def build():
     """{BAR: pieces}, [(offset, words)] of the tasks, and {BAR: BAR} of further BARs."""
-    text, tasks = lay_out(TASKS, encode_record, TASK_ALIGNMENT)
+    text, tasks = lay_out(TASKS, encode_record, alignment=256)
     pieces = coefficients(inline(DATA, DATA_BYTES))
     return {0: followed(text, pieces["const"])}, tasks, {}
 

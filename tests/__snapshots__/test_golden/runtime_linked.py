@@ -1,16 +1,13 @@
 # How a value stands in its bits: a multiple of 1 << lsb, less by a number, a packed float.
 Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
 PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
-# A register's word, and the bits of it that were given: others may be filled in.
-Write = namedtuple("Write", "register word given")
+Write = namedtuple("Write", "register word given")  # given: its bits that were set
 
 
 class Register:
-    """A register, or several in a row: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`."""
 
-    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
-    """
-
+    # A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
@@ -29,6 +26,13 @@ class Register:
 
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
+        if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
+            return self.write.__wrapped__(self, word, **values)
+        return self.write(word, **values)
+
+    @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
+    def write(self, word, **values):
+        """What a call makes, where the cache may keep it."""
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
@@ -57,10 +61,11 @@ def encode(owner, name, value, msb, lsb, kind=PLAIN):
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
+@functools.lru_cache
 def zeros(first, last):
     """Writes 0 to every register from the first to the last."""
     addresses = range(first.address, last.address + 4, 4)
-    return [Write(Register(address), 0, 0) for address in addresses]
+    return tuple(Write(Register(address), 0, 0) for address in addresses)
 
 
 def every(registers, word=0, **values):
@@ -74,9 +79,6 @@ def every(registers, word=0, **values):
 BYTES = Coding("BYTES", whole=True)
 FP16 = Coding("FP16", packing="<e")
 FP32 = Coding("FP32", packing="<f")
-
-TASK_ALIGNMENT = 256  # bytes
-
 
 def encode_record(record):
     """A record's words: its header word, then values of consecutive registers."""
