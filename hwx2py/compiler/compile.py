@@ -14,6 +14,7 @@ from .graph import Graph
 from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
+from .precise import precise as made_precise
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
@@ -46,6 +47,7 @@ def compile_network(
     fixed: Mapping[str, Any] | None = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    precise: bool = False,
     name: str = "network",
     fuse: bool = True,
 ) -> CompiledNetwork:
@@ -58,6 +60,7 @@ def compile_network(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
+        precise: functions that tables decide take more tasks, with a smaller error.
         name: of the program.
         fuse: put operations together where one task does several; without, each has tasks of its own.
 
@@ -70,12 +73,19 @@ def compile_network(
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
     skips_zeros = generations is None or generations.skips_zeros
-    lowered = lower(canonical(network) if fuse else network, skips_zeros=skips_zeros)
+    lowered = lower(_simplified(network, fuse=fuse, precise=precise), skips_zeros=skips_zeros)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
     compiled = _linked(lowered, name)
     return compiled if generations is None else _ported(compiled, generations)
+
+
+def _simplified(graph: Graph, *, fuse: bool, precise: bool) -> Graph:
+    """The graph as it is lowered."""
+    if fuse:
+        return canonical(graph, precise)
+    return replace(graph, nodes=made_precise(graph.nodes)) if precise else graph
 
 
 def _graph(source: Any, options: ReadOptions) -> tuple[Graph, Any]:

@@ -39,6 +39,7 @@ def compile(
     fixed: "Mapping[str, ArrayLike] | None" = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    precise: bool = False,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -49,6 +50,7 @@ def compile(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs; what comes before them is left out.
         ends: tensors that become outputs; what comes after them is left out.
+        precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -59,7 +61,9 @@ def compile(
     from ..compiler.report import TaskFigures, make_report
 
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
-    done = compile_network(model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, name=name)
+    done = compile_network(
+        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name
+    )
     program = done.program
     costs = [
         TaskFigures(

@@ -261,6 +261,13 @@ def linear(b: Builder, node: Node, views: list[View]) -> View:
     return planar.single(b, views[0], z, scale=operator.scale, bias=operator.bias, relu=relu)
 
 
+def lookup(b: Builder, node: Node, views: list[View]) -> View:
+    """A table by its content."""
+    operator = node.operator
+    assert isinstance(operator, operators.Lookup)
+    return neural.lookup(b, views[0], operator.data, b.result(node.output.shape), what=operator.what)
+
+
 def power(b: Builder, node: Node, views: list[View]) -> View:
     """A power: by products and roots where the exponent is one of few, else over logarithms of base 2."""
     operator = node.operator

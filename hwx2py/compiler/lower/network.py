@@ -25,6 +25,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Gated: gates.gated,
     operators.Unary: arithmetic.unary,
     operators.Linear: arithmetic.linear,
+    operators.Lookup: arithmetic.lookup,
     operators.Power: arithmetic.power,
     operators.Clip: arithmetic.clip,
     operators.PRelu: arithmetic.prelu,
