@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..graph import Graph, Node, Origin, Value
 from ..precise import precise as made_precise
 from .activations import ACTIVATIONS
+from .attention import ATTENTION
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
@@ -31,7 +32,7 @@ PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
     (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns), (row_of_a_convolution, *EXCHANGES),
-    (*SLOPES, *GATES, *MATRICES),
+    (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def _settled(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list
 
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
-    seen = Nodes(nodes, set(graph.outputs.values()))
+    seen = Nodes(nodes, set(graph.outputs.values()), graph.truths)
     result: dict[Value, Node] = {}
     for old in nodes:
         node = seen.maker(old.output) or old

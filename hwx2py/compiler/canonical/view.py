@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -22,9 +22,11 @@ class Nodes:
     Args:
         nodes: the nodes of a graph.
         outputs: its outputs.
+        truths: its tensors of truth values.
     """
 
-    def __init__(self, nodes: Iterable[Node], outputs: set[Value]):
+    def __init__(self, nodes: Iterable[Node], outputs: set[Value], truths: Collection[Value] = ()):
+        self.truths = truths
         self._by_output = {node.output: node for node in nodes}
         self._uses = Counter(value for node in self._by_output.values() for value in dict.fromkeys(node.inputs))
         self._outputs = outputs
