@@ -93,6 +93,7 @@ def test_files_with_names_like_options(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("-x.hwx", "--force.hwx"):
         tmp_path.joinpath(name).write_bytes(example("mul").read_bytes())
+    assert cli("--", "-x.hwx").code == 0  # as `convert`, which is the default
     done = cli("emulate", "--", "-x.hwx", "--force.hwx")
     assert (done.code, done.out.count("output[0] = 6.0")) == (0, 2)
 
