@@ -6,15 +6,17 @@ import click
 
 from ..output import Output, write_outputs
 from .files import load_program, tell
-from .options import force_option
+from .options import FILE, force_option
 
 
 @click.command(
     short_help="Scripts that settle the 0.0 of macOS 14",
     epilog="Example: hwx2py experiment mul_macos14.hwx -o zero && python zero/run_all.py --emulate",
 )
-@click.argument("path", metavar="INPUT")
-@click.option("-o", "--output", metavar="DIR", required=True, help="Folder for the scripts; made if it is not there.")
+@click.argument("path", metavar="INPUT", type=FILE)
+@click.option(
+    "-o", "--output", metavar="DIR", type=FILE, required=True, help="Folder for the scripts; made if it is not there."
+)
 @force_option
 def command(path: str, output: str, force: bool) -> None:
     """Writes the scripts that settle why an elementwise program returns 0.0, and run_all.py, which runs them.

@@ -8,22 +8,22 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, load_file, tell, tell_written, write_output
-from .options import Run, arch_option, force_option, run_option, show
+from .options import FILE, PAGE, Run, arch_option, force_option, run_option, show
 
 if TYPE_CHECKING:
     from ..formats import ProgramFile
     from ..page import Extra
 
-PAGE = ".html"
 SUFFIXES = (".svg", ".dot", PAGE)
 
 
 @click.command(epilog="Example: hwx2py graph softmax.hwx -o softmax.html")
-@click.argument("path", metavar="INPUT")
+@click.argument("path", metavar="INPUT", type=FILE)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
+    type=FILE,
     required=True,
     help="Picture to write: .svg, .dot for Graphviz, or .html, a page to walk in; - for SVG on stdout.",
 )

@@ -8,7 +8,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, check_output, load_file, tell_written, write_output
-from .options import Raw, Run, arch_option, force_option, raw_option, run_option
+from .options import FILE, Raw, Run, arch_option, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..formats import ProgramFile
@@ -19,8 +19,8 @@ MANIFEST = "manifest.json"
 
 
 @click.command(epilog="Example: hwx2py weights conv.hwx --set conv.weight=new.npy --into new.hwx")
-@click.argument("path", metavar="PROGRAM")
-@click.option("-o", "--output", metavar="DIR", help="Folder for a .npy of each array and manifest.json.")
+@click.argument("path", metavar="PROGRAM", type=FILE)
+@click.option("-o", "--output", metavar="DIR", type=FILE, help="Folder for a .npy of each array and manifest.json.")
 @click.option("--svg", is_flag=True, help="Draw lookup tables too.")
 @click.option("--set", "changes", metavar="NAME=FILE.npy", multiple=True, help="Other values for an array.")
 @click.option("--round", "rounds", is_flag=True, help="Round the values of --set to float16, and say what was lost.")

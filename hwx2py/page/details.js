@@ -25,7 +25,7 @@ const COSTS = [
 const time = (us) => (us === undefined ? "not known" : `${short(us)} us`);
 const totalTime = tasks.reduce((sum, task) => sum + (task.cost.estimate_us || 0), 0);
 const share = (task) => (totalTime && task.cost.estimate_us ? task.cost.estimate_us / totalTime : 0);
-const percent = (part) => `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`;
+const percent = (part) => (part < 0.001 ? "less than 0.1 %" : `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`);
 
 function costSection(task) {
   const { cost } = task;

@@ -16,6 +16,7 @@ function show() {
   } }, "↑ to the picture");
   details.replaceChildren(back, ...content.flat(Infinity).filter(Boolean));
   details.scrollTop = 0;
+  sheet.style.height = `${rowCount * rowHeight() + gap()}px`;
   if (view.selected >= 0) {
     reveal(view.selected);
     byId("said").textContent = `Task ${view.selected}: ${tasks[view.selected].does}`;

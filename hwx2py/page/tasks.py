@@ -97,5 +97,3 @@ def _cost(cost: TaskCost) -> dict[str, Any]:
     """What a task costs; what is 0 or not known is left out."""
     row = cost._asdict()
     return {name: value for name, value in row.items() if name not in ("index", "sentence") and value}
-
-

@@ -120,18 +120,23 @@ def product_bias(node: Node, nodes: Nodes) -> Node | None:
 
 
 def product_scale(node: Node, nodes: Nodes) -> Node | None:
-    """A product with a constant times a number: a factor on the sums."""
+    """A product times a number: a factor on the sums, or in the constant where float16 has no such number."""
     if not isinstance(node.operator, operators.Linear) or node.tail is not None or node.operator.bias != 0:
         return None
     product = nodes.made_by(node.inputs[0], operators.MatMul)
-    if product is None or not isinstance(product.operator, operators.MatMul) or len(product.inputs) > 2:
-        return None
-    if product.tail is not None or product.inputs[1].array is None:
+    if product is None or not isinstance(product.operator, operators.MatMul) or product.operator.scale_differs:
         return None
     scale = node.operator.scale
-    if not 2.0**-14 <= abs(scale) <= 65504 or float(np.float16(scale)) != scale or product.operator.scale_differs:
+    if product.tail is not None or not 2.0**-14 <= abs(scale) <= 65504:
         return None
-    return replace(product, operator=operators.MatMul(scale))
+    is_exact = float(np.float16(scale)) == scale
+    if len(product.inputs) == 2 and (is_exact or all(value.array is None for value in product.inputs)):
+        return replace(product, operator=replace(product.operator, scale=scale))
+    scaled = tuple(
+        value if value.array is None else _constant(value, np.asarray(value.array, np.float64) * scale)
+        for value in product.inputs
+    )
+    return replace(product, inputs=scaled)
 
 
 CONSTANTS = (numbers, chained_numbers, idle, convolution, product_bias, product_scale)

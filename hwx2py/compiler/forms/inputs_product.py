@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from ...errors import UnsupportedError
 from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     PLANAR_COLUMNS_BYTES,
@@ -14,11 +15,13 @@ from ...program.l2 import (
     odd_channel_bytes,
     overlap,
     patch_of_one,
+    planar_rows,
 )
+from ...program.network import ROW_ALIGNMENT_BYTES
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, engines_for, neural, planar
 from ..evidence import evidence
-from ..surface import HALF_BYTES, Surface
+from ..surface import HALF_BYTES, Shape, Surface
 from ..task import Events, Evidence, Fetch, RuntimeKernel, Store, TaskPlan, closed, own
 from .copy import exchange_rows
 from .steps import columns_of, exchanging_copy, kernel_rows, matrix, one_row
@@ -35,11 +38,12 @@ BIG_CATEGORY = 7
 MOST_KEPT_BYTES = SIZE_BYTES * 3 // 4
 
 KEPT_WHOLE = own("more than 128 columns that stay in L2 for several tasks: whole rows instead of parts of 128")
+SEVERAL = own("several products whose kernels one task stores, as published tables of attention have it", "middle")
 IN_PARTS = own("rows that are no multiple of 16 or no power of two of lanes: parts, each with lanes of its own")
 
 
 def product(
-    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False
+    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False, scale: float = 1.0
 ) -> list[TaskPlan]:
     """Multiplies two matrices.
 
@@ -49,6 +53,7 @@ def product(
         y: 1 x 1 x M x N.
         transposed_x: x is transposed.
         transposed_w: w is transposed.
+        scale: a factor on the sums, a float16.
 
     Returns:
         For M a multiple of 16: [a copy that makes the kernel,] [an exchanging copy,] and a product for every 16 rows
@@ -69,11 +74,63 @@ def product(
         x, transposed_x = straight, False
     for number, (first, count) in enumerate(parts):
         source = x if transposed_x else x.rows(first, count)
-        one = _Product(source, w, y.rows(first, count), transposed_x, transposed_w, f"{y.buffer}.kernel{number or ''}")
+        buffer = f"{y.buffer}.kernel{number or ''}"
+        one = _Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale)
         made = one.plans()
         if len(parts) > 1:
             made = _own(made)
         plans += closed(made) if number + 1 < len(parts) else made
+    return plans
+
+
+def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, scale: float = 1.0) -> list[TaskPlan]:
+    """Multiplies several pairs of matrices, such as the heads of an attention; one copy stores all kernels.
+
+    Args:
+        x: 1 x P x M x K, M a multiple of 16 above 16.
+        w: 1 x P x K x N, or 1 x P x N x K if `transposed_w`.
+        y: 1 x P x M x N.
+        transposed_w: the matrices of w are transposed.
+        scale: a factor on the sums, a float16.
+
+    Returns:
+        A copy that makes all kernels, and the products of each pair (published tables of attention have that copy for
+        heads whose columns lie side by side).
+
+    Raises:
+        UnsupportedError: other numbers of rows, or kernels that L2 does not hold together.
+    """
+    _, pairs, rows, inner = x.shape
+    columns = y.shape.w
+    if rows % ROWS_A_LANE or rows == ROWS_A_LANE or pairs == 1:
+        raise UnsupportedError(f"{pairs} products of {rows} rows share no copy")
+    if HALF_BYTES * inner * columns > BIG_BYTES:
+        raise UnsupportedError("operands of more than 1 MiB share no copy")
+    buffer = f"{y.buffer}.kernels"
+    share = rows // ROWS_A_LANE
+    lanes = min(MOST_LANES, share & -share)
+    chunk = HALF_BYTES * inner * lanes
+    planes = rows // lanes
+    if chunk % ROW_ALIGNMENT_BYTES:
+        raise UnsupportedError(f"{inner} columns of {lanes} rows: no multiple of {ROW_ALIGNMENT_BYTES} bytes")
+    source = x.swapped()
+    channel, depth, row = planar_rows(rows, inner)
+    if pairs * row + 0x10 * rows > SIZE_BYTES or channel > PLANAR_COLUMNS_BYTES:
+        raise UnsupportedError(f"{pairs} matrices of {rows} x {inner} do not fit L2")
+    maker = planar("rows to kernels", SEVERAL, Kind.ONE, (rows, pairs, inner), patch_of_one(pairs, inner))
+    maker.read(source)
+    maker.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
+    maker.result_tile("DmaWrite", Tile(pairs * row), Aliases.ALL, lanes=lanes)
+    whole = planes * chunk
+    kernels = Surface(buffer, Shape(1, planes, pairs, lanes * inner), 0, whole, chunk, pairs * whole, pairs * whole)
+    store_as_kernel(maker, kernels, lanes)
+    maker.ends_segment = True
+    maker.cycles = cycles_of_bytes(2 * x.size_bytes)
+    plans = [maker.plan()]
+    for number in range(pairs):
+        matrices = (surface.planes(number, 1) for surface in (x, w, y))
+        one = _Product(*matrices, False, transposed_w, buffer, scale, number * whole)
+        plans += closed([replace(plan, evidence=SEVERAL) for plan in one.plans()])
     return plans
 
 
@@ -104,6 +161,8 @@ class _Product:
     transposed_x: bool
     transposed_w: bool
     kernel_buffer: str
+    scale: float = 1.0
+    kernel_base: int | None = None
 
     @property
     def rows(self) -> int:
@@ -134,10 +193,11 @@ class _Product:
 
     def plans(self) -> list[TaskPlan]:
         detail = ["x transposed"] * self.transposed_x + ["w transposed"] * self.transposed_w
+        detail += ["scale"] * (self.scale != 1.0)
         known = evidence("product of inputs", (self.rows, self.inner, self.columns), *detail)
         tasks: list[Draft] = []
         copied = None
-        if not self.is_direct:
+        if not self.is_direct and self.kernel_base is None:
             maker = self._kernel_maker(known)
             tasks.append(maker)
             copied = maker
@@ -206,7 +266,7 @@ class _Product:
             "w exchanged", known, w, size, Tile(0, channel, size, size), aliases=aliases,
             result_aliases=result_aliases,
         )  # fmt: skip
-        if maker is None:
+        if self.is_direct:
             draft.write(columns_of(f"{self.y.buffer}.exchanged", self.inner, self.columns), Store.CONTEXT)
         return draft
 
@@ -219,6 +279,7 @@ class _Product:
         draft.put("NE.KernelCfg", AlignmentFmt=1)
         draft.put("Common.ConvCfg", OCGSize=log2_up(self.lanes))
         draft.put("Common.DPE", Category=self.category)
+        draft.put("NE.PostScale", PostScale=self.scale)
         moved = 0
         if self.transposed_w:
             self._exchanged_source(draft, number)
@@ -275,7 +336,8 @@ class _Product:
             size = channel_bytes_in_memory(self.inner)
             return RuntimeKernel(x.buffer, base, x.plane_bytes, size, count)
         step = self._kernel().plane_bytes
-        return RuntimeKernel(self.kernel_buffer, first // self.lanes * step, step, step, count // self.lanes)
+        base = (self.kernel_base or 0) + first // self.lanes * step
+        return RuntimeKernel(self.kernel_buffer, base, step, step, count // self.lanes)
 
 
 def channel_bytes_in_memory(columns: int) -> int:

@@ -13,6 +13,7 @@ from ..forms import product as constant_product
 from ..graph import Node
 from ..last_step import last_step
 from ..view import View, raised
+from . import moves
 from .layout import _at, along
 
 
@@ -38,6 +39,9 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
     )
     z = b.result(shape)
     target = raised(z, rank)
+    if _together(b, operator, one, two, target):
+        return z
+    scale = np.float16(operator.scale).item()
     for place in itertools.product(*map(range, target.lengths[:-2])):
         first, second, result = (
             _at(view, tuple(index if view.lengths[axis] > 1 else 0 for axis, index in enumerate(place)))
@@ -45,17 +49,42 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
         )
         surfaces = (first.surface(), second.surface(), result.surface())
         first_turned, second_turned = operator.transposed_first, operator.transposed
-        b.add(inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned))
+        b.add(
+            inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned, scale=scale)
+        )  # fmt: skip
     return z
+
+
+def _together(b: Builder, operator: operators.MatMul, x: View, y: View, z: View) -> bool:
+    """Several products whose kernels one task stores; says whether they were made."""
+    if operator.transposed_first or not x.lengths[:-2] == y.lengths[:-2] == z.lengths[:-2]:
+        return False
+    pairs = math.prod(z.lengths[:-2])
+    merged = [view.in_axes((1, pairs, *view.lengths[-2:])) for view in (x, y, z)]
+    surfaces = [view.surface() for view in merged if view is not None]
+    if len(surfaces) < len(merged):
+        return False
+    scale = np.float16(operator.scale).item()
+    try:
+        b.add(inputs_product.products(*surfaces, transposed_w=operator.transposed, scale=scale))
+    except UnsupportedError:
+        return False
+    return True
 
 
 def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
     """Rows times a constant matrix; all rows at once where strides allow, else matrix by matrix."""
+    operator = node.operator
+    assert isinstance(operator, operators.MatMul)
     offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
     step = last_step(node)
-    tail = constant_product.Tail(offsets, node.operator.scale, step.relu, step.table)  # type: ignore[attr-defined]
+    tail = constant_product.Tail(offsets, np.float16(operator.scale).item(), step.relu, step.table)
     data = np.ascontiguousarray(weights, np.float16).data
     x, target = raised(x, len(z.lengths)), raised(z, len(z.lengths))
+    if operator.transposed_first or operator.transposed_result:
+        for place in itertools.product(*map(range, x.lengths[:-2])):
+            _in_columns(b, _at(x, place), _at(target, place), operator, data, tail)
+        return z
     rows = math.prod(x.lengths[:-1])
     flat = x.in_axes((rows, x.lengths[-1])), target.in_axes((rows, target.lengths[-1]))
     if flat[0] is not None and flat[1] is not None:
@@ -65,3 +94,18 @@ def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias:
         one, two = _at(x, place), _at(target, place)
         b.add(constant_product.product(one.surface(), two.surface(), data, tail))
     return z
+
+
+def _in_columns(
+    b: Builder, x: View, z: View, operator: operators.MatMul, data: memoryview, tail: constant_product.Tail
+) -> None:
+    """A product of a matrix whose rows are columns, or become columns; with copies where L2 does not hold it so."""
+    columns = constant_product.Columns(operator.transposed_first, operator.transposed_result)
+    try:
+        b.add(constant_product.product(x.surface(), z.surface(), data, tail, columns=columns))
+    except UnsupportedError:
+        straight = moves.exchanged(b, x, 0) if columns.source else x
+        result = b.scratch(z.lengths[::-1]) if columns.result else z
+        b.add(constant_product.product(straight.surface(), result.surface(), data, tail))
+        if columns.result:
+            moves.exchanged(b, result, 0, z)

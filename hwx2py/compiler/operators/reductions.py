@@ -72,11 +72,13 @@ class MatMul:
         scale: a factor on the product.
         transposed: the second matrix is given transposed.
         transposed_first: the first matrix is given transposed.
+        transposed_result: the result is transposed; for a constant second matrix.
     """
 
     scale: float = 1.0
     transposed: bool = False
     transposed_first: bool = False
+    transposed_result: bool = False
 
     @property
     def scale_differs(self) -> bool:
@@ -94,4 +96,5 @@ class MatMul:
             raise ShapeMismatch(f"a product of matrices {x} and {y}")
         if len(shapes) > 2 and shapes[2] != (y[-1],):
             raise ShapeMismatch(f"a bias of shape {shapes[2]} for {y[-1]} columns")
-        return (*broadcast(x[:-2], y[:-2]), x[-2], y[-1])
+        rows, columns = (y[-1], x[-2]) if self.transposed_result else (x[-2], y[-1])
+        return (*broadcast(x[:-2], y[:-2]), rows, columns)
