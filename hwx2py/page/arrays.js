@@ -38,7 +38,7 @@ const LEVELS = "0123456789abcdefghijklmnopqrstuvwxy";
 function thumbnail([rows, columns, cells, most]) {
   const canvas = el("canvas", { width: columns, height: rows, class: "thumbnail", role: "img",
     "aria-label": `Means of ${counted(rows, "row")} by ${counted(columns, "column")}, up to ${short(most)} either way` });
-  canvas.style.aspectRatio = `${columns} / ${rows}`;
+  canvas.style.height = `${Math.min(Math.max((16 * rows) / columns, Math.min(rows * 0.5, 4)), 10)}rem`;
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows), middle = 17;
   for (let cell = 0; cell < cells.length; cell++) {
     const level = (LEVELS.indexOf(cells[cell]) - middle) / middle, far = Math.abs(level);

@@ -30,7 +30,11 @@ class Extra(NamedTuple):
     ran: Sequence[str] = ()
 
 
-def page_data(file: ProgramFile, extra: Extra = Extra()) -> dict[str, Any]:
+#: Nothing is known beside the file.
+NOTHING = Extra()
+
+
+def page_data(file: ProgramFile, extra: Extra = NOTHING) -> dict[str, Any]:
     """What the page shows, ready for JSON.
 
     Args:

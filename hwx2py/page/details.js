@@ -84,7 +84,7 @@ function taskDetails(index) {
     findings.length ? section("Findings", findingList(findings, false)) : null,
     task.unknown ? section("Not understood", table("What is not understood", ["Register", "Value", "Why"], task.unknown)) : null,
     section("Data",
-      table("Operands", ["", "what", "bytes", "shape, format", "strides G C D H", ""], operandRows(task), "operands"),
+      table("Operands", ["use", "what", "bytes", "shape, format", "strides G C D H", "remarks"], operandRows(task), "operands"),
       el("dl", { class: "facts" }, flow("from", from, (edge) => [edge.from, edge.fromIndex]), flow("to", to, (edge) => [edge.to, edge.toIndex]),
         task.fetches ? el("div", {}, el("dt", {}, "fetches"), el("dd", {}, bufferLink(task.fetches[0]), " ",
           el("code", {}, `${hex(task.fetches[1])}..${hex(task.fetches[2])}`))) : null)),

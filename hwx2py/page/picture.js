@@ -147,7 +147,7 @@ function drawWires(first, last, place, height) {
   wires.setAttribute("height", tall);
   wires.setAttribute("viewBox", `0 ${top} ${place.width} ${tall}`);
   wires.style.top = `${top}px`;
-  const half = gap() / 2, chosen = selectedRow(), parts = [], bright = [], ports = new Map();
+  const half = gap() / 2, chosen = selectedRow(), parts = [], bright = [], ports = new Map(), labels = new Map();
   const port = (row, side) => {
     const key = `${row} ${side}`, number = ports.get(key) || 0;
     ports.set(key, number + 1);
@@ -162,8 +162,7 @@ function drawWires(first, last, place, height) {
       ports.set(`${to} near`, (ports.get(`${to} near`) || 0) + 1);
       lines.push(`M${x} ${bottom}V${to * height + half}`);
       if (half > 2) heads.push(`M${x - 3.5} ${to * height + half - 6}h7l-3.5 6z`);
-      if (view.zoom >= NEUTRAL && ports.get(`${to} near`) === 1) net.labelAt = [x + 8, bottom + half + 4];
-      else net.labelAt = null;
+      labels.set(to, { x: x + 8, y: bottom + half + 4, text: [...(labels.get(to)?.text ?? []), net.label] });
     });
     if (net.far.length) {
       const side = net.left ? -1 : 1, edge = net.left ? place.x : place.end;
@@ -182,13 +181,14 @@ function drawWires(first, last, place, height) {
     const isBright = chosen >= 0 && (net.from === chosen || net.near.includes(chosen) || net.far.includes(chosen));
     const group = el("g", { class: `net ${KIND_CLASS[net.kind]}${isBright ? " bright" : ""}` },
       el("path", { class: "grip", d: lines.join("") }), el("path", { class: "line", d: lines.join("") }),
-      el("path", { class: "head", d: heads.join("") }),
-      net.labelAt && net.near.length ? el("text", { x: net.labelAt[0], y: net.labelAt[1] }, net.label) : null);
+      el("path", { class: "head", d: heads.join("") }));
     group.append(svgTitle(`${net.label}, from ${net.edge.from === "task" ? `task ${net.edge.fromIndex}` : net.edge.from}`));
     group.addEventListener("click", () => openNet(net));
     (isBright ? bright : parts).push(group);
   }
-  wires.replaceChildren(...parts, ...bright);
+  const words = view.zoom < NEUTRAL ? [] : [...labels.values()].map(({ x, y, text }) =>
+    el("text", { x, y }, text.join(", ")));
+  wires.replaceChildren(...parts, ...bright, ...words);
 }
 const KIND_CLASS = { tensor: "tensor", scratch: "scratch", L2: "l2", coefficients: "kernel" };
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import draw, html
 from ..formats import ProgramFile
-from .data import Extra, page_data
+from .data import NOTHING, Extra, page_data
 
 #: The parts of the script, in order; they share one scope.
 SCRIPTS = ("decode.js", "elements.js", "arrays.js", "registers.js", "details.js", "picture.js", "memory.js",
@@ -16,7 +16,7 @@ SCRIPTS = ("decode.js", "elements.js", "arrays.js", "registers.js", "details.js"
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
-def page(file: ProgramFile, extra: Extra = Extra(), made_by: str = "hwx2py graph") -> str:
+def page(file: ProgramFile, extra: Extra = NOTHING, made_by: str = "hwx2py graph") -> str:
     """A program as an HTML document that one can walk in.
 
     Args:

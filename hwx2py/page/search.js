@@ -16,7 +16,7 @@ function writes(index, name, value) {
   const form = forms[tasks[index].form].registers, words = wordsOf(index);
   return form.some((number, place) => {
     const register = registers[number], owner = `${data.blocks[register.block].name}.${register.name}`;
-    return register.fields.some((field) => `${owner}.${field.name}`.toLowerCase().endsWith(name) &&
+    return register.fields.some((field) => `.${owner}.${field.name}`.toLowerCase().endsWith(`.${name}`) &&
       isValue(field, words[place], register, value));
   });
 }
