@@ -1,4 +1,4 @@
-"""The page of a program in a real browser: what clicks and keys do, at two widths, in light and dark, without an error."""
+"""The page of a program in a real browser: what clicks and keys do, at two widths, light and dark, without an error."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,10 +30,10 @@ def visit(running, tmp_path) -> Iterator[Callable[..., Visit]]:
     """Opens the page of a program, and afterwards asks whether it was quiet and alone."""
     visits = []
 
-    def opened(program: Program | str, *place: str, extra: page.Extra = page.Extra(), **window: Any) -> Visit:
+    def opened(program: Program | str, *place: str, **window: Any) -> Visit:
         path = tmp_path / f"{len(visits)}.html"
         file = load(example(program)) if isinstance(program, str) else ProgramFile(program, None)
-        path.write_text(page.page(file, extra), encoding="utf-8")
+        path.write_text(page.page(file), encoding="utf-8")
         visits.append(Visit(running, path, *place, **window))
         return visits[-1]
 
