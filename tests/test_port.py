@@ -257,3 +257,46 @@ def test_products_with_a_table_are_ported_at_once():
     plans = product.product(x, y, halves(64, 64), Tail(table=table("tanh").data))
     program = built(plans, {"x": (1, 1, 64, 64)}, {"y": (1, 1, 64, 64)})
     assert bits(port(program, "H14")) == bits(program)
+
+
+def test_a_view_whose_step_is_0_stays_one_there_and_back():
+    shape = (1, 4, 4, 8)
+    x, z, y = (surface(name, *shape) for name in "xzy")
+    plans = elementwise.binary(Binary.ADD, x.strided(row_bytes=0), z, y)
+    program = built(plans, {"x": shape, "z": shape}, {"y": shape})
+    there = port(program, "H14")
+    assert bits(there) == bits(program)
+    assert bits(port(there, "H13")) == bits(program)
+
+
+FILES = [path for folder in ("real", "oracle-h13", "oracle-h14") for path in (SHARED / "hwx" / folder).glob("*.hwx")]
+#: Files that have no counterpart, and the field that says why.
+WITHOUT_COUNTERPART = {
+    "oracle-h13/encoder_conv_c16_n16_k9x9_s1_g16_bias0_same": "NE.KernelCfg.SparseFmt",
+    "oracle-h13/env_conv_k1_c64_n64_s16_st2_g1_bias0": "NE.KernelCfg.SparseFmt",
+    "oracle-h14/env_conv_k1_c64_n64_s16_st2_g1_bias0": "NE.KernelCfg.SparseFmt",
+    "oracle-h14/env_mm_r3rr_m512_k64_n512_tx0_ty1_b1": "KernelDMASrc.KernelOCGStride.Stride",
+}
+
+
+@pytest.mark.skipif(not FILES, reason="real files and decoded programs are not beside the repository")
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_files_give_the_same_bits_on_the_other_generation(path):
+    program = formats.load(str(path)).program
+    target = {"H13": "H14", "H14": "H13"}[program.arch.name]
+    if field := WITHOUT_COUNTERPART.get(f"{path.parent.name}/{path.stem}"):
+        with pytest.raises(UnsupportedError, match=field):
+            port(program, target)
+        return
+    ported = port(program, target)
+    assert delta.compare(program, ported).are_counterparts
+    if path.stem == "encoder_linear_m375_k1024_n640_bias1":  # seconds
+        return
+    random = np.random.default_rng(1)
+    inputs = {
+        tensor.name: random.uniform(0.1, 2, tensor.shape).astype(tensor.dtype) for tensor in program.inputs
+    }  # fmt: skip
+    before, after = direct.run(program, inputs), direct.run(ported, inputs)
+    assert not after.faults
+    for name, array in before.outputs.items():
+        assert array.tobytes() == after.outputs[name].tobytes()
