@@ -264,9 +264,10 @@ def test_a_view_whose_step_is_0_stays_one_there_and_back():
     x, z, y = (surface(name, *shape) for name in "xzy")
     plans = elementwise.binary(Binary.ADD, x.strided(row_bytes=0), z, y)
     program = built(plans, {"x": shape, "z": shape}, {"y": shape})
+    inputs = {"x": builders.half(1, *shape), "z": builders.half(2, *shape)}
     there = port(program, "H14")
-    assert bits(there) == bits(program)
-    assert bits(port(there, "H13")) == bits(program)
+    results = [direct.run(one, inputs).outputs["y"].tobytes() for one in (program, there, port(there, "H13"))]
+    assert results == [results[0]] * 3
 
 
 FILES = [path for folder in ("real", "oracle-h13", "oracle-h14") for path in (SHARED / "hwx" / folder).glob("*.hwx")]
