@@ -10,7 +10,7 @@ from test_compiler_words import CASES, OTHER_TABLE, TABLE, Case, digest_of, one,
 import hwx2py
 from hwx2py import checks, delta, formats
 from hwx2py.compiler.compile import compile_network
-from hwx2py.compiler.forms import activation, convolution, elementwise, inputs_product, power, product
+from hwx2py.compiler.forms import activation, broadcast, convolution, elementwise, inputs_product, power, product
 from hwx2py.compiler.forms.convolution import Window
 from hwx2py.compiler.forms.elementwise import Binary
 from hwx2py.compiler.forms.product import Tail
@@ -125,14 +125,51 @@ def test_a_table_goes_into_a_channel_of_its_own_and_back_in_front_of_every_chunk
     assert bytes(back.const[chunk.base_bytes : chunk.base_bytes + 128]) == data
 
 
+def table_then_constants(bias: bytes) -> Program:
+    """A lookup table, then a constant for each channel, which lies behind the table's 16 places."""
+    x, m, y = (surface(name, *COLUMN) for name in "xmy")
+    plans = activation.table("tanh", table("tanh").data, x, m) + broadcast.channel_constants(m, y, bias, None)
+    return built(plans, {"x": COLUMN}, {"y": COLUMN})
+
+
 def test_constants_behind_a_table_move_with_it():
-    graph = Graph()
-    x = graph.input("x", (1, 16, 4, 8))
-    graph.output("y", graph.add(graph.sigmoid(x), builders.half(3, 1, 16, 4, 8)))
-    compiled = compile_network(graph)
-    there = port(compiled.program, "H14")
-    assert len(there.const) < len(compiled.program.const)
-    assert bits(there) == bits(compiled.program)
+    program = table_then_constants(halves(64))
+    there = port(program, "H14")
+    assert len(program.const) - len(there.const) == 15 * 128
+    assert bits(there) == bits(program)
+
+
+def test_zeros_behind_a_table_that_a_task_reads_stay():
+    program = table_then_constants(bytes(128))
+    task = program.tasks[1]
+    address = program.arch.address("TileDMASrc.Src1BaseAddr")
+    (index,) = (write.index for write in task.writes() if write.address == address)
+    moved = program.with_tasks([program.tasks[0], task.with_words({index: 0x80}), *program.tasks[2:]])
+    assert task.words[index] == 0x800
+    assert len(port(moved, "H14").const) == len(program.const)
+    assert bits(port(moved, "H14")) == bits(moved)
+
+
+def test_a_value_that_has_too_many_bits_is_refused_by_field():
+    there = port(CASES["conv_k3_c64_n64_s8_bias0"].program(), "H14")
+    (task,) = there.tasks
+    address = there.arch.address("Common.ConvCfg")
+    (index,) = (write.index for write in task.writes() if write.address == address)
+    wide = there.with_tasks([task.with_words({index: task.words[index] & ~0x3F | 40})])
+    with pytest.raises(UnsupportedError, match=r"task 0: Common.ConvCfg.Kw = 0x28: H13 has no such value"):
+        port(wide, "H13")
+
+
+def test_the_engines_that_work_fetch_a_table_and_no_others():
+    program = CASES["floor_r_1x64x1x1"].program()
+    names = [f"KernelDMASrc.{part}[{engine}]" for part in ("CoeffDMAConfig", "CoeffBfrSize") for engine in range(16)]
+
+    def channels(one: Program) -> list[dict[str, str | None]]:
+        return [{name: words.get(name) for name in names} for words in words_by_name(one)]
+
+    back = port(port(program, "H14"), "H13")
+    assert channels(back) == channels(program)
+    assert len({words["KernelDMASrc.CoeffDMAConfig[1]"] for words in channels(back)}) == 2
 
 
 def test_a_network_compiles_for_h14_and_says_that_no_chip_ran_it():
