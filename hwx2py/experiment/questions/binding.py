@@ -41,7 +41,9 @@ BINDING = Question(
             _by("state"),
             "`passes`: the state of idle blocks is not inert; docs/zero.md",
         ),
-        Hypothesis("neither, it always computes", lambda case: _always(case), "docs/zero.md: neither explanation holds"),
+        Hypothesis(
+            "neither, it always computes", lambda case: _always(case), "docs/zero.md: neither explanation holds"
+        ),
     ),
     Risk.GARBAGE,
     frozenset({"wrong-direction", "output-not-written"}),

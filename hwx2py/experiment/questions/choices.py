@@ -14,9 +14,7 @@ FIRST_PART = "the first part only"
 RIGHT = "as compile means it"
 
 
-def _row(
-    name: str, text: str, known: str, where: str, make: Callable[[], Case], *others: Hypothesis
-) -> Question:
+def _row(name: str, text: str, known: str, where: str, make: Callable[[], Case], *others: Hypothesis) -> Question:
     return Question(name, text, known, where, lambda: [make()], (engine(RIGHT), *others), Risk.GARBAGE)
 
 
@@ -96,9 +94,7 @@ MATRICES: tuple[Shape, Shape] = ((1, 1, 32, 16), (1, 1, 16, 16))
 
 
 def _late_kernel() -> Case:
-    program = network(
-        "late", ("a", MATRICES[0]), ("b", MATRICES[1]), build=lambda g, a, b: g.matmul(g.add(a, 1.0), b)
-    )
+    program = network("late", ("a", MATRICES[0]), ("b", MATRICES[1]), build=lambda g, a, b: g.matmul(g.add(a, 1.0), b))
     return Case("product", program, {"a": spread(MATRICES[0], 53), "b": spread(MATRICES[1], 54)})
 
 
@@ -112,7 +108,9 @@ KERNEL_WRITER = _row(
     "own choice of middle risk; attention's task 8 has such a word",
     "hwx2py/compiler/forms/inputs_product.py",
     _late_kernel,
-    Hypothesis("it fetches zeros", gives(lambda a, b: np.zeros((1, 1, 32, 16))), "`link`: word 10, and bit 24 of word 6"),
+    Hypothesis(
+        "it fetches zeros", gives(lambda a, b: np.zeros((1, 1, 32, 16))), "`link`: word 10, and bit 24 of word 6"
+    ),
     Hypothesis(
         "it fetches what the first task wrote there",
         gives(lambda a, b: _matrix_product(a, b)),
@@ -165,9 +163,7 @@ def _windows(x: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def _steps(combine: Callable[[np.ndarray], np.ndarray]) -> tuple[Hypothesis, ...]:
     rows = (("rows are not stepped over", 1, 2), ("columns are not stepped over", 2, 1))
     change = "`lower.spatial`: no doubled strides"
-    return tuple(
-        Hypothesis(name, gives(lambda x, r=r, c=c: combine(_windows(x, r, c))), change) for name, r, c in rows
-    )
+    return tuple(Hypothesis(name, gives(lambda x, r=r, c=c: combine(_windows(x, r, c))), change) for name, r, c in rows)
 
 
 MAX_POOL = _row(
@@ -221,9 +217,7 @@ STRIDED = _row(
 
 
 def _bands() -> Case:
-    return _ramp(
-        network("bands", ("a", (1, 64, 64, 64)), ("b", (1, 64, 1, 1)), build=lambda g, a, b: g.sub(a, b))
-    )
+    return _ramp(network("bands", ("a", (1, 64, 64, 64)), ("b", (1, 64, 1, 1)), build=lambda g, a, b: g.sub(a, b)))
 
 
 BANDS = _row(
@@ -238,9 +232,7 @@ BANDS = _row(
 
 def _parts() -> Case:
     shape: Shape = (1, 4, 400, 800)
-    return _ramp(
-        network("parts", ("x", shape), build=lambda g, x: g.slice(g.standardize(x, (2, 3)), 3, 0, 16))
-    )
+    return _ramp(network("parts", ("x", shape), build=lambda g, x: g.slice(g.standardize(x, (2, 3)), 3, 0, 16)))
 
 
 PARTS = _row(

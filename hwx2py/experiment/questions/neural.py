@@ -106,9 +106,7 @@ STEPS = Question(
             "`DROPPED_EXPONENT`: -18",
         ),
         Hypothesis("2^-16, none dropped", gives(_sums(_fine_weights(), None)), "`products`: drop nothing"),
-        Hypothesis(
-            "exact", gives(_sums(_fine_weights(), None, steps=False)), "`CHIP`: stepped=False"
-        ),
+        Hypothesis("exact", gives(_sums(_fine_weights(), None, steps=False)), "`CHIP`: stepped=False"),
     ),
 )
 
@@ -155,7 +153,9 @@ CHANNEL_SUM = Question(
         engine("each channel"),
         Hypothesis("no", gives(lambda x: x.sum(axis=1, keepdims=True)), "`_channel_sum`: without `on_grid`"),
         Hypothesis(
-            "the sum only", gives(lambda x: stepped(x.sum(axis=1, keepdims=True))), "`_channel_sum`: `on_grid` of the sum"
+            "the sum only",
+            gives(lambda x: stepped(x.sum(axis=1, keepdims=True))),
+            "`_channel_sum`: `on_grid` of the sum",
         ),
     ),
 )
@@ -296,9 +296,7 @@ MAXIMUM = Question(
     _largest,
     (
         engine("no"),
-        Hypothesis(
-            "yes", gives(lambda x: _limited(x.max(axis=1, keepdims=True))), "`_channel_maximum`: limit it"
-        ),
+        Hypothesis("yes", gives(lambda x: _limited(x.max(axis=1, keepdims=True))), "`_channel_maximum`: limit it"),
         Hypothesis(
             "each channel is rounded to a step first",
             gives(lambda x: stepped(x).max(axis=1, keepdims=True)),
@@ -313,7 +311,13 @@ BIASES = half(np.ldexp(np.linspace(1, 1.9, CHANNELS), -np.arange(12, 12 + CHANNE
 
 
 def _tiny_bias() -> list[Case]:
-    return [Case("convolution", pointwise(np.zeros((CHANNELS, CHANNELS)) + np.eye(CHANNELS), BIASES), {"x": half(np.zeros(X))})]
+    return [
+        Case(
+            "convolution",
+            pointwise(np.zeros((CHANNELS, CHANNELS)) + np.eye(CHANNELS), BIASES),
+            {"x": half(np.zeros(X))},
+        )
+    ]
 
 
 BIAS = Question(

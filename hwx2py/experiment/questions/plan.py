@@ -69,7 +69,9 @@ TILES = Question(
     (
         engine(NO_EFFECT),
         Hypothesis(
-            "only the first tile is written", _of_tiles(lambda rows: rows), "the engine: one tile, and a rule of `check`"
+            "only the first tile is written",
+            _of_tiles(lambda rows: rows),
+            "the engine: one tile, and a rule of `check`",
         ),
         Hypothesis(
             "only whole tiles are written",

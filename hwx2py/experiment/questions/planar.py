@@ -368,8 +368,9 @@ RECIPROCAL = Question(
 
 
 def _roots() -> list[Case]:
-    registers = {"PE.Cfg": {"NLMode": "Rsqrt"}, "PE.PreScale": {"Epsilon": EPSILON}}
-    return [Case("sum", edited(reduction("sum", ROWS, (3,)), registers), {"x": _positive(ROWS, 13)})]
+    program = edited(reduction("sum", ROWS, (3,)), {"PE.Cfg": {"NLMode": "Rsqrt"}})
+    program = edited(program, {"PE.PreScale": {"Epsilon": EPSILON}})
+    return [Case("sum", program, {"x": _positive(ROWS, 13)})]
 
 
 RECIPROCAL_ROOT = Question(

@@ -158,9 +158,8 @@ def _of_fraction(row: Fraction) -> Question:
 
 def _outward_from_zero(x: np.ndarray, choose: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     curve = known_curve("sigmoid")
-    place = x * 2 + 16
-    found = np.where(choose(x), upper(curve, np.clip(place, 0, LAST)), lower(curve, np.clip(place, 0, LAST)))
-    return found
+    place = np.clip(x * 2 + 16, 0, LAST)
+    return np.where(choose(x), upper(curve, place), lower(curve, place))
 
 
 def _sigmoid_arguments() -> list[Case]:
@@ -225,7 +224,9 @@ AT_ZERO = Question(
         Hypothesis("the left line", gives(_sign(-1.0)), "`_placed`: the left line at 0"),
         Hypothesis("the right line", gives(_sign(1.0)), "`_placed`: the right line at 0"),
         Hypothesis(
-            "the sample, for subnormal arguments too", gives(_sign(0.5, 0.5)), "`_placed`: subnormal arguments count as 0"
+            "the sample, for subnormal arguments too",
+            gives(_sign(0.5, 0.5)),
+            "`_placed`: subnormal arguments count as 0",
         ),
     ),
 )
@@ -270,16 +271,15 @@ AT_LIMITS = Question(
 
 #: 64 (x - 1) around 1: what is lost of the argument is most of the result.
 STEEP = Curve(
-    -8.0, 8.0, 0.0, 0.0, tuple((place - 18) * 32.0 for place in range(SAMPLES)), FLAT, FLAT, 1, kinds.CENTRED, kinds.PLAIN
+    -8.0, 8.0, 0.0, 0.0, tuple((place - 18) * 32.0 for place in range(SAMPLES)), FLAT, FLAT, 1, kinds.CENTRED,
+    kinds.PLAIN,
 )  # fmt: skip
 #: 1 and small numbers: sums that float16 does not hold.
 FINE = half(np.eye(16) + np.roll(np.eye(16), 1, axis=1) * 2.0**-10)
 
 
 def _before() -> list[Case]:
-    program = network(
-        "steep", ("x", X), build=lambda g, x: g.sigmoid(g.conv(x, FINE.reshape(16, 16, 1, 1)))
-    )
+    program = network("steep", ("x", X), build=lambda g, x: g.sigmoid(g.conv(x, FINE.reshape(16, 16, 1, 1))))
     x = half(1 + np.random.default_rng(33).integers(0, 32, X) / 1024)
     return [Case("table", _with_each_table(program, STEEP), {"x": x})]
 
