@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ...compiler import curves
 from ...emulator import lut
 from ...program.program import Program
 from ..model import Case, Hypothesis, Question
 from ..predictions import away, cut, engine, even, gives, stepped
 from ..programs import SMALL, Shape, edited, half, network, spread, with_const
+from .tables import known_curve
 
 WHERE = "hwx2py/emulator/planar.py"
 NUMBERS = "hwx2py/emulator/numbers.py"
@@ -344,9 +344,7 @@ def _reciprocals() -> list[Case]:
 
 
 def _by_table(x: np.ndarray) -> np.ndarray:
-    known = curves.known("reciprocal")
-    assert known is not None
-    return lut.evaluate(known.curve, x.sum(axis=3, keepdims=True))
+    return lut.evaluate(known_curve("reciprocal"), x.sum(axis=3, keepdims=True))
 
 
 RECIPROCAL = Question(

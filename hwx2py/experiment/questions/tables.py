@@ -1,16 +1,17 @@
 """Questions about lookup tables: between the samples, at their ends, and before them."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ...compiler import curves
 from ...operations import tables as kinds
-from ...operations.tables import SAMPLES, Curve, Line
+from ...operations.tables import SAMPLES, Curve, Line, parse, table_bytes
 from ...program.program import Program
-from ..model import Case, Hypothesis, Question
-from ..predictions import Formula, away, cut, engine, gives, stepped
+from ..model import Case, Hypothesis, Predict, Question
+from ..predictions import Formula, away, by_case, cut, engine, gives, stepped
 from ..programs import Shape, half, network, with_table
 
 WHERE = "hwx2py/emulator/lut.py"
@@ -71,6 +72,8 @@ class Way(NamedTuple):
     change: str
 
 
+#: What the virtual ANE does.
+CHOSEN = Way("from the lower sample, each step rounded", lower, "")
 OTHER_WAYS = (
     Way("from the upper sample", upper, "`_sample`: from the upper sample"),
     Way("a straight line, rounded once", once, "`_sample`: round once for tables read from a fraction"),
@@ -108,48 +111,69 @@ def _root(sign: int) -> Callable[[Between, np.ndarray], np.ndarray]:
 
 
 class Fraction(NamedTuple):
-    """A table that is read from a fraction: its name, how its argument is taken apart, the arguments to try."""
+    """A table that is read from a fraction: its name, how its argument is taken apart, between which arguments."""
 
     name: str
     curve: Callable[[Between, np.ndarray], np.ndarray]
-    arguments: np.ndarray
+    low: float
+    high: float
 
 
-_POSITIVE = half(np.exp2(np.random.default_rng(30).uniform(-6, 6, X)))
 FRACTIONS = (
-    Fraction("exp2", _exp2, half(np.random.default_rng(31).uniform(-10, 10, X))),
-    Fraction("log2", _log2, _POSITIVE),
-    Fraction("reciprocal", _reciprocal, _POSITIVE),
-    Fraction("sqrt", _root(+1), _POSITIVE),
-    Fraction("rsqrt", _root(-1), _POSITIVE),
+    Fraction("exp2", _exp2, -10.0, 10.0),
+    Fraction("log2", _log2, 2.0**-6, 2.0**6),
+    Fraction("reciprocal", _reciprocal, 2.0**-6, 2.0**6),
+    Fraction("sqrt", _root(+1), 2.0**-6, 2.0**6),
+    Fraction("rsqrt", _root(-1), 2.0**-6, 2.0**6),
 )
+
+#: Samples that lie far apart, so that what is rounded between them shows.
+WILD = tuple(float(np.float16((place * 37 % 61) / 7 - 3)) for place in range(SAMPLES))
 
 
 def known_curve(name: str) -> Curve:
-    """The table that compilers write for a function."""
+    """The table that compilers write for a function, with numbers as float16 holds them."""
     found = curves.known(name)
     if found is None:
         raise KeyError(name)
-    return found.curve
+    return parse(table_bytes(found.curve))
+
+
+def _looked_up(row: Fraction, way: Way, table: Curve) -> Formula:
+    return lambda x: row.curve(lambda place: way.between(table, place), x)
+
+
+def _telling(row: Fraction, ways: Sequence[Way], table: Curve) -> np.ndarray:
+    """Arguments at which the ways differ, as many for every pair of them; then others."""
+    values = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    values = values[(values >= row.low) & (values <= row.high) & (values != 0)]
+    found = [away(_looked_up(row, way, table)(values.astype(np.float64))) for way in ways]
+    pairs = list(itertools.combinations(range(len(ways)), 2))
+    share = X[1] * X[2] * X[3] // (len(pairs) + 1)
+    chosen = [values[found[one] != found[other]] for one, other in pairs]
+    picked = [rows[:: max(1, len(rows) // share)][:share] for rows in chosen]
+    return np.resize(np.concatenate([*picked, values[:: len(values) // share]]), X)
 
 
 def _of_fraction(row: Fraction) -> Question:
-    table = known_curve(row.name)
+    real = known_curve(row.name)
+    tables = {"real": real, "wild": real._replace(samples=WILD)}
     ways = (*OTHER_WAYS, UNROUNDED) if row.name == "log2" else OTHER_WAYS
 
-    def formula(way: Way) -> Formula:
-        return lambda x: row.curve(lambda place: way.between(table, place), x)
+    def cases() -> list[Case]:
+        all_ways = (CHOSEN, *ways)
+        return [Case(name, looked_up(table), {"x": _telling(row, all_ways, table)}) for name, table in tables.items()]
+
+    def predict(way: Way) -> Predict:
+        return by_case(**{name: gives(_looked_up(row, way, table)) for name, table in tables.items()})
 
     return Question(
         f"table-{row.name}",
         f"How does the table of {row.name}, which is read from a fraction, go from sample to sample?",
         "chosen: from the lower sample in float16; tables that are not read from a fraction go outward from 0 (M5)",
         WHERE,
-        lambda: [Case("table", looked_up(table), {"x": row.arguments})],
-        (
-            engine("from the lower sample, each step rounded"),
-            *(Hypothesis(way.name, gives(formula(way)), way.change) for way in ways),
-        ),
+        cases,
+        (engine(CHOSEN.name), *(Hypothesis(way.name, predict(way), way.change) for way in ways)),
     )
 
 
