@@ -19,4 +19,6 @@ def legible(text: str) -> str:
     Control characters, lone surrogates, direction marks and unassigned code points become the escapes that Python
     writes for them: none is left for XML, HTML or a terminal to stumble over.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

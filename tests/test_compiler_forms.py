@@ -26,7 +26,7 @@ from hwx2py.compiler.forms import (
     softmax_channels,
 )
 from hwx2py.compiler.forms.convolution import Window
-from hwx2py.compiler.forms.elementwise import Binary
+from hwx2py.compiler.forms.elementwise import After, Binary
 from hwx2py.compiler.forms.product import Tail
 from hwx2py.compiler.forms.reduction import Reduce
 from hwx2py.compiler.forms.table import FORMS
@@ -85,7 +85,7 @@ class TestOnceRounded:
     def test_two_sources(self, shape, operation, relu, seed):
         a, b = drawn(seed, *shape), drawn(seed + 1, *shape)
         x, z, y = (surface(name, *shape) for name in "xzy")
-        got = ran(elementwise.binary(operation, x, z, y, relu=relu), {"x": a, "z": b}, shape)
+        got = ran(elementwise.binary(operation, x, z, y, after=After(relu=relu)), {"x": a, "z": b}, shape)
         exact(got, relu_if(relu, FUNCTIONS[operation](wide(a), wide(b))))
 
     @few

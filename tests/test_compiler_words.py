@@ -26,7 +26,7 @@ from hwx2py.compiler.forms import (
     softmax_channels,
 )
 from hwx2py.compiler.forms.convolution import Window
-from hwx2py.compiler.forms.elementwise import Binary
+from hwx2py.compiler.forms.elementwise import After, Binary
 from hwx2py.compiler.forms.product import Tail
 from hwx2py.compiler.forms.reduction import Reduce
 from hwx2py.compiler.link import weakest
@@ -103,7 +103,9 @@ CASES = {
         "3740bd6fb84fc8a7", (1, 3, 224, 224), lambda x, z, y: elementwise.binary(Binary.MUL, x, z, y)
     ),
     "chain_add_relu_c512": two(
-        "baae7b77a4125d86", (1, 512, 1, 1), lambda x, z, y: elementwise.binary(Binary.ADD, x, z, y, relu=True)
+        "baae7b77a4125d86",
+        (1, 512, 1, 1),
+        lambda x, z, y: elementwise.binary(Binary.ADD, x, z, y, after=After(relu=True)),
     ),
     "unary_abs_c256": one("95929d351c29bd1d", (1, 256, 1, 1), (1, 256, 1, 1), scale.scaled, absolute=True),
     "binary_add_c64_constant_scalar": one("1e058754f20d2721", VECTOR, VECTOR, scale.scaled, bias=0.5),

@@ -45,6 +45,7 @@ def compile_network(
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
     name: str = "network",
+    fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -56,6 +57,7 @@ def compile_network(
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
         name: of the program.
+        fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
         UnsupportedError: operations that cannot be compiled, each by name.
@@ -65,7 +67,7 @@ def compile_network(
         known = ", ".join(ARCHITECTURES)
         raise ArchitectureError(f"no forms are known for {arch}", hint=f"compile writes programs for {known}")
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network))
+    lowered = lower(canonical(network) if fuse else network)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))

@@ -157,7 +157,7 @@ def table(name: str, alpha: float = 0.0) -> Table:
     return _MAKERS[name](alpha)
 
 
-def limits(low: float, high: float, slope: float = 1.0, offset: float = 0.0) -> bytes | None:
+def limits(low: float, high: float, slope: float = 1.0, offset: float = 0.0, below: float = 1.0) -> bytes | None:
     """Slope * x + offset between two limits, by straight lines between samples: exact for a slope of 1.
 
     Args:
@@ -165,11 +165,17 @@ def limits(low: float, high: float, slope: float = 1.0, offset: float = 0.0) -> 
         high: the upper limit.
         slope: of the line.
         offset: its value at 0.
+        below: a further factor where x is negative, above 0.
 
     Returns:
         The table; None where the limits are not reached at samples.
     """
+
+    def line(x: "np.ndarray") -> "np.ndarray":
+        return slope * np.where(x < 0, below * x, x) + offset
+
     corners = [(limit - offset) / slope for limit in (low, high) if math.isfinite(limit)]
+    corners = [corner / below if corner < 0 else corner for corner in corners] + [0.0] * (below != 1)
     for shift in range(10, -5, -1):
         places = [corner * 2.0**shift for corner in corners]
         if not all(abs(place - round(place)) < 1e-6 for place in places):
@@ -177,8 +183,12 @@ def limits(low: float, high: float, slope: float = 1.0, offset: float = 0.0) -> 
         for place, first in FIRST.items():
             if all(first <= corner <= first + SAMPLES - 1 for corner in places):
                 arguments = (first + np.arange(SAMPLES)) / 2.0**shift
-                samples = np.clip(slope * arguments + offset, low, high)
-                sides = [Line(0.0, limit) if math.isfinite(limit) else Line(slope, offset) for limit in (low, high)]
+                samples = np.clip(line(arguments), low, high)
+                slopes = (slope * below, slope)
+                sides = [
+                    Line(0.0, limit) if math.isfinite(limit) else Line(steep, offset)
+                    for limit, steep in zip((low, high), slopes)
+                ]
                 return _curve(samples, shift, place, (-math.inf, math.inf), (low, high), left=sides[0], right=sides[1])
     return None
 
@@ -192,7 +202,7 @@ def has_table(operator: Operator) -> bool:
 def table_of(operator: Operator) -> Table | None:
     """The table that does a function by itself; None where it takes more."""
     if isinstance(operator, Clip):
-        data = limits(operator.low, operator.high)
+        data = limits(operator.low, operator.high, below=operator.slope)
         return None if data is None else Table(data)
     if not isinstance(operator, Unary):
         return None

@@ -52,7 +52,7 @@ def _parsed(module: str) -> _Module:
 
 def _definition(module: str, lines: list[str], statement: ast.stmt) -> _Definition:
     uses = frozenset(node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
-    first = statement.lineno - 1
+    first = min([statement.lineno, *(mark.lineno for mark in getattr(statement, "decorator_list", ()))]) - 1
     while first and lines[first - 1].startswith("#"):
         first -= 1
     return _Definition(module, lines[first : statement.end_lineno], uses)
@@ -106,7 +106,7 @@ class Runtime:
             if name not in names or definition.module != module or id(definition) in written:
                 continue
             written.add(id(definition))
-            plain = not any(line.startswith(("def ", "class ")) for line in definition.lines)
+            plain = not any(line.startswith(("def ", "class ", "@")) for line in definition.lines)
             lines += [*([] if plain and lines and not lines[-1].startswith(" ") else ["", ""]), *definition.lines]
         return "\n".join(lines).strip("\n")
 

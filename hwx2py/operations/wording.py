@@ -129,13 +129,14 @@ def notes(operation: Planar | Neural, names: Names) -> list[str]:
     found = []
     names = names._replace(written={})
     for operand in operation.inputs:
-        name = operand_name(operand, names)
+        said = []
         if operand.broadcast:
-            found.append(f"{name} broadcast over {_listed(operand.broadcast)}")
+            said.append(f"broadcast over {_listed(operand.broadcast)}")
         if operand.exchanged:
-            found.append(f"{name} with C and W exchanged")
+            said.append("with C and W exchanged")
         if operand.keeps and operand.stage:
-            found.append(f"{name} kept at L2[{operand.stage.base_bytes:#x}]")
+            said.append(f"kept at L2[{operand.stage.base_bytes:#x}]")
+        found += [f"{operand_name(operand, names)} {what}" for what in said]
     if operation.result.exchanged:
         found.append("result stored with C and W exchanged")
     if operation.result.memory and operation.result.l2:

@@ -103,7 +103,9 @@ def silu(node: Node, nodes: Nodes) -> Node | None:
 
 def clamp(node: Node, nodes: Nodes) -> Node | None:
     """A limit at 0 from below alone."""
-    if isinstance(node.operator, operators.Clip) and node.operator.low == 0.0 and node.operator.high > 65504:
+    if not isinstance(node.operator, operators.Clip) or node.tail is not None:
+        return None
+    if node.operator.low == 0.0 and node.operator.high > 65504:
         return replace(node, operator=operators.Unary(Function.RELU))
     return None
 
@@ -122,4 +124,27 @@ def limit(node: Node, nodes: Nodes) -> Node | None:
     return None
 
 
-ACTIVATIONS = (gelu, hard_swish, silu, limit, clamp)
+def leaky(node: Node, nodes: Nodes) -> Node | None:
+    """The larger of x and a part of it."""
+    if not isinstance(node.operator, operators.Binary) or node.operator.function is not Combine.MAX:
+        return None
+    for x, y in (node.inputs, node.inputs[::-1]):
+        found = nodes.linear(y)
+        if found is not None and found[0] is x and found[2] == 0 and 0 < found[1] < 1:
+            return replace(node, operator=operators.Unary(Function.LEAKY_RELU, alpha=found[1]), inputs=(x,))
+    return None
+
+
+def limited_leaky(node: Node, nodes: Nodes) -> Node | None:
+    """Limits behind a smaller slope for negative numbers."""
+    operator = node.operator
+    if not isinstance(operator, operators.Clip) or operator.slope != 1 or operator.low >= 0:
+        return None
+    bent = nodes.unary(node.inputs[0], Function.LEAKY_RELU)
+    slope = getattr(bent.operator, "alpha", 0.0) if bent is not None and bent.tail is None else 0.0
+    if bent is None or slope <= 0:
+        return None
+    return replace(node, operator=replace(operator, slope=slope), inputs=bent.inputs)
+
+
+ACTIVATIONS = (gelu, hard_swish, silu, leaky, limit, clamp, limited_leaky)

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from .. import operators
+from ..builder import LARGEST_HALF
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
+from ..operators.model import Operator
 from ..tables import has_table
 from .view import Nodes
 
@@ -14,28 +16,78 @@ MOST_KERNEL = 31
 CLAMPED = (Combine.ADD, Combine.SUB, Combine.MUL, Combine.MAX, Combine.MIN)
 
 
-def last_step(node: Node, nodes: Nodes) -> Node | None:
+#: Operations that move elements and change none: what follows them may come before them.
+MOVES = operators.Reshape | operators.Transpose
+
+
+def last_step(node: Node, nodes: Nodes) -> Node | tuple[Node, ...] | None:
     """A clamp at zero, or a table, as the last step of what makes its argument."""
-    operator = node.operator
-    if node.tail is not None or not isinstance(operator, operators.Unary | operators.Clip):
+    if node.tail is not None or not isinstance(node.operator, operators.Unary | operators.Clip | operators.Linear):
         return None
-    is_clamp = isinstance(operator, operators.Unary) and operator.function is Function.RELU
     maker = nodes.maker(node.inputs[0])
-    if maker is None or maker.tail is not None or not nodes.is_single(node.inputs[0]):
+    moves = None
+    while maker is not None and isinstance(maker.operator, MOVES) and nodes.is_single(maker.output):
+        moves = moves or maker
+        maker = nodes.maker(maker.inputs[0])
+    if maker is None or not nodes.is_single(maker.output):
         return None
+    tail = node.operator if maker.tail is None else _joined(maker.tail, node.operator)
+    if tail is None or not _takes(maker, tail):
+        return None
+    done = replace(maker, tail=tail)
+    if moves is None:
+        return done
+    return replace(done, fused=(*maker.fused, node.origin, *node.fused)), moves
+
+
+def _joined(first: Operator, second: Operator) -> Operator | None:
+    """Two scales and biases as one; None for other functions, and where both round apart."""
+    if not isinstance(first, operators.Linear) or not isinstance(second, operators.Linear):
+        return None
+    if first.bias != 0 and second.scale != 1:
+        return None
+    return operators.Linear(first.scale * second.scale, first.bias * second.scale + second.bias)
+
+
+def _takes(maker: Node, operator: Operator) -> bool:
+    """Whether a function can be the last step of a node."""
+    if isinstance(operator, operators.Linear):
+        return _takes_numbers(maker, operator)
+    is_clamp = isinstance(operator, operators.Unary) and operator.function is Function.RELU
     match maker.operator:
         case operators.Conv():
-            fits = (is_clamp or has_table(operator)) and max(maker.inputs[1].shape[2:]) <= MOST_KERNEL
+            return (is_clamp or has_table(operator)) and max(maker.inputs[1].shape[2:]) <= MOST_KERNEL
+        case operators.ConvTranspose():
+            return is_clamp or has_table(operator)
         case operators.MatMul():
-            fits = maker.inputs[1].array is not None and maker.inputs[0].array is None
-            fits = fits and (is_clamp or has_table(operator))
+            is_constant = maker.inputs[1].array is not None and maker.inputs[0].array is None
+            return is_constant and (is_clamp or has_table(operator))
+        case operators.Affine():
+            return is_by_channel(maker) and (is_clamp or has_table(operator))
         case operators.Binary(function):
-            fits = is_clamp and function in CLAMPED
+            return is_clamp and function in CLAMPED
         case operators.Linear() | operators.Expand():
-            fits = is_clamp
-        case _:
-            fits = False
-    return replace(maker, tail=operator) if fits else None
+            return is_clamp
+    return False
+
+
+def _takes_numbers(maker: Node, operator: operators.Linear) -> bool:
+    """Whether the planar engine makes a node last, so that a scale and a bias can follow in the same task."""
+    if max(abs(operator.scale), abs(operator.bias)) > LARGEST_HALF:
+        return False
+    match maker.operator:
+        case operators.Binary(function) | operators.Gated(function):
+            return function in CLAMPED
+        case operators.Unary(function):
+            return function in (Function.HARD_SWISH, Function.SILU)
+    return False
+
+
+def is_by_channel(node: Node) -> bool:
+    """Whether an affine node has a factor and an offset for each channel of N C H W, which a convolution does."""
+    x, factor, offset = node.inputs
+    is_whole = len(x.shape) == 4 and x.shape == node.output.shape
+    return is_whole and factor.shape == offset.shape == (x.shape[1], 1, 1)
 
 
 def clamped_source(node: Node, nodes: Nodes) -> Node | None:

@@ -5,20 +5,29 @@ from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
 from .activations import ACTIVATIONS
+from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
+from .exchanges import EXCHANGES
+from .gates import GATES
 from .neutral import NEUTRALS
 from .norms import NORMS
+from .padding import PADDING
 from .products import PRODUCTS
+from .slopes import SLOPES
 from .view import Nodes
 
 #: Rounds through the graph; each makes it smaller, and real networks settle within five.
 MOST_ROUNDS = 12
 
 #: A rule looks at a node and what leads to it; it gives a node with the same result, or None where it does not apply.
-Rule = Callable[[Node, Nodes], Node | None]
+#: In front of that node it may give others: new ones, or ones in place of those with the same results.
+Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 
 #: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
-STAGES: Sequence[Sequence[Rule]] = ((*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS))
+STAGES: Sequence[Sequence[Rule]] = (
+    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING),
+    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
+)  # fmt: skip
 
 
 def canonical(graph: Graph) -> Graph:
@@ -42,15 +51,20 @@ def canonical(graph: Graph) -> Graph:
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     seen = Nodes(nodes, set(graph.outputs.values()))
-    result = []
+    result: dict[Value, Node] = {}
     for node in nodes:
         for rule in rules:
             found = rule(node, seen)
-            if found is not None:
-                node = _noted(node, found)
-                seen.put(node)
-        result.append(node)
-    return result
+            if found is None:
+                continue
+            *others, last = found if isinstance(found, tuple) else (found,)
+            for other in others:
+                seen.put(other)
+                result[other.output] = other
+            node = _noted(node, last)
+            seen.put(node)
+        result[node.output] = node
+    return list(result.values())
 
 
 def _noted(old: Node, new: Node) -> Node:

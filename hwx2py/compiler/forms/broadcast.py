@@ -25,12 +25,12 @@ from ..engines import NEURAL_ENGINES, Kind, cycles, neural, planar
 from ..evidence import evidence
 from ..surface import HALF_BYTES, Shape, Surface
 from ..task import Events, TaskPlan
-from .elementwise import Binary
+from .elementwise import NOTHING, After, Binary
 from .parts import TooLargeError, in_parts, tile_of
 from .passes import pass_into_l2
 
 
-def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu: bool = False) -> list[TaskPlan]:
+def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, after: After = NOTHING) -> list[TaskPlan]:
     """Combines x with a tensor that has one element where x has several, in any of C, H and W, and for all of N.
 
     Args:
@@ -38,7 +38,7 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
         x: the large source, source 1.
         small: the other one; its batch is 1.
         z: the result.
-        relu: clamp at zero behind it.
+        after: what follows.
 
     Returns:
         Two tasks (records of N x C x 1 x 1; other dimensions by the same flags).
@@ -46,7 +46,7 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
     n, c, h, w = x.shape
     _, small_c, small_h, small_w = small.shape
     what = operation.name.lower()
-    known = evidence(f"broadcast {what}", x.shape, *small.shape)
+    known = evidence(f"broadcast {what}", x.shape, *small.shape, *after.detail)
     small_channel = channel_bytes(small_w)
     small_depth = small_c * small_channel
     sharing = rows_log2(small_h, HALF_BYTES * small_w)
@@ -68,12 +68,13 @@ def broadcast(operation: Binary, x: Surface, small: Surface, z: Surface, *, relu
         "Common.PECfg", Src2BroadcastW=int(small_w != w), Src2BroadcastH=int(small_h != h),
         Src2BroadcastC=int(small_c != c),
     )  # fmt: skip
-    draft.put("PE.Cfg", **operation.value, ReluEn=int(relu))
-    _second_in_l2(draft, x, z, size, Tile(0, small_channel, small_depth, small_depth))
+    draft.put("PE.Cfg", **operation.value)
+    after.put(draft)
+    second_in_l2(draft, x, z, size, Tile(0, small_channel, small_depth, small_depth))
     return [first.plan(), draft.plan()]
 
 
-def _second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile) -> None:
+def second_in_l2(draft: Draft, x: Surface, z: Surface, base: int, second: Tile) -> None:
     """Source 1 by DMA behind `base`, source 2 in L2, the result behind both."""
     _, c, h, w = x.shape
     draft.read(x)
@@ -122,7 +123,7 @@ def channel_constants(
     draft = planar("scale and bias of each channel", known, Kind.GAIN_OFFSET, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.PECfg", Src2Transpose=1)
     draft.put("PE.Cfg", SecSrc="+Source2", ReluEn=int(relu))
-    _second_in_l2(draft, x, z, size, Tile(0, channel, handed, channel))
+    second_in_l2(draft, x, z, size, Tile(0, channel, handed, channel))
     return [first.plan(), draft.plan()]
 
 
@@ -157,5 +158,5 @@ def divide(x: Surface, y: Surface, z: Surface, reciprocal: bytes) -> list[TaskPl
     first.cycles = cycles((y,))
     draft = planar("mul", known, Kind.TWO, (c, h, w), patch_of_pairs(h, w))
     draft.put("PE.Cfg", **Binary.MUL.value)
-    _second_in_l2(draft, x, z, size, Tile(0, channel, planar_row, depth))
+    second_in_l2(draft, x, z, size, Tile(0, channel, planar_row, depth))
     return [first.plan(), draft.plan()]

@@ -14,6 +14,7 @@ from ...program.l2 import (
     channel_bytes,
     log2_up,
     neural_row_bytes,
+    planar_row_bytes,
     rows_log2,
     tile_height,
 )
@@ -22,7 +23,8 @@ from ..draft import Draft
 from ..engines import cycles, engines_for, neural
 from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
-from ..task import Evidence, TaskPlan, own
+from ..task import Evidence, Store, TaskPlan, own
+from .parts import TooLargeError
 
 #: The largest kernel and padding: fields of five bits.
 MOST_WINDOW = 31
@@ -38,6 +40,8 @@ ZERO_SKIPPING_LANES = (4, 8)
 
 KNOWN_LANES = own("4 or 8 lanes, for which the packing of kernels that skip zeros is known", "middle")
 NARROW = own("channels that are no multiple of 16 lanes: fewer lanes, so that no plane is left over", "middle")
+KEPT = own("a convolution whose result stays in L2 for the task behind it, as what passes through does")
+EXCHANGED = own("a convolution whose result is stored with C and W exchanged, as products with constants are")
 SPLIT = own("more than 1 MiB of coefficients: a task for each part of the output channels")
 
 
@@ -60,13 +64,13 @@ class Window:
 
 def convolution(
     x: Surface, z: Surface, weights: Halves, bias: Halves | None = None, *, window: Window = Window(),
-    groups: int = 1, relu: bool = False, table: bytes = b"", scale: float = 1.0,
+    groups: int = 1, relu: bool = False, table: bytes = b"", scale: float = 1.0, exchange: bool = False,
 ) -> list[TaskPlan]:  # fmt: skip
     """Convolves.
 
     Args:
         x: the source.
-        z: the result, of the size that window and padding give.
+        z: the result, of the size that window and padding give; C and W are exchanged in it if `exchange`.
         weights: float16 in the order output channel, input channel of its group, kernel row, kernel column.
         bias: float16, one for each output channel; None without.
         window: kernel, stride and padding. A stride of 2 is only for 1 x 1 kernels.
@@ -74,6 +78,7 @@ def convolution(
         relu: clamp at zero behind it.
         table: a lookup table behind it, 128 bytes.
         scale: factor on the sums, a float16.
+        exchange: the result is stored with C and W exchanged, for one batch element and one group, or depthwise.
 
     Returns:
         A task for each batch element and each MiB of coefficients (records: 8 of 8; 45 of 45 further tasks).
@@ -83,18 +88,54 @@ def convolution(
     """
     if max(window.height, window.width, window.top, window.left) > MOST_WINDOW:
         raise UnsupportedError(f"kernels and padding have at most {MOST_WINDOW} rows and columns")
-    kernel_form = _Kernel(x.shape.c, z.shape.c, groups, window, bias is not None, bool(table))
+    outputs = z.shape.w if exchange else z.shape.c
+    kernel_form = _Kernel(x.shape.c, outputs, groups, window, bias is not None, bool(table))
+    if exchange and (x.shape.n > 1 or (groups > 1 and not kernel_form.depthwise)):
+        raise UnsupportedError("a result is stored exchanged for one batch element and one group")
     weights, biases = memoryview(weights).cast("B"), None if bias is None else memoryview(bias).cast("B")
     plans = []
     for number in range(x.shape.n):
         source, result = x.batches(number, 1), z.batches(number, 1)
-        for first, count in kernel_form.parts(z.shape.h, z.shape.w):
+        parts = list(kernel_form.parts(z.shape.h, z.shape.c if exchange else z.shape.w))
+        if exchange and len(parts) > 1:
+            raise TooLargeError("several tasks do not store one result exchanged")
+        for first, count in parts:
             part = slice(first * kernel_form.weight_bytes, (first + count) * kernel_form.weight_bytes)
             part_bias = None if biases is None else biases[first * HALF_BYTES : (first + count) * HALF_BYTES]
             own_source = source.planes(first, count) if kernel_form.depthwise else source
-            task = _Task(kernel_form, own_source, result.planes(first, count), relu, scale, count < z.shape.c)
-            plans.append(task.plan(weights[part], part_bias, table))
+            own_result = result if exchange else result.planes(first, count)
+            task = _Task(kernel_form, own_source, own_result, relu, scale, count < outputs, exchange)
+            plans.append(task.draft(weights[part], part_bias, table).plan())
     return plans
+
+
+def column_into_l2(
+    x: Surface, outputs: int, weights: Halves, bias: Halves | None, place: Tile, source_base: int, *,
+    relu: bool = False, table: bytes = b"",
+) -> Draft:  # fmt: skip
+    """Convolves a column of channels 1 x 1; the result stays in L2, as the first task of a run.
+
+    Args:
+        x: 1 x C x 1 x 1.
+        outputs: channels of the result.
+        weights: float16 in the order output channel, input channel.
+        bias: float16, one for each output channel; None without.
+        place: where the result stays.
+        source_base: where the source lies in L2.
+        relu: clamp at zero behind it.
+        table: a lookup table behind it, 128 bytes.
+
+    Returns:
+        A task: a convolution of this shape with the places of a pass-through into L2.
+
+    Raises:
+        TooLargeError: more than 1 MiB of coefficients.
+    """
+    kernel_form = _Kernel(x.shape.c, outputs, 1, Window(), bias is not None, bool(table))
+    if len(list(kernel_form.parts(1, 1))) > 1:
+        raise TooLargeError("more than 1 MiB of coefficients")
+    result = Surface.dense("", (1, outputs, 1, 1))
+    return _Task(kernel_form, x, result, relu, 1.0, kept=place, base=source_base).draft(weights, bias, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +209,17 @@ class _Task:
     z: Surface
     relu: bool
     scale: float
-    is_part: bool
+    is_part: bool = False
+    exchange: bool = False
+    kept: Tile | None = None
+    base: int = 0
 
-    def plan(self, weights: Halves, bias: Halves | None, table: bytes) -> TaskPlan:
+    def draft(self, weights: Halves, bias: Halves | None, table: bytes) -> Draft:
         window, groups = self.kernel.window, 1 if self.kernel.depthwise else self.kernel.groups
         _, inputs, height, width = self.x.shape
         _, outputs, out_height, out_width = self.z.shape
+        if self.exchange:
+            outputs, out_width = out_width, outputs
         form = self.kernel.form(outputs, out_height, out_width)
         source, result = (inputs // groups, height, width), (outputs // groups, out_height, out_width)
         small = max(out_height, out_width) <= SMALL and groups == 1
@@ -182,7 +228,7 @@ class _Task:
         draft = neural(
             self._what(), self._evidence(form), source, out=result, engines=engines_for(outputs), copy=False,
             rows_log2=sharing, prefer_log2=at_least, least_log2=at_least, small=small, relu=self.relu,
-            table=bool(table),
+            table=bool(table), exchange=self.exchange,
         )  # fmt: skip
         draft.put(
             "Common.ConvCfg", Kw=window.width, Kh=window.height, OCGSize=log2_up(form.lanes), Sx=window.stride,
@@ -196,11 +242,14 @@ class _Task:
         draft.put("NE.KernelCfg", SparseFmt=int(form.zero_skipping))
         draft.put("NE.PostScale", PostScale=self.scale)
         draft.read(self.x.strided(group_bytes=self.x.plane_bytes * source[0]) if groups > 1 else self.x)
-        draft.write(self.z.strided(group_bytes=self.z.plane_bytes * result[0]) if groups > 1 else self.z)
+        if self.exchange:
+            draft.write(self.z, Store.WHOLE)
+        elif self.kept is None:
+            draft.write(self.z.strided(group_bytes=self.z.plane_bytes * result[0]) if groups > 1 else self.z)
         self._place(draft, source, result, sharing)
         draft.kernel = kernel(form, weights, bias, table or None)
-        draft.cycles = cycles((self.x,), (self.z,), len(draft.kernel.data))
-        return draft.plan()
+        draft.cycles = cycles((self.x,), () if self.kept else (self.z,), len(draft.kernel.data))
+        return draft
 
     def _plane_bytes(self, form: packing.Form) -> int:
         return form.weights * form.lanes * HALF_BYTES
@@ -211,6 +260,8 @@ class _Task:
         window = self.kernel.window
         channel = channel_bytes(width)
         row_of_results = result[0] * channel_bytes(result[2])
+        if self.exchange:
+            row_of_results = exchanged_row = planar_row_bytes(result[2], channel_bytes(result[0]))
         row = neural_row_bytes(channels, channel, sharing, window.stride)
         if (window.height * row + row_of_results) > SIZE_BYTES:  # columns pass through in parts of 128
             channel = NEURAL_COLUMNS_BYTES
@@ -218,6 +269,8 @@ class _Task:
         halo = window.height - window.stride
         rows = height if height * row + result[1] * row_of_results <= SIZE_BYTES else 0
         tile = result[1]
+        if not rows and self.exchange:
+            raise TooLargeError("a result that L2 does not hold is not stored exchanged")
         if not rows:
             most = (SIZE_BYTES - halo * row) // (window.stride * row + row_of_results)
             if most < 1:
@@ -228,17 +281,30 @@ class _Task:
             rows = min(height, tile * window.stride + halo)
         draft.put("Common.TileCfg", TileHeight=tile)
         depth = channels * channel
-        draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
+        draft.source_tile("DmaRead", Tile(self.base, channel, row, depth, depth), Aliases.ALL)
+        if self.kept is not None:
+            draft.result_tile("L2Write", self.kept, Aliases.ALL)
+            return
+        if self.exchange:
+            channel = channel_bytes(result[0])
+            depth = result[2] * channel
+            tile_of_result = Tile(rows * row, channel, exchanged_row, depth, depth)
+            draft.result_tile("DmaWrite", tile_of_result, Aliases.ALL, tiled=False)
+            return
         draft.result_tile("DmaWrite", Tile(rows * row), Aliases.ALL)
 
     def _what(self) -> str:
         window = self.kernel.window
         kind = "depthwise convolution" if self.kernel.depthwise else "convolution"
-        return f"{kind} {window.height} x {window.width}"
+        return f"{kind} {window.height} x {window.width}" + ", C and W exchanged" * self.exchange
 
     def _evidence(self, form: packing.Form) -> Evidence:
         if self.is_part:
             return SPLIT
+        if self.exchange:
+            return EXCHANGED
+        if self.kept is not None:
+            return KEPT
         usual = packing.lanes_for(form.channels, self.z.shape.h, self.z.shape.w)
         is_dense = form.groups == 1 and not form.depthwise and form.channels >= 16
         if form.zero_skipping and form.lanes != usual:

@@ -1,6 +1,7 @@
 """Elementwise operations of two tensors of one shape: one task of the planar engine."""
 
 import enum
+from typing import NamedTuple
 
 from ...program.l2 import (
     BANKS_BYTES,
@@ -10,6 +11,7 @@ from ...program.l2 import (
     patch_of_pairs,
     planar_rows,
 )
+from ..draft import Draft
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
 from ..surface import Surface
@@ -27,23 +29,51 @@ class Binary(enum.Enum):
     MIN = fields(OpMode="Min", SecSrc="+Source2")
 
 
+class After(NamedTuple):
+    """What follows an operation in the same task of the planar engine, in this order.
+
+    Attributes:
+        scale: a factor, a float16 (records of softmax have one behind a difference).
+        bias: a number that is added, a float16.
+        relu: a clamp at zero.
+    """
+
+    scale: float = 1.0
+    bias: float = 0.0
+    relu: bool = False
+
+    @property
+    def detail(self) -> list[object]:
+        """What tells a task that has them from one that has none."""
+        scaled = (self.scale, self.bias) != (1.0, 0.0)
+        return [*["relu"] * self.relu, *[(self.scale, self.bias)] * scaled]
+
+    def put(self, draft: Draft) -> None:
+        """Sets the fields of a task."""
+        draft.put("PE.BiasScale", Bias=self.bias, Scale=self.scale)
+        draft.put("PE.Cfg", ReluEn=int(self.relu))
+
+
+NOTHING = After()
+
+
 @in_parts("c")
-def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool = False) -> list[TaskPlan]:
-    """Combines x and y into z, with a clamp at zero behind it if `relu`.
+def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, after: After = NOTHING) -> list[TaskPlan]:
+    """Combines x and y into z.
 
     Args:
         operation: what to do.
         x: the first source.
         y: the second, of the same shape.
         z: the result.
-        relu: clamp at zero.
+        after: what follows.
 
     Returns:
         One task: 7 of 7 records, 8 of 8 further tasks of published tables.
     """
     n, c, h, w = x.shape
     what = operation.name.lower()
-    known = evidence(what, x.shape, *(["relu"] if relu else []))
+    known = evidence(what, x.shape, *after.detail)
     draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.Cfg", Source2Dma=1)
     draft.read(x)
@@ -57,6 +87,7 @@ def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, relu: bool 
     draft.source_tile("DmaRead", first, Aliases.ALL, second_by_dma=True)
     draft.second_tile(second)
     draft.result_tile("DmaWrite", Tile(second.base_bytes + height * row), Aliases.ALL)
-    draft.put("PE.Cfg", **operation.value, ReluEn=int(relu))
+    draft.put("PE.Cfg", **operation.value)
+    after.put(draft)
     draft.cycles = cycles((x, y), (z,))
     return [draft.plan()]

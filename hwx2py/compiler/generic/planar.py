@@ -9,6 +9,7 @@ from ..builder import LARGEST_HALF, Builder
 from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
+from ..forms.elementwise import NOTHING, After
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
@@ -33,12 +34,12 @@ def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
     b.add([replace(plan, evidence=BANDS) for plan in plans] if parts > 1 else plans)
 
 
-def pair(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, relu: bool = False) -> View:
+def pair(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, after: After = NOTHING) -> View:
     """Combines two tensors of one shape into z."""
     for one, two, result in four_axes(x, y, z):
         parts = cuts((one, two, result), 3)
         for first, second, target in parts:
-            _added(b, elementwise.binary(operation, first, second, target, relu=relu), len(parts))
+            _added(b, elementwise.binary(operation, first, second, target, after=after), len(parts))
     return z
 
 
@@ -56,14 +57,14 @@ def single(
     return z
 
 
-def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, relu: bool = False) -> View:
+def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, after: After = NOTHING) -> View:
     """Combines x, of the shape of z, with y, which has length 1 along some of the last three axes, into z."""
     for one, small, result in four_axes(x, y, z):
         _, c, h, w = result.lengths
         if small.lengths[0] > 1 and small.lengths != result.lengths:
             for number in range(small.lengths[0]):
                 first, second, target = (view.part(0, number, 1) for view in (one, small, result))
-                broadcast(b, operation, first, second, target, relu)
+                broadcast(b, operation, first, second, target, after)
             continue
         parts = list(bands(c, h, w, 3 if small.lengths[1:] == result.lengths[1:] else 4))
         for planes, rows in parts:
@@ -73,10 +74,10 @@ def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: Vi
             part = small if small.lengths[1] == 1 else small.part(1, planes.start, len(planes))
             part = part if small.lengths[2] == 1 else part.part(2, rows.start, len(rows))
             if part.lengths == target.lengths:
-                pair(b, operation, source, part, target, relu)
+                pair(b, operation, source, part, target, after)
                 continue
             surfaces = (source.surface(), part.surface(), target.surface())
-            _added(b, broadcasts.broadcast(operation, *surfaces, relu=relu), len(parts))
+            _added(b, broadcasts.broadcast(operation, *surfaces, after=after), len(parts))
     return z
 
 

@@ -6,7 +6,6 @@ from ..builder import Builder
 from ..forms import convolution
 from ..last_step import NO_STEP, LastStep
 from ..operators.spatial import Pads
-from ..task import own
 from ..view import View
 
 #: Sizes of kernels and paddings have five bits.
@@ -17,12 +16,11 @@ ENGINES = 16
 MOST_LANES = 8
 
 NO_PADS = Pads()
-WRITTEN = own("rows of a tensor stored as coefficients by a task that is not the program's first", "middle")
 
 
 def convolve(
     b: Builder, x: View, weights: np.ndarray, bias: np.ndarray | None, z: View, pads: Pads = NO_PADS,
-    groups: int = 1, stride: int = 1, last: LastStep = NO_STEP,
+    groups: int = 1, stride: int = 1, last: LastStep = NO_STEP, exchange: bool = False,
 ) -> View:  # fmt: skip
     """Convolution of a view C, H, W.
 
@@ -36,16 +34,19 @@ def convolve(
         groups: 1, or as many as there are channels, or a number between them.
         stride: 2 only for a kernel of 1 x 1.
         last: what follows the sums.
+        exchange: z has C and W exchanged.
 
     Raises:
+        TooLargeError: the result is not stored exchanged by one task.
         UnsupportedError: a kernel or padding of more than 31, or rows that do not fit L2.
     """
     window = convolution.Window(weights.shape[2], weights.shape[3], stride, pads.top, pads.left)
     data = np.ascontiguousarray(weights, np.float16)
     offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
     plans = convolution.convolution(
-        x.surface(), z.surface(), data.data, offsets, window=window, groups=groups, relu=last.relu, table=last.table
-    )
+        x.surface(), z.surface(), data.data, offsets, window=window, groups=groups, relu=last.relu, table=last.table,
+        exchange=exchange,
+    )  # fmt: skip
     for plan in plans:
         b.add([plan])
     return z

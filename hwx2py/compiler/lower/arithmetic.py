@@ -10,16 +10,18 @@ from ..builder import LARGEST_HALF, Builder, half_of, real_of
 from ..forms import broadcast as broadcasts
 from ..forms import elementwise, rounding
 from ..forms import power as power_form
+from ..forms.elementwise import NOTHING, After
 from ..generic import neural, planar, products
 from ..generic.bands import bands
 from ..graph import Node, Value
-from ..last_step import last_step
+from ..last_step import after_of, last_step
 from ..operators.arithmetic import Combine, Function
 from ..operators.model import Shape
 from ..view import View, raised
 from . import moves
 
-_OPERATIONS = {
+#: Function of two numbers -> what the planar engine does.
+OPERATIONS = {
     Combine.ADD: elementwise.Binary.ADD,
     Combine.SUB: elementwise.Binary.SUB,
     Combine.MUL: elementwise.Binary.MUL,
@@ -31,8 +33,8 @@ LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 
 
-def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bool = False) -> View:
-    """Combines two tensors that broadcast to the shape of z, which has a rank of 1 or more; then a clamp if `relu`."""
+def combined(b: Builder, operation: Combine, x: View, y: View, z: View, after: After = NOTHING) -> View:
+    """Combines two tensors that broadcast to the shape of z, which has a rank of 1 or more."""
     shape = z.lengths
     rank = max(2, len(shape))
     target = raised(z, rank)
@@ -43,7 +45,7 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bo
         neural.lookup(b, y, tables.table(Function.RECIPROCAL).data, turned, root=True)
         operation, y = Combine.MUL, turned
     if x.lengths == y.lengths == full:
-        planar.pair(b, _OPERATIONS[operation], x, y, target, relu)
+        planar.pair(b, OPERATIONS[operation], x, y, target, after)
         return z
     if x.lengths != full and (y.lengths == full or (x.lengths[-1] != full[-1] and y.lengths[-1] == full[-1])):
         x, y = y, x
@@ -52,32 +54,32 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View, relu: bo
             x, operation = planar.single(b, x, b.scratch(x.lengths), scale=-1.0), Combine.ADD
     if x.lengths != full:
         x = moves.copy(b, x.spread(full), b.scratch(full))
-    planar.broadcast(b, _OPERATIONS[operation], x, y, target, relu)
+    planar.broadcast(b, OPERATIONS[operation], x, y, target, after)
     return z
 
 
 def binary(b: Builder, node: Node, views: list[View]) -> View:
     """A function of two tensors, of which one may be a constant."""
     function = node.operator.function  # type: ignore[attr-defined] # a Binary
-    relu = last_step(node).relu
+    after = after_of(node)
     x, y = node.inputs
     z = b.result(node.output.shape)
     if x.array is not None and y.array is not None:
         raise UnsupportedError("both operands are constants")
-    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None and not relu:
+    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None and after == NOTHING:
         return _with_number(b, function, views[0], number, z)
-    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None and not relu:
+    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None and after == NOTHING:
         return _number_first(b, function, number, views[1], z)
     if function is Combine.POW:
         return _powers(b, node, views, z)
-    if _by_channel(b, node, views, z, relu):
+    if _by_channel(b, node, views, z, after):
         return z
     one, two = (_operand(b, value, view) for value, view in zip(node.inputs, views))
     if y.array is not None and function is Combine.DIV:
         two, function = b.constant(_reciprocal(y)), Combine.MUL
     if function is Combine.DIV and _divided(b, one, two, z):
         return z
-    return combined(b, function, one, two, z, relu)
+    return combined(b, function, one, two, z, after)
 
 
 def _powers(b: Builder, node: Node, views: list[View], z: View) -> View:
@@ -95,9 +97,11 @@ def _powers(b: Builder, node: Node, views: list[View], z: View) -> View:
     return looked_up(b, tables.EXP2, product, z)
 
 
-def _by_channel(b: Builder, node: Node, views: list[View], z: View, relu: bool) -> bool:
+def _by_channel(b: Builder, node: Node, views: list[View], z: View, after: After) -> bool:
     """A constant of each channel added or multiplied, as compiler 9.509 does it; says whether it was."""
     function = node.operator.function  # type: ignore[attr-defined] # a Binary
+    if after != After(relu=after.relu):
+        return False
     for index in (0, 1):
         x, y, view = node.inputs[index], node.inputs[1 - index], views[index]
         if y.array is None or x.array is not None or len(x.shape) != 4 or x.shape != node.output.shape:
@@ -110,7 +114,7 @@ def _by_channel(b: Builder, node: Node, views: list[View], z: View, relu: bool) 
         parts = list(bands(x.shape[1], x.shape[2], x.shape[3], 2))
         if len(parts) > 1:
             return False
-        b.add(broadcasts.channel_constants(view.surface(), z.surface(), bias, scale, relu=relu))
+        b.add(broadcasts.channel_constants(view.surface(), z.surface(), bias, scale, relu=after.relu))
         return True
     return False
 
@@ -233,9 +237,11 @@ def unary(b: Builder, node: Node, views: list[View]) -> View:
         case Function.HARD_SIGMOID:
             return hard_sigmoid(b, x, z, operator.alpha, operator.beta)
         case Function.HARD_SWISH:
-            return combined(b, Combine.MUL, x, hard_sigmoid(b, x, b.scratch(x.lengths), 1 / 6, 0.5), z)
+            gate = hard_sigmoid(b, x, b.scratch(x.lengths), 1 / 6, 0.5)
+            return combined(b, Combine.MUL, x, gate, z, after_of(node))
         case Function.SILU:
-            return combined(b, Combine.MUL, x, looked_up(b, Function.SIGMOID, x, b.scratch(x.lengths)), z)
+            gate = looked_up(b, Function.SIGMOID, x, b.scratch(x.lengths))
+            return combined(b, Combine.MUL, x, gate, z, after_of(node))
         case Function.RSQRT if operator.alpha:
             table = tables.table(Function.RSQRT)
             return neural.lookup(b, x, table.data, z, root=table.root, what="rsqrt", before=operator.alpha)
@@ -283,7 +289,9 @@ def clip(b: Builder, node: Node, views: list[View]) -> View:
     low, high = operator.low, operator.high
     if math.isnan(low) or math.isnan(high):
         raise UnsupportedError("a limit is not a number")
-    data = tables.limits(low, high)
+    data = tables.limits(low, high, below=operator.slope)
+    if data is None and operator.slope != 1:
+        x = neural.lookup(b, x, tables.lines(operator.slope, 1.0), b.scratch(x.lengths))
     if data is not None and low != 0:
         return neural.lookup(b, x, data, b.result(node.output.shape), what="clip")
     if data is not None and high < LARGEST_HALF:
@@ -334,7 +342,7 @@ def affine(b: Builder, node: Node, views: list[View]) -> View:
         for number in range(x.shape[0]):
             source, target = (views[0].part(0, number, 1), z.part(0, number, 1))
             one, two = (View(v.buffer, v.base_bytes, v.lengths[1:], v.strides_bytes[1:]) for v in (source, target))
-            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1])
+            products.convolve(b, one, kernel, offsets.ravel(), two, groups=x.shape[1], last=last_step(node))
         return z
     product = combined(b, Combine.MUL, views[0], b.constant(factors), b.scratch(z.lengths))
     return combined(b, Combine.ADD, product, b.constant(offsets), z)

@@ -198,8 +198,18 @@ def selected(b: Builder, x: View, axis: int, places: Sequence[int], z: View | No
     z = z or b.scratch(lengths)
     repeats, uneven = divmod(len(places), x.lengths[axis])
     if not uneven and repeats > 1 and all(place == index // repeats for index, place in enumerate(places)):
-        for offset in range(repeats):
-            copy(b, x, z.part(axis, offset, x.lengths[axis], repeats))
+        # Each place several times over: by a further axis, of stride 0 in the source.
+        lengths, before = x.lengths[: axis + 1], x.strides_bytes[: axis + 1]
+        many = View(
+            x.buffer, x.base_bytes, (*lengths, repeats, *x.lengths[axis + 1 :]),
+            (*before, 0, *x.strides_bytes[axis + 1 :]),
+        )  # fmt: skip
+        step = z.strides_bytes[axis]
+        apart = View(
+            z.buffer, z.base_bytes, many.lengths,
+            (*z.strides_bytes[:axis], step * repeats, step, *z.strides_bytes[axis + 1 :]),
+        )  # fmt: skip
+        copy(b, many, apart)
         return z
     for start, first, count, step in runs_of(places):
         source = zeros(b, replaced(x.lengths, axis, count)) if first < 0 else x.part(axis, first, count, step)
@@ -224,20 +234,28 @@ def zeros(b: Builder, shape: Shape) -> View:
     return row.spread(shape) if len(shape) > 1 else row
 
 
+def places_of_parts(lengths: Sequence[int], axis: int, z: View) -> list[View] | None:
+    """Where tensors lie that are joined; None where columns begin beside multiples of 64 bytes.
+
+    Args:
+        lengths: of the axis, for each tensor.
+        axis: along which they are joined.
+        z: the result.
+    """
+    starts = itertools.accumulate(lengths, initial=0)
+    if axis < len(z.lengths) - 1:
+        return [z.part(axis, start, length) for start, length in zip(starts, lengths)]
+    columns = [z.columns(start, length) for start, length in zip(starts, lengths)]
+    return None if None in columns else [view for view in columns if view is not None]
+
+
 def joined(b: Builder, parts: Sequence[View], axis: int, z: View) -> View:
-    """Tensors one behind the other along an axis."""
+    """Tensors one behind the other along an axis; what lies there already is not copied."""
     rank = len(z.lengths)
-    if axis < rank - 1:
-        start = 0
-        for part in parts:
-            copy(b, part, z.part(axis, start, part.lengths[axis]))
-            start += part.lengths[axis]
-        return z
-    starts = list(itertools.accumulate((part.lengths[axis] for part in parts), initial=0))
-    targets = [z.columns(start, part.lengths[axis]) for start, part in zip(starts, parts)]
-    if all(target is not None for target in targets):
+    targets = places_of_parts([part.lengths[axis] for part in parts], axis, z)
+    if targets is not None:
         for part, target in zip(parts, targets):
-            if target is not None:
+            if part != target:
                 copy(b, part, target)
         return z
     if rank == 1:

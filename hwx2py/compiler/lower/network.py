@@ -14,7 +14,7 @@ from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..view import View
-from . import arithmetic, layout, moves, products, reductions, spatial, truths
+from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
 from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
@@ -22,6 +22,7 @@ Lowering = Callable[[Builder, Node, list[View]], View]
 #: Operator -> what lowers it.
 LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Binary: arithmetic.binary,
+    operators.Gated: gates.gated,
     operators.Unary: arithmetic.unary,
     operators.Linear: arithmetic.linear,
     operators.Power: arithmetic.power,
@@ -31,7 +32,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Affine: arithmetic.affine,
     operators.Conv: spatial.convolution,
     operators.ConvTranspose: spatial.transposed_convolution,
-    operators.Pool: spatial.pool,
+    operators.Pool: pooling.pool,
     operators.Reduce: reductions.reduce,
     operators.Softmax: reductions.softmax,
     operators.Standardize: reductions.standardize,
@@ -103,7 +104,7 @@ def lower(graph: Graph) -> Lowered:
         TensorRow(name, role, four_axes(value.shape), dtypes[value in graph.truths]) for name, role, value in rows
     ]
     views: dict[Value, View] = {value: _bound(value.name, value.shape) for value in graph.inputs}
-    targets = _targets(graph)
+    targets = _targets(graph, builder)
     operations, refusals = [], []
     for node in graph.nodes:
         first = len(builder.plans)
@@ -123,10 +124,10 @@ def lower(graph: Graph) -> Lowered:
     return Lowered(builder.plans, tensors, builder.constants, operations, refusals)
 
 
-def _targets(graph: Graph) -> dict[Value, View]:
-    """Where results go that are outputs and nothing else: no task may read an output.
+def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
+    """Where results go that are outputs and nothing else, since no task may read an output, or parts of a join.
 
-    What a reshape by strides alone makes an output of goes there too.
+    What a reshape by strides alone makes one of goes there too.
     """
     uses = Counter(value for node in graph.nodes for value in dict.fromkeys(node.inputs))
     names: dict[Value, list[str]] = {}
@@ -134,6 +135,8 @@ def _targets(graph: Graph) -> dict[Value, View]:
         names.setdefault(value, []).append(name)
     targets = {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and not uses[value]}
     for node in reversed(graph.nodes):
+        if isinstance(node.operator, operators.Concat):
+            targets |= _parts_of_a_join(graph, node, builder, targets, uses)
         target = targets.get(node.output)
         if target is None or not isinstance(node.operator, operators.Reshape):
             continue
@@ -144,6 +147,27 @@ def _targets(graph: Graph) -> dict[Value, View]:
     for value in graph.inputs:
         targets.pop(value, None)
     return targets
+
+
+def _parts_of_a_join(
+    graph: Graph, node: Node, builder: Builder, targets: dict[Value, View], uses: Counter[Value]
+) -> dict[Value, View]:
+    """Where the operands of a join go that nothing else needs, and where its result goes."""
+    operator = node.operator
+    assert isinstance(operator, operators.Concat)
+    outputs = set(graph.outputs.values())
+    alone = [
+        value.array is None and uses[value] == node.inputs.count(value) == 1 and value not in outputs
+        for value in node.inputs
+    ]
+    if not any(alone):
+        return {}
+    z = targets.get(node.output) or builder.scratch(node.output.shape)
+    places = moves.places_of_parts([value.shape[operator.axis] for value in node.inputs], operator.axis, z)
+    if places is None:
+        return {}
+    parts = {value: place for value, place, is_alone in zip(node.inputs, places, alone) if is_alone}
+    return parts | {node.output: z}
 
 
 def _lowered(builder: Builder, node: Node, views: dict[Value, View]) -> View:

@@ -1,4 +1,6 @@
-"""Convolutions with strides, dilation and groups; transposed convolutions; pooling."""
+"""Convolutions with strides, dilation and groups; transposed convolutions."""
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,20 +24,39 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
     weights = dilated(half_of(node.inputs[1]), operator.dilations)
     bias = half_of(node.inputs[2]) if len(node.inputs) > 2 else None
     (x, *_), (batch, outputs, height, width) = views, node.output.shape
-    at_once = operator.strides == (1, 1) or _is_direct(operator, weights)
-    target = b.result(node.output.shape) if at_once or batch > 1 else None
-    results = []
+    target = b.result(node.output.shape)
+    if operator.exchanged:
+        outputs, width = width, outputs
     for number in range(batch):
-        place = None if target is None else _at(target, (number,))
-        full = place if at_once else None
-        y = _strided(b, _at(x, (number,)), weights, bias, operator, (height, width), full, last_step(node))
-        if place is not None and y is not place:
+        place, source, step = _at(target, (number,)), _at(x, (number,)), last_step(node)
+        if operator.exchanged:
+            _exchanged(b, source, weights, bias, operator, place, step)
+            continue
+        # What strides leave out needs no copy: where there is one batch element, it is the result as it lies.
+        anywhere = batch == 1 and target is not b.wanted and max(operator.strides) > 1
+        y = strided(b, source, weights, bias, operator, (height, width), None if anywhere else place, step)
+        if anywhere:
+            return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
+        if y != place:
             moves.copy(b, y, place)
-        results.append(y)
-    if target is not None:
-        return target
-    (y,) = results
-    return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
+    return target
+
+
+def _exchanged(
+    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.Conv, z: View,
+    last: LastStep,
+) -> None:  # fmt: skip
+    """A convolution at stride 1 whose result has C and W exchanged: by the same task where one makes all of it."""
+    columns, rows, _ = z.lengths
+    x, pads = _cut(b, x, operator.pads)
+    if max(weights.shape[2:]) <= products.MOST_KERNEL:
+        try:
+            products.convolve(b, x, weights, bias, z, pads, operator.groups, last=last, exchange=True)
+            return
+        except UnsupportedError:
+            pass  # too large for one task, or in groups: an exchange follows
+    y = strided(b, x, weights, bias, replace(operator, pads=pads), (rows, columns), None, last)
+    neural.exchange(b, y, z)
 
 
 def _is_direct(operator: operators.Conv, weights: "np.ndarray") -> bool:
@@ -57,12 +78,12 @@ def dilated(weights: "np.ndarray", dilations: tuple[int, int]) -> "np.ndarray":
     return wide
 
 
-def _strided(
+def strided(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.Conv,
     size: tuple[int, int], z: View | None,
     last: LastStep = NO_STEP,
 ) -> View:  # fmt: skip
-    """One batch element, C, H, W."""
+    """One batch element, C, H, W; the result lies in z, or elsewhere where z is None or strides leave rows out."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
     if _is_direct(operator, weights):
@@ -79,11 +100,15 @@ def _strided(
         x, tall, down = x.part(1, 0, size[0], down), size[0], 1
     if kernel_width == 1 and across > 1 and pads.left == pads.right == 0:
         x, wide, across = strided_columns(b, x, range(0, (size[1] - 1) * across + 1, across)), size[1], 1
-    y = z or b.scratch((weights.shape[0], tall, wide))
+    if across > 1:
+        turned = b.scratch((wide, tall, weights.shape[0]))
+        _exchanged(b, x, weights, bias, replace(operator, strides=(1, 1), pads=pads), turned, last)
+        y = z or b.scratch((weights.shape[0], *size))
+        neural.exchange(b, turned.part(0, 0, size[1], across).part(1, 0, size[0], down), y)
+        return y
+    y = z if z is not None and down == 1 else b.scratch((weights.shape[0], tall, wide))
     products.convolve(b, x, weights, bias, y, pads, operator.groups, last=last)
-    if down > 1:
-        y = y.part(1, 0, size[0], down)
-    return strided_columns(b, y, range(0, (size[1] - 1) * across + 1, across)) if across > 1 else y
+    return y.part(1, 0, size[0], down)
 
 
 def _cut(b: Builder, x: View, pads: Pads) -> tuple[View, Pads]:
@@ -183,32 +208,34 @@ def transposed_convolution(b: Builder, node: Node, views: list[View]) -> View:
             _phases(
                 b, _at(views[0], (number,)).part(0, group * each_in, each_in),
                 weights[group * each_in : (group + 1) * each_in], offsets, operator,
-                _at(z, (number,)).part(0, group * each_out, each_out),
+                _at(z, (number,)).part(0, group * each_out, each_out), last_step(node),
             )  # fmt: skip
     return z
 
 
 def _phases(
-    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.ConvTranspose, z: View
-) -> None:
+    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.ConvTranspose, z: View,
+    last: LastStep,
+) -> None:  # fmt: skip
     outputs, height, width = z.lengths
     down, across = operator.strides
-    if (down, across) == (1, 1):
-        _phase(b, x, weights, bias, operator, (0, 0), z)
+    if across == 1:
+        for i in range(min(down, height)):
+            _phase(b, x, weights, bias, operator, (i, 0), z.part(1, i, -(-(height - i) // down), down), False, last)
         return
+    # Columns are interleaved by strides while they are planes, which is how the convolutions store them.
     planes = b.scratch((width, height, outputs))
     for i in range(min(down, height)):
         for j in range(min(across, width)):
             rows, columns = -(-(height - i) // down), -(-(width - j) // across)
-            part = b.scratch((outputs, rows, columns))
-            _phase(b, x, weights, bias, operator, (i, j), part)
-            neural.exchange(b, part, planes.part(0, j, columns, across).part(1, i, rows, down))
+            part = planes.part(0, j, columns, across).part(1, i, rows, down)
+            _phase(b, x, weights, bias, operator, (i, j), part, True, last)
     neural.exchange(b, planes, z)
 
 
 def _phase(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", operator: operators.ConvTranspose,
-    phase: tuple[int, int], z: View,
+    phase: tuple[int, int], z: View, exchange: bool, last: LastStep,
 ) -> None:  # fmt: skip
     """The places of a result that are a phase apart from multiples of the strides."""
     before = (operator.pads.top, operator.pads.left)
@@ -221,97 +248,22 @@ def _phase(
         ]
         for axis in (0, 1)
     ]
+    _, rows, columns = z.lengths
     if not taps[0] or not taps[1]:
-        row = b.constant(np.zeros(z.lengths[0]) if bias is None else bias)
-        turned = moves.exchanged(b, View(row.buffer, row.base_bytes, (1, 1, z.lengths[0]), (0, 0)), 0)
-        moves.spread(b, turned, z.lengths, z)
-        return
+        # No element reaches these places: the weights are zeros, so that the bias and the last step come out.
+        taps = [side or [(0, 0)] for side in taps]
+        weights = np.zeros_like(weights)
     picked = weights[:, :, [tap for _, tap in taps[0]]][:, :, :, [tap for _, tap in taps[1]]]
     first = [taps[axis][0][0] for axis in (0, 1)]
-    _, rows, columns = z.lengths
+    if exchange:
+        rows, columns = z.lengths[1], z.lengths[0]
     top, left = -first[0], -first[1]
     bottom = rows - (x.lengths[1] + top - len(taps[0]) + 1)
     right = columns - (x.lengths[2] + left - len(taps[1]) + 1)
-    source, pads = _cut(b, x, Pads(top, left, bottom, right))
-    products.convolve(b, source, np.ascontiguousarray(picked.transpose(1, 0, 2, 3)), bias, z, pads)
-
-
-def pool(b: Builder, node: Node, views: list[View]) -> View:
-    """Maxima of shifted views, rows first, then columns as planes; means as depthwise convolutions."""
-    operator = node.operator
-    assert isinstance(operator, operators.Pool)
-    z = b.result(node.output.shape)
-    for number in range(z.lengths[0]):
-        place, source = _at(z, (number,)), _at(views[0], (number,))
-        if operator.largest:
-            _max_pool(b, source, operator, place)
-        else:
-            _mean_pool(b, source, operator, place)
-    return z
-
-
-def _max_pool(b: Builder, x: View, operator: operators.Pool, z: View) -> None:
-    _, height, width = z.lengths
-    pads = operator.pads
-    rows = _windowed(b, _edged(b, x, 1, pads.top, _behind(operator, 0, height, x.lengths[1])), 1, operator, 0, height)
-    turned = moves.exchanged(b, rows, 0)
-    columns = _edged(b, turned, 0, pads.left, _behind(operator, 1, width, x.lengths[2]))
-    done = _windowed(b, columns, 0, operator, 1, width)
-    neural.exchange(b, done, z)
-
-
-def _behind(operator: operators.Pool, axis: int, places: int, length: int) -> int:
-    """Places behind a plane that windows reach."""
-    before = (operator.pads.top, operator.pads.left)[axis]
-    return max(0, (places - 1) * operator.strides[axis] + operator.kernel[axis] - length - before)
-
-
-def _edged(b: Builder, x: View, axis: int, before: int, behind: int) -> View:
-    """With edge places repeated: they change no maximum, since every window has one of them inside."""
-    if not before and not behind:
-        return x
-    length = x.lengths[axis]
-    return moves.selected(b, x, axis, [min(max(place, 0), length - 1) for place in range(-before, length + behind)])
-
-
-def _windowed(b: Builder, x: View, axis: int, operator: operators.Pool, side: int, places: int) -> View:
-    """The largest of every window along an axis that strides can walk."""
-    step = operator.strides[side]
-    y = x.part(axis, 0, places, step)
-    for offset in range(1, operator.kernel[side]):
-        y = planar.pair(b, Binary.MAX, y, x.part(axis, offset, places, step), b.scratch(y.lengths))
-    return y
-
-
-def _mean_pool(b: Builder, x: View, operator: operators.Pool, z: View) -> None:
-    channels, height, width = z.lengths
-    kernel, pads = operator.kernel, operator.pads
-    places = np.float64(kernel[0] * kernel[1])
-    weights = np.full((channels, 1, *kernel), 1 / places).astype(np.float16)
-    behind = (_behind(operator, 0, height, x.lengths[1]), _behind(operator, 1, width, x.lengths[2]))
-    around = Pads(pads.top, pads.left, *behind)
-    conv = operators.Conv(operator.strides, around, groups=channels)
-    counts = _counts(operator, (height, width), x.lengths[1:])
-    uneven = not (counts == counts.flat[0]).all()
-    direct = operator.strides == (1, 1) and not uneven
-    if not uneven and counts.flat[0] != places:
-        weights = np.full((channels, 1, *kernel), 1 / counts.flat[0]).astype(np.float16)
-    y = _strided(b, x, weights, None, conv, (height, width), z if direct else None)
-    if uneven:
-        factors = b.constant((places / counts)[None])
-        planar.broadcast(b, Binary.MUL, y, factors, z)
-    elif not direct:
-        moves.copy(b, y, z)
-
-
-def _counts(operator: operators.Pool, size: tuple[int, int], lengths: tuple[int, ...]) -> "np.ndarray":
-    """How many places each mean divides by."""
-    before, after = (operator.pads.top, operator.pads.left), (operator.pads.bottom, operator.pads.right)
-    sides = []
-    for axis in (0, 1):
-        low, high = 0, lengths[axis]
-        if operator.counts_pads:
-            low, high = -before[axis], lengths[axis] + after[axis]
-        starts = [place * operator.strides[axis] - before[axis] for place in range(size[axis])]
-        sides.append([min(start + operator.kernel[axis], high) - max(start, low) for start in starts])
-    return np.outer(np.array(sides[0], np.float64), np.array(sides[1], np.float64))
+    picked = np.ascontiguousarray(picked.transpose(1, 0, 2, 3))
+    pads = Pads(top, left, bottom, right)
+    if exchange:
+        _exchanged(b, x, picked, bias, operators.Conv(pads=pads), z, last)
+        return
+    source, pads = _cut(b, x, pads)
+    products.convolve(b, source, picked, bias, z, pads, last=last)

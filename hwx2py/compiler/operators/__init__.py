@@ -1,6 +1,6 @@
 """What a node of a graph does: a frozen value for each kind of operation, which also infers the shape of its result."""
 
-from .arithmetic import Affine, Binary, Clip, Linear, Power, PRelu, Sign, Unary
+from .arithmetic import Affine, Binary, Clip, Gated, Linear, Power, PRelu, Sign, Unary
 from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
 from .model import Operator, Shape, ShapeMismatch
 from .reductions import MatMul, Reduce, Softmax, Standardize
@@ -15,6 +15,7 @@ __all__ = [
     "ConvTranspose",
     "DepthToSpace",
     "Expand",
+    "Gated",
     "Linear",
     "MatMul",
     "Mix",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import Shape, broadcast
+from .model import Operator, Shape, ShapeMismatch, broadcast
 
 
 class Function(StrEnum):
@@ -61,6 +61,29 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
+class Gated:
+    """x combined with a number for each channel: a convolution 1 x 1 of the second input, a column of channels.
+
+    The third input has the weights of the convolution, a fourth the bias.
+
+    Attributes:
+        function: how they are combined.
+        gate: the last step of the convolution, if it has one.
+        adds_one: the number is 1 more, as where x is added to the product.
+    """
+
+    function: Combine
+    gate: Operator | None = None
+    adds_one: bool = False
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The shape of x."""
+        if shapes[1][2:] != (1, 1) or shapes[2] != (shapes[0][1], shapes[1][1], 1, 1):
+            raise ShapeMismatch(f"{shapes[0]} gated by {shapes[1]} with weights {shapes[2]}")
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Unary:
     """A function of each element.
 
@@ -105,10 +128,17 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """x, but at least `low` and at most `high`; an infinite limit does not bind."""
+    """x, but at least `low` and at most `high`; an infinite limit does not bind.
+
+    Attributes:
+        low: the lower limit.
+        high: the upper limit.
+        slope: what negative elements are multiplied by before the limits.
+    """
 
     low: float
     high: float
+    slope: float = 1.0
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """The same shape."""

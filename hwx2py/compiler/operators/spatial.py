@@ -24,12 +24,14 @@ class Conv:
         pads: zeros around the planes.
         dilations: distance of the taps, of rows and columns.
         groups: parts of the channels that are convolved apart.
+        exchanged: the result has C and W exchanged: N, W, H, C.
     """
 
     strides: tuple[int, int] = (1, 1)
     pads: Pads = Pads()
     dilations: tuple[int, int] = (1, 1)
     groups: int = 1
+    exchanged: bool = False
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """N, Cout, and the places that the window takes."""
@@ -48,7 +50,7 @@ class Conv:
         ]
         if min(places) < 1 or min(*self.strides, *self.dilations) < 1:
             raise ShapeMismatch(f"a kernel of {weights[2]} x {weights[3]} has no place on {size[0]} x {size[1]}")
-        return (x[0], weights[0], *places)
+        return (x[0], *places[::-1], weights[0]) if self.exchanged else (x[0], weights[0], *places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Pool:
         pads: places around the planes, which no maximum counts.
         rounds_up: a window that only begins inside counts, too.
         counts_pads: a mean divides by the places of the whole window, padding included.
+        exchanged: source and result have C and W exchanged: N, W, H, C.
     """
 
     largest: bool
@@ -107,12 +110,15 @@ class Pool:
     pads: Pads = Pads()
     rounds_up: bool = False
     counts_pads: bool = False
+    exchanged: bool = False
 
     def result_shape(self, *shapes: Shape) -> Shape:
         """N, C, and the places that the window takes."""
         x = shapes[0]
         if len(x) != 4:
             raise ShapeMismatch(f"pooling of {x}; four axes are needed")
+        if self.exchanged:
+            x = (x[0], x[3], x[2], x[1])
         before, after = (self.pads.top, self.pads.left), (self.pads.bottom, self.pads.right)
         places = []
         for length, kernel, stride, first, last in zip(x[2:], self.kernel, self.strides, before, after):
@@ -124,4 +130,4 @@ class Pool:
             places.append(count)
         if min(places) < 1 or min(*self.strides, *self.kernel) < 1:
             raise ShapeMismatch(f"a window of {self.kernel[0]} x {self.kernel[1]} has no place on {x[2]} x {x[3]}")
-        return (x[0], x[1], *places)
+        return (x[0], *places[::-1], x[1]) if self.exchanged else (x[0], x[1], *places)

@@ -11,10 +11,10 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 3fa795b2624b0525357cb7e21da91b2292096a6c02e1ffbc872312a6660e13a5
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   df8ed54330c78024 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   0db2e7bca4995c27 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, base64, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, base64, copy, ctypes, fcntl, functools, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 try:

@@ -10,13 +10,13 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 9bed2d27ffe87004485cef400469272cf81c1c135e2b83a24260b371238868d9
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   6ddbb54a5e4a369a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   e37c36221028313b of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
 """
 
-import argparse, copy, ctypes, fcntl, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, copy, ctypes, fcntl, functools, glob, hashlib, mmap, os, struct, sys, zipfile
 from collections import namedtuple
 
 try:

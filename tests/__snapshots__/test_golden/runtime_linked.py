@@ -29,6 +29,13 @@ class Register:
 
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
+        if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
+            return self.write.__wrapped__(self, word, **values)
+        return self.write(word, **values)
+
+    @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
+    def write(self, word, **values):
+        """What a call makes, where the cache may keep it."""
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
@@ -57,10 +64,11 @@ def encode(owner, name, value, msb, lsb, kind=PLAIN):
     raise ValueError(f"{owner}: {name}={value!r} does not fit bits {msb}:{lsb}{hint}")
 
 
+@functools.lru_cache
 def zeros(first, last):
     """Writes 0 to every register from the first to the last."""
     addresses = range(first.address, last.address + 4, 4)
-    return [Write(Register(address), 0, 0) for address in addresses]
+    return tuple(Write(Register(address), 0, 0) for address in addresses)
 
 
 def every(registers, word=0, **values):

@@ -1,0 +1,180 @@
+"""What is put together against the same operations apart: the same values, fewer tasks, over drawn shapes."""
+
+import numpy as np
+import pytest
+
+from hwx2py import checks
+from hwx2py.compiler.compile import compile_network
+from hwx2py.compiler.graph import Graph
+from hwx2py.emulator import direct
+
+#: Half a unit of float16, relative.
+UNIT = 2.0**-11
+
+
+def run(graph: Graph, fuse: bool, **inputs: np.ndarray) -> tuple[int, np.ndarray]:
+    """Number of tasks and the output y, on the virtual ANE; `check` is clean and there is no fault."""
+    program = compile_network(graph, fuse=fuse).program
+    found = [finding for finding in checks.findings(checks.Subject(program)) if finding.level in ("error", "warning")]
+    assert not found, found[0]
+    outcome = direct.run(program, inputs)
+    assert not outcome.faults, str(outcome.faults[0])
+    return len(program.tasks), outcome.outputs["y"].astype(np.float64)
+
+
+def both(graph: Graph, *, fewer: int, slack: float = 0.0, **inputs: np.ndarray) -> np.ndarray:
+    """The output; fused it takes `fewer` tasks, and is equal but for `slack` units of the largest number."""
+    apart, wanted = run(graph, False, **inputs)
+    together, got = run(graph, True, **inputs)
+    assert apart - together == fewer, f"{together} tasks for {apart}"
+    assert np.abs(got - wanted).max() <= slack * UNIT * np.abs(wanted).max()
+    return got
+
+
+def drawn(rng: np.random.Generator, *shape: int, high: float = 1.0) -> np.ndarray:
+    """Numbers up to `high`."""
+    return rng.uniform(-high, high, shape).astype(np.float16)
+
+
+@pytest.fixture(params=range(3))
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Numbers of one seed."""
+    return np.random.default_rng(request.param)
+
+
+def conv(g: Graph, rng: np.random.Generator, x: object, outputs: int, kernel: int = 3, **options: object) -> object:
+    inputs = x.shape[1]
+    return g.conv(x, drawn(rng, outputs, inputs, kernel, kernel, high=0.3), drawn(rng, outputs), **options)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads"), [(2, 2, 0), (3, 2, 0), (3, 2, (0, 0, 1, 1)), (3, 1, 1), (5, 1, 2)]
+)
+def test_a_pool_behind_a_convolution(rng, kernel, stride, pads):
+    g = Graph()
+    a = drawn(rng, 1, int(rng.integers(1, 9)), *map(int, rng.integers(12, 30, 2)))
+    y = g.relu(conv(g, rng, g.input("x", a.shape), int(rng.choice([5, 16, 24]))))
+    g.output("y", g.max_pool(y, kernel, stride, pads))
+    both(g, fewer=2, x=a)
+
+
+@pytest.mark.parametrize("slopes", ["up to 1", "from 0"])
+def test_slopes_of_each_channel_behind_a_convolution(rng, slopes):
+    g, channels = Graph(), int(rng.choice([3, 16, 40]))
+    a = drawn(rng, 1, 4, *map(int, rng.integers(3, 20, 2)))
+    factors = rng.uniform(-0.5, 1, (channels, 1, 1)) if slopes == "up to 1" else rng.uniform(0, 2, (channels, 1, 1))
+    g.output("y", g.prelu(conv(g, rng, g.input("x", a.shape), channels), factors.astype(np.float16)))
+    both(g, fewer=2 if slopes == "up to 1" else 4, slack=3, x=a)
+
+
+def test_slopes_and_a_pool_behind_a_convolution(rng):
+    g, channels = Graph(), int(rng.choice([16, 24]))
+    a = drawn(rng, 1, 4, *map(int, rng.integers(8, 20, 2)))
+    y = g.prelu(conv(g, rng, g.input("x", a.shape), channels), rng.uniform(0, 1, (channels, 1, 1)).astype(np.float16))
+    g.output("y", g.max_pool(y, 2, 2))
+    both(g, fewer=3, slack=3, x=a)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("step", ["sigmoid", "relu", "hard_sigmoid"])
+def test_a_gate_stays_in_l2(rng, swapped, step):
+    g, channels = Graph(), int(rng.choice([3, 24, 100]))
+    a, c = drawn(rng, 1, channels, *map(int, rng.integers(2, 30, 2))), drawn(rng, 1, 6, 1, 1)
+    x, column = g.input("x", a.shape), g.input("c", c.shape)
+    numbers = g.unary(step, conv(g, rng, column, channels, 1), 0.25, 0.5)
+    g.output("y", g.mul(numbers, x) if swapped else g.mul(x, numbers))
+    both(g, fewer=2, x=a, c=c)
+
+
+def test_a_gate_and_its_skip(rng):
+    g, channels = Graph(), int(rng.choice([3, 24, 100]))
+    a, c = drawn(rng, 1, channels, *map(int, rng.integers(2, 30, 2))), drawn(rng, 1, 6, 1, 1)
+    x, column = g.input("x", a.shape), g.input("c", c.shape)
+    numbers = g.unary("hard_sigmoid", conv(g, rng, column, channels, 1), 0.25, 0.5)
+    g.output("y", g.add(x, g.mul(x, numbers)))
+    both(g, fewer=3, slack=2, x=a, c=c)
+
+
+@pytest.mark.parametrize("kind", ["mul", "add", "sub", "max", "hard swish"])
+def test_a_scale_and_a_bias_behind_the_planar_engine(rng, kind):
+    g = Graph()
+    a = drawn(rng, 1, 5, *map(int, rng.integers(2, 30, 2)), high=4)
+    x, z = g.input("x", a.shape), g.input("z", a.shape)
+    match kind:
+        case "hard swish":
+            y = g.unary("hard_swish", x)
+        case "max":
+            y = g.maximum(x, z)
+        case _:
+            y = getattr(g, kind)(x, z)
+    g.output("y", g.add(g.mul(y, np.float16(0.75)), np.float16(0.5)))
+    both(g, fewer=2, slack=2, x=a, z=drawn(rng, *a.shape))
+
+
+def test_a_smaller_slope_and_a_lower_limit_are_one_table(rng):
+    g = Graph()
+    a = drawn(rng, 1, 5, *map(int, rng.integers(3, 30, 2)), high=4)
+    y = g.maximum(g.unary("leaky_relu", conv(g, rng, g.input("x", a.shape), 8), 0.2), np.float32(-0.4))
+    g.output("y", y)
+    both(g, fewer=3, slack=1, x=a)
+
+
+def test_a_part_of_x_below_zero_by_a_maximum(rng):
+    g = Graph()
+    a = drawn(rng, 1, 5, 7, 9)
+    y = conv(g, rng, g.input("x", a.shape), 8)
+    g.output("y", g.maximum(y, g.mul(y, np.float16(0.125))))
+    both(g, fewer=2, slack=1, x=a)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_zeros_around_planes_are_padding(rng, axis):
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a = drawn(rng, 1, 5, *map(int, rng.integers(6, 30, 2)))
+    before, behind = map(int, rng.integers(0, 4, 2) + 1)
+    places = (-1,) * before + tuple(range(a.shape[axis])) + (-1,) * behind
+    x = g.reshape(g.input("x", a.shape), (1, *a.shape[1:]))
+    g.output("y", conv(g, rng, g.apply(operators.Select(axis, places), x), 8))
+    apart, wanted = run(g, False, x=a)
+    together, got = run(g, True, x=a)
+    assert together == 1 < apart
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_parts_of_a_join_are_written_in_place(rng, axis):
+    g = Graph()
+    a = drawn(rng, 1, 5, 6, int(rng.integers(3, 70)))
+    x = g.input("x", a.shape)
+    parts = [g.sigmoid(x), g.unary("abs", x), g.tanh(x)]
+    g.output("y", g.mul(g.concat(parts, axis), np.float16(0.5)))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 4
+    np.testing.assert_array_equal(np.split(y, 3, axis)[1], np.abs(a.astype(np.float64)) / 2)
+
+
+def test_a_product_of_one_row_is_a_convolution_of_the_picture(rng):
+    g = Graph()
+    a = drawn(rng, 1, int(rng.choice([3, 32])), *map(int, rng.integers(1, 5, 2)))
+    x = g.reshape(g.transpose(g.input("x", a.shape), (0, 2, 3, 1)), (1, a[0].size))
+    y = g.relu(g.matmul(x, drawn(rng, a[0].size, 40, high=0.2), drawn(rng, 40)))
+    g.output("y", g.matmul(y, drawn(rng, 40, 10, high=0.2)))
+    apart, wanted = run(g, False, x=a)
+    together, got = run(g, True, x=a)
+    assert together == 2 < apart
+    assert np.abs(got - wanted).max() <= 4 * UNIT * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("stride", [2, (1, 2), (3, 2)])
+def test_strides_take_a_convolution_and_an_exchange(rng, stride):
+    a = drawn(rng, 1, 5, *map(int, rng.integers(9, 30, 2)))
+    g, whole = Graph(), Graph()
+    weights = drawn(rng, 8, 5, 3, 3, high=0.3)
+    g.output("y", g.relu(g.conv(g.input("x", a.shape), weights, stride=stride, pads=1)))
+    whole.output("y", whole.relu(whole.conv(whole.input("x", a.shape), weights, pads=1)))
+    tasks, y = run(g, True, x=a)
+    down, across = (stride, stride) if isinstance(stride, int) else stride
+    assert tasks == 2
+    np.testing.assert_array_equal(y, run(whole, True, x=a)[1][:, :, ::down, ::across])
