@@ -38,7 +38,7 @@ def command(
     vectors: str | None,
     force: bool,
 ) -> int:
-    """Asks a real chip what nobody knows yet, and reads its answers.
+    """Asks a real chip what is not known yet, and reads its answers.
 
     --kit DIR writes a folder that needs Python and NumPy only: run_all.py in it goes from harmless programs to risky
     ones, and writes report.json. --read says which hypothesis the answers fit, whether the virtual ANE agrees (else

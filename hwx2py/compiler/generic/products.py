@@ -10,10 +10,6 @@ from ..view import View
 
 #: Sizes of kernels and paddings have five bits.
 MOST_KERNEL = 31
-#: Output channels up to which the engines take one each.
-ENGINES = 16
-#: Rows of a kernel that a task writes: side by side, and in all.
-MOST_LANES = 8
 
 NO_PADS = Pads()
 

@@ -118,6 +118,34 @@ KERNEL_WRITER = _row(
     ),
 )
 
+GATED: tuple[Shape, Shape] = ((1, 16, 4, 8), (1, 16, 1, 1))
+GATE_WEIGHTS = spread((16, 16, 1, 1), 64)
+
+
+def _gate() -> Case:
+    program = network(
+        "gate",
+        ("x", GATED[0]),
+        ("c", GATED[1]),
+        build=lambda g, x, c: g.mul(x, g.sigmoid(g.conv(c, GATE_WEIGHTS))),
+    )
+    return Case("gate", program, {"x": spread(GATED[0], 65), "c": spread(GATED[1], 66)})
+
+
+GATE = _row(
+    "chain-gate",
+    "Does a planar task wait for what a convolution left in L2 for it?",
+    "own choice of low risk: pass-through tasks leave their results there",
+    "hwx2py/compiler/forms/gate.py",
+    _gate,
+    Hypothesis("it reads zeros", gives(lambda x, c: 0 * x), "`gate.gated`: the numbers through scratch memory"),
+    Hypothesis(
+        "it reads what the convolution read",
+        gives(lambda x, c: x * c),
+        "`gate.gated`: places in L2 that do not touch",
+    ),
+)
+
 # Elements that move
 
 
@@ -368,6 +396,7 @@ QUESTIONS = (
     CHAIN,
     LONG_CHAIN,
     KERNEL_WRITER,
+    GATE,
     EXCHANGE,
     MAX_POOL,
     AVERAGE_POOL,
