@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         emit,
         emulate,
         load,
+        port,
         save,
     )
 
@@ -49,6 +50,7 @@ __all__ = [
     "emit",
     "emulate",
     "load",
+    "port",
     "save",
 ]
 

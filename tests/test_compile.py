@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwx2py
-from hwx2py.compiler.schedule import LiveRange, places
 from hwx2py.errors import UnsupportedError, UsageError
 from hwx2py.program.task_notes import as_text, from_text
 
@@ -150,23 +149,6 @@ def test_graphs_that_contradict_themselves_are_refused():
     with pytest.raises(UnsupportedError, match="beyond float16") as error:
         hwx2py.compile(g)
     assert one_line(f"hwx2py: {error.value}")
-
-
-def test_first_fit_never_lets_live_intermediates_overlap():
-    rng = np.random.default_rng(3)
-    starts = sorted(int(start) for start in rng.integers(0, 40, 60))
-    ranges = [
-        LiveRange(f"b{index}", start, start + int(rng.integers(0, 9)), int(rng.integers(1, 5000)))
-        for index, start in enumerate(starts)
-    ]
-    chosen = places(ranges)
-    for index, one in enumerate(ranges):
-        for two in ranges[:index]:
-            if one.first <= two.last and two.first <= one.last:
-                first, second = chosen[one.buffer], chosen[two.buffer]
-                assert first + one.size_bytes <= second or second + two.size_bytes <= first
-    most = max(sum(r.size_bytes + 64 for r in ranges if r.first <= t <= r.last) for t in range(50))
-    assert max(chosen[r.buffer] + r.size_bytes for r in ranges) <= 1.5 * most
 
 
 lengths = st.integers(1, 12)

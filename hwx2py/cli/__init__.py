@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 #: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
 GARBAGE = 50_000
@@ -22,6 +23,9 @@ from ..errors import HwxError  # noqa: E402
 from ..names import one_line  # noqa: E402
 from ..version import VERSION  # noqa: E402
 from . import standard  # noqa: E402
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -82,6 +86,12 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
             name = self.default_cmd_name
         command: click.Command = importlib.import_module(f".{name.replace('-', '_')}", __package__).command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Commands, and files for the default one."""
+        from click.shell_completion import CompletionItem
+
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,7 +8,7 @@ import click
 from . import batch
 from .check import errors_note
 from .files import check_output, content_at, load_file, write_output, written
-from .options import Run, apply_passes, force_option, pass_options, run_option
+from .options import FILE, Run, apply_passes, force_option, pass_options, run_option
 
 
 class Arrangement(NamedTuple):
@@ -25,7 +25,12 @@ class Arrangement(NamedTuple):
 
 @batch.command(epilog="Example: hwx2py anec mul_macos14.hwx -o mul.anec")
 @click.option(
-    "-o", "--output", metavar="OUT.anec", required=True, help="File to write; a folder for several INPUTs or a folder."
+    "-o",
+    "--output",
+    metavar="OUT.anec",
+    type=FILE,
+    required=True,
+    help="File to write; a folder for several INPUTs or a folder.",
 )
 @click.option(
     "--content-offset",

@@ -9,7 +9,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible
 from .files import check_input, load_file
-from .options import Run, run_option
+from .options import FILE, Run, run_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: hwx2py bisect mul.hwx edited.hwx --json")
-@click.argument("good", metavar="GOOD")
-@click.argument("bad", metavar="BAD")
+@click.argument("good", metavar="GOOD", type=FILE)
+@click.argument("bad", metavar="BAD", type=FILE)
 @click.option("--test", "test", metavar="COMMAND", help="A command that gets a file ({} or last), and fails with it.")
-@click.option("--golden", metavar="FILE.npz", help="Outputs that a program must give (default: those of GOOD).")
+@click.option(
+    "--golden", metavar="FILE.npz", type=FILE, help="Outputs that a program must give (default: those of GOOD)."
+)
 @click.option("--atol", metavar="X", type=float, default=0.0, help="Largest difference from --golden.")
 @click.option(
     "--input",

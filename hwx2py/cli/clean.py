@@ -8,7 +8,7 @@ import click
 from ..errors import HwxError, UsageError
 from . import batch
 from .files import check_output, load_file, write_output, written
-from .options import Run, apply_passes, force_option, run_option
+from .options import FILE, PASS_NAMES, Run, apply_passes, force_option, run_option
 
 
 class Cleaning(NamedTuple):
@@ -23,9 +23,14 @@ class Cleaning(NamedTuple):
 
 @batch.command(epilog="Example: hwx2py clean mul_macos14.hwx -o mul_clean.hwx")
 @click.option(
-    "-o", "--output", metavar="OUT", required=True, help="File to write; a folder for several INPUTs or a folder."
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=FILE,
+    required=True,
+    help="File to write; a folder for several INPUTs or a folder.",
 )
-@click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass too.")
+@click.option("--pass", "only", multiple=True, metavar="NAME", help=f"Run this pass too: {PASS_NAMES}.")
 @click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")
 @run_option
 @force_option

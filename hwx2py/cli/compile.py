@@ -9,7 +9,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
-from .options import force_option
+from .options import FILE, force_option
 
 if TYPE_CHECKING:
     from ..interface import Compiled
@@ -22,20 +22,28 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     short_help="A network (ONNX) as one program, without a Mac",
     epilog="Example: hwx2py compile digits.onnx -o digits.py --report digits.json",
 )
-@click.argument("model", metavar="MODEL.onnx")
-@click.option("-o", "--output", metavar="OUT", required=True, help="Program to write: .py, .anec (.ane), or else .hwx.")
+@click.argument("model", metavar="MODEL.onnx|PROGRAM", type=FILE)
+@click.option(
+    "-o", "--output", metavar="OUT", type=FILE, required=True, help="Program to write: .py, .anec (.ane), or else .hwx."
+)
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1x3x48x48", help="The shape of an input.")
 @click.option(
     "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Make an input a constant: a number or a FILE.npy."
 )
 @click.option("--from", "starts", multiple=True, metavar="TENSOR", help="Begin here: TENSOR becomes an input.")
 @click.option("--until", "ends", multiple=True, metavar="TENSOR", help="End here: TENSOR becomes an output.")
-@click.option("--report", metavar="FILE.json", help="Write what became of each operation.")
-@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture to compile for.")
+@click.option(
+    "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
+)
+@click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
+@click.option(
+    "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
+)
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    report: str | None, arch: str, force: bool,
+    precise: bool, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -43,6 +51,9 @@ def command(
     cannot do are all named before anything is written, with the --from and --until that leave them out. None of the
     programs was run on hardware yet: they are proved on the virtual ANE, and --report says for every task whether its
     words are those of Apple's compiler, follow from a rule, or are our own choice.
+
+    With --port, a program for one architecture becomes one for another that computes the same bits. What has no
+    place there is named by task, register, value and reason, and nothing is written.
     """
     from ..interface import compile as compiled
 
@@ -51,10 +62,19 @@ def command(
     targets = [output, *([report] if report else [])]
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
+    if is_program:
+        if shapes or fixed or starts or ends or precise or report:
+            raise UsageError(
+                "--port takes a program as it is",
+                hint="leave out --shape, --fix, --from, --until, --precise, --report",
+            )
+        _port(model, output, arch, force)
+        return
     try:
         result = compiled(
-            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends
-        )
+            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
+            precise=precise,
+        )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
     _write(result.program.content, output, model, force)
@@ -65,6 +85,20 @@ def command(
         write_output(report, [text.encode()], [model, output], force=force)
         tell(f"wrote {report}: {len(result.report.operations)} operations")
     _warn(result)
+
+
+def _port(path: str, output: str, arch: str, force: bool) -> None:
+    """A program for another architecture."""
+    from .. import formats
+    from ..compiler.generations import port, rules
+
+    try:
+        program = formats.load(path).program
+        ported = port(program, arch)
+    except HwxError as error:
+        raise error.in_file(path) from error.__cause__
+    _write(ported, output, path, force)
+    tell(f"note: {rules(program.arch.name, ported.arch.name).caution}")
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -117,7 +151,9 @@ def _write(program: "Program", output: str, model: str, force: bool) -> None:
 
 
 def _warn(result: "Compiled") -> None:
-    """Own choices of middle risk, a line each."""
+    """Own choices of middle risk, a line each, and what is to be known of the architecture."""
+    if result.caution:
+        tell(f"note: {result.caution}")
     for choice in result.report.choices:
         count = len(choice.tasks)
         tell(f"note: own choice of middle risk in {count} task{'' if count == 1 else 's'}: {choice.reason}")

@@ -10,7 +10,7 @@ from ..errors import HwxError, UsageError
 from ..names import legible
 from ..output import Output, write_outputs
 from .files import check_output, load_program, tell, write_output
-from .options import force_option
+from .options import FILE, force_option
 
 if TYPE_CHECKING:
     from ..experiment.model import Question
@@ -22,12 +22,14 @@ DISAGREES = 1
     short_help="Questions to a real chip: a kit of scripts, and what its report says",
     epilog="Example: hwx2py experiment --kit kit && hwx2py device -- python kit/run_all.py --yes",
 )
-@click.argument("path", metavar="[INPUT]", required=False)
-@click.option("-o", "--output", metavar="DIR", help="Folder for the scripts about the 0.0 of INPUT.")
-@click.option("--kit", metavar="DIR", help="Write every open question about the chip, as a folder to run there.")
+@click.argument("path", metavar="[INPUT]", type=FILE, required=False)
+@click.option("-o", "--output", metavar="DIR", type=FILE, help="Folder for the scripts about the 0.0 of INPUT.")
+@click.option(
+    "--kit", metavar="DIR", type=FILE, help="Write every open question about the chip, as a folder to run there."
+)
 @click.option("--only", metavar="NAME", multiple=True, help="With --kit: questions that begin so (repeatable).")
-@click.option("--read", "report", metavar="report.json", help="Say what the report of a kit means.")
-@click.option("--vectors", metavar="FILE.json", help="With --read: write its answers as test vectors.")
+@click.option("--read", "report", metavar="report.json", type=FILE, help="Say what the report of a kit means.")
+@click.option("--vectors", metavar="FILE.json", type=FILE, help="With --read: write its answers as test vectors.")
 @force_option
 def command(
     path: str | None,

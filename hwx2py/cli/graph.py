@@ -6,17 +6,18 @@ import click
 
 from ..errors import UsageError
 from .files import STANDARD, check_output, load_program, tell_written, write_output
-from .options import Run, arch_option, force_option, run_option, show
+from .options import FILE, Run, arch_option, force_option, run_option, show
 
 SUFFIXES = (".svg", ".dot")
 
 
 @click.command(epilog="Example: hwx2py graph softmax.hwx -o softmax.svg")
-@click.argument("path", metavar="INPUT")
+@click.argument("path", metavar="INPUT", type=FILE)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
+    type=FILE,
     required=True,
     help="Picture to write: .svg, or .dot for Graphviz; - for SVG on stdout.",
 )

@@ -5,12 +5,12 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_input
-from .options import table_options
+from .options import FILE, table_options
 from .progress import bar
 
 
 @click.command(epilog="Example: hwx2py sweep mul.hwx --vary PE.Cfg.OpMode=Add,Mul,Max -o modes")
-@click.argument("path", metavar="PROGRAM")
+@click.argument("path", metavar="PROGRAM", type=FILE)
 @click.option(
     "--vary",
     metavar="REGISTER.FIELD=A..B|V,V,..",
@@ -25,7 +25,7 @@ from .progress import bar
     multiple=True,
     help="An input (default: 3, 2, 1, 1 ..).",
 )
-@click.option("-o", "--output", metavar="TABLE", required=True, help="Folder of the table.")
+@click.option("-o", "--output", metavar="TABLE", type=FILE, required=True, help="Folder of the table.")
 @table_options
 def command(
     path: str,

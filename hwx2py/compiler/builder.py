@@ -26,11 +26,13 @@ class Builder:
         constants: buffer -> bytes that tile DMA reads.
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
+        skips_zeros: kernels that leave zeros out may be used: the order of their bytes is known.
     """
 
     plans: list[TaskPlan] = field(default_factory=list)
     constants: dict[str, bytes] = field(default_factory=dict)
     wanted: View | None = None
+    skips_zeros: bool = True
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
     bound: frozenset[str] = frozenset()
     _scratches: set[str] = field(default_factory=set)

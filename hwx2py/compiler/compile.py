@@ -1,22 +1,23 @@
 """A network compiled into one program: read, put into canonical form, lowered, scheduled, linked, reported."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ArchitectureError, UnsupportedError
+from ..errors import UnsupportedError
 from ..program.program import Program
+from ..registers import by_name
 from .canonical import canonical
+from .draft import ARCH_NAME
+from .generations import Generations, port, rules
 from .graph import Graph
 from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
+from .precise import precise as made_precise
 from .refusal import Part, refused
 from .schedule import live_ranges, places
-from .task import TaskPlan
-
-#: Architectures that programs are written for.
-ARCHITECTURES = ("H13",)
+from .task import PORTED, Source, TaskPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        caution: what a user should know of programs for this architecture; empty where there is nothing.
     """
 
     program: Program
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    caution: str = ""
 
 
 def compile_network(
@@ -44,6 +47,7 @@ def compile_network(
     fixed: Mapping[str, Any] | None = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    precise: bool = False,
     name: str = "network",
     fuse: bool = True,
 ) -> CompiledNetwork:
@@ -56,22 +60,32 @@ def compile_network(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs, instead of what comes before them.
         ends: tensors that become outputs, instead of what comes after them.
+        precise: functions that tables decide take more tasks, with a smaller error.
         name: of the program.
         fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
+        ArchitectureError: no words are known for the architecture.
         UnsupportedError: operations that cannot be compiled, each by name.
         UsageError: the model cannot be read, or options do not fit it.
     """
-    if arch not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ArchitectureError(f"no forms are known for {arch}", hint=f"compile writes programs for {known}")
+    target = by_name(arch).name
+    generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    lowered = lower(canonical(network) if fuse else network)
+    skips_zeros = generations is None or generations.skips_zeros
+    lowered = lower(_simplified(network, fuse=fuse, precise=precise), skips_zeros=skips_zeros)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    return _linked(lowered, name)
+    compiled = _linked(lowered, name)
+    return compiled if generations is None else _ported(compiled, generations)
+
+
+def _simplified(graph: Graph, *, fuse: bool, precise: bool) -> Graph:
+    """The graph as it is lowered."""
+    if fuse:
+        return canonical(graph, precise)
+    return replace(graph, nodes=made_precise(graph.nodes)) if precise else graph
 
 
 def _graph(source: Any, options: ReadOptions) -> tuple[Graph, Any]:
@@ -95,3 +109,13 @@ def _linked(lowered: Lowered, name: str) -> CompiledNetwork:
     linked = link(plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name)
     program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
     return CompiledNetwork(program, tuple(plans), tuple(lowered.operations), linked.scratch_bytes)
+
+
+def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:
+    """The same for another architecture."""
+    ported = port(compiled.program, generations.target)
+    plans = tuple(
+        plan if plan.evidence.source is Source.OWN else replace(plan, evidence=PORTED) for plan in compiled.plans
+    )
+    program = ported._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
+    return replace(compiled, program=program, plans=plans, caution=generations.caution)

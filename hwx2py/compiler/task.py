@@ -19,6 +19,7 @@ class Source(enum.Enum):
 
     RECORD = "words as compiler 9.509 writes them"
     RULE = "by rule, no record of this shape"
+    PORTED = "H13's words by the rules for another generation"
     OWN = "own choice"
 
 
@@ -26,7 +27,7 @@ class Evidence(NamedTuple):
     """How the words of a task are known.
 
     Attributes:
-        source: a record, a rule, or our own choice.
+        source: a record, a rule, rules from one generation to another, or our own choice.
         reason: of an own choice: what it is, and why.
         risk: of an own choice: "low" or "middle" on hardware.
     """
@@ -41,6 +42,7 @@ class Evidence(NamedTuple):
 
 RECORD = Evidence(Source.RECORD)
 RULE = Evidence(Source.RULE)
+PORTED = Evidence(Source.PORTED)
 
 
 def own(reason: str, risk: str = "low") -> Evidence:

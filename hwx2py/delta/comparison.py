@@ -185,6 +185,7 @@ class Comparison(NamedTuple):
         operations: how many tasks do the same.
         same_tensors: whether names, roles, shapes and element types agree.
         moved: the fields that some pair of tasks has in different places.
+        same_contents: of programs for two architectures, whether their tasks read the same coefficients.
     """
 
     a: str
@@ -199,6 +200,7 @@ class Comparison(NamedTuple):
     operations: OperationCount
     same_tensors: bool
     moved: tuple[FieldMove, ...] = ()
+    same_contents: bool = False
 
     @property
     def levels(self) -> dict[str, tuple[Change, ...]]:
@@ -237,6 +239,11 @@ class Comparison(NamedTuple):
         same_coefficients = self.is_across or not self.coefficients
         return self.operations.all_equal and self.same_tensors and same_coefficients
 
+    @property
+    def are_counterparts(self) -> bool:
+        """Whether they are the same program for two architectures: operations, tensors and coefficients are equal."""
+        return self.is_across and self.operations_are_equal and self.same_contents
+
     def without(self, *kinds: Class) -> "Comparison":
         """The comparison with differences of some classes left out."""
         levels: dict[str, Any] = {
@@ -268,19 +275,22 @@ class Comparison(NamedTuple):
                 "The two compute the same if state that their tasks do not use is disregarded: apart from noise they "
                 "differ only in what no task uses."
             )
+        if self.are_counterparts:
+            one, two = self.architectures
+            return (
+                f"The two are the same program, for {one} and for {two}: every task does the same, with the same "
+                "tensors and coefficients."
+            )
         if self.operations_are_equal:
             names = f" ({', '.join(self.architectures)})" if self.is_across else f": they differ in {self._counts()}"
-            rest = "; coefficients are laid out for each architecture, and their values are not compared"
-            return f"The operations are equal; the registers are not{names}{rest * self._has_coefficients()}."
+            what = "the coefficients are not" if self.is_across else "the registers are not"
+            return f"The operations are equal; {what}{names}."
         if self.is_across:
             names = ", ".join(self.architectures)
             differ = self.operations.different or self.operations.alone or not self.same_tensors
             start = "The operations are not equal" if differ else "Whether the operations are equal is not known"
             return f"{start} ({names}): {self._operation_counts()}."
         return f"The two do not compute the same as far as their registers tell: they differ in {self._counts()}."
-
-    def _has_coefficients(self) -> bool:
-        return self.is_across and bool(self.coefficients)
 
     def _counts(self) -> str:
         words = sum(change.kind is Class.COMPUTES for task in self.tasks for change in task.changes)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ..operations import Names, Operation, operations, sentence
 from ..operations.aspects import aspects
+from ..operations.contents import contents
 from ..operations.idle import unread
 from ..operations.places import L2_MEMORY, Writers, reads, writes
 from ..program.program import Program, Tensor
@@ -62,6 +63,7 @@ def compare(a: Program, b: Program) -> Comparison:
         notes=(*renamed, *facts.notes(a, b)),
         operations=_counted(one, two, pairs, differing),
         same_tensors=_essentials(a) == _essentials(b),
+        same_contents=a.arch.name != b.arch.name and _same_contents(one, two, pairs),
         moved=tuple(moved),
     )
 
@@ -69,6 +71,16 @@ def compare(a: Program, b: Program) -> Comparison:
 def _essentials(program: Program) -> set[tuple[object, ...]]:
     """What tensors are, whatever their layout; scratch memory is the compiler's choice."""
     return {(tensor.name, tensor.role, tensor.shape, tensor.dtype) for tensor in program.tensors}
+
+
+def _same_contents(one: _Read, two: _Read, pairs: Sequence[Pair]) -> bool:
+    """Whether the tasks of every pair read the same coefficients, wherever those lie."""
+    buffers = one.names.coefficients, two.names.coefficients
+    return all(
+        contents(one.operations[match.a], buffers[0]) == contents(two.operations[match.b], buffers[1])
+        for pair in pairs
+        if (match := pair.match)
+    )
 
 
 def _producers(program: Program, tasks: Sequence[Operation]) -> list[list[frozenset[int]]]:

@@ -14,6 +14,7 @@ from ..errors import EmitError
 from ..marks import UNSIGNED, signed
 from ..program.program import Program, natural_const_offset, script_row
 from ..registers.kinds import definition
+from ..runtime import stream_linked, stream_records
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -47,6 +48,9 @@ DRIVERS = {
     "ABI 2": Driver("ane_exec", "SlotAne", "run", "Linux, driver ane; needs --section"),
     "": Driver("ane_none", "no_driver", "no_driver", ""),
 }
+
+#: Where tasks may begin: multiples of so many bytes, by the encoding of the stream.
+ALIGNMENTS = {"linked": stream_linked.TASK_ALIGNMENT, "records": stream_records.TASK_ALIGNMENT}
 
 #: What the program and its registers may name of the runtime.
 OWN_NAMES = ("Tensor", "partial", "every", "zeros", "Register", "RECORD", "LINK")
@@ -278,7 +282,8 @@ def _coefficients(coefficients: Coefficients) -> Iterator[str]:
 
 def _build(program: Program, writer: TaskWriter, coefficients: Coefficients, beside: bool) -> Iterator[str]:
     """The statements that assemble the program."""
-    text, arguments = program.text, ["TASKS", "encode_record", "TASK_ALIGNMENT"]
+    alignment = ALIGNMENTS[program.arch.stream]
+    text, arguments = program.text, ["TASKS", "encode_record", f"alignment={alignment}"]
     if text.frame:
         arguments.append("end=len(FRAME)")
     if writer.places:

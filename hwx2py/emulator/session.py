@@ -11,7 +11,7 @@ import numpy as np
 from ..archive import as_npz
 from ..errors import UnsupportedError
 from ..operations import Names
-from ..program.program import Program, script_row
+from ..program.program import Program, Tensor, script_row
 from ..registers import Architecture
 from ..runtime import ane, ane_exec, ane_submit, command_line, tensor
 from ..runtime import text as text_module
@@ -118,6 +118,12 @@ def check_runs(arch: Architecture) -> None:
     if not arch.machine.executes:
         hint = "`hwx2py archs` lists what works"
         raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
+
+
+def check_shows(tensors: Sequence[Tensor]) -> None:
+    """Refuses to run what has no output: its command line would have nothing to show."""
+    if not any(tensor.role == "output" for tensor in tensors):
+        raise UnsupportedError("the program has no output tensor", hint="a run would show nothing")
 
 
 def unconfirmed(arch: Architecture) -> str:

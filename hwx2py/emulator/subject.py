@@ -11,7 +11,7 @@ from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers
 from .script_process import CONFINED, Access, run_script
-from .session import Announced, OnResult, Result, check_runs, run_program
+from .session import Announced, OnResult, Result, check_runs, check_shows, run_program
 
 
 class Request(NamedTuple):
@@ -56,6 +56,7 @@ class ProgramSubject:
 
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `session.run_program`."""
+        check_shows(self.tensors)
         container = self.file.container
         announced = None
         if isinstance(container, Anec):
@@ -111,6 +112,7 @@ class ScriptSubject:
 
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `script_process.run_script`."""
+        check_shows(self.tensors)
         outline = self.outline
         return run_script(
             self.path,

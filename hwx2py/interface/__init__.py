@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .actions import check, clean, diff, emit, load, save
+from .actions import check, clean, diff, emit, load, port, save
 from .compiled import Compiled, compile
 from .program import File, Program, RegisterWord, Task
 from .run import Result, emulate
@@ -25,6 +25,7 @@ __all__ = [
     "emit",
     "emulate",
     "load",
+    "port",
     "save",
 ]
 

@@ -110,6 +110,25 @@ def clean(program: File | Program, only: Sequence[str] = (), skip: Sequence[str]
     return Program(content, program.source)
 
 
+def port(program: File | Program, arch: str) -> Program:
+    """The program for another architecture: every task does the same there, and gives the same bits.
+
+    Args:
+        program: a program for H13 or H14.
+        arch: the other architecture.
+
+    Returns:
+        The program, with a note for each task. Nothing is known of how it runs on hardware.
+
+    Raises:
+        ArchitectureError: there are no rules from one to the other.
+        UnsupportedError: something has no place there: each thing by task, register, value and reason.
+    """
+    from ..compiler.generations import port as ported
+
+    return Program(ported(content_of(program), arch))
+
+
 def diff(a: File | Program, b: File | Program) -> "Comparison":
     """What differs between two programs, noise separated.
 

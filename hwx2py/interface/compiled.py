@@ -20,10 +20,12 @@ class Compiled:
     Attributes:
         program: the program.
         report: its operations, their tasks, where the words of each come from, and what they cost.
+        caution: what to know of programs for this architecture; empty where there is nothing.
     """
 
     program: Program
     report: "Report"
+    caution: str = ""
 
     def __repr__(self) -> str:
         return f"<compiled: {len(self.report.operations)} operations, {self.program!r}>"
@@ -37,6 +39,7 @@ def compile(
     fixed: "Mapping[str, ArrayLike] | None" = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    precise: bool = False,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -47,6 +50,7 @@ def compile(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs; what comes before them is left out.
         ends: tensors that become outputs; what comes after them is left out.
+        precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -57,7 +61,9 @@ def compile(
     from ..compiler.report import TaskFigures, make_report
 
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
-    done = compile_network(model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, name=name)
+    done = compile_network(
+        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name
+    )
     program = done.program
     costs = [
         TaskFigures(
@@ -68,4 +74,4 @@ def compile(
         for task in cost.cost(program).tasks
     ]
     report = make_report(program.arch.name, done.plans, done.operations, costs, done.scratch_bytes, len(program.const))
-    return Compiled(Program(program), report)
+    return Compiled(Program(program), report, done.caution)

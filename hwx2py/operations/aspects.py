@@ -88,11 +88,11 @@ def _result(result: Result, names: Names) -> dict[str, Any]:
 
 
 def _place(where: Dma | InL2, stored: Shape, of: Operand | Result, names: Names) -> str:
-    """A tensor with the part of it; L2 and scratch whatever the address in them."""
+    """A tensor with the part of it; L2, scratch and coefficients whatever the address in them."""
     if isinstance(where, InL2):
         return "L2"
     buffer = names.bound.get(where.bar) if where.bar is not None else None
-    if isinstance(buffer, Scratch) and where.enabled:
+    if where.enabled and (isinstance(buffer, Scratch) or where.bar in names.coefficients):
         return buffer_name(where.bar, names)
     return place_name(where, stored, of.element, names)
 

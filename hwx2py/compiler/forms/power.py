@@ -21,7 +21,7 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
         exp2: the table of 2^x, 128 bytes.
 
     Returns:
-        Three tasks (record of 64 x 8 x 8).
+        Three tasks (records of 64 x 8 x 8, and of 64 x 1 x 1 on H14).
 
     Raises:
         TooLargeError: L2 does not hold both sources.
@@ -31,7 +31,7 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
     channel = channel_bytes(w)
     depth, sharing = c * channel, rows_log2(h, HALF_BYTES * w)
     row = neural_row_bytes(c, channel, sharing)
-    pair_row = 2 * depth + 0x20
+    pair_row = 2 * depth + (0x20 if h > 1 else 0)
     base = h * pair_row
     if base + h * row > SIZE_BYTES:
         raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
@@ -50,8 +50,7 @@ def power(x: Surface, exponent: Surface, y: Surface, log2: bytes, exp2: bytes) -
         draft.cycles = cycles((source,))
         tasks.append(draft)
     last = neural(
-        "2 to the product", known, (2 * c, h, w), out=(c, h, w), rows_log2=sharing, prefer_log2=min(1, sharing),
-        least_log2=min(1, sharing),
+        "2 to the product", known, (2 * c, h, w), out=(c, h, w), rows_log2=max(1, sharing), prefer_log2=1, least_log2=1,
         engines=NEURAL_ENGINES, table=True,
     )  # fmt: skip
     last.put("Common.GroupConvCfg", NumGroups=1, UnicastEn=1, ElemMultMode=1, UnicastCin=2)

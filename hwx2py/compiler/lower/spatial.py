@@ -59,10 +59,10 @@ def _exchanged(
     neural.exchange(b, y, z)
 
 
-def _is_direct(operator: operators.Conv, weights: "np.ndarray") -> bool:
+def _is_direct(b: Builder, operator: operators.Conv, weights: "np.ndarray") -> bool:
     """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
     return (
-        operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
+        b.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
         and operator.groups == 1
     )  # fmt: skip
 
@@ -86,7 +86,7 @@ def strided(
     """One batch element, C, H, W; the result lies in z, or elsewhere where z is None or strides leave rows out."""
     kernel_height, kernel_width = weights.shape[2:]
     pads, (down, across) = operator.pads, operator.strides
-    if _is_direct(operator, weights):
+    if _is_direct(b, operator, weights):
         y = z or b.scratch((weights.shape[0], *size))
         return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)

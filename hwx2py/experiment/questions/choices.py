@@ -146,6 +146,37 @@ GATE = _row(
     ),
 )
 
+PAIRS: tuple[Shape, Shape] = ((1, 4, 32, 16), (1, 4, 16, 16))
+
+
+def _several() -> Case:
+    program = network("several", ("a", PAIRS[0]), ("b", PAIRS[1]), build=lambda g, a, b: g.matmul(a, b))
+    return Case("products", program, {"a": spread(PAIRS[0], 67), "b": spread(PAIRS[1], 68)})
+
+
+def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    each = stepped(a[:, :, :, :, None] * b[:, :, None])
+    return each.sum(axis=3)
+
+
+SEVERAL = _row(
+    "chain-several-kernels",
+    "May one task store the kernels of several products, of which each fetches its own?",
+    "own choice of middle risk; published tables of attention have it",
+    "hwx2py/compiler/forms/inputs_products.py",
+    _several,
+    Hypothesis(
+        "all fetch the first one",
+        gives(lambda a, b: _products(np.broadcast_to(a[:, :1], a.shape), b)),
+        "`inputs_products.products`: the kernel's base of later products",
+    ),
+    Hypothesis(
+        "all but the first fetch zeros",
+        gives(lambda a, b: _products(a * (np.arange(4) == 0).reshape(1, 4, 1, 1), b)),
+        "`inputs_products.products`: word 10 of later products",
+    ),
+)
+
 # Elements that move
 
 
@@ -164,6 +195,28 @@ EXCHANGE = _row(
         "it does not",
         gives(lambda x: np.pad(x[:, :8], ((0, 0), (0, 0), (0, 0), (0, 8)))),
         "`neural.exchange`: the exchange bits",
+    ),
+)
+
+ROWS: Shape = (1, 1, 32, 16)
+COLUMN_WEIGHTS = spread((1, 1, 16, 16), 69)[0, 0]
+
+
+def _as_columns() -> Case:
+    program = network("columns", ("x", ROWS), build=lambda g, x: g.transpose(g.matmul(x, COLUMN_WEIGHTS), (0, 1, 3, 2)))
+    return Case("product", program, {"x": spread(ROWS, 70)})
+
+
+AS_COLUMNS = _row(
+    "choice-product-columns",
+    "Is a product right whose rows stay columns, without the exchange behind it?",
+    "own choice of low risk",
+    "hwx2py/compiler/forms/product.py",
+    _as_columns,
+    Hypothesis(
+        "its rows are stored as rows",
+        gives(lambda x: _matrix_product(x, COLUMN_WEIGHTS.astype(np.float64)[None, None]).reshape(1, 1, 16, 32)),
+        "`product`: the exchange bits",
     ),
 )
 
@@ -397,7 +450,9 @@ QUESTIONS = (
     LONG_CHAIN,
     KERNEL_WRITER,
     GATE,
+    SEVERAL,
     EXCHANGE,
+    AS_COLUMNS,
     MAX_POOL,
     AVERAGE_POOL,
     STRIDED,
