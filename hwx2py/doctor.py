@@ -4,19 +4,18 @@ import ctypes
 import fcntl
 import glob
 import os
-import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from .registers import Architecture, every
+from .registers import Architecture, by_chip
 
 #: What scripts look for, and run on.
 DRIVER = "ane"
 #: The interface whose calls scripts make without that anyone has run one on it.
 UNTRIED_ABI = "ABI 2"
 SCRIPT_PACKAGES = ("numpy",)
-PACKAGES = ("hwx2py", "numpy", "click", "libcst", "black", "pyarrow", "distributed")
+PACKAGES = ("hwx2py", "numpy", "click", "libcst", "black", "onnx", "numba", "pyarrow", "distributed")
 
 #: The group that device nodes of engines belong to on common distributions.
 RENDER = "render"
@@ -27,7 +26,6 @@ DRM_VERSION = 0xC0406400
 DRM_VERSION_STRUCT = struct.Struct("<3i4x6Q")
 TEXT_BYTES = 256
 
-_WORD = re.compile(r"\w+")
 
 EMULATE = "`hwx2py emulate FILE` runs programs here without a device"
 SECTIONS = (
@@ -154,9 +152,8 @@ def _chip(compatible: Sequence[str]) -> tuple[str | None, Architecture | None]:
     """The name of the chip ("T6001"), and the architecture of its engine, where they are known."""
     names = [name.removeprefix("apple,").upper() for name in compatible if name.startswith("apple,t")]
     for name in names:
-        for arch in every():
-            if any(name in _WORD.findall(chips) for chips in arch.chips):
-                return name, arch
+        if arch := by_chip(name):
+            return name, arch
     return (names[0] if names else None), None
 
 

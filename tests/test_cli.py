@@ -11,7 +11,9 @@ from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
 
 from hwx2py import cli as command_line
 from hwx2py import emitter, formats
+from hwx2py.cli.options import PASS_NAMES
 from hwx2py.formats.hwx.create import create
+from hwx2py.passes import PASSES
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
@@ -207,7 +209,7 @@ def test_cut_anec_is_told_as_one(cli, tmp_path):
 def test_without_arguments_there_is_help(cli):
     done = cli()
     assert (done.code, done.out) == (2, "")
-    assert re.search(r"experiment +Scripts that settle the 0.0 of macOS 14", done.err)
+    assert re.search(r"experiment +Questions to a real chip", done.err)
 
 
 def run_command(*arguments: object, **how) -> subprocess.CompletedProcess:
@@ -308,3 +310,11 @@ def test_dump_of_a_register_that_is_none(cli, name, words):
     assert done.code == 2
     assert words in done.err
     assert not done.out
+
+
+def test_passes_in_help_are_those_of_the_table(cli):
+    assert ", ".join(one.name for one in PASSES) == PASS_NAMES
+    for command in ("convert", "clean"):
+        assert "noise" in cli(command, "--help").out
+    done = cli("convert", example("mul"), "-o", "-", "--pass", "noise", "--skip", "noise")
+    assert (done.code, "contradict each other" in done.err) == (2, True)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwx2py
-from hwx2py.compiler.schedule import LiveRange, places
 from hwx2py.errors import UnsupportedError, UsageError
 from hwx2py.program.task_notes import as_text, from_text
 
@@ -152,23 +151,6 @@ def test_graphs_that_contradict_themselves_are_refused():
     assert one_line(f"hwx2py: {error.value}")
 
 
-def test_first_fit_never_lets_live_intermediates_overlap():
-    rng = np.random.default_rng(3)
-    starts = sorted(int(start) for start in rng.integers(0, 40, 60))
-    ranges = [
-        LiveRange(f"b{index}", start, start + int(rng.integers(0, 9)), int(rng.integers(1, 5000)))
-        for index, start in enumerate(starts)
-    ]
-    chosen = places(ranges)
-    for index, one in enumerate(ranges):
-        for two in ranges[:index]:
-            if one.first <= two.last and two.first <= one.last:
-                first, second = chosen[one.buffer], chosen[two.buffer]
-                assert first + one.size_bytes <= second or second + two.size_bytes <= first
-    most = max(sum(r.size_bytes + 64 for r in ranges if r.first <= t <= r.last) for t in range(50))
-    assert max(chosen[r.buffer] + r.size_bytes for r in ranges) <= 1.5 * most
-
-
 lengths = st.integers(1, 12)
 channels = st.sampled_from([1, 2, 3, 8, 16, 20, 40])
 
@@ -284,3 +266,12 @@ def test_cuts_that_go_backwards():
         g.output("y", g.slice(g.input("x", x.shape), axis, None, None, -2))
         wanted = np.take(x, range(x.shape[axis] - 1, -1, -2), axis)
         assert np.array_equal(ran(g, x=x)["y"], wanted)
+
+
+@pytest.mark.parametrize("shape", [(1 << 40, 8, 8), (1, 1 << 20, 1 << 12), (1 << 17, 4, 4), (1 << 40,)])
+def test_tensors_that_no_program_can_hold_are_refused_at_once(shape):
+    graph = hwx2py.Graph()
+    with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
+        graph.input("x", shape)
+    with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
+        graph.expand(graph.input("x", (1,) * len(shape)), shape)

@@ -1,6 +1,9 @@
 """Comparing programs: levels, alignment of tasks, noise told from what computes."""
 
 import json
+import os
+import subprocess
+import sys
 
 import builders
 import pytest
@@ -523,3 +526,45 @@ def test_bar_fields_that_are_off_are_compared_as_numbers():
     report = delta.compare(off, with_words(off, {8: off.tasks[0].words[8] ^ (5 ^ 4) << 6}))
     (change,) = report.tasks[0].changes[0].fields
     assert (change.field, change.a, change.b, change.reason) == ("RBase1", 5, 4, None)
+
+
+def test_stat_counts_registers_by_class(cli):
+    done = cli("diff", example("mul"), example("chain"), "--stat")
+    assert done.code == 1
+    rows = dict(line.split(maxsplit=2)[1:] for line in done.out.splitlines() if line.startswith("task "))
+    comparison = delta.compare(loaded("mul"), loaded("chain"))
+    for task in comparison.tasks:
+        if not task.is_paired:
+            assert "only in chain.hwx" in done.out
+            continue
+        for kind in Class:
+            count = sum(change.kind is kind for change in task.changes)
+            assert (f"{count} {kind}" in rows[str(task.a)]) == bool(count), kind
+    assert cli("diff", example("mul"), example("chain"), "--stat", "--format", "json").code == 2
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_colors_on_a_terminal_only(wanted):
+    command = [sys.executable, "-m", "hwx2py", "diff", example("mul"), example("chain")]
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        done = subprocess.Popen(command, stdout=theirs, env=environment | ({} if wanted else {"NO_COLOR": "1"}))
+        os.close(theirs)
+        shown = read_all(terminal)
+        done.wait()
+    assert (b"\x1b[31m--- mul.hwx" in shown, b"\x1b" in shown) == (wanted, wanted)
+    assert b"\x1b" not in subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout
+
+
+def read_all(terminal) -> bytes:
+    """What a terminal shows until its last writer is gone, which Linux reports as an error."""
+    shown = b""
+    while True:
+        try:
+            piece = terminal.read(1 << 16)
+        except OSError:
+            return shown
+        if not piece:
+            return shown
+        shown += piece

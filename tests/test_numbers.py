@@ -10,7 +10,7 @@ from builders import elementwise, half
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hwx2py.emulator import accelerator, products
+from hwx2py.emulator import accelerator, products, stepped
 from hwx2py.emulator.arithmetic import pieces
 from hwx2py.emulator.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
 from hwx2py.operations import Element
@@ -108,7 +108,7 @@ def test_sums_of_products(pairs):
     expected = float(summed(pairs))
     assert products.dot(left[None], right[:, None], CHIP)[0, 0] == expected
     if np.abs(words & 0x7FFF).max(initial=0) < 0x6000:  # 512: products are small
-        assert products._by_outer_products(left[None], right[:, None])[0, 0] == expected
+        assert stepped.dot(single(left[None]), single(right[:, None]))[0, 0] == expected
     assert products._careful(left[None], right[:, None])[0, 0] == expected
     lanes = products.Lanes((1,), CHIP)
     for one, two in zip(left, right):
@@ -141,7 +141,62 @@ def test_compiled_products_are_the_same():
     left, right = half(3, 33, 700).astype(float), half(4, 700, 1100, scale=2.0**-6).astype(float)
     sums = np.empty((33, 1100))
     accelerator.find()(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
-    assert np.array_equal(sums, products._by_outer_products(left, right))
+    assert np.array_equal(sums, stepped.dot(single(left), single(right)))
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32)
+
+
+def factors(seed: int, shape: tuple[int, int], scale: float, grid: float) -> np.ndarray:
+    """Numbers of very different sizes, a third of them zeros; on a coarse grid, where products are often ties."""
+    random = np.random.default_rng(seed)
+    values = random.normal(size=shape) * scale * 10.0 ** random.uniform(-2, 0, shape)
+    values[random.random(shape) < 0.3] = 0.0
+    return (np.round(values / grid) * grid).astype(np.float16).astype(float)
+
+
+#: Scales of both sides; sums are formed in float32, in float32 with several flushes, in float64.
+SCALES = {"small": (0.05, 1.0), "flushed": (2.0, 3.0), "large": (40.0, 30.0)}
+#: Scales at which few, and at which most products are dropped.
+DROPPED = {"few": (0.02, 0.5), "many": (0.0005, 0.005)}
+
+
+@pytest.mark.parametrize("grid", [2.0**-9, 2.0**-24])
+@pytest.mark.parametrize("shape", [(40, 60, 50), (3, 60, 500), (70, 9, 5), (1, 80, 1)])
+@pytest.mark.parametrize("scales", [*SCALES.values(), *DROPPED.values()], ids=[*SCALES, *DROPPED])
+def test_stepped_products_are_those_of_one_after_the_other(scales, shape, grid):
+    rows, depth, columns = shape
+    left, right = factors(1, (rows, depth), scales[0], grid), factors(2, (depth, columns), scales[1], grid)
+    assert np.array_equal(stepped.dot(single(left), single(right)), products._careful(left, right))
+
+
+@pytest.mark.parametrize("scales", [*SCALES.values(), *DROPPED.values()], ids=[*SCALES, *DROPPED])
+def test_stepped_lanes_are_those_of_one_after_the_other(scales):
+    weights, values = factors(3, (6, 9), scales[0], 2.0**-24), factors(4, (9, 6 * 40), scales[1], 2.0**-24)
+    precision = stepped.precision_of(single(weights), single(values))
+    assert precision is (stepped.DOUBLE if scales in (SCALES["flushed"], SCALES["large"]) else stepped.SINGLE)
+    lanes, slow = stepped.SteppedLanes(precision, (6, 1, 40)), products.Lanes((6, 1, 40), CHIP)
+    for k in range(9):
+        one, two = weights[:, k, None, None], values[k].reshape(6, 1, 40)
+        lanes.add(single(one), single(two))
+        slow.add(one, two)
+    assert np.array_equal(lanes.sums, slow.sums)
+
+
+def test_sums_that_may_grow_too_large_are_not_formed_so():
+    assert stepped.precision_of(np.full((1, 1), 65504, np.float32), np.full((1, 1), 65504, np.float32)) is None
+    assert stepped.precision_of(np.ones((1, 1), np.float32), np.full((1, 1), np.inf, np.float32)) is None
+
+
+def test_every_way_to_round_gives_the_same_bits():
+    random = np.random.default_rng(5)
+    values = random.normal(size=3000) * 10.0 ** random.uniform(-9, 6, 3000)
+    values[:8] = np.nan, -0.0, np.inf, -np.inf, 2.0**-25, -(2.0**-26), 65520.0, -65519.99
+    for part in (values, values.reshape(30, 100)[:, ::3]):
+        with np.errstate(over="ignore"):
+            expected = CHIP.rounded(part).astype(np.float16).view(np.uint16)
+        assert np.array_equal(CHIP.store(part), expected)
 
 
 def digest(values: np.ndarray) -> str:

@@ -1,5 +1,6 @@
 """Bare task streams: in binary, and in every hex text that people paste."""
 
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from hwx2py import formats
 from hwx2py.errors import StreamError
 from hwx2py.formats.hexdump import readings
 from hwx2py.formats.raw import load_raw
+from hwx2py.listing import words
 from hwx2py.registers import by_name
 
 
@@ -147,3 +149,65 @@ def test_standard_input_is_a_file():
     assert (cleaned.returncode, len(cleaned.stdout)) == (0, len(data))
     bad = subprocess.run([*command, "info", "-"], input=b"\x7fELF....", capture_output=True, check=False)
     assert bad.stderr.startswith(b"hwx2py: standard input: this is an ELF binary")
+
+
+@pytest.mark.parametrize("form", ["words", "c"])
+def test_dump_as_numbers_is_read_back_by_raw(form, cli, tmp_path):
+    for name in ("mul", "chain", "conv"):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(cli("dump", f"examples/{name}.hwx", "--format", form).out)
+        program = formats.load(str(path), raw=by_name("H13")).program
+        assert program.text.to_bytes() == loaded(name).text.to_bytes(), name
+
+
+def test_words_of_one_task(cli):
+    out = cli("dump", "examples/chain.hwx", "--format", "words", "--task", "1").out
+    task = loaded("chain").tasks[1]
+    assert [int(word, 16) for word in out.strip("[]\n ").replace("\n", "").rstrip(",").split(",")] == list(task.words)
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler here")
+def test_header_of_c_is_the_command_buffer(cli, tmp_path):
+    program = loaded("conv")
+    odd = program._replace(
+        tensors=tuple(t._replace(name='a"\\?\n\u00e9') for t in program.tensors[:1]) + program.tensors[1:]
+    )
+    (tmp_path / "net.h").write_text("\n".join(words.as_header(odd)) + "\n")
+    (tmp_path / "main.c").write_text(MAIN)
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"], cwd=tmp_path, check=True)
+    out = subprocess.run([tmp_path / "main"], check=True, capture_output=True).stdout
+    text = program.text.to_bytes()
+    gap = bytes(program.const_offset - len(text))
+    rows = b"".join(
+        b"%s %s %d %d %d %d\n" % (t.name.encode(), t.role.encode(), t.bar, t.size_bytes, t.shape[3], t.strides[1])
+        for t in odd.tensors
+    )
+    assert out == text + gap + bytes(program.const) + rows
+
+
+MAIN = r"""
+#include <stdio.h>
+#include "net.h"
+int main(void)
+{
+    unsigned long i;
+    fwrite(ane_text, 1, ANE_TSK_SIZE, stdout);
+    for (i = ANE_TSK_SIZE; i < ANE_CONST_OFFSET; i++)
+        putchar(0);
+    fwrite(ane_const, 1, ANE_CONST_SIZE, stdout);
+    for (i = 0; i < sizeof ane_buffers / sizeof *ane_buffers; i++)
+        printf("%s %s %u %u %u %u\n", ane_buffers[i].name, ane_buffers[i].role, ane_buffers[i].bar,
+               ane_buffers[i].size, ane_buffers[i].shape[3], ane_buffers[i].strides[1]);
+    return ane_tasks[0].size != ANE_TD_SIZE;
+}
+"""
+
+
+def test_numbers_that_do_not_fit_the_question(cli):
+    for arguments, said in (
+        (["--format", "c", "--task", "0"], "--format c has all tasks"),
+        (["--format", "words", "--register", "PE"], "--register goes with text and JSON"),
+        (["examples/add.hwx", "--format", "c"], "--format c takes one file"),
+    ):
+        done = cli("dump", "examples/mul.hwx", *arguments)
+        assert (done.code, done.out, said in done.err) == (2, "", True), done.err

@@ -69,10 +69,13 @@ def test_shells_get_their_completion(shell):
     assert "_HWX2PY_COMPLETE" in completed(f"{shell}_source")
 
 
-def test_commands_and_options_are_completed():
-    def words(line: str) -> set[str]:
+def test_commands_options_and_files_are_completed():
+    for line, wanted in (
+        ("hwx2py em", {"plain,emulate", "file,em"}),
+        ("hwx2py emulate --gold", {"plain,--golden"}),
+        ("hwx2py info ex", {"file,ex"}),
+        ("hwx2py diff a.hwx ex", {"file,ex"}),
+        ("hwx2py compile net.onnx -o ex", {"file,ex"}),
+    ):
         answer = completed("bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(line.split()) - 1))
-        return {row.partition(",")[2] for row in answer.splitlines()}
-
-    assert words("hwx2py em") == {"emulate"}
-    assert words("hwx2py emulate --gold") == {"--golden"}
+        assert set(answer.splitlines()) == wanted, line

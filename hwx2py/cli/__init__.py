@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 #: Objects between looks for garbage cycles: a command makes few of those, and looks while modules load cost a tenth.
 GARBAGE = 50_000
@@ -20,8 +21,11 @@ from click_default_group import DefaultGroup  # noqa: E402
 
 from ..errors import HwxError  # noqa: E402
 from ..names import one_line  # noqa: E402
-from ..version import VERSION  # noqa: E402
+from ..version import VERSION, commit  # noqa: E402
 from . import standard  # noqa: E402
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 #: Commands in the order in which the help shows them, with a line each; a command is a module of this package with an
 #: object `command`. The help is made from this table, so that it imports none of them.
@@ -44,7 +48,7 @@ COMMANDS = {
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
     "sweep": "Emulations over a grid of register values",
-    "experiment": "Scripts that settle the 0.0 of macOS 14",
+    "experiment": "Questions to a real chip: a kit of scripts, and what its report says",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
     "doctor": "What this machine can run",
@@ -83,9 +87,22 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
         command: click.Command = importlib.import_module(f".{name.replace('-', '_')}", __package__).command
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Commands, and files for the default one."""
+        from click.shell_completion import CompletionItem
+
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        checked_out = commit()
+        click.echo(f"hwx2py, version {VERSION}" + (f", commit {checked_out}" if checked_out else ""))
+        context.exit()
 
 
 @click.group(
@@ -94,7 +111,15 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`hwx2py FILE ...` is `hwx2py convert FILE ...`. Each command has --help with an example.",
 )
-@click.version_option(VERSION, "-V", "--version", prog_name="hwx2py")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version, in a checkout with its commit, and exit.",
+)
 def group() -> None:
     """Compiled Apple Neural Engine programs (.hwx) as readable Python, and a virtual engine that runs them."""
 

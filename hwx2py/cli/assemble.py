@@ -6,7 +6,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import check_output, content_at, load_file, load_program, tell_written, write_output
-from .options import Run, force_option, run_option, show
+from .options import FILE, Run, force_option, run_option, show
 
 if TYPE_CHECKING:
     from ..program.program import Program
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     short_help="A script as an .hwx or .anec",
     epilog="Example: hwx2py assemble mul.py --onto mul_macos14.hwx -o edited.hwx",
 )
-@click.argument("script", metavar="SCRIPT.py")
+@click.argument("script", metavar="SCRIPT.py", type=FILE)
 @click.option("--onto", metavar="FILE", help="The .hwx or .anec that the program goes into; without it, a fresh one.")
 @run_option
 @force_option
-@click.option("-o", "--output", metavar="OUT", required=True, help="File to write: .anec, .ane, or else an .hwx.")
+@click.option(
+    "-o", "--output", metavar="OUT", type=FILE, required=True, help="File to write: .anec, .ane, or else an .hwx."
+)
 def command(script: str, onto: str | None, output: str, run: Run, force: bool) -> None:
     """Writes the program of a generated, perhaps edited script as an .hwx or .anec (by the name of OUT).
 

@@ -14,6 +14,7 @@ import click
 from ..errors import HwxError, UsageError
 from ..names import legible, one_line
 from .files import STANDARD, check_input
+from .options import FILE
 from .progress import Progress
 
 FAILED = 2
@@ -31,7 +32,7 @@ def command(metavar: str = "INPUT...", **settings: Any) -> Callable[[Callable[..
     """
 
     def decorate(function: Callable[..., object]) -> click.Command:
-        paths = click.argument("paths", metavar=metavar, nargs=-1, required=True)
+        paths = click.argument("paths", metavar=metavar, type=FILE, nargs=-1, required=True)
         made: click.Command = click.command(**settings)(paths(function))
         what = "Worker processes (default: chosen by the amount of work)."
         made.params.append(click.Option(["--jobs"], metavar="N", type=click.IntRange(1), help=what))
@@ -149,7 +150,7 @@ def _programs_in(folder: str, leave_out: str | None) -> list[str]:
     paths = [
         path
         for path in programs_in(folder)
-        if os.path.isfile(path) and not (out and os.path.realpath(path).startswith(out))
+        if (os.path.isfile(path) or os.path.isdir(path)) and not (out and os.path.realpath(path).startswith(out))
     ]
     if not paths:
         raise UsageError(f"is a folder without programs ({', '.join(PROGRAM_SUFFIXES)})", file=folder, hint=GIVE)

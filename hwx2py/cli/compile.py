@@ -9,7 +9,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
-from .options import force_option
+from .options import FILE, force_option
 
 if TYPE_CHECKING:
     from ..interface import Compiled
@@ -22,15 +22,21 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     short_help="A network (ONNX) as one program, without a Mac",
     epilog="Example: hwx2py compile digits.onnx -o digits.py --report digits.json",
 )
-@click.argument("model", metavar="MODEL.onnx|PROGRAM")
-@click.option("-o", "--output", metavar="OUT", required=True, help="Program to write: .py, .anec (.ane), or else .hwx.")
+@click.argument("model", metavar="MODEL.onnx|PROGRAM", type=FILE)
+@click.option(
+    "-o", "--output", metavar="OUT", type=FILE, required=True, help="Program to write: .py, .anec (.ane), or else .hwx."
+)
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1x3x48x48", help="The shape of an input.")
 @click.option(
     "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Make an input a constant: a number or a FILE.npy."
 )
 @click.option("--from", "starts", multiple=True, metavar="TENSOR", help="Begin here: TENSOR becomes an input.")
 @click.option("--until", "ends", multiple=True, metavar="TENSOR", help="End here: TENSOR becomes an output.")
-@click.option("--report", metavar="FILE.json", help="Write what became of each operation.")
+@click.option(
+    "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
+)
+@click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
+@click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
 @click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
@@ -38,7 +44,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -58,16 +64,19 @@ def command(
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or report:
+        if shapes or fixed or starts or ends or precise or no_chain or report:
             raise UsageError(
-                "--port takes a program as it is", hint="leave out --shape, --fix, --from, --until, --report"
+                "--port takes a program as it is",
+                hint="leave out --shape, --fix, --from, --until, --precise, --no-chain, --report",
             )
         _port(model, output, arch, force)
         return
     try:
         result = compiled(
-            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends
-        )
+            model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
+            chain=not no_chain,
+            precise=precise,
+        )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
     _write(result.program.content, output, model, force)

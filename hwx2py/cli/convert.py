@@ -10,7 +10,7 @@ import click
 from ..errors import UsageError
 from . import batch
 from .files import STANDARD, check_output, load_program, written
-from .options import Raw, Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
+from .options import FILE, Raw, Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -35,7 +35,11 @@ class Conversion(NamedTuple):
 
 @batch.command(epilog="Example: hwx2py mul_macos14.hwx --clean -o mul.py")
 @click.option(
-    "-o", "--output", metavar="OUT.py", help="Script to write; a folder for several INPUTs or a folder; - for stdout."
+    "-o",
+    "--output",
+    metavar="OUT.py",
+    type=FILE,
+    help="Script to write; a folder for several INPUTs or a folder; - for stdout.",
 )
 @pass_options
 @arch_option

@@ -7,7 +7,7 @@ import click
 
 from ..names import legible
 from .files import check_output, load_program, tell_written, write_output
-from .options import Raw, arch_option, force_option, raw_option
+from .options import FILE, Raw, arch_option, force_option, raw_option
 
 if TYPE_CHECKING:
     from ..cost import CostReport, Range, TaskCost
@@ -20,7 +20,7 @@ TIMES = ("engines_us", "estimate_us")
 
 
 @click.command(epilog="Example: hwx2py cost softmax.hwx --svg ranges.svg")
-@click.argument("path", metavar="PROGRAM")
+@click.argument("path", metavar="PROGRAM", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.option("--svg", "picture", metavar="FILE", help="Draw the live ranges of L2 and scratch, too.")
 @arch_option

@@ -7,7 +7,7 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import check_output, load_file, write_output
-from .options import force_option
+from .options import FILE, force_option
 
 if TYPE_CHECKING:
     from ..device import Device
@@ -22,7 +22,7 @@ FAULTY, NOT_MODELLED = 3, 2
 )
 @click.option("--arch", metavar="ARCH", help="The chip's generation (default: that of --program, or H13).")
 @click.option("--program", metavar="FILE", help="The program that the command runs: faults then name its tensors.")
-@click.option("--trace", metavar="FILE.json|-", help="What ran, as JSON in a file, or as lines.")
+@click.option("--trace", metavar="FILE.json|-", type=FILE, help="What ran, as JSON in a file, or as lines.")
 @click.option("--values", is_flag=True, help="Smallest, largest, mean and first elements of what every task wrote.")
 @click.option(
     "--numbers",

@@ -1,12 +1,14 @@
 """`hwx2py diff`."""
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_output, load_program, outcome, tell, write_output
-from .options import Raw, Run, force_option, raw_option, run_option
+from .options import FILE, Raw, Run, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
     from ..delta import Comparison
@@ -14,15 +16,20 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown", "html")
 
+#: How lines of text begin that a terminal shows in a color of their own.
+COLORS = {"---": "red", "+++": "green", "- ": "red", "+ ": "green", "    - ": "red", "    + ": "green", "task ": "cyan"}
+NOISE = "  (noise: "
+
 
 @click.command(
     short_help="Two programs compared, noise separated",
     epilog="Example: hwx2py diff mul_macos12.hwx mul_macos14.hwx --ignore noise",
 )
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.argument("first", metavar="A", type=FILE)
+@click.argument("second", metavar="B", type=FILE)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to show it.")
-@click.option("-o", "--output", metavar="FILE", help="Write it there instead of to stdout.")
+@click.option("--stat", is_flag=True, help="How many registers of each class differ, a line for each task.")
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="Write it there instead of to stdout.")
 @click.option(
     "--ignore",
     type=click.Choice(["noise", "idle"]),
@@ -37,6 +44,7 @@ def command(
     first: str,
     second: str,
     form: str,
+    stat: bool,
     output: str | None,
     ignore: tuple[str, ...],
     raw: Raw | None,
@@ -57,12 +65,15 @@ def command(
         check_output(output, [first, second])
     comparison = delta.compare(*programs)
     shown = comparison.without(*map(delta.Class, ignore))
-    text = _rendered(form, shown, comparison.verdict(), programs)
+    if stat and form != "text":
+        raise UsageError("--stat is text", hint="leave --format out")
+    text = _rendered("stat" if stat else form, shown, comparison.verdict(), programs)
     if output and output != STANDARD:
         changed = write_output(output, [text.encode()], [first, second], force=force)
         tell(outcome(output, comparison.verdict(), changed))
     else:
-        click.echo(text, nl=False)
+        plain = form != "text" or os.environ.get("NO_COLOR")
+        click.echo(text if plain else "".join(map(_colored, text.splitlines(keepends=True))), nl=False)
     return 0 if shown.is_empty or comparison.are_counterparts else 1
 
 
@@ -82,7 +93,16 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
 
         lines = as_markdown(shown, verdict)
     else:
-        from ..delta.text import as_text
+        from ..delta.text import as_stat, as_text
 
-        lines = as_text(shown, verdict)
+        lines = (as_stat if form == "stat" else as_text)(shown, verdict)
     return "\n".join(map(legible, lines)) + "\n"
+
+
+def _colored(line: str) -> str:
+    """A line of text with its color, which click takes off again where stdout is not a terminal."""
+    color = next((color for start, color in COLORS.items() if line.startswith(start)), None)
+    if color:
+        return click.style(line.rstrip("\n"), fg=color) + "\n"
+    text, noise, reason = line.partition(NOISE)
+    return text + click.style((noise + reason).rstrip("\n"), dim=True) + "\n" if noise else line

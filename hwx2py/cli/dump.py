@@ -2,15 +2,22 @@
 
 import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ..errors import RegisterError, UsageError
+from ..errors import RegisterError, UnsupportedError, UsageError
 from ..names import legible
 from . import batch
 from .files import load_program
 from .options import Raw, Run, arch_option, raw_option, run_option
+
+if TYPE_CHECKING:
+    from ..program.program import Program
+
+
+FORMATS = ("text", "json", "words", "c")
+ONE_FILE = ("words", "c")
 
 
 class Question(NamedTuple):
@@ -18,7 +25,7 @@ class Question(NamedTuple):
 
     task: int | None
     wanted: tuple[str, ...]
-    as_json: bool
+    form: str
     arch: str | None
     raw: Raw | None
     run: Run
@@ -29,7 +36,15 @@ class Question(NamedTuple):
 @click.option(
     "--register", "wanted", multiple=True, metavar="NAME", help="Only this: a block, a register, a field, an address."
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as JSON; a list for several INPUTs or a folder.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="Lines to read (text), JSON, the task stream as a Python list (words), or all that a client of the driver "
+    "needs as a C header (c). --raw reads the last two back.",
+)
+@click.option("--json", "form", flag_value="json", help="--format json; a list for several INPUTs or a folder.")
 @arch_option
 @run_option
 @raw_option
@@ -39,9 +54,11 @@ def command(paths: tuple[str, ...], jobs: int | None, **options: Any) -> int:
     A folder stands for all programs in it.
     """
     given, question = batch.inputs(paths), Question(**options)
+    if question.form in ONE_FILE and given.several:
+        raise UsageError(f"--format {question.form} takes one file", hint="call it for each of them")
     if given.several:
         work = functools.partial(listing, question=question)
-        return batch.run(given, work, jobs=jobs, document=batch.LIST if question.as_json else None)
+        return batch.run(given, work, jobs=jobs, document=batch.LIST if question.form == "json" else None)
     for line in _lines(given.items[0].path, question):
         click.echo(line)
     return 0
@@ -57,7 +74,7 @@ def listing(item: batch.Input, question: Question) -> batch.FileResult:
     Raises:
         HwxError: with the file's name, whatever went wrong.
     """
-    name = [] if question.as_json else [legible(f"{item.path}:")]
+    name = [] if question.form == "json" else [legible(f"{item.path}:")]
     return batch.FileResult("\n".join([*name, *_lines(item.path, question, json_name=item.path)]))
 
 
@@ -68,13 +85,31 @@ def _lines(path: str, question: Question, json_name: str = "") -> Iterator[str]:
     task = question.task
     if task is not None and task >= len(program.tasks):
         raise UsageError(f"no task {task}: there are {len(program.tasks)}", file=path, hint="tasks count from 0")
+    if question.form in ONE_FILE:
+        return _numbers(program, path, question)
     try:
         entries, notes = dump.tasks(program, task, question.wanted), program.origin.notes
     except RegisterError as error:
         raise error.in_file(path) from error.__cause__
-    if question.as_json:
+    if question.form == "json":
         return _json({"file": json_name} if json_name else {}, program.arch.name, notes, entries)
     return map(legible, _text(notes, entries))
+
+
+def _numbers(program: "Program", path: str, question: Question) -> Iterator[str]:
+    """The program as numbers to paste."""
+    from ..listing import words
+
+    if question.wanted:
+        raise UsageError(f"--register goes with text and JSON, not with --format {question.form}")
+    if question.form == "words":
+        return words.as_list(program, question.task)
+    if question.task is not None:
+        raise UsageError("--format c has all tasks", hint="leave --task out, or use --format words")
+    try:
+        return words.as_header(program)
+    except UnsupportedError as error:
+        raise error.in_file(path) from error.__cause__
 
 
 def _json(head: dict[str, str], arch: str, notes: tuple[str, ...], entries: Iterator[dict[str, Any]]) -> Iterator[str]:

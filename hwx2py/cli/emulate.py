@@ -15,7 +15,7 @@ from ..names import legible
 from . import batch
 from .check import tell_errors
 from .files import check_input, check_output, load_file, write_output
-from .options import Raw, force_option, raw_option, trust_option
+from .options import FILE, Raw, force_option, raw_option, trust_option
 
 if TYPE_CHECKING:
     from ..emulator import Result, Subject
@@ -48,7 +48,7 @@ class _Emulate(click.Command):
     multiple=True,
     help="An input, or FILE.npz with several by name (default: 3, 2, 1, 1 ..).",
 )
-@click.option("--save", metavar="FILE.npz", help="Write the outputs, by name, in their shapes.")
+@click.option("--save", metavar="FILE.npz", type=FILE, help="Write the outputs, by name, in their shapes.")
 @click.option("--save-all", metavar="FILE.npz", help="Write what every task wrote.")
 @click.option("--fill", metavar="VALUE", type=float, help="What outputs hold before the run (default: a pattern).")
 @click.option(
@@ -57,7 +57,9 @@ class _Emulate(click.Command):
     help="Compare the outputs: PASS or FAIL; with a file of --save-all the first task and element that differ.",
 )
 @click.option("--atol", metavar="X", type=float, default=0.0, help="Largest difference for --golden.")
-@click.option("--trace", metavar="[FILE.json]", help="A line for each task; with a file, the same as JSON in it.")
+@click.option(
+    "--trace", metavar="[FILE.json]", type=FILE, help="A line for each task; with a file, the same as JSON in it."
+)
 @click.option("--values", is_flag=True, help="Smallest, largest, mean and first elements of what every task wrote.")
 @click.option("--stop-after", metavar="N", type=click.IntRange(0), help="End the run with this task.")
 @click.option(
@@ -159,6 +161,9 @@ def _run(
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     _show_prints(result, path)
+    if result.code not in (0, FAILED) and not result.faults:  # nothing of it is a result
+        _tell_faults(result, path)
+        return result.code
     if save and result.saved:
         write_output(save, [result.saved], read, force=force)
     recorded = recorder.values if recorder else []

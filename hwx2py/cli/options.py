@@ -13,6 +13,9 @@ from ..names import legible
 if TYPE_CHECKING:
     from ..program.program import Program
 
+#: A file's name, which shells complete; what is wrong with it says whoever opens it.
+FILE = click.Path(readable=False)
+
 arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
@@ -59,6 +62,20 @@ def raw_option(function: Callable[..., object]) -> Callable[..., object]:
     return click.option("--raw", metavar="ARCH", callback=_as_raw, help=what)(function)
 
 
+def no_raw_option(why: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """--raw in a command that cannot take a bare task stream, and says so.
+
+    Args:
+        why: the reason, and what to do instead.
+    """
+
+    def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(f"--raw is not for this command: {why}", hint=f"`hwx2py STREAM --raw {value} -o X.py`")
+
+    return click.option("--raw", metavar="ARCH", hidden=True, expose_value=False, callback=refuse)
+
+
 class Run(enum.Enum):
     """Whether a script is executed, and how."""
 
@@ -94,10 +111,17 @@ force_option = click.option(
 )
 
 
+#: The passes, for the help, which imports none of them; a test compares them with the table.
+PASS_NAMES = "kernel-dma, neural-engine, source-residue, noise"
+PASS_HELP = f"Run this pass: {PASS_NAMES}."
+
+
 def pass_options(function: Callable[..., object]) -> Callable[..., object]:
     """--clean, --pass and --skip."""
     function = click.option("--skip", multiple=True, metavar="NAME", help="Leave out this pass.")(function)
-    function = click.option("--pass", "only", multiple=True, metavar="NAME", help="Run this pass.")(function)
+    function = click.option("--pass", "only", multiple=True, metavar="NAME", help=f"Run this pass: {PASS_NAMES}.")(
+        function
+    )
     return click.option("--clean", is_flag=True, help="Run the default passes (see `hwx2py passes`).")(function)
 
 

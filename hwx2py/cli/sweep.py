@@ -5,12 +5,12 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_input
-from .options import table_options
+from .options import FILE, no_raw_option, table_options
 from .progress import bar
 
 
 @click.command(epilog="Example: hwx2py sweep mul.hwx --vary PE.Cfg.OpMode=Add,Mul,Max -o modes")
-@click.argument("path", metavar="PROGRAM")
+@click.argument("path", metavar="PROGRAM", type=FILE)
 @click.option(
     "--vary",
     metavar="REGISTER.FIELD=A..B|V,V,..",
@@ -25,8 +25,9 @@ from .progress import bar
     multiple=True,
     help="An input (default: 3, 2, 1, 1 ..).",
 )
-@click.option("-o", "--output", metavar="TABLE", required=True, help="Folder of the table.")
+@click.option("-o", "--output", metavar="TABLE", type=FILE, required=True, help="Folder of the table.")
 @table_options
+@no_raw_option("a table says which file its rows come from, and a stream does not say how to read it; convert it first")
 def command(
     path: str,
     vary: tuple[str, ...],

@@ -31,6 +31,8 @@ class Surface:
         depth_bytes: from depth slice to depth slice; without depth what a batch element spans.
         group_bytes: from group to group: from batch element to batch element.
         element_bytes: 2 for fp16, 1 for bool and 8 bits.
+        strided_end_bytes: where its last row ends, of a surface whose strides belong to other axes than its shape
+            says; 0 where they do not.
     """
 
     buffer: str
@@ -41,6 +43,7 @@ class Surface:
     depth_bytes: int
     group_bytes: int
     element_bytes: int = HALF_BYTES
+    strided_end_bytes: int = 0
 
     @classmethod
     def dense(
@@ -68,11 +71,16 @@ class Surface:
 
     @property
     def end_bytes(self) -> int:
-        """Where its last row ends, from the start of the buffer, the padding of that row included."""
+        """Where its last row ends, from the start of the buffer, the padding of that row included.
+
+        Strides may be negative: then it is the first row that lies highest.
+        """
+        if self.strided_end_bytes:
+            return self.strided_end_bytes
         n, c, h, w = self.shape
         row = round_up(w * self.element_bytes, ROW_ALIGNMENT_BYTES)
-        steps = (n - 1) * self.group_bytes + (c - 1) * self.plane_bytes + (h - 1) * self.row_bytes
-        return self.base_bytes + steps + row
+        steps = ((n - 1) * self.group_bytes, (c - 1) * self.plane_bytes, (h - 1) * self.row_bytes)
+        return self.base_bytes + sum(max(0, step) for step in steps) + row
 
     def rows(self, first: int, count: int, step: int = 1) -> "Surface":
         """Every `step`-th row from `first` on."""
@@ -124,8 +132,8 @@ class Surface:
         )  # fmt: skip
 
     def strided(self, **changes: int) -> "Surface":
-        """The same surface with other strides: `row_bytes`, `plane_bytes`, `depth_bytes`, `group_bytes`."""
-        return replace(self, **changes)  # type: ignore[arg-type] # only the strides are integers by name
+        """The same elements with other strides: `row_bytes`, `plane_bytes`, `depth_bytes`, `group_bytes`."""
+        return replace(self, strided_end_bytes=self.end_bytes, **changes)  # type: ignore[arg-type] # strides alone
 
     def reshaped(self, shape: tuple[int, int, int, int]) -> "Surface":
         """The same strides with another shape: for dimensions that change places by strides."""

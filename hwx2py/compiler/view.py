@@ -119,6 +119,14 @@ class View:
             strides.append(stride)
         return None if old else replace(self, lengths=tuple(lengths), strides_bytes=tuple(reversed(strides)))
 
+    def split(self, lengths: Sequence[int]) -> "View | None":
+        """The same elements with the last axis as two, where its parts begin at multiples of 64 bytes; else None."""
+        part = lengths[-1] * HALF_BYTES
+        whole = None if part % ROW_ALIGNMENT_BYTES else self.in_axes((*lengths[:-2], lengths[-2] * lengths[-1]))
+        if whole is None:
+            return None
+        return replace(whole, lengths=tuple(lengths), strides_bytes=(*whole.strides_bytes, part))
+
     def spread(self, shape: Shape) -> "View":
         """Repeated by strides of 0 along axes of length 1 other than the last, and with axes in front."""
         more = len(shape) - len(self.lengths)

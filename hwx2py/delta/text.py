@@ -1,5 +1,6 @@
 """A comparison as text for a terminal."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from .comparison import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
@@ -67,17 +68,54 @@ def _task(task: TaskDifference, comparison: Comparison) -> Iterator[str]:
     if task.does_a != task.does_b:
         yield f"  now: {task.does_b}"
     yield from _operation(task, comparison)
-    for register, change in merged(change for change in task.changes if change.kind is not Class.IDLE):
-        fields = ", ".join(field_text(field) for field in change.fields)
-        why = f"  (noise: {change.why})" if change.kind is Class.NOISE else ""
-        words = "" if change.a is change.b is None else f"{word(change.a)} {word(change.b)}  "
-        yield f"  {register:<40} {words}{fields}{why}".rstrip()
+    yield from _registers(merged(change for change in task.changes if change.kind is not Class.IDLE))
     idle = merged(change for change in task.changes if change.kind is Class.IDLE)
     if idle:
         count = sum(change.kind is Class.IDLE for change in task.changes)
         names = ", ".join(register for register, _ in idle)
         yield from _wrapped(f"{counted(count, 'idle register')}: {names}", "  ", "      ")
     yield from _places(task, comparison)
+
+
+def _registers(changes: list[tuple[str, WordChange]]) -> Iterator[str]:
+    """A line for each register; why a difference does not compute stands in one column, as far as the lines let it."""
+    lines = []
+    for register, change in changes:
+        fields = ", ".join(field_text(field) for field in change.fields)
+        words = "" if change.a is change.b is None else f"{word(change.a)} {word(change.b)}  "
+        why = f"  (noise: {change.why})" if change.kind is Class.NOISE else ""
+        lines.append((f"  {register:<40} {words}{fields}", why))
+    explained = [len(line) for line, why in lines if why and len(line) <= COLUMNS]
+    width = max(explained, default=0)
+    yield from (f"{line:<{width}}{why}".rstrip() for line, why in lines)
+
+
+def as_stat(comparison: Comparison, verdict: str) -> Iterator[str]:
+    """A line for each task that differs, with how many registers of each class; the verdict comes last.
+
+    Args:
+        comparison: what differs.
+        verdict: whether the two compute the same, in a sentence.
+    """
+    for name, changes in comparison.levels.items():
+        if changes:
+            yield f"{TITLES[name]:<16}{_counts(change.kind for change in changes)}"
+    for task in comparison.tasks:
+        if not task.is_paired:
+            index, whose = (task.a, comparison.a) if task.b is None else (task.b, comparison.b)
+            yield f"{f'task {index}':<16}only in {whose}"
+            continue
+        label = f"task {task.a}" + (f" and {task.b}" if task.b != task.a else "")
+        operation = "does something else, " if task.operation else ""
+        registers = _counts(change.kind for change in task.changes)
+        yield f"{label:<16}{operation}{registers or 'same registers'}".rstrip(", ")
+    yield verdict
+
+
+def _counts(kinds: Iterable[Class]) -> str:
+    """How many there are of each class: "2 computes, 43 idle"."""
+    numbers = Counter(kinds)
+    return ", ".join(f"{numbers[kind]} {kind}" for kind in Class if numbers[kind])
 
 
 def _operation(task: TaskDifference, comparison: Comparison) -> Iterator[str]:

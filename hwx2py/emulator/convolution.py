@@ -14,13 +14,16 @@ from ..packing import zero_skipping
 from . import faults as kinds
 from .access import Access, Bar
 from .lut import HALF
-from .numbers import Numbers, load
-from .products import Lanes, dot
+from .numbers import Numbers, load, load_single
+from .products import Lanes, dot, wide_of
+from .stepped import SteppedLanes, precision_of
 
-#: Elements of the input, as a matrix, that are worked on at a time: 16 MiB of float64.
+#: Elements of the input, as a matrix, that are worked on at a time: 8 MiB of float32.
 PATCH_ELEMENTS = 1 << 21
 #: Weights that are worked on at a time.
 WEIGHT_ELEMENTS = 1 << 21
+#: Sums of unicast convolutions that are worked on at a time.
+LANES = 1 << 15
 
 
 class Weights(NamedTuple):
@@ -57,10 +60,11 @@ def fetch_weights(task: Convolution, access: Access) -> Weights:
         if needed_bytes:
             _check_channel(task, access, bar, channel.engine)
     planes = []
+    sizes = {plane.lanes: layout.plane_bytes(plane) for plane in layout.planes}
     for plane in layout.planes:
         channel = kernel.channels[plane.engine]
         start = kernel.base_bytes + channel.base_bytes + plane.offset_bytes
-        planes.append(access.read_bytes(bar, start, layout.plane_bytes(plane), channel.registers.base).data)
+        planes.append(access.read_bytes(bar, start, sizes[plane.lanes], channel.registers.base).data)
     found = packing.unpack(layout, planes)
     bias = None if found.bias is None else np.frombuffer(found.bias, np.uint16)
     return _shaped(task, np.frombuffer(found.weights, np.uint16), bias)
@@ -112,7 +116,7 @@ def run(task: Neural, values: np.ndarray, weights: Weights, numbers: Numbers) ->
 
     Args:
         task: the convolution.
-        values: (groups, channels, height, width) float64.
+        values: (groups, channels, height, width) float32.
         weights: the kernel.
         numbers: the arithmetic.
     """
@@ -157,7 +161,7 @@ def _dense(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers)
         rows = range(top, min(height, top + step))
         matrix = _patches(task, padded, rows, width)
         for first in range(0, task.outputs, many):
-            part = load(bits[first : first + many], HALF)
+            part = load_single(bits[first : first + many], HALF)
             found = dot(part, matrix, numbers)
             sums[first : first + many, rows.start : rows.stop] = found.reshape(-1, len(rows), width)
     return sums
@@ -166,7 +170,7 @@ def _dense(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers)
 def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.ndarray:
     """The input as a matrix: (channels * kernel rows * kernel columns, rows * columns)."""
     high, wide = task.window.height, task.window.width
-    found = np.empty((len(padded), high, wide, len(rows), width))
+    found = np.empty((len(padded), high, wide, len(rows), width), padded.dtype)
     for y in range(high):
         for x in range(wide):
             found[:, y, x] = _tap(task, padded, y, x, rows, width)
@@ -175,14 +179,31 @@ def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.nd
 
 def _unicast(task: Neural, channels: int, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
     """Every output channel reads its own input channels, as many each: (outputs, height, width)."""
-    high, wide = task.window.height, task.window.width
-    weights = load(bits, HALF).reshape(task.outputs, channels, high, wide)
     size = task.result.shape[3:]
-    lanes = Lanes((task.outputs, *size), numbers)
+    weights = load_single(bits, HALF).reshape(task.outputs, channels, task.window.height, task.window.width)
+    sums = np.empty((task.outputs, *size))
+    step = max(1, LANES // max(1, size[0] * size[1]))
+    for first in range(0, task.outputs, step):
+        part = slice(first, min(task.outputs, first + step))
+        source = padded[part.start * channels : part.stop * channels]
+        sums[part] = _lanes(task, source, weights[part], numbers)
+    return sums
+
+
+def _lanes(task: Neural, padded: np.ndarray, weights: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Some of these output channels; weights are (outputs, channels of each, kernel rows, kernel columns)."""
+    outputs, channels, high, wide = weights.shape
+    rows, columns = task.result.shape[3:]
+    precision = precision_of(weights, padded) if numbers.stepped else None
+    lanes: Lanes | SteppedLanes
+    if precision is not None:
+        lanes = SteppedLanes(precision, (outputs, rows, columns))
+    else:
+        lanes, padded, weights = Lanes((outputs, rows, columns), numbers), wide_of(padded), wide_of(weights)
     for y in range(high):
         for x in range(wide):
-            part = _tap(task, padded, y, x, range(size[0]), size[1])
-            part = part.reshape(task.outputs, channels, *part.shape[1:])
+            part = _tap(task, padded, y, x, range(rows), columns)
+            part = part.reshape(outputs, channels, *part.shape[1:])
             for channel in range(channels):
                 lanes.add(weights[:, channel, y, x, None, None], part[:, channel])
     return lanes.sums

@@ -3,6 +3,7 @@
 Read off real tables, and confirmed by what their programs compute; between the samples see `_sample`.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -148,6 +149,9 @@ def evaluate(table: Curve, x: np.ndarray, numbers: Numbers = CHIP) -> np.ndarray
     return np.where(x < 0, 0.0, y) if symmetry == kinds.NEGATIVE_IS_ZERO else y
 
 
+@functools.lru_cache(maxsize=64)
 def every_value(table: Curve, numbers: Numbers) -> np.ndarray:
-    """The curve at every float16 pattern: (65536,) float64, for tensors with more elements than that."""
-    return evaluate(table, load(np.arange(1 << 16, dtype=np.uint16), HALF), numbers)
+    """The curve at every float16 pattern: bits, (65536,) uint16, for tensors with more elements than that."""
+    found = numbers.store(evaluate(table, load(np.arange(1 << 16, dtype=np.uint16), HALF), numbers))
+    found.flags.writeable = False
+    return found

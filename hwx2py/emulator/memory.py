@@ -120,4 +120,5 @@ class Memory:
 
     def is_host_written(self, buffer: Buffer, start: int, end: int) -> bool:
         """Whether the host wrote all pages of a range."""
-        return bool(buffer.host[start // mmap.PAGESIZE : whole(end, mmap.PAGESIZE)].all())
+        first, behind = start // mmap.PAGESIZE, whole(end, mmap.PAGESIZE)
+        return bool(buffer.host[first]) if behind == first + 1 else bool(buffer.host[first:behind].all())

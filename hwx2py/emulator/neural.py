@@ -50,7 +50,7 @@ def run(task: Neural, access: Access, numbers: Numbers) -> np.ndarray:
     with np.errstate(all="ignore"):
         if isinstance(task, Convolution):
             weights = convolution.fetch_weights(task, access)
-            return last(convolution.run(task, load(task, bits)[:, :, 0], weights, numbers))
+            return last(convolution.run(task, _load_single(task, bits)[:, :, 0], weights, numbers))
         if function != IDENTITY:
             return last(MODES[function](task, bits, numbers))
         result = np.empty(bits.shape, np.dtype(f"u{task.result.element.size_bytes}"))
@@ -76,6 +76,12 @@ def load(task: Neural, bits: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0.0) if task.source.relu else values
 
 
+def _load_single(task: Neural, bits: np.ndarray) -> np.ndarray:
+    """The source's elements as float32."""
+    values = arithmetic_of.load_single(bits, task.source.element)
+    return np.maximum(values, np.float32(0.0)) if task.source.relu else values
+
+
 class _LastStep:
     """PostScale, last step and rounding of a task's sums."""
 
@@ -84,7 +90,8 @@ class _LastStep:
         self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
         self.table = fetch_table(task, task.table, access) if task.table is not None else None
         many = task.result.shape.count >= MANY and numbers.rounds_before_table
-        self.curve = numbers.rounded(lut.every_value(self.table, numbers)) if self.table is not None and many else None
+        halves = many and task.result.element.dtype == "float16"
+        self.curve = lut.every_value(self.table, numbers) if self.table is not None and halves else None
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
         """Element bits of sums, float64 of any shape."""
@@ -94,7 +101,8 @@ class _LastStep:
         if self.table is None:
             return self._stored(values)
         if self.curve is not None:
-            return self._stored(self.curve[self.numbers.store(values)])
+            found: np.ndarray = self.curve[self.numbers.store(values)]
+            return found
         argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
         return self._stored(lut.evaluate(self.table, argument, self.numbers))
 

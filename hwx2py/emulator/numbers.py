@@ -30,6 +30,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..operations import Element
+from .half_bits import half_bits
 
 #: The neural engines' accumulators count in steps of this.
 STEP = 2.0**-16
@@ -82,6 +83,8 @@ class Numbers(NamedTuple):
 
     def store(self, values: np.ndarray) -> np.ndarray:
         """Float64 results as float16 bits, uint16 of the same shape."""
+        if self.away:
+            return half_bits(values)
         with np.errstate(over="ignore"):
             return self.rounded(values).astype(np.float16).view(np.uint16)
 
@@ -151,6 +154,21 @@ def load(bits: np.ndarray, element: Element) -> np.ndarray:
         found: np.ndarray = _float16_values()[bits]
         return found
     return bits.view(element.dtype).astype(np.float64)
+
+
+def load_single(bits: np.ndarray, element: Element) -> np.ndarray:
+    """Elements as the engines see them, as `load` gives them, but in float32, which holds every one of them exactly."""
+    if element.dtype == "float16":
+        found: np.ndarray = _single_values()[bits]
+        return found
+    return bits.view(element.dtype).astype(np.float32)
+
+
+@functools.cache
+def _single_values() -> np.ndarray:
+    values = _float16_values().astype(np.float32)
+    values.flags.writeable = False
+    return values
 
 
 def exponents(values: np.ndarray) -> np.ndarray:

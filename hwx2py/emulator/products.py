@@ -2,12 +2,12 @@
 
 Every product is a multiple of 2^-16 after rounding, so float64 adds them exactly, in any order, as long as sums stay
 below 2^36 in magnitude. The rounding itself costs nothing: a sum that starts at `OFFSET` is a multiple of 2^-16
-whose neighbours are 2^-16 apart, so adding the exact product rounds the product.
+whose neighbours are 2^-16 apart, so adding the exact product rounds the product. See `stepped`.
 """
 
 import numpy as np
 
-from . import accelerator
+from . import accelerator, stepped
 from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_BREAKER, Numbers, exponents
 
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
@@ -22,27 +22,42 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
     """The product of two matrices of float16 values.
 
     Args:
-        left: (M, K) float64.
-        right: (K, N) float64.
+        left: (M, K) float64 or float32.
+        right: (K, N) of the same type.
         numbers: the arithmetic.
 
     Returns:
         (M, N) float64, exact sums of rounded products; NaN where infinities of both signs meet.
     """
     if not numbers.stepped:
+        left, right = _wide(left, right)
         return _without_nan(left, right) if _infinite(left, right) else left @ right
     rows, depth = left.shape
     columns = right.shape[1]
-    largest = np.abs(left).max(initial=0.0) * np.abs(right).max(initial=0.0)
+    largest = _largest(left) * _largest(right)
     if not (largest < LARGEST_PRODUCT and largest * depth < LARGEST_SUM):  # infinities too
-        return _careful(left, right)
+        return _careful(*_wide(left, right))
     if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
+        left, right = _wide(left, right)
         sums = np.empty((rows, columns))
         compiled(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
         return sums
     if rows * columns < BLOCK // 8:
-        return _by_axis(left, right)
-    return _by_outer_products(left, right)
+        return _by_axis(*_wide(left, right))
+    return stepped.dot(np.asarray(left, np.float32), np.asarray(right, np.float32))
+
+
+def wide_of(factor: np.ndarray) -> np.ndarray:
+    """A factor in float64."""
+    return np.asarray(factor, np.float64)
+
+
+def _wide(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return wide_of(left), wide_of(right)
+
+
+def _largest(factor: np.ndarray) -> float:
+    return max(float(factor.max(initial=0.0)), -float(factor.min(initial=0.0)))
 
 
 def _infinite(*factors: np.ndarray) -> bool:
@@ -93,44 +108,6 @@ def _by_axis(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def _least(found: np.ndarray) -> int:
     return int(found.min(initial=99))
-
-
-def _by_outer_products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """For many sums: block by block, one k after the other."""
-    sums = np.empty((len(left), right.shape[1]))
-    left, left_exponents = np.ascontiguousarray((left * TIE_BREAKER).T), np.ascontiguousarray(exponents(left).T)
-    right_exponents = exponents(right)
-    width = min(right.shape[1], 1 << 9)
-    height = max(1, BLOCK // width)
-    for top in range(0, len(sums), height):
-        rows = slice(top, top + height)
-        for start in range(0, sums.shape[1], width):
-            columns = slice(start, start + width)
-            sums[rows, columns] = _block(
-                left[:, rows], right[:, columns], left_exponents[:, rows], right_exponents[:, columns]
-            )
-    return sums
-
-
-def _block(left: np.ndarray, right: np.ndarray, left_exponents: np.ndarray, right_exponents: np.ndarray) -> np.ndarray:
-    """A block of sums; the factors are (K, rows), which `TIE_BREAKER` was applied to, and (K, columns)."""
-    sums = np.full((left.shape[1], right.shape[1]), OFFSET)
-    products = np.empty_like(sums)
-    left_least, right_least = left_exponents.min(axis=1), right_exponents.min(axis=1)
-    for k, low in enumerate((left_least + right_least <= DROPPED_EXPONENT).tolist()):
-        np.multiply(left[k, :, None], right[k], out=products)
-        if low:
-            rows = np.flatnonzero(left_exponents[k] <= DROPPED_EXPONENT - right_least[k])
-            columns = np.flatnonzero(right_exponents[k] <= DROPPED_EXPONENT - left_least[k])
-            dropped = _dropped(left_exponents[k, rows, None], right_exponents[k, columns])
-            if 4 * dropped.size > products.size:
-                products[_dropped(left_exponents[k, :, None], right_exponents[k])] = 0.0
-            else:
-                high, wide = np.nonzero(dropped)
-                products[rows[high], columns[wide]] = 0.0
-        np.add(sums, products, out=sums)
-    sums -= OFFSET
-    return sums
 
 
 class Lanes:

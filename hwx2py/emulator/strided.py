@@ -25,15 +25,20 @@ class Layout(NamedTuple):
 
     def span(self, shape: Shape) -> tuple[int, int]:
         """First byte, and the byte behind the last one, of a tensor of this shape."""
-        last = shape.channels - 1
-        whole = shape.channels // self.interleave * self.interleave - 1
+        groups, channels, depth, height, width = shape
+        of_group, of_channel, of_depth, of_row = self.strides
+        if self.interleave == 1:
+            farthest = (channels - 1) * of_channel
+        else:
+            whole = channels // self.interleave * self.interleave
+            farthest = max(self._channel(channel - 1) for channel in (channels, whole) if channel)
         end = (
             self.base
-            + (shape.groups - 1) * self.strides.group
-            + max(self._channel(channel) for channel in (last, whole) if channel >= 0)
-            + (shape.depth - 1) * self.strides.depth
-            + (shape.height - 1) * self.strides.row
-            + (shape.width - 1) * self.element * self.interleave
+            + (groups - 1) * of_group
+            + farthest
+            + (depth - 1) * of_depth
+            + (height - 1) * of_row
+            + (width - 1) * self.element * self.interleave
             + self.element
         )
         return self.base, end

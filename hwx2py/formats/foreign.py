@@ -1,16 +1,29 @@
 """Files that hold no program: what they are, and where a program is to be had instead."""
 
 import os
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from ..errors import ContainerError, UsageError
+from .file import STANDARD
 
 GIVE = "give an .hwx or .anec file, or a script that hwx2py made"
-COMPILED = "Apple's compiler makes an .hwx of it on a Mac: give that"
+COMPILED = "Apple's compiler makes an .hwx of it on a Mac; or export the network as ONNX for `hwx2py compile`"
 RAW = "if it is a task stream, name its architecture with --raw"
 
-#: How much of a file is looked at.
+COMPILE = "`hwx2py compile FILE.onnx -o NET.py` makes a program of it"
+EXPORT = "export the network as ONNX, and `hwx2py compile` makes a program of it"
+
+UNPACKED = "if there is an .hwx in it, unpack it and give that"
+
+#: How much of a file is looked at, and how many of the files in an archive.
 HEAD_BYTES = 4096
+MOST_MEMBERS = 1000
+
+#: How many programs of an archive a message names.
+NAMED = 3
+PROGRAMS = (".hwx", ".anec", ".ane")
 
 
 class Kind(NamedTuple):
@@ -20,11 +33,20 @@ class Kind(NamedTuple):
         start: their first bytes.
         what: what they are.
         hint: what to do next.
+        offset: where these bytes are.
     """
 
     start: bytes
     what: str
     hint: str = GIVE
+    offset: int = 0
+
+    def fits(self, head: bytes) -> bool:
+        """Whether a file with this head is one."""
+        text = head.lstrip()
+        if head.startswith(self.start, self.offset):
+            return True
+        return _is_printable(self.start) and text.startswith(self.start) and _is_printable(text)
 
 
 #: Source: the formats' own specifications.
@@ -32,7 +54,11 @@ KINDS = (
     Kind(b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     Kind(b"\xff\xd8\xff", "a JPEG picture"),
     Kind(b"%PDF-", "a PDF document"),
-    Kind(b"PK\x03\x04", "a zip archive", "unpack it, and give the .hwx in it"),
+    Kind(
+        b"version https://git-lfs.github.com/spec/", "a Git LFS pointer, not the file itself", "`git lfs pull` gets it"
+    ),
+    Kind(b"TFL3", "a TensorFlow Lite model", EXPORT, offset=4),
+    Kind(b"\x80\x02", "a Python pickle, such as PyTorch writes", EXPORT),
     Kind(b"\x1f\x8b", "a gzip file", "unpack it with gunzip first"),
     Kind(b"BZh", "a bzip2 file", "unpack it with bunzip2 first"),
     Kind(b"\xfd7zXZ\0", "an xz file", "unpack it with unxz first"),
@@ -86,12 +112,16 @@ def refuse(data: memoryview, path: str) -> ContainerError:
     head = bytes(data[:HEAD_BYTES])
     if not head:
         return ContainerError("the file is empty", hint=GIVE)
-    text = head.lstrip()
-    kind = next((kind for kind in KINDS if head.startswith(kind.start) or _is_text_of(kind, text)), None)
-    if kind:
+    if archive := _archive(head, path):
+        return archive
+    if kind := next((kind for kind in KINDS if kind.fits(head)), None):
         return ContainerError(f"this is {kind.what}, which holds no program", hint=kind.hint)
     if path.lower().endswith(".mlmodel"):
         return ContainerError("this is a Core ML model, which holds no program yet", hint=COMPILED)
+    if path.lower().endswith(".onnx") or _is_onnx(head):
+        return ContainerError("this is a network in ONNX, which holds no program yet", hint=COMPILE)
+    if _is_safetensors(head):
+        return ContainerError("these are weights (safetensors), which hold no program", hint=EXPORT)
     if _is_printable(head):
         if _is_hex(head):
             return ContainerError("this is a text of hex digits", hint=RAW)
@@ -99,9 +129,58 @@ def refuse(data: memoryview, path: str) -> ContainerError:
     return ContainerError(f"not an .hwx file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
 
 
-def _is_text_of(kind: Kind, text: bytes) -> bool:
-    """Whether a text begins as its kind does, white space disregarded."""
-    return _is_printable(kind.start) and text.startswith(kind.start) and _is_printable(text)
+def _archive(head: bytes, path: str) -> ContainerError | None:
+    """The error for a zip or tar archive, with the programs in it; None for other files."""
+    if head.startswith(b"PK\x03\x04"):
+        what, unpack, names = "a zip archive", "unzip", _zipped(path)
+    elif head[257:262] == b"ustar":
+        what, unpack, names = "a tar archive", "tar -xf", _tarred(path)
+    else:
+        return None
+    found = list(islice(names, MOST_MEMBERS)) if path != STANDARD else []
+    if any(name.endswith("/data.pkl") for name in found):
+        return ContainerError("these are weights or a model of PyTorch, which hold no program", hint=EXPORT)
+    programs = [name for name in found if name.lower().endswith(PROGRAMS)]
+    if not programs:
+        return ContainerError(f"this is {what}, which holds no program", hint=UNPACKED)
+    more = ", ..." if len(programs) > NAMED or len(found) == MOST_MEMBERS else ""
+    programs_named = ", ".join(programs[:NAMED]) + more
+    return ContainerError(
+        f"this is {what} with programs in it ({programs_named})", hint=f"unpack it first (`{unpack}`)"
+    )
+
+
+def _zipped(path: str) -> Iterator[str]:
+    """Names of the files in a zip archive; none where it is damaged, or comes from standard input."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield from archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return
+
+
+def _tarred(path: str) -> Iterator[str]:
+    """Names of the files in a tar archive; those before the damage where it is damaged."""
+    import tarfile
+
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                yield member.name
+    except (OSError, tarfile.TarError):
+        return
+
+
+def _is_onnx(head: bytes) -> bool:
+    """Whether bytes begin as a ModelProto of ONNX does: an IR version, then the name of what wrote it, or the graph."""
+    return len(head) > 2 and head[0] == 0x08 and head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x3A, 0x42)
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Whether bytes begin with the length of a JSON text, and that text."""
+    return head[8:10] in (b'{"', b"{}") and 2 <= int.from_bytes(head[:8], "little") < 1 << 32
 
 
 def _is_printable(data: bytes) -> bool:

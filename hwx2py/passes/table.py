@@ -52,11 +52,13 @@ def chosen(clean: bool, only: Sequence[str] = (), skip: Sequence[str] = ()) -> l
         skip: names of those to leave out.
 
     Raises:
-        UsageError: a name is unknown.
+        UsageError: a name is unknown, or is both asked for and left out.
     """
     names = [cleaning.name for cleaning in PASSES]
     if unknown := next((name for name in (*only, *skip) if name not in names), None):
         raise UsageError(f"no pass is called {unknown}", hint=f"there are: {', '.join(names)}")
+    if both := next((name for name in only if name in skip), None):
+        raise UsageError(f"--pass {both} and --skip {both} contradict each other", hint="leave one of them out")
     wanted = {cleaning.name for cleaning in PASSES if clean and cleaning.default} | {*only}
     return [cleaning for cleaning in PASSES if cleaning.name in wanted - {*skip}]
 

@@ -4,6 +4,7 @@
 """
 
 import importlib
+import re
 from typing import NamedTuple
 
 from ..errors import ArchitectureError
@@ -82,7 +83,7 @@ def by_subtype(cpusubtype: int) -> Architecture:
 
 
 def by_name(name: str) -> Architecture:
-    """The architecture of this name, in any case; a compiler target such as "h18g" is a name too.
+    """The architecture of this name, in any case: "H13", a compiler target ("h18g"), or a chip ("M1 Pro").
 
     Args:
         name: such as "H13".
@@ -96,8 +97,40 @@ def by_name(name: str) -> Architecture:
         if not subtype.has_table:
             raise ArchitectureError(f"{name.upper()} is known by name only: no register table", hint=HINT)
         return _table(subtype)
+    if arch := by_chip(name):
+        return arch
     known = ", ".join(subtype.name for subtype in SUBTYPES if subtype.names)
-    raise ArchitectureError(f"unknown architecture {name} (known: {known})", hint=HINT)
+    raise ArchitectureError(f"unknown architecture {name} (known: {known}, and the chips that have them)", hint=HINT)
+
+
+def by_chip(name: str) -> Architecture | None:
+    """The architecture of a chip's engine; None where no row names the chip.
+
+    Args:
+        name: "M1", "M1 Pro", "T8103", in any case, with spaces or without.
+    """
+    wanted = _plain(name)
+    return next((arch for arch in every() if wanted in map(_plain, chip_names(arch))), None)
+
+
+def chip_names(arch: Architecture) -> list[str]:
+    """Every name of the chips with an architecture's engine: "M1 Pro, Max (T6000, T6001)" are four.
+
+    Args:
+        arch: its rows of chips.
+    """
+    names = []
+    for row in arch.chips:
+        sold, _, numbers = row.partition(" (")
+        first, *others = sold.split(", ")
+        family = first.partition(" ")[0]
+        names += [first, *(other if other[-1].isdigit() or " " in other else f"{family} {other}" for other in others)]
+        names += re.findall(r"\bT\d\w+", numbers)
+    return names
+
+
+def _plain(name: str) -> str:
+    return name.replace(" ", "").upper()
 
 
 def other_names(arch: Architecture) -> tuple[str, ...]:

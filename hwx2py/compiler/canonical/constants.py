@@ -29,11 +29,30 @@ def chained_numbers(node: Node, nodes: Nodes) -> Node | None:
 
 
 def idle(node: Node, nodes: Nodes) -> Node | None:
-    """A reshape to the same shape, or of a reshape."""
-    if not isinstance(node.operator, operators.Reshape):
+    """A reshape of a reshape, a transpose of a transpose, and what leaves its operand as it is."""
+    if node.tail is not None:
         return None
-    before = nodes.made_by(node.inputs[0], operators.Reshape, single=False)
-    return None if before is None else replace(node, inputs=before.inputs)
+    match node.operator:
+        case operators.Reshape():
+            before = nodes.made_by(node.inputs[0], operators.Reshape, single=False)
+            return None if before is None else replace(node, inputs=before.inputs)
+        case operators.Transpose(order):
+            inner = nodes.made_by(node.inputs[0], operators.Transpose)
+            if inner is not None and isinstance(inner.operator, operators.Transpose):
+                joined = tuple(inner.operator.order[axis] for axis in order)
+                return replace(node, operator=operators.Transpose(joined), inputs=inner.inputs)
+            shape = node.inputs[0].shape
+            long = [axis for axis in order if shape[axis] > 1]
+            changes = long != sorted(long) or node.inputs[0].array is not None or node.inputs[0] in nodes.truths
+        case operators.Slice(axis, _, count, step):
+            changes = count != node.inputs[0].shape[axis] or step != 1
+        case operators.Select(axis, places):
+            changes = places != tuple(range(node.inputs[0].shape[axis]))
+        case operators.Reduce(_, axes, flat):
+            changes = flat or any(node.inputs[0].shape[axis] > 1 for axis in axes)
+        case _:
+            return None
+    return None if changes else replace(node, operator=operators.Reshape(node.output.shape))
 
 
 def convolution(node: Node, nodes: Nodes) -> Node | None:
@@ -114,24 +133,32 @@ def product_bias(node: Node, nodes: Nodes) -> Node | None:
         columns = x.shape[-1]
         is_row = y.array.size == columns and (not y.shape or y.shape[-1] == columns)
         matrix = product.inputs[1]
-        if is_row and matrix.array is not None and len(product.inputs) == 2 and not product.operator.scale_differs:
-            return replace(product, inputs=(*product.inputs, Value(y.name, (columns,), y.array.reshape(columns))))
+        if is_row and matrix.array is not None and not product.operator.scale_differs:
+            row = y.array.reshape(columns)
+            if len(product.inputs) > 2:
+                row = np.asarray(row, np.float64) + np.asarray(product.inputs[2].array, np.float64)
+            return replace(product, inputs=(*product.inputs[:2], Value(y.name, (columns,), row)))
     return None
 
 
 def product_scale(node: Node, nodes: Nodes) -> Node | None:
-    """A product with a constant times a number: a factor on the sums."""
+    """A product times a number: a factor on the sums, or in the constant where float16 has no such number."""
     if not isinstance(node.operator, operators.Linear) or node.tail is not None or node.operator.bias != 0:
         return None
     product = nodes.made_by(node.inputs[0], operators.MatMul)
-    if product is None or not isinstance(product.operator, operators.MatMul) or len(product.inputs) > 2:
-        return None
-    if product.tail is not None or product.inputs[1].array is None:
+    if product is None or not isinstance(product.operator, operators.MatMul) or product.operator.scale_differs:
         return None
     scale = node.operator.scale
-    if not 2.0**-14 <= abs(scale) <= 65504 or float(np.float16(scale)) != scale or product.operator.scale_differs:
+    if product.tail is not None or not 2.0**-14 <= abs(scale) <= 65504:
         return None
-    return replace(product, operator=operators.MatMul(scale))
+    is_exact = float(np.float16(scale)) == scale
+    if len(product.inputs) == 2 and (is_exact or all(value.array is None for value in product.inputs)):
+        return replace(product, operator=replace(product.operator, scale=scale))
+    scaled = tuple(
+        value if value.array is None else _constant(value, np.asarray(value.array, np.float64) * scale)
+        for value in product.inputs
+    )
+    return replace(product, inputs=scaled)
 
 
 CONSTANTS = (numbers, chained_numbers, idle, convolution, product_bias, product_scale)

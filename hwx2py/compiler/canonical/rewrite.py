@@ -1,14 +1,19 @@
 """Applies rules to the nodes of a graph until none applies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
+from ..precise import precise as made_precise
 from .activations import ACTIVATIONS
+from .attention import ATTENTION
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
+from .gains import GAINS
 from .gates import GATES
+from .matrices import MATRICES
+from .mirrored import mirrored_columns
 from .neutral import NEUTRALS
 from .norms import NORMS
 from .padding import PADDING
@@ -23,36 +28,50 @@ MOST_ROUNDS = 12
 #: In front of that node it may give others: new ones, or ones in place of those with the same results.
 Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 
-#: In this order: patterns of several nodes are recognised before their pieces go into other nodes.
+#: Patterns of several nodes are recognised before their pieces go into other nodes.
+PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
+#: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*ACTIVATIONS, *NORMS), (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING),
-    (row_of_a_convolution, *EXCHANGES), (*SLOPES, *GATES),
+    (*NEUTRALS, *CONSTANTS, *GAINS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (row_of_a_convolution, *EXCHANGES),
+    (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 
 
-def canonical(graph: Graph) -> Graph:
+def canonical(graph: Graph, precise: bool = False) -> Graph:
     """The graph in canonical form.
 
     Args:
         graph: a network; it is not changed.
+        precise: several steps in place of functions that a table alone is too coarse for.
 
     Returns:
         A graph with the same inputs and outputs.
     """
-    nodes = list(graph.nodes)
+    nodes = _settled(graph, graph.nodes, PATTERNS)
+    if precise:
+        nodes = made_precise(nodes)
     for rules in STAGES:
-        for _ in range(MOST_ROUNDS):
-            before = len(nodes), tuple(map(id, nodes))
-            nodes = _needed(graph, _round(graph, nodes, rules))
-            if (len(nodes), tuple(map(id, nodes))) == before:
-                break
+        nodes = _settled(graph, nodes, rules)
     return Graph(list(graph.inputs), dict(graph.outputs), nodes, truths=set(graph.truths))
 
 
+def _settled(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
+    """The nodes after as many rounds of rules as change anything."""
+    nodes = list(nodes)
+    for _ in range(MOST_ROUNDS):
+        before = tuple(map(id, nodes))
+        nodes = _needed(graph, _round(graph, nodes, rules))
+        if tuple(map(id, nodes)) == before:
+            break
+    return nodes
+
+
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
-    seen = Nodes(nodes, set(graph.outputs.values()))
+    seen = Nodes(nodes, set(graph.outputs.values()), graph.truths)
     result: dict[Value, Node] = {}
-    for node in nodes:
+    for old in nodes:
+        node = seen.maker(old.output) or old
         for rule in rules:
             found = rule(node, seen)
             if found is None:
@@ -64,7 +83,23 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
             node = _noted(node, last)
             seen.put(node)
         result[node.output] = node
-    return list(result.values())
+    return _in_order(result)
+
+
+def _in_order(made: Mapping[Value, Node]) -> list[Node]:
+    """Nodes in an order in which they can run, and otherwise as they are: rules may put a node before what it needs."""
+    ordered: dict[Value, Node] = {}
+    waiting = list(reversed(made.values()))
+    while waiting:
+        node = waiting.pop()
+        if node.output in ordered:
+            continue
+        missing = [made[value] for value in node.inputs if value in made and value not in ordered]
+        if missing:
+            waiting += [node, *missing]
+        else:
+            ordered[node.output] = node
+    return list(ordered.values())
 
 
 def _noted(old: Node, new: Node) -> Node:

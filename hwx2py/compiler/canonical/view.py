@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -22,12 +22,18 @@ class Nodes:
     Args:
         nodes: the nodes of a graph.
         outputs: its outputs.
+        truths: its tensors of truth values.
     """
 
-    def __init__(self, nodes: Iterable[Node], outputs: set[Value]):
+    def __init__(self, nodes: Iterable[Node], outputs: set[Value], truths: Collection[Value] = ()):
+        self.truths = truths
         self._by_output = {node.output: node for node in nodes}
         self._uses = Counter(value for node in self._by_output.values() for value in dict.fromkeys(node.inputs))
         self._outputs = outputs
+        self._users: dict[Value, list[Value]] = {}
+        for node in self._by_output.values():
+            for value in dict.fromkeys(node.inputs):
+                self._users.setdefault(value, []).append(node.output)
 
     def put(self, node: Node) -> None:
         """Takes a node in place of the one with the same result."""
@@ -37,9 +43,18 @@ class Nodes:
         """The node that makes a value; None for inputs and constants."""
         return self._by_output.get(value)
 
+    def users(self, value: Value) -> list[Node]:
+        """The nodes that need a value, in order."""
+        nodes = (self._by_output[output] for output in self._users.get(value, ()))
+        return [node for node in nodes if value in node.inputs]
+
     def is_single(self, value: Value) -> bool:
         """Whether only one node needs a value, and it is no output."""
         return self._uses[value] <= 1 and value not in self._outputs
+
+    def is_inner(self, value: Value) -> bool:
+        """Whether a value is no output."""
+        return value not in self._outputs
 
     def made_by(self, value: Value, kind: type[Kind], *, single: bool = True) -> Node | None:
         """The node of a kind that makes a value, which no other node needs if `single`."""

@@ -39,7 +39,7 @@ IN_PARTS = own("rows that are no multiple of 16 or no power of two of lanes: par
 
 
 def product(
-    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False
+    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False, scale: float = 1.0
 ) -> list[TaskPlan]:
     """Multiplies two matrices.
 
@@ -49,6 +49,7 @@ def product(
         y: 1 x 1 x M x N.
         transposed_x: x is transposed.
         transposed_w: w is transposed.
+        scale: a factor on the sums, a float16.
 
     Returns:
         For M a multiple of 16: [a copy that makes the kernel,] [an exchanging copy,] and a product for every 16 rows
@@ -69,7 +70,8 @@ def product(
         x, transposed_x = straight, False
     for number, (first, count) in enumerate(parts):
         source = x if transposed_x else x.rows(first, count)
-        one = _Product(source, w, y.rows(first, count), transposed_x, transposed_w, f"{y.buffer}.kernel{number or ''}")
+        buffer = f"{y.buffer}.kernel{number or ''}"
+        one = Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale)
         made = one.plans()
         if len(parts) > 1:
             made = _own(made)
@@ -97,28 +99,47 @@ def _parts(rows: int) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Product:
+class Product:
+    """One product: how many lanes, and its tasks.
+
+    Attributes:
+        x: M x K, or K x M if `transposed_x`.
+        w: K x N, or N x K if `transposed_w`.
+        y: M x N.
+        transposed_x: x is transposed.
+        transposed_w: w is transposed.
+        kernel_buffer: where its kernel lies.
+        scale: a factor on the sums.
+        kernel_base: where in that buffer, if a task outside of this form stores it; None where a task of its own does.
+    """
+
     x: Surface
     w: Surface
     y: Surface
     transposed_x: bool
     transposed_w: bool
     kernel_buffer: str
+    scale: float = 1.0
+    kernel_base: int | None = None
 
     @property
     def rows(self) -> int:
+        """Rows of the result."""
         return self.y.shape.h
 
     @property
     def columns(self) -> int:
+        """Columns of the result."""
         return self.y.shape.w
 
     @property
     def inner(self) -> int:
+        """What is summed over."""
         return self.x.shape.h if self.transposed_x else self.x.shape.w
 
     @property
     def lanes(self) -> int:
+        """Rows side by side in the kernel."""
         share = self.rows // ROWS_A_LANE
         return min(MOST_LANES, share & -share) if self.rows % ROWS_A_LANE == 0 else 1
 
@@ -129,15 +150,18 @@ class _Product:
 
     @property
     def category(self) -> int:
+        """Category of its tasks, which a large second operand changes."""
         big = HALF_BYTES * self.inner * self.columns > BIG_BYTES
         return BIG_CATEGORY if big and not self.is_direct else 0
 
     def plans(self) -> list[TaskPlan]:
+        """Its tasks."""
         detail = ["x transposed"] * self.transposed_x + ["w transposed"] * self.transposed_w
+        detail += ["scale"] * (self.scale != 1.0)
         known = evidence("product of inputs", (self.rows, self.inner, self.columns), *detail)
         tasks: list[Draft] = []
         copied = None
-        if not self.is_direct:
+        if not self.is_direct and self.kernel_base is None:
             maker = self._kernel_maker(known)
             tasks.append(maker)
             copied = maker
@@ -206,7 +230,7 @@ class _Product:
             "w exchanged", known, w, size, Tile(0, channel, size, size), aliases=aliases,
             result_aliases=result_aliases,
         )  # fmt: skip
-        if maker is None:
+        if self.is_direct:
             draft.write(columns_of(f"{self.y.buffer}.exchanged", self.inner, self.columns), Store.CONTEXT)
         return draft
 
@@ -219,6 +243,7 @@ class _Product:
         draft.put("NE.KernelCfg", AlignmentFmt=1)
         draft.put("Common.ConvCfg", OCGSize=log2_up(self.lanes))
         draft.put("Common.DPE", Category=self.category)
+        draft.put("NE.PostScale", PostScale=self.scale)
         moved = 0
         if self.transposed_w:
             self._exchanged_source(draft, number)
@@ -275,7 +300,8 @@ class _Product:
             size = channel_bytes_in_memory(self.inner)
             return RuntimeKernel(x.buffer, base, x.plane_bytes, size, count)
         step = self._kernel().plane_bytes
-        return RuntimeKernel(self.kernel_buffer, first // self.lanes * step, step, step, count // self.lanes)
+        base = (self.kernel_base or 0) + first // self.lanes * step
+        return RuntimeKernel(self.kernel_buffer, base, step, step, count // self.lanes)
 
 
 def channel_bytes_in_memory(columns: int) -> int:

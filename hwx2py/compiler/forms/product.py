@@ -3,16 +3,19 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ... import packing
 from ...packing import Halves
-from ...program.l2 import SIZE_BYTES, Aliases, Tile, log2_up, odd_channel_bytes
+from ...program.l2 import NEURAL_COLUMNS_BYTES, SIZE_BYTES, Aliases, Tile, channel_bytes, log2_up, odd_channel_bytes
 from ..coefficients import kernel
+from ..draft import Draft
 from ..engines import NEURAL_ENGINES, cycles, cycles_of_bytes, neural
 from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, own
-from .steps import columns_of, exchanging_copy
+from .parts import TooLargeError
+from .steps import columns_of, exchanging_copy, one_row
 
 #: Up to this number of rows one task makes all columns; beyond, a task has at most 1 MiB of coefficients (records).
 FEW_ROWS = 128
@@ -23,6 +26,7 @@ SMALL = 8
 #: Part of L2 that the exchanged matrix may take up, so that source and result have space beside it.
 MOST_EXCHANGED_BYTES = SIZE_BYTES * 3 // 4
 
+COLUMNS = own("a product whose rows lie as columns, without the exchange in front or behind")
 UNEVEN = own("columns that are no multiple of 16 lanes: fewer lanes, so that no plane is left over", "middle")
 ROWS_IN_PARTS = own("rows in parts, each of which L2 holds exchanged")
 
@@ -44,22 +48,46 @@ class Tail:
     table: bytes = b""
 
 
+class Columns(NamedTuple):
+    """Where rows of a matrix lie as columns, which is how the engines multiply: no copy brings them there, or back.
+
+    Attributes:
+        source: in the source.
+        result: in the result.
+    """
+
+    source: bool = False
+    result: bool = False
+
+
+#: Rows as rows.
+ROWS = Columns()
+
+
 def product(
-    x: Surface, y: Surface, weights: Halves, tail: Tail = Tail(), *, by_input: bool = True, folded: bool | None = None
-) -> list[TaskPlan]:
+    x: Surface, y: Surface, weights: Halves, tail: Tail = Tail(), *, by_input: bool = True, folded: bool | None = None,
+    columns: Columns = ROWS,
+) -> list[TaskPlan]:  # fmt: skip
     """Multiplies M rows of K by a constant matrix of K x N.
 
     Args:
-        x: 1 x 1 x M x K.
-        y: 1 x 1 x M x N.
+        x: 1 x 1 x M x K, or 1 x 1 x K x M.
+        y: 1 x 1 x M x N, or 1 x 1 x N x M.
         weights: float16, K x N (`by_input`) or N x K.
         tail: what follows the sums.
         by_input: the order of the weights.
         folded: whether rows are folded to M / 8 by 8; None: where compiler 9.509 does it.
+        columns: which of x and y have rows as columns.
 
     Returns:
         Two tasks up to 128 rows, above 1 + K N / 2^19 (records of M = 1, 8, 64 and 375; folded: of 16 and 32 rows).
+        One task fewer where x has rows as columns.
+
+    Raises:
+        UnsupportedError: L2 does not hold all of x that has rows as columns, or of which y has.
     """
+    if columns != ROWS:
+        return _in_columns(x, y, _Job(weights, tail, by_input, *_sizes(x, y, columns)), columns)
     rows, inputs = x.shape.h, x.shape.w
     outputs = y.shape.w
     job = _Job(weights, tail, by_input, inputs, outputs)
@@ -137,28 +165,13 @@ def _known(job: _Job, rows: int) -> Evidence:
 def _plain(x: Surface, y: Surface, job: _Job, all_rows: int) -> list[TaskPlan]:
     rows = x.shape.c
     known = _known(job, rows) if rows == all_rows else ROWS_IN_PARTS
-    small = rows <= SMALL
     channel = odd_channel_bytes(rows)
     size = job.inputs * channel
-    exchanged = columns_of(f"{y.buffer}.exchanged", job.inputs, rows)
-    copy = exchanging_copy(
-        "rows to columns", known, x, size, Tile(0, channel, size, size), sharing=3 if small else 0
-    )  # fmt: skip
-    copy.write(exchanged, Store.CONTEXT)
-    plans = [copy.plan()]
+    copy, exchanged = _to_columns(x, f"{y.buffer}.exchanged", job, known)
+    plans = [copy]
     for first, count in _blocks(job, rows):
         form = job.form(count, rows)
-        even = count % 16 == 0
-        draft = neural(
-            "product", known if even else UNEVEN, (job.inputs, 1, rows), out=(count, 1, rows),
-            engines=form.engines, copy=False, exchange=True, rows_log2=4 if small else 0, prefer_log2=4 if small else 0,
-            least_log2=4 if small else 0, small=small, relu=job.tail.relu, table=bool(job.tail.table),
-        )  # fmt: skip
-        draft.put("Common.ConvCfg", OCGSize=log2_up(form.lanes))
-        draft.put("NE.PostScale", PostScale=job.tail.scale)
-        draft.put("NE.MACCfg", BiasMode=int(form.bias_row))
-        if job.same_bias is not None:
-            draft.put("NE.AccBias", AccBias=job.same_bias)
+        draft = _multiplying(job, form, known, rows, exchange=True)
         draft.write(y.columns(first, count))
         if first == 0:
             draft.read(exchanged, Fetch.CONTEXT)
@@ -168,6 +181,82 @@ def _plain(x: Surface, y: Surface, job: _Job, all_rows: int) -> list[TaskPlan]:
         weights, bias = job.part(first, count)
         draft.kernel = kernel(form, weights, bias, job.tail.table or None, job.by_input)
         draft.cycles = cycles((), (y.columns(first, count),), len(draft.kernel.data))
+        plans.append(draft.plan())
+    return plans
+
+
+def _to_columns(x: Surface, buffer: str, job: _Job, known: Evidence) -> tuple[TaskPlan, Surface]:
+    """The copy that brings rows into L2 as columns, and what it hands on."""
+    rows = x.shape.c
+    channel = odd_channel_bytes(rows)
+    size = job.inputs * channel
+    exchanged = columns_of(buffer, job.inputs, rows)
+    sharing = 3 if rows <= SMALL else 0
+    copy = exchanging_copy("rows to columns", known, x, size, Tile(0, channel, size, size), sharing=sharing)
+    copy.write(exchanged, Store.CONTEXT)
+    return copy.plan(), exchanged
+
+
+def _multiplying(job: _Job, form: packing.Form, known: Evidence, rows: int, *, exchange: bool) -> Draft:
+    """A task that multiplies columns by some of the weights; operands not yet placed."""
+    small, count = rows <= SMALL, form.outputs
+    sharing = 4 if small else 0
+    draft = neural(
+        "product", known if count % 16 == 0 else UNEVEN, (job.inputs, 1, rows), out=(count, 1, rows),
+        engines=form.engines, copy=False, exchange=exchange, rows_log2=sharing, prefer_log2=sharing,
+        least_log2=sharing, small=small, relu=job.tail.relu, table=bool(job.tail.table),
+    )  # fmt: skip
+    draft.put("Common.ConvCfg", OCGSize=log2_up(form.lanes))
+    draft.put("NE.PostScale", PostScale=job.tail.scale)
+    draft.put("NE.MACCfg", BiasMode=int(form.bias_row))
+    if job.same_bias is not None:
+        draft.put("NE.AccBias", AccBias=job.same_bias)
+    return draft
+
+
+def _sizes(x: Surface, y: Surface, columns: Columns) -> tuple[int, int]:
+    """K and N."""
+    return x.shape.h if columns.source else x.shape.w, y.shape.h if columns.result else y.shape.w
+
+
+def _in_columns(x: Surface, y: Surface, job: _Job, columns: Columns) -> list[TaskPlan]:
+    """A product of which source, result or both have rows as columns."""
+    rows = x.shape.w if columns.source else x.shape.h
+    x, y = x.rows_as_channels(), y.rows_as_channels()
+    channel = channel_bytes(rows) if columns.source else odd_channel_bytes(rows)
+    size = job.inputs * channel
+    blocks = list(_blocks(job, rows))
+    narrow = channel if len(blocks) > 1 or not columns.source else min(channel, NEURAL_COLUMNS_BYTES)
+    held = job.inputs * narrow
+    passing = max(count for _, count in blocks) * channel_bytes(rows)
+    if size > MOST_EXCHANGED_BYTES or size + min(passing, SIZE_BYTES // 4) > SIZE_BYTES:
+        raise TooLargeError(f"{job.inputs} x {rows} does not fit L2")
+    plans, exchanged = [], None
+    if not columns.source:
+        copy, exchanged = _to_columns(x, f"{y.buffer}.exchanged", job, COLUMNS)
+        plans.append(copy)
+    for first, count in blocks:
+        draft = _multiplying(job, job.form(count, rows), COLUMNS, rows, exchange=not columns.result)
+        result = y.planes(first, count) if columns.result else y.columns(first, count)
+        draft.write(result)
+        is_first, aliases = first == 0, Aliases.NONE
+        if exchanged is not None:
+            if is_first:
+                draft.read(exchanged, Fetch.CONTEXT)
+                aliases = Aliases.NEURAL_RESULT
+            draft.source_tile("L2Read", Tile(0, channel, size, size), aliases, dma=is_first)
+        elif is_first:
+            draft.read(x)
+            kind = "DmaReadKeep" if len(blocks) > 1 else "DmaRead"
+            draft.source_tile(kind, one_row(0, narrow, held), Aliases.ALL)
+        else:
+            draft.source_tile("L2Read", Tile(0, channel, size, size))
+        draft.result_tile(
+            "DmaWrite", Tile(held), Aliases.ALL if is_first and exchanged is None else Aliases.NONE
+        )  # fmt: skip
+        weights, bias = job.part(first, count)
+        draft.kernel = kernel(job.form(count, rows), weights, bias, job.tail.table or None, job.by_input)
+        draft.cycles = cycles((x,) if is_first and columns.source else (), (result,), len(draft.kernel.data))
         plans.append(draft.plan())
     return plans
 

@@ -52,6 +52,10 @@ def combined(b: Builder, operation: Combine, x: View, y: View, z: View, after: A
         if operation is Combine.SUB:
             # y - x is -x + y
             x, operation = planar.single(b, x, b.scratch(x.lengths), scale=-1.0), Combine.ADD
+    if x.lengths == full and y.lengths[-1] == full[-1] and len(full) <= RANK:
+        # Along all axes but the last one it is repeated by strides of 0.
+        planar.pair(b, OPERATIONS[operation], x, y.spread(full), target, after)
+        return z
     if x.lengths != full:
         x = moves.copy(b, x.spread(full), b.scratch(full))
     planar.broadcast(b, OPERATIONS[operation], x, y, target, after)
@@ -255,6 +259,13 @@ def linear(b: Builder, node: Node, views: list[View]) -> View:
     relu = last_step(node).relu
     z = b.result(node.output.shape)
     return planar.single(b, views[0], z, scale=operator.scale, bias=operator.bias, relu=relu)
+
+
+def lookup(b: Builder, node: Node, views: list[View]) -> View:
+    """A table by its content."""
+    operator = node.operator
+    assert isinstance(operator, operators.Lookup)
+    return neural.lookup(b, views[0], operator.data, b.result(node.output.shape), what=operator.what)
 
 
 def power(b: Builder, node: Node, views: list[View]) -> View:

@@ -25,6 +25,7 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Gated: gates.gated,
     operators.Unary: arithmetic.unary,
     operators.Linear: arithmetic.linear,
+    operators.Lookup: arithmetic.lookup,
     operators.Power: arithmetic.power,
     operators.Clip: arithmetic.clip,
     operators.PRelu: arithmetic.prelu,
@@ -37,6 +38,8 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Softmax: reductions.softmax,
     operators.Standardize: reductions.standardize,
     operators.MatMul: products.matmul,
+    operators.Attend: products.attend,
+    operators.Attention: products.whole_attention,
     operators.Reshape: layout.reshape,
     operators.Transpose: layout.transpose,
     operators.Concat: layout.concat,
@@ -138,16 +141,38 @@ def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
     for node in reversed(graph.nodes):
         if isinstance(node.operator, operators.Concat):
             targets |= _parts_of_a_join(graph, node, builder, targets, uses)
-        target = targets.get(node.output)
-        if target is None or not isinstance(node.operator, operators.Reshape):
+        if not isinstance(node.operator, operators.Reshape | operators.Transpose):
             continue
         (x,) = node.inputs
-        turned = target.in_axes(x.shape or (1,))
-        if turned is not None and uses[x] == 1 and x not in graph.outputs.values():
-            targets[x] = turned
+        if uses[x] > 1 or x in graph.outputs.values():
+            continue
+        target = targets.get(node.output)
+        if isinstance(node.operator, operators.Transpose):
+            before = None if target is None else _before_transpose(target, node.operator.order)
+        else:
+            before = None if target is None else target.in_axes(x.shape or (1,))
+            if before is None and _joins_columns(x.shape, node.output.shape):
+                target = target or builder.scratch(node.output.shape)
+                before = target.split(x.shape)
+                if before is not None:
+                    targets[node.output] = target
+        if before is not None:
+            targets[x] = before
     for value in graph.inputs:
         targets.pop(value, None)
     return targets
+
+
+def _before_transpose(target: View, order: tuple[int, ...]) -> View | None:
+    """Where the source of a transpose lies so that its result lies where it should; None where columns move."""
+    if order[-1] != len(order) - 1:
+        return None
+    return target.ordered([order.index(axis) for axis in range(len(order))])
+
+
+def _joins_columns(old: Shape, new: Shape) -> bool:
+    """Whether a reshape makes one row of several: the last two axes become one."""
+    return len(old) > 1 and old[-2] > 1 and new[-1:] == (old[-2] * old[-1],)
 
 
 def _parts_of_a_join(

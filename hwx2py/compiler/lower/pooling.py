@@ -1,5 +1,7 @@
 """Pooling: maxima of shifted views, rows first, then columns as planes; means as depthwise convolutions."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .. import operators
@@ -7,6 +9,7 @@ from ..builder import Builder
 from ..forms.elementwise import Binary
 from ..generic import neural, planar
 from ..graph import Node
+from ..operators.model import replaced
 from ..operators.spatial import Pads
 from ..view import View
 from . import moves
@@ -53,9 +56,9 @@ def _largest(
     pads = operator.pads
     for side in sides:
         axis, before = ((ROWS, pads.top), (COLUMNS, pads.left))[side]
-        x = _edged(b, x, axis, before, _behind(operator, side, size[side], x.lengths[axis]))
         target = z if side == sides[-1] else None
-        x = _windowed(b, x, axis, operator.kernel[side], operator.strides[side], size[side], target)
+        windows = _Windows(axis, operator.kernel[side], operator.strides[side], size[side], before, x.lengths[axis])
+        x = _along(b, x, windows, target)
     return x if z is None or x == z else moves.copy(b, x, z)
 
 
@@ -65,12 +68,66 @@ def _behind(operator: operators.Pool, side: int, places: int, length: int) -> in
     return max(0, (places - 1) * operator.strides[side] + operator.kernel[side] - length - before)
 
 
-def _edged(b: Builder, x: View, axis: int, before: int, behind: int) -> View:
-    """With edge places repeated: they change no maximum, since every window has one of them inside."""
-    if not before and not behind:
-        return x
-    length = x.lengths[axis]
-    return moves.selected(b, x, axis, [min(max(place, 0), length - 1) for place in range(-before, length + behind)])
+class _Windows(NamedTuple):
+    """Windows along an axis that strides can walk.
+
+    Attributes:
+        axis: which axis.
+        kernel: places of a window.
+        stride: from window to window.
+        count: how many there are.
+        before: places in front of the axis where the first one begins.
+        length: of the axis.
+    """
+
+    axis: int
+    kernel: int
+    stride: int
+    count: int
+    before: int
+    length: int
+
+    def runs(self) -> list[tuple[int, int, range]]:
+        """First and number of the windows that have the same places inside the axis, and these places."""
+        found: list[tuple[int, int, range]] = []
+        for window in range(self.count):
+            start = window * self.stride - self.before
+            inside = range(max(0, -start), min(self.kernel, self.length - start))
+            if found and found[-1][2] == inside:
+                first, count, _ = found[-1]
+                found[-1] = (first, count + 1, inside)
+            else:
+                found.append((window, 1, inside))
+        return found
+
+    @property
+    def edges(self) -> list[int]:
+        """The places of the axis with those at its ends repeated: they change no maximum."""
+        end = (self.count - 1) * self.stride + self.kernel - self.before
+        return [min(max(place, 0), self.length - 1) for place in range(-self.before, max(end, self.length))]
+
+
+def _along(b: Builder, x: View, windows: _Windows, z: View | None) -> View:
+    """The largest of every window along one axis; windows over the edges by tasks of their own, or repeated edges."""
+    axis, kernel, stride, count = windows[:4]
+    runs = windows.runs()
+    if len(runs) == 1 and runs[0][2] == range(kernel):
+        whole = x.part(axis, -windows.before, x.lengths[axis] + windows.before)
+        return _windowed(b, whole, axis, kernel, stride, count, z)
+    is_empty = any(len(inside) == 0 for _, _, inside in runs)
+    apart = sum(max(1, len(inside) - 1) for _, number, inside in runs if len(inside) < kernel)
+    repeated = len(list(moves.runs_of(windows.edges)))
+    if is_empty or apart >= repeated:
+        return _windowed(b, moves.selected(b, x, axis, windows.edges), axis, kernel, stride, count, z)
+    z = z or b.scratch(replaced(x.lengths, axis, count))
+    for first, number, inside in runs:
+        start = first * stride - windows.before + inside.start
+        part, target = x.part(axis, start, x.lengths[axis] - start), z.part(axis, first, number)
+        if len(inside) == 1:
+            moves.copy(b, part.part(axis, 0, number, stride), target)
+        else:
+            _windowed(b, part, axis, len(inside), stride, number, target)
+    return z
 
 
 def _windowed(b: Builder, x: View, axis: int, kernel: int, stride: int, places: int, z: View | None) -> View:

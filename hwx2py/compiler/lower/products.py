@@ -2,17 +2,20 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ...errors import UnsupportedError
-from .. import operators
+from .. import operators, tables
 from ..builder import Builder, half_of
-from ..forms import inputs_product
+from ..forms import attention, inputs_product, inputs_products
 from ..forms import product as constant_product
 from ..graph import Node
 from ..last_step import last_step
+from ..surface import Surface
 from ..view import View, raised
+from . import moves, reductions
 from .layout import _at, along
 
 
@@ -38,6 +41,9 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
     )
     z = b.result(shape)
     target = raised(z, rank)
+    if _together(b, operator, one, two, target):
+        return z
+    scale = np.float16(operator.scale).item()
     for place in itertools.product(*map(range, target.lengths[:-2])):
         first, second, result = (
             _at(view, tuple(index if view.lengths[axis] > 1 else 0 for axis, index in enumerate(place)))
@@ -45,17 +51,87 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
         )
         surfaces = (first.surface(), second.surface(), result.surface())
         first_turned, second_turned = operator.transposed_first, operator.transposed
-        b.add(inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned))
+        b.add(
+            inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned, scale=scale)
+        )  # fmt: skip
+    return z
+
+
+def _together(b: Builder, operator: operators.MatMul, x: View, y: View, z: View) -> bool:
+    """Several products whose kernels one task stores; says whether they were made."""
+    if operator.transposed_first:
+        return False
+    scale = np.float16(operator.scale).item()
+    surfaces = _pairs(x, y, z)
+    if surfaces is None:
+        return False
+    try:
+        plans = inputs_products.products(*surfaces, transposed_w=operator.transposed, scale=scale)
+        if operator.transposed:
+            # One exchange of all second matrices takes fewer tasks than one of each.
+            rank = len(y.lengths)
+            straight = b.scratch((*y.lengths[:-2], y.lengths[-1], y.lengths[-2]))
+            surfaces = _pairs(x, straight, z) or surfaces
+            plans = inputs_products.products(*surfaces, scale=scale)
+            moves.exchanged(b, y, rank - 2, straight)
+        b.add(plans)
+    except UnsupportedError:
+        return False
+    return True
+
+
+def _pairs(*views: View) -> tuple[Surface, Surface, Surface] | None:
+    """Matrices in the last two axes of three views as planes; None where strides do not say it."""
+    if any(view.lengths[:-2] != views[0].lengths[:-2] for view in views):
+        return None
+    pairs = math.prod(views[0].lengths[:-2])
+    merged = [view.in_axes((1, pairs, *view.lengths[-2:])) for view in views]
+    x, y, z = (None if view is None else view.surface() for view in merged)
+    return None if x is None or y is None or z is None else (x, y, z)
+
+
+def attend(b: Builder, node: Node, views: list[View]) -> View:
+    """A softmax and the product of it: stored as kernels by the softmax where L2 holds the scores, else one by one."""
+    x, w = views
+    z = b.result(node.output.shape)
+    surfaces = _pairs(*(raised(view, max(3, len(z.lengths))) for view in (x, w, z)))
+    if surfaces is not None:
+        try:
+            b.add(inputs_products.softmax_products(*surfaces, tables.table(tables.EXP2).data))
+            return z
+        except UnsupportedError:
+            pass  # a softmax, and then products
+    scores = node.inputs[0]
+    softmax = replace(node, operator=operators.Softmax(len(scores.shape) - 1), inputs=(scores,), output=scores)
+    wanted, b.wanted = b.wanted, None
+    done = reductions.softmax(b, softmax, [x])
+    b.wanted = wanted
+    return matmul(b, replace(node, operator=operators.MatMul()), [done, w])
+
+
+def whole_attention(b: Builder, node: Node, views: list[View]) -> View:
+    """An attention of one head."""
+    operator = node.operator
+    assert isinstance(operator, operators.Attention)
+    z = b.result(node.output.shape)
+    surfaces = (raised(view, 3).surface() for view in (*views, z))
+    b.add(attention.attention(*surfaces, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
     return z
 
 
 def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
     """Rows times a constant matrix; all rows at once where strides allow, else matrix by matrix."""
+    operator = node.operator
+    assert isinstance(operator, operators.MatMul)
     offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
     step = last_step(node)
-    tail = constant_product.Tail(offsets, node.operator.scale, step.relu, step.table)  # type: ignore[attr-defined]
+    tail = constant_product.Tail(offsets, np.float16(operator.scale).item(), step.relu, step.table)
     data = np.ascontiguousarray(weights, np.float16).data
     x, target = raised(x, len(z.lengths)), raised(z, len(z.lengths))
+    if operator.transposed_first or operator.transposed_result:
+        for place in itertools.product(*map(range, x.lengths[:-2])):
+            _in_columns(b, _at(x, place), _at(target, place), operator, data, tail)
+        return z
     rows = math.prod(x.lengths[:-1])
     flat = x.in_axes((rows, x.lengths[-1])), target.in_axes((rows, target.lengths[-1]))
     if flat[0] is not None and flat[1] is not None:
@@ -65,3 +141,18 @@ def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias:
         one, two = _at(x, place), _at(target, place)
         b.add(constant_product.product(one.surface(), two.surface(), data, tail))
     return z
+
+
+def _in_columns(
+    b: Builder, x: View, z: View, operator: operators.MatMul, data: memoryview, tail: constant_product.Tail
+) -> None:
+    """A product of a matrix whose rows are columns, or become columns; with copies where L2 does not hold it so."""
+    columns = constant_product.Columns(operator.transposed_first, operator.transposed_result)
+    try:
+        b.add(constant_product.product(x.surface(), z.surface(), data, tail, columns=columns))
+    except UnsupportedError:
+        straight = moves.exchanged(b, x, 0) if columns.source else x
+        result = b.scratch(z.lengths[::-1]) if columns.result else z
+        b.add(constant_product.product(straight.surface(), result.surface(), data, tail))
+        if columns.result:
+            moves.exchanged(b, result, 0, z)

@@ -1,13 +1,15 @@
 """What a node of a graph does: a frozen value for each kind of operation, which also infers the shape of its result."""
 
-from .arithmetic import Affine, Binary, Clip, Gated, Linear, Power, PRelu, Sign, Unary
+from .arithmetic import Affine, Binary, Clip, Gated, Linear, Lookup, Power, PRelu, Sign, Unary
 from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
 from .model import Operator, Shape, ShapeMismatch
-from .reductions import MatMul, Reduce, Softmax, Standardize
+from .reductions import Attend, Attention, MatMul, Reduce, Softmax, Standardize
 from .spatial import Conv, ConvTranspose, Pool
 
 __all__ = [
     "Affine",
+    "Attend",
+    "Attention",
     "Binary",
     "Clip",
     "Concat",
@@ -17,6 +19,7 @@ __all__ = [
     "Expand",
     "Gated",
     "Linear",
+    "Lookup",
     "MatMul",
     "Mix",
     "Operator",

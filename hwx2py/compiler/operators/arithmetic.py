@@ -104,6 +104,23 @@ class Unary:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A table of the engine, by its content.
+
+    Attributes:
+        what: the function's name.
+        data: the 128 bytes of the table.
+    """
+
+    what: str
+    data: bytes
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Linear:
     """scale * x + bias with two numbers."""
 

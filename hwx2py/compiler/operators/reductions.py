@@ -51,6 +51,32 @@ class Softmax:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """The softmax of the rows of x, times the second matrix: what an attention does with its scores."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """[..., M, D]."""
+        return MatMul().result_shape(*shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """softmax(q k^T) v for three tensors of one shape, [..., S, D].
+
+    Attributes:
+        scale: a factor on the scores.
+    """
+
+    scale: float = 1.0
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        if len(set(shapes)) != 1 or len(shapes[0]) < 2:
+            raise ShapeMismatch(f"an attention of {', '.join(map(str, shapes))}")
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Standardize:
     """(x - mean) / sqrt(variance + epsilon) over some axes: layer and instance norm without gain and bias."""
 
@@ -72,11 +98,13 @@ class MatMul:
         scale: a factor on the product.
         transposed: the second matrix is given transposed.
         transposed_first: the first matrix is given transposed.
+        transposed_result: the result is transposed; for a constant second matrix.
     """
 
     scale: float = 1.0
     transposed: bool = False
     transposed_first: bool = False
+    transposed_result: bool = False
 
     @property
     def scale_differs(self) -> bool:
@@ -94,4 +122,5 @@ class MatMul:
             raise ShapeMismatch(f"a product of matrices {x} and {y}")
         if len(shapes) > 2 and shapes[2] != (y[-1],):
             raise ShapeMismatch(f"a bias of shape {shapes[2]} for {y[-1]} columns")
-        return (*broadcast(x[:-2], y[:-2]), x[-2], y[-1])
+        rows, columns = (y[-1], x[-2]) if self.transposed_result else (x[-2], y[-1])
+        return (*broadcast(x[:-2], y[:-2]), rows, columns)

@@ -1,0 +1,234 @@
+"""Sums of products as the neural engines form them, products in steps of 2^-16: fast, and to the bit.
+
+A sum that starts at a number whose neighbours are 2^-16 apart, and that stays where that is so, rounds every product
+that is added to it. A product of two float16 numbers has 22 significant bits: float64 holds it, and float32 too, at
+half the bytes. So that ties go away from zero, one factor is enlarged first, by so little that the product moves by
+less than its distance from any tie that it is not on. In float32 the factor grows by 2^-23, so the product by one to
+three units of its last place; that is little enough below 32. Sums begin at 192 there, and may move by less than 64;
+they are emptied into float64 before they could.
+
+Products that the engines drop are added too, and taken off again: they are few in most networks.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .numbers import DROPPED_EXPONENT, LARGEST_PRODUCT, LEAST_EXPONENT, OFFSET, TIE_BREAKER
+
+
+class Precision(NamedTuple):
+    """A type that sums are formed in.
+
+    Attributes:
+        middle: where sums begin, a number of that type.
+        enlarged: what one factor is multiplied by.
+        largest: products have to be below this in magnitude.
+        room: how far sums may move.
+        block: elements of a block; sums and products of one stay in a second-level cache.
+    """
+
+    middle: Any
+    enlarged: Any
+    largest: float
+    room: float
+    block: int
+
+
+SINGLE = Precision(np.float32(192.0), np.float32(1.0 + 2.0**-23), 32.0, 60.0, 1 << 16)
+DOUBLE = Precision(np.float64(OFFSET), np.float64(TIE_BREAKER), LARGEST_PRODUCT, 2.0**35, 1 << 15)
+#: Most products between two flushes: rounding adds at most 2^-17 to each, and float32 has room for 4 more.
+MOST_PRODUCTS = 1 << 16
+#: Fewest products between two flushes, on average, for which float32 is worth it.
+WORTH_PRODUCTS = 6
+#: The longest row of a block.
+WIDTH = 1 << 10
+#: Pairs of factors that are looked at together when dropped products are taken off.
+PAIRS = 1 << 18
+#: From how many times as many pairs on as there are sums it is better to look at all factors of a k.
+WORTH_PAIRS = 6
+#: The exponent that a zero is given: nothing of it is dropped.
+OF_ZERO = 99
+#: Exponents of factors of dropped products: the other one has -14 or more.
+SMALL = range(LEAST_EXPONENT, DROPPED_EXPONENT - LEAST_EXPONENT + 1)
+#: A product whose factors' exponents sum to this less than a dropped one's is below half a step and rounds to 0.
+LOST = 2
+
+
+def exponents(values: np.ndarray) -> np.ndarray:
+    """Exponents of float16 values in float32 as the rule for dropped products counts them: int8; a zero has 99."""
+    biased = (values.view(np.uint32) >> np.uint32(23)).astype(np.uint8)  # the sign's bit is lost
+    found = np.maximum(biased, LEAST_EXPONENT + 127).view(np.int8) - np.int8(127)
+    found[biased == 0] = OF_ZERO
+    return found
+
+
+def dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The product of two matrices.
+
+    Args:
+        left: (M, K) float32, float16 values.
+        right: (K, N) float32, float16 values; products and sums of products stay within those of `DOUBLE`.
+
+    Returns:
+        (M, N) float64.
+    """
+    if right.shape[1] < min(len(left), WIDTH // 4):
+        return dot(right.T, left.T).T
+    columns, rows = np.ascontiguousarray(left.T), np.ascontiguousarray(right)
+    largest = np.abs(columns).max(axis=1, initial=0.0) * np.abs(rows).max(axis=1, initial=0.0)
+    parts = _parts(largest)
+    if parts:
+        sums = _sums(SINGLE, columns * SINGLE.enlarged, rows, parts)
+    else:
+        wide = columns.astype(np.float64) * DOUBLE.enlarged
+        sums = _sums(DOUBLE, wide, rows.astype(np.float64), [slice(0, len(rows))])
+    _take_off_dropped(columns, rows, sums)
+    return sums
+
+
+def _parts(largest: np.ndarray) -> list[slice]:
+    """Runs of k whose products move a sum in float32 by no more than it may; none where float64 is better.
+
+    Args:
+        largest: of the products of each k.
+    """
+    if not largest.max(initial=0.0) < SINGLE.largest:
+        return []
+    reached = np.cumsum(largest.astype(np.float64))
+    parts, start, before = [], 0, 0.0
+    while start < len(reached):
+        end = max(start + 1, int(np.searchsorted(reached, before + SINGLE.room)))
+        end = min(end, start + MOST_PRODUCTS, len(reached))
+        parts.append(slice(start, end))
+        start, before = end, float(reached[end - 1])
+    return parts if (len(parts) - 1) * WORTH_PRODUCTS <= len(largest) else []
+
+
+def _sums(precision: Precision, columns: np.ndarray, rows: np.ndarray, parts: list[slice]) -> np.ndarray:
+    """Sums of all products; (K, M) with one factor enlarged, and (K, N)."""
+    high, wide = columns.shape[1], rows.shape[1]
+    sums = np.zeros((high, wide))
+    width = min(wide, WIDTH)
+    height = max(1, precision.block // width)
+    for start in range(0, wide, width):
+        factors = np.ascontiguousarray(rows[:, start : start + width])
+        for top in range(0, high, height):
+            others = np.ascontiguousarray(columns[:, top : top + height])[:, :, None]
+            target = sums[top : top + height, start : start + width]
+            block = np.full(target.shape, precision.middle)
+            products = np.empty_like(block)
+            for part in parts:
+                for one, two in zip(others[part], factors[part]):
+                    np.multiply(one, two, out=products)
+                    np.add(block, products, out=block)
+                block -= precision.middle
+                target += block
+                block.fill(precision.middle)
+    return sums
+
+
+def _take_off_dropped(columns: np.ndarray, rows: np.ndarray, sums: np.ndarray) -> None:
+    """Takes the rounded products that the engines drop off the sums."""
+    left, right = exponents(columns), exponents(rows)
+    least_left, least_right = left.min(axis=1, initial=OF_ZERO), right.min(axis=1, initial=OF_ZERO)
+    some = np.flatnonzero(least_left.astype(np.int16) + least_right <= DROPPED_EXPONENT)
+    if not some.size:
+        return
+    counts = np.stack([np.count_nonzero(left[some] <= exponent, axis=1) for exponent in SMALL], axis=1)
+    index, wide = np.nonzero(right[some] <= (DROPPED_EXPONENT - least_left[some])[:, None])
+    # A factor of the left side, in the order of exponents, is dropped up to `last`; before `first` nothing is left.
+    most = (DROPPED_EXPONENT - right[some[index], wide].astype(np.intp)) - SMALL.start
+    last = counts[index, np.minimum(most, len(SMALL) - 1)]
+    first = np.where(most >= LOST, counts[index, np.clip(most - LOST, 0, len(SMALL) - 1)], 0)
+    pairs = np.bincount(index, last - first, len(some))
+    dense = pairs * WORTH_PAIRS > sums.size
+    for k in some[dense]:
+        products = _rounded(columns[k, :, None], rows[k])
+        products[left[k, :, None].astype(np.int16) + right[k] > DROPPED_EXPONENT] = 0.0
+        sums -= products
+    few = ~dense[index] & (last > first)
+    order = np.argsort(left[some], axis=1, kind="stable")
+    _take_off_pairs(columns, rows, some, order, (index[few], wide[few], first[few], last[few]), sums)
+
+
+def _take_off_pairs(
+    columns: np.ndarray, rows: np.ndarray, some: np.ndarray, order: np.ndarray,
+    runs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], sums: np.ndarray,
+) -> None:  # fmt: skip
+    """The same pair by pair, many at a time: for a factor of the right side, a run of those of the left one."""
+    index, wide, first, last = runs
+    behind = np.cumsum(last - first)
+    start = 0
+    while start < len(index):
+        before = int(behind[start - 1]) if start else 0
+        end = max(start + 1, int(np.searchsorted(behind, before + PAIRS, side="right")))
+        part = slice(start, end)
+        repeats = last[part] - first[part]
+        place = np.arange(int(repeats.sum())) - np.repeat(np.cumsum(repeats) - repeats - first[part], repeats)
+        within, column = np.repeat(index[part], repeats), np.repeat(wide[part], repeats)
+        row, k = order[within, place], some[within]
+        np.subtract.at(sums, (row, column), _rounded(columns[k, row], rows[k, column]))
+        start = end
+
+
+def _rounded(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Products as multiples of 2^-16, float64."""
+    products: np.ndarray = left.astype(np.float64) * TIE_BREAKER * right.astype(np.float64)
+    products += OFFSET
+    products -= OFFSET
+    return products
+
+
+class SteppedLanes:
+    """Sums of products lane by lane, for unicast convolutions.
+
+    Args:
+        precision: the type that they are formed in; see `precision_of`.
+        shape: of the sums: (outputs, rows, columns).
+    """
+
+    def __init__(self, precision: Precision, shape: tuple[int, ...]):
+        self._precision = precision
+        self._block = np.full(shape, precision.middle)
+        self._products = np.empty_like(self._block)
+        self._dropped: list[tuple[tuple[np.ndarray, ...], np.ndarray]] = []
+
+    def add(self, left: np.ndarray, right: np.ndarray) -> None:
+        """Adds left * right: float32, (outputs, 1, 1) and the shape of the sums."""
+        np.multiply(left.astype(self._block.dtype) * self._precision.enlarged, right, out=self._products)
+        self._block += self._products
+        room = DROPPED_EXPONENT - exponents(np.ascontiguousarray(left)).astype(np.float32)
+        below = np.where(room < LEAST_EXPONENT, 0.0, np.exp2(room + 1)).astype(np.float32)
+        if not below.any():
+            return
+        dropped = np.abs(right) < below
+        dropped &= right != 0
+        if dropped.any():
+            places = np.nonzero(dropped)
+            factors = np.broadcast_to(left, right.shape)[places]
+            self._dropped.append((places, _rounded(factors, right[places])))
+
+    @property
+    def sums(self) -> np.ndarray:
+        """The sums, float64."""
+        sums: np.ndarray = (self._block - self._precision.middle).astype(np.float64)
+        for places, products in self._dropped:
+            sums[places] -= products
+        return sums
+
+
+def precision_of(weights: np.ndarray, values: np.ndarray) -> Precision | None:
+    """The type that the sums of a unicast convolution may be formed in; None where they may grow too large.
+
+    Args:
+        weights: (outputs, ...) float32, all that a sum is made of.
+        values: float32, what they meet.
+    """
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    each = np.abs(weights).reshape(len(weights), -1)
+    product, total = largest * float(each.max(initial=0.0)), largest * float(each.sum(axis=1).max(initial=0.0))
+    for precision in (SINGLE, DOUBLE):
+        if product < precision.largest and total < precision.room and each.shape[1] <= MOST_PRODUCTS:
+            return precision
+    return None
