@@ -15,7 +15,7 @@ DRIVER = "ane"
 #: The interface whose calls scripts make without that anyone has run one on it.
 UNTRIED_ABI = "ABI 2"
 SCRIPT_PACKAGES = ("numpy",)
-PACKAGES = ("hwx2py", "numpy", "click", "libcst", "black", "pyarrow", "distributed")
+PACKAGES = ("hwx2py", "numpy", "click", "libcst", "black", "onnx", "numba", "pyarrow", "distributed")
 
 #: The group that device nodes of engines belong to on common distributions.
 RENDER = "render"

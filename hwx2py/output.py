@@ -159,15 +159,20 @@ def _staged(output: Output) -> Iterator[str]:
 
 
 def _remove_abandoned(folder: str) -> None:
-    """Removes what killed runs left in a folder: files of processes that have ended, which nobody holds.
+    """Removes what killed runs left in a folder: files of processes that have ended, and that are not locked.
 
-    Another machine may write into the same folder, so it takes both.
+    Another machine may write into the same folder, so both are needed. Scripts that run by themselves leave folders.
     """
     for name in os.listdir(folder):
         process = name.removeprefix(TEMPORARY).partition("-")[0]
         if not name.startswith(TEMPORARY) or not process.isdecimal() or os.path.exists(f"/proc/{process}"):
             continue
         path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            import shutil
+
+            shutil.rmtree(path, ignore_errors=True)
+            continue
         with contextlib.suppress(OSError), open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)

@@ -12,7 +12,6 @@ except ImportError:  # only running needs it
 from hwx2py.runtime.tensor import Tensor
 
 ARCH = ...
-
 # fmt: off
 PROGRAM = ...
 # fmt: on

@@ -35,6 +35,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @click.option(
     "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
 )
+@click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option(
     "--report",
     metavar="FILE.json|FILE.html",
@@ -48,7 +49,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -68,16 +69,17 @@ def command(
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or report:
+        if shapes or fixed or starts or ends or precise or no_chain or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --no-chain, --report",
             )
         _port(model, output, arch, force)
         return
     try:
         result = compiled(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
+            chain=not no_chain,
             precise=precise,
         )  # fmt: skip
     except HwxError as error:

@@ -161,6 +161,9 @@ def _run(
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     _show_prints(result, path)
+    if result.code not in (0, FAILED) and not result.faults:  # nothing of it is a result
+        _tell_faults(result, path)
+        return result.code
     if save and result.saved:
         write_output(save, [result.saved], read, force=force)
     recorded = recorder.values if recorder else []

@@ -8,7 +8,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, load_file, tell, tell_written, write_output
-from .options import FILE, PAGE, Run, arch_option, force_option, run_option, show
+from .options import FILE, PAGE, Raw, Run, arch_option, force_option, raw_option, run_option, show
 
 if TYPE_CHECKING:
     from ..formats import ProgramFile
@@ -36,10 +36,18 @@ SUFFIXES = (".svg", ".dot", PAGE)
     help="With --values: an input, as for emulate.",
 )
 @arch_option
+@raw_option
 @run_option
 @force_option
 def command(
-    path: str, output: str, values: bool, inputs: Sequence[str], arch: str | None, run: Run, force: bool
+    path: str,
+    output: str,
+    values: bool,
+    inputs: Sequence[str],
+    arch: str | None,
+    raw: Raw | None,
+    run: Run,
+    force: bool,
 ) -> None:
     """Draws INPUT (.hwx, .anec or a generated script): its tasks, and who hands which data to whom.
 
@@ -53,7 +61,7 @@ def command(
         raise UsageError("--values are shown in a page", hint="give -o FILE.html")
     if inputs and not values:
         raise UsageError("--input is for a run", hint="add --values")
-    file = load_file(path, arch, run=run)
+    file = load_file(path, arch, raw, run)
     check_output(output, [path])
     if suffix == PAGE:
         text = _page(file, path, values, inputs)

@@ -65,6 +65,20 @@ def raw_option(function: Callable[..., object]) -> Callable[..., object]:
     return click.option("--raw", metavar="ARCH", callback=_as_raw, help=what)(function)
 
 
+def no_raw_option(why: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """--raw in a command that cannot take a bare task stream, and says so.
+
+    Args:
+        why: the reason, and what to do instead.
+    """
+
+    def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(f"--raw is not for this command: {why}", hint=f"`hwx2py STREAM --raw {value} -o X.py`")
+
+    return click.option("--raw", metavar="ARCH", hidden=True, expose_value=False, callback=refuse)
+
+
 class Run(enum.Enum):
     """Whether a script is executed, and how."""
 

@@ -103,8 +103,9 @@ def _save_by_name(numpy: Any, as_npz: Callable[[dict[str, Any]], bytes]) -> None
 
 
 def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
-    """Sends what a script's tables and its `build()` say."""
-    buffers, tasks, aliases = names["build"]()
+    """Sends what a script's tables and its `build()` say; pieces may be NumPy arrays too."""
+    made, tasks, aliases = names["build"]()
+    buffers = {bar: [memoryview(piece).cast("B") for piece in pieces] for bar, pieces in made.items()}
     told = {
         "arch": names["ARCH"],
         "tensors": [list(tensor) for tensor in names["TENSORS"]],

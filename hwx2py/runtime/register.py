@@ -11,17 +11,13 @@ Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, Non
 PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
 RECORD = -4  # in place of an address: a record's own header word
 
-
-# A register's word, and the bits of it that were given: others may be filled in.
-Write = namedtuple("Write", "register word given")
+Write = namedtuple("Write", "register word given")  # given: its bits that were set
 
 
 class Register:
-    """A register, or several in a row: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`."""
 
-    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
-    """
-
+    # A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}

@@ -38,6 +38,8 @@ LOWERINGS: Mapping[type[Operator], Lowering] = {
     operators.Softmax: reductions.softmax,
     operators.Standardize: reductions.standardize,
     operators.MatMul: products.matmul,
+    operators.Attend: products.attend,
+    operators.Attention: products.whole_attention,
     operators.Reshape: layout.reshape,
     operators.Transpose: layout.transpose,
     operators.Concat: layout.concat,
