@@ -167,8 +167,16 @@ def _write(program: "Program", output: str, model: str, force: bool) -> None:
     tell_written(output, program, changed, detail)
 
 
+#: Kinds of fusing that a note names; the report has all.
+MOST_FUSIONS = 6
+
+
 def _warn(result: "Compiled") -> None:
-    """Own choices of middle risk, a line each, and what is to be known of the architecture."""
+    """What was put into what, own choices of middle risk, and what is to be known of the architecture."""
+    fusions = result.report.fusions
+    if fusions:
+        more = f", {len(fusions) - MOST_FUSIONS} more kinds" if len(fusions) > MOST_FUSIONS else ""
+        tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
     for choice in result.report.choices:
