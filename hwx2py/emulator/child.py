@@ -102,8 +102,9 @@ def _save_by_name(numpy: Any, as_npz: Callable[[dict[str, Any]], bytes]) -> None
 
 
 def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
-    """Sends what a script's tables and its `build()` say."""
-    buffers, tasks, aliases = names["build"]()
+    """Sends what a script's tables and its `build()` say; pieces may be NumPy arrays too."""
+    made, tasks, aliases = names["build"]()
+    buffers = {bar: [memoryview(piece).cast("B") for piece in pieces] for bar, pieces in made.items()}
     told = {
         "arch": names["ARCH"],
         "tensors": [list(tensor) for tensor in names["TENSORS"]],
@@ -114,7 +115,7 @@ def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
     }
     text = json.dumps(told).encode()
     link.sendall(REQUEST.pack(b"p", 0, len(text)) + text)
-    pieces = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
+    pieces: list[bytes | memoryview] = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
     pieces += [piece for some in buffers.values() for piece in some]
     link.sendall(REQUEST.pack(b"d", 0, sum(len(piece) for piece in pieces)))
     for piece in pieces:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import io
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..archive import as_npz
-from ..errors import UnsupportedError
+from ..errors import UnsupportedError, UsageError
 from ..operations import Names
 from ..program.program import Program, Tensor, script_row
 from ..registers import Architecture
 from ..runtime import ane, ane_exec, ane_submit, command_line, tensor
 from ..runtime import text as text_module
 from . import child
+from .direct import Outcome
 from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
@@ -112,6 +114,40 @@ def run_program(
     saved = as_npz(outputs) if save and outputs else b""
     driver = device.driver
     return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
+
+
+def run_announced(
+    program: Program,
+    inputs: Mapping[str, np.ndarray],
+    announced: Announced,
+    numbers: Numbers | None = None,
+    on_result: OnResult | None = None,
+    stop_after: int | None = None,
+) -> Outcome:
+    """Runs a program with arrays, as a client that trusts an `.anec`'s header makes the driver run it.
+
+    Args:
+        program: what to run.
+        inputs: an array for every input tensor, in its shape and type.
+        announced: sizes and counts that the driver is given.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
+
+    Raises:
+        UsageError: the driver refuses the numbers.
+    """
+    outputs: dict[str, np.ndarray] = {}
+    hung = False
+    with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # the runtime's note about ids is for the command line
+                outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs)
+        except TimeoutError:
+            hung = True
+        except OSError as error:
+            raise UsageError(f"the driver refuses what the header says: {error}") from error
+        return Outcome(outputs, device.driver.faults.found, device.driver.engine.steps, hung)
 
 
 def check_runs(arch: Architecture) -> None:

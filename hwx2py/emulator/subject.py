@@ -30,6 +30,13 @@ class Request(NamedTuple):
     stop_after: int | None = None
 
 
+def announced_by(container: object) -> Announced | None:
+    """What a container tells the driver in place of the program's own sizes: an `.anec`'s header; None for others."""
+    if not isinstance(container, Anec):
+        return None
+    return Announced(container.text_bytes, container.task_count, container.task_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramSubject:
     """A program out of an `.hwx` or `.anec`.
@@ -57,10 +64,7 @@ class ProgramSubject:
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `session.run_program`."""
         check_shows(self.tensors)
-        container = self.file.container
-        announced = None
-        if isinstance(container, Anec):
-            announced = Announced(container.text_bytes, container.task_count, container.task_bytes)
+        announced = announced_by(self.file.container)
         return run_program(
             self.file.program, request.arguments, numbers, on_result, request.stop_after, announced, request.save
         )
