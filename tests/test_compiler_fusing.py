@@ -317,3 +317,28 @@ def test_products_of_several_pairs_share_the_copies_of_their_kernels(rng, rows, 
     tasks, y = run(g, True, x=a, w=c)
     assert tasks == makers + parts * pairs
     np.testing.assert_allclose(y, a.astype(np.float64) @ c.astype(np.float64), atol=2e-2)
+
+
+def test_joins_of_joins_whose_parts_others_need_are_written_in_place(rng):
+    """As in networks that join all that came before: each part is written once."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 12, 2)))
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    for _ in range(3):
+        y = g.concat([y, g.relu(conv(g, rng, y, 4, pads=1))], 1)
+    g.output("y", conv(g, rng, y, 8, 1))
+    tasks, got = run(g, True, x=a)
+    assert tasks == 5
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+def test_a_join_that_is_an_output_is_not_read(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, 5, 7)
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    z = conv(g, rng, y, 4, pads=1)
+    g.output("y", g.concat([y, z], 1))
+    tasks, got = run(g, True, x=a)
+    # Y is read by the convolution and copied; what the convolution makes goes where it belongs.
+    assert tasks == 3
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
