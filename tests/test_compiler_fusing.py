@@ -342,3 +342,32 @@ def test_a_join_that_is_an_output_is_not_read(rng):
     # Y is read by the convolution and copied; what the convolution makes goes where it belongs.
     assert tasks == 3
     np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_sum_and_slopes_behind_a_convolution(rng, padded):
+    """As in networks of blocks: depthwise, 1 x 1, a sum with what came in, slopes of each channel."""
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    channels, outputs = 16, 24 if padded else 16
+    a = drawn(rng, 1, channels, *map(int, rng.integers(4, 20, 2)))
+    x = g.input("x", a.shape)
+    x = g.relu(conv(g, rng, x, channels, 1))
+    y = g.conv(x, drawn(rng, channels, 1, 3, 3, high=0.4), drawn(rng, channels), pads=1, groups=channels)
+    y = conv(g, rng, y, outputs, 1)
+    places = (*range(channels), *[-1] * (outputs - channels))
+    y = g.add(y, g.apply(operators.Select(1, places), x) if padded else x)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (outputs, 1, 1)).astype(np.float16)))
+    apart, wanted = run(g, False, x=a)
+    together, got = run(g, True, x=a)
+    assert together == 4 < apart - 3
+    assert np.abs(got - wanted).max() <= 4 * UNIT * np.abs(wanted).max()
+
+
+def test_slopes_behind_a_depthwise_convolution(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 20, 2)))
+    y = g.conv(g.input("x", a.shape), drawn(rng, 8, 1, 3, 3, high=0.4), drawn(rng, 8), pads=1, groups=8)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (8, 1, 1)).astype(np.float16)))
+    both(g, fewer=1, slack=3, x=a)
