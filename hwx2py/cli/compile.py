@@ -37,7 +37,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 )
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
-@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13, H14 or H15.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
 )
