@@ -19,7 +19,7 @@ DISAGREES = 1
 
 
 @click.command(
-    short_help="Questions to a real chip: a kit of scripts, and what its report says",
+    short_help="Questions to a real chip, and what its report says",
     epilog="Example: hwx2py experiment --kit kit && hwx2py device -- python kit/run_all.py --yes",
 )
 @click.argument("path", metavar="[INPUT]", type=FILE, required=False)
