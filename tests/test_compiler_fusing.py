@@ -306,3 +306,14 @@ def test_rows_of_a_layer_norm_that_are_an_output_keep_gain_and_bias(rng):
     g.output("z", g.matmul(y, drawn(rng, 40, 8)))
     # No task reads an output: a copy puts it there.
     assert run(g, True, x=a)[0] == 5 + 2 + 1
+
+
+@pytest.mark.parametrize(("rows", "makers", "parts"), [(20, 0, 2), (48, 1, 2), (50, 1, 3), (64, 1, 1), (197, 2, 3)])
+def test_products_of_several_pairs_share_the_copies_of_their_kernels(rng, rows, makers, parts):
+    pairs, inner, columns = int(rng.integers(2, 5)), int(rng.choice([16, 33, 64])), int(rng.choice([8, 40]))
+    a, c = drawn(rng, 1, pairs, rows, inner), drawn(rng, 1, pairs, inner, columns)
+    g = Graph()
+    g.output("y", g.matmul(g.input("x", a.shape), g.input("w", c.shape)))
+    tasks, y = run(g, True, x=a, w=c)
+    assert tasks == makers + parts * pairs
+    np.testing.assert_allclose(y, a.astype(np.float64) @ c.astype(np.float64), atol=2e-2)
