@@ -31,3 +31,8 @@ def as_npz(arrays: Mapping[str, "np.ndarray"]) -> bytes:
 def member_name(name: str) -> str:
     """What an array is called in an archive."""
     return _PARENT.sub("%2e%2e", name).replace("\0", "%00")
+
+
+def array_name(member: str) -> str:
+    """The name that an array of an archive had before `member_name`."""
+    return member.replace("%2e%2e", "..").replace("%00", "\0")

@@ -72,7 +72,7 @@ def main():
     )
     options = parser.parse_args()
     command = (
-        [sys.executable, "-m", "hwx2py", "emulate"]
+        [sys.executable, "-P", "-m", "hwx2py", "emulate"]  # no code from here
         if options.emulate
         else [sys.executable]
     )

@@ -9,6 +9,7 @@ import pytest
 from conftest import loaded
 from make import H13, select, tensor
 
+import hwx2py
 from hwx2py.errors import ContainerError, UnsupportedError
 from hwx2py.formats import replace
 from hwx2py.formats.anec import header
@@ -248,3 +249,15 @@ def test_batches_whose_stride_the_header_cannot_say_are_refused():
     fitting = x._replace(strides=(384, 192, 64, 2), size_bytes=768)
     file = load(memoryview(joined(write(program._replace(tensors=(fitting, y)), 0x1000))), "x.anec")
     assert file.program.inputs == (fitting._replace(name="bar5"),)
+
+
+def test_python_follows_the_header_of_a_file(tmp_path):
+    path = tmp_path / "x.anec"
+    right = header.read(changed(loaded("mul"))).task_bytes
+    for more, fault in ((0, ""), (4, "cut-stream")):
+        path.write_bytes(changed(loaded("mul"), task_bytes=right + more))
+        file = hwx2py.load(str(path))
+        result = hwx2py.emulate(file, {tensor.name: 2.0 for tensor in file.program.inputs})
+        assert result.hung == bool(fault)
+        assert [found.kind.name for found in result.faults][:1] == ([fault] if fault else [])
+        assert [array.flat[0] for array in result.outputs.values()] == ([] if fault else [4.0])

@@ -3,6 +3,7 @@
 import pytest
 from conftest import example, loaded, one_line
 
+import hwx2py
 from hwx2py import formats
 from hwx2py.errors import UsageError
 from hwx2py.formats.raw import buffer
@@ -105,3 +106,28 @@ def test_rules_of_registers_run_and_those_left_out_are_named(cli, tmp_path):
         done = cli("check", path, "--raw", "H13", *more)
         assert (done.code, "kernel-dma-larger" in done.out, named in done.err) == (1, True, True)
         assert "kernel-outside" not in done.out
+
+
+def test_commands_that_write_take_a_bare_stream(cli, stream, tmp_path):
+    raw = ("--raw", "H13", *TENSORS)
+    cleaned, other = tmp_path / "clean.bin", tmp_path / "add.bin"
+    assert cli("graph", stream, *raw, "-o", tmp_path / "g.svg").code == 0
+    assert cli("anec", stream, *raw, "-o", tmp_path / "x.anec").code == 0
+    assert "output[0] = 6.0" in cli("emulate", tmp_path / "x.anec").out
+    assert cli("clean", stream, *raw, "-o", cleaned).code == 0
+    assert cleaned.read_bytes() != stream.read_bytes()
+    assert "output[0] = 6.0" in cli("emulate", cleaned, *raw).out
+    program = hwx2py.load(str(example("mul"))).program
+    other.write_bytes(program.with_task(0, program.tasks[0].with_("PE.Cfg", OpMode="Add")).content.text.to_bytes())
+    done = cli("bisect", stream, other, *raw)
+    assert (done.code, done.out.splitlines()) == (0, ["task 0: PE.Cfg 0x80004 -> 0x80000, OpMode Mul -> Add"])
+    done = cli("bisect", stream, other, "--raw", "H13", "--test", f"cmp {stream} {{}}")
+    assert (done.code, "OpMode Mul -> Add" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "command", [["sweep", "--vary", "PE.Cfg.OpMode=Add", "-o", "t"], ["corpus", "-o", "t"], ["net-options"]]
+)
+def test_commands_that_cannot_say_why(cli, stream, command):
+    done = cli(*command, stream, "--raw", "H13")
+    assert (done.code, one_line(done.err), "--raw is not for this command: " in done.err) == (2, True, True)

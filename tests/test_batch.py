@@ -372,3 +372,41 @@ def test_emulate_of_several_writes_no_file(cli, tmp_path):
     assert done.code == 2
     assert "--save names one file" in done.err
     assert not list(tmp_path.iterdir())
+
+
+def without_root(*arguments: object, cwd) -> subprocess.CompletedProcess:
+    """hwx2py in a process for which modes of files count, whoever runs the tests."""
+    code = "from hwx2py.confinement import process\nprocess.give_up_privileges()\nfrom hwx2py.cli import main\nmain()\n"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def closed(tree):
+    """A folder in a tree that cannot be searched."""
+    folder = tree / "first"
+    folder.chmod(0)
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_a_folder_that_cannot_be_searched_does_not_stop_the_others(tree, closed, tmp_path):
+    done = without_root("in", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hwx2py: in/first: cannot be read: Permission denied" in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1] == "hwx2py: 2 of 3 files failed"
+    assert files_in(tmp_path / "out") == ["second/deep/mul.py"]
+    entries = json.loads(without_root("check", "in", "--json", cwd=tmp_path).stdout)["files"]
+    assert [entry["readable"] for entry in entries] == [False, False, True]
+
+
+def test_corpus_goes_round_a_folder_that_cannot_be_searched(cli, tree, closed, tmp_path):
+    done = without_root("corpus", "in", "-o", "t", "--format", "jsonl", "--jobs", "1", cwd=tmp_path)
+    assert (done.returncode, "in/first: cannot be read: Permission denied" in done.stderr) == (2, True)
+    assert "1 programs" in done.stderr
+    closed.chmod(0o755)
+    done = without_root("corpus", "in", "-o", "t", "--format", "jsonl", "--jobs", "1", cwd=tmp_path)
+    assert "in/first" not in done.stderr
+    assert "2 programs, " in done.stderr
+    rows = [line for path in (tmp_path / "t" / "unreadable").iterdir() for line in path.read_text().splitlines()]
+    assert [json.loads(row)["file"] for row in rows] == ["in/second/broken.hwx"]

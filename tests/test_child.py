@@ -4,7 +4,7 @@ import os
 
 import builders
 import pytest
-from conftest import loaded
+from conftest import example, loaded
 
 from hwx2py import emitter
 from hwx2py.emulator import as_lines, direct
@@ -182,3 +182,19 @@ def test_script_and_file_give_the_same(cli, tmp_path, name):
         with np.load(tmp_path / "o.npz") as saved:
             results.append(saved["y"])
     assert np.array_equal(*results)
+
+
+def test_build_may_give_numpy_arrays_as_pieces(cli, tmp_path):
+    text = emitter.emit(loaded("conv"), inline=True).text
+    place = text.rindex('if __name__ == "__main__":')
+    more = (
+        "plain = build\n\n\n"
+        "def build():\n"
+        "    buffers, tasks, aliases = plain()\n"
+        "    arrays = {bar: [np.frombuffer(piece, np.uint32) for piece in made] for bar, made in buffers.items()}\n"
+        "    return arrays, tasks, aliases\n\n\n"
+    )
+    path = tmp_path / "conv.py"
+    path.write_text(text[:place] + more + text[place:])
+    done = cli("diff", path, example("conv"), "--run")
+    assert done.code == 0, done.err + done.out

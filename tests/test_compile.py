@@ -266,3 +266,12 @@ def test_cuts_that_go_backwards():
         g.output("y", g.slice(g.input("x", x.shape), axis, None, None, -2))
         wanted = np.take(x, range(x.shape[axis] - 1, -1, -2), axis)
         assert np.array_equal(ran(g, x=x)["y"], wanted)
+
+
+@pytest.mark.parametrize("shape", [(1 << 40, 8, 8), (1, 1 << 20, 1 << 12), (1 << 17, 4, 4), (1 << 40,)])
+def test_tensors_that_no_program_can_hold_are_refused_at_once(shape):
+    graph = hwx2py.Graph()
+    with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
+        graph.input("x", shape)
+    with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
+        graph.expand(graph.input("x", (1,) * len(shape)), shape)

@@ -21,7 +21,7 @@ from click_default_group import DefaultGroup  # noqa: E402
 
 from ..errors import HwxError  # noqa: E402
 from ..names import one_line  # noqa: E402
-from ..version import VERSION  # noqa: E402
+from ..version import VERSION, commit  # noqa: E402
 from . import standard  # noqa: E402
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ COMMANDS = {
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
     "sweep": "Emulations over a grid of register values",
-    "experiment": "Scripts that settle the 0.0 of macOS 14",
+    "experiment": "Questions to a real chip, and what its report says",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
     "doctor": "What this machine can run",
@@ -57,7 +57,7 @@ COMMANDS = {
 
 
 #: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _interrupt(*_: object) -> None:
@@ -76,6 +76,12 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
         except BrokenPipeError as error:
             raise _Closed from error
         return code
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What follows a first `--` are files: click would take it away, and then take `-x.hwx` for options."""
+        given = [self.default_cmd_name, *args] if args[:1] == ["--"] else args
+        parsed: list[str] = super().parse_args(ctx, given)
+        return parsed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -98,13 +104,28 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _tell_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        checked_out = commit()
+        click.echo(f"hwx2py, version {VERSION}" + (f", commit {checked_out}" if checked_out else ""))
+        context.exit()
+
+
 @click.group(
     cls=_Commands,
     default="convert",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`hwx2py FILE ...` is `hwx2py convert FILE ...`. Each command has --help with an example.",
 )
-@click.version_option(VERSION, "-V", "--version", prog_name="hwx2py")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version, in a checkout with its commit, and exit.",
+)
 def group() -> None:
     """Compiled Apple Neural Engine programs (.hwx) as readable Python, and a virtual engine that runs them."""
 

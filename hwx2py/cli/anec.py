@@ -8,13 +8,14 @@ import click
 from . import batch
 from .check import errors_note
 from .files import check_output, content_at, load_file, write_output, written
-from .options import FILE, Run, apply_passes, force_option, pass_options, run_option
+from .options import FILE, Raw, Run, apply_passes, force_option, pass_options, raw_option, run_option
 
 
 class Arrangement(NamedTuple):
     """What was asked for: the layout, how to read, which passes, and whether to write over what others made."""
 
     content_offset: str
+    raw: Raw | None
     run: Run
     force: bool
     clean: bool
@@ -40,6 +41,7 @@ class Arrangement(NamedTuple):
     help="Where the content begins: 0x800 for libane since 23 June 2023, 0x1000 for older ones (anecc writes that).",
 )
 @pass_options
+@raw_option
 @run_option
 @force_option
 def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: Any) -> int:
@@ -71,7 +73,7 @@ def rewrite(item: batch.Input, arrangement: Arrangement) -> batch.FileResult:
     from ..errors import HwxError
     from ..formats.anec.write import arrange, write
 
-    file = load_file(item.path, run=arrangement.run)
+    file = load_file(item.path, raw=arrangement.raw, run=arrangement.run)
     program, _, report = apply_passes(
         file.program, clean=arrangement.clean, only=arrangement.only, skip=arrangement.skip
     )

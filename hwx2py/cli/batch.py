@@ -150,7 +150,7 @@ def _programs_in(folder: str, leave_out: str | None) -> list[str]:
     paths = [
         path
         for path in programs_in(folder)
-        if os.path.isfile(path) and not (out and os.path.realpath(path).startswith(out))
+        if (os.path.isfile(path) or os.path.isdir(path)) and not (out and os.path.realpath(path).startswith(out))
     ]
     if not paths:
         raise UsageError(f"is a folder without programs ({', '.join(PROGRAM_SUFFIXES)})", file=folder, hint=GIVE)

@@ -8,8 +8,8 @@ import click
 
 from ..errors import HwxError, UsageError
 from ..names import legible
-from .files import check_input, load_file
-from .options import FILE, Run, run_option
+from .files import check_input, load_file, write_output
+from .options import FILE, Raw, Run, raw_option, run_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 )
 @click.option("--log", "log_path", metavar="FILE", help="A line for each test; an interrupted bisection goes on there.")
 @click.option("--json", "as_json", is_flag=True, help="The differences as JSON.")
+@raw_option
 @run_option
 def command(
     good: str,
@@ -46,6 +47,7 @@ def command(
     inputs: tuple[str, ...],
     log_path: str | None,
     as_json: bool,
+    raw: Raw | None,
     run: Run,
 ) -> None:
     """Finds the fewest register differences between GOOD and BAD that still fail.
@@ -59,7 +61,7 @@ def command(
         raise UsageError("--test replaces --golden, --atol and --input", hint="leave out --golden, --atol and --input")
     for path in (good, bad):
         check_input(path)
-    one, two = load_file(good, run=run), load_file(bad, run=run)
+    one, two = load_file(good, raw=raw, run=run), load_file(bad, raw=raw, run=run)
     subject: dict[str, object] = {
         "good": one.program.origin.sha256(),
         "bad": two.program.origin.sha256(),
@@ -97,8 +99,14 @@ def _command(test: str, file: "ProgramFile", path: str) -> "Callable[[Program], 
     from .. import bisect
     from ..interface import Program, save
 
+    if file.program.origin.form == "raw":
+        return bisect.Command(test, ".bin", lambda program, target: _save_stream(program, target))
     suffix = os.path.splitext(path)[1] or ".hwx"
     return bisect.Command(test, suffix, lambda program, target: save(Program(program, file), target, force=True))
+
+
+def _save_stream(program: "Program", target: str) -> None:
+    write_output(target, [program.text.to_bytes()], force=True)
 
 
 def _on_virtual_ane(

@@ -9,7 +9,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
-from .options import FILE, force_option
+from .options import FILE, PAGE, force_option
 
 if TYPE_CHECKING:
     from ..interface import Compiled
@@ -42,15 +42,21 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     type=FILE,
     help="Run samples first: what leaves float16, by operation.",
 )
-@click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
-@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
+@click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
+@click.option(
+    "--report",
+    metavar="FILE.json|FILE.html",
+    type=FILE,
+    help="Write what became of each operation; as .html, a page of the program that names the node of each task.",
+)
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13, H14 or H15.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
 )
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, samples: str | None, report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, samples: str | None, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -74,28 +80,40 @@ def command(
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or samples or report:
+        if shapes or fixed or starts or ends or precise or samples or no_chain or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --report",
             )
         _port(model, output, arch, force)
         return
     try:
         result = compiled(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
-            precise=precise, calibrate=None if samples is None else _samples(samples),
+            chain=not no_chain,
+            precise=precise,
+            calibrate=None if samples is None else _samples(samples),
         )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
     _write(result.program.content, output, model, force)
     if report:
-        import json
-
-        text = json.dumps(result.report.as_data(), indent=2) + "\n"
-        write_output(report, [text.encode()], [model, output], force=force)
+        write_output(report, [_reported(result, report).encode()], [model, output], force=force)
         tell(f"wrote {report}: {len(result.report.operations)} operations")
     _warn(result)
+
+
+def _reported(result: "Compiled", target: str) -> str:
+    """The report as the name of its file asks for it."""
+    if target.lower().endswith(PAGE):
+        from .. import page
+        from ..formats import ProgramFile
+
+        file = ProgramFile(result.program.content, None)
+        return page.page(file, page.Extra(report=result.report), "hwx2py compile")
+    import json
+
+    return json.dumps(result.report.as_data(), indent=2) + "\n"
 
 
 def _port(path: str, output: str, arch: str, force: bool) -> None:
@@ -167,8 +185,16 @@ def _write(program: "Program", output: str, model: str, force: bool) -> None:
     tell_written(output, program, changed, detail)
 
 
+#: Kinds of fusing that a note names; the report has all.
+MOST_FUSIONS = 6
+
+
 def _warn(result: "Compiled") -> None:
-    """What leaves float16, own choices of middle risk, and what is to be known of the architecture: a line each."""
+    """What was put into what, what leaves float16, own choices of middle risk, and what to know of the architecture."""
+    fusions = result.report.fusions
+    if fusions:
+        more = f", {len(fusions) - MOST_FUSIONS} more kinds" if len(fusions) > MOST_FUSIONS else ""
+        tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
     for beyond in result.report.beyond:

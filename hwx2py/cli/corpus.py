@@ -3,7 +3,7 @@
 import click
 
 from ..names import legible
-from .options import FILE, table_options
+from .options import FILE, no_raw_option, table_options
 from .progress import bar
 
 #: How many files that are not programs are listed one by one; the table has all of them.
@@ -16,6 +16,7 @@ MOST_TOLD = 20
     "-o", "--output", metavar="TABLE", type=FILE, required=True, help="Folder of the tables; made, or added to."
 )
 @table_options
+@no_raw_option("a stream does not say which chip it is for; convert the streams first, and add --scripts")
 @click.option("--scripts", is_flag=True, help="Take .py files too, as generated scripts; they are read, not run.")
 def command(paths: tuple[str, ...], output: str, format: str, jobs: int, scheduler: str | None, scripts: bool) -> int:
     """Writes every register field of every program in DIR as a row of a table.

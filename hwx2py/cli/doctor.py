@@ -1,9 +1,11 @@
 """`hwx2py doctor`."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UnsupportedError
 from ..names import legible
 
 if TYPE_CHECKING:
@@ -22,18 +24,41 @@ def command(as_json: bool) -> int:
     from .. import doctor
 
     diagnosis = doctor.diagnose(doctor.ThisMachine())
+    abilities = _abilities(diagnosis.facts.packages)
     if as_json:
         import json
 
         nodes = [node._asdict() for node in diagnosis.nodes]
-        data = diagnosis._asdict() | {"facts": diagnosis.facts._asdict(), "nodes": nodes}
+        data = diagnosis._asdict() | {
+            "facts": diagnosis.facts._asdict(),
+            "nodes": nodes,
+            "abilities": abilities,
+        }
         click.echo(json.dumps(data, indent=2))
     else:
-        click.echo("\n".join(map(legible, _text(diagnosis))))
+        click.echo("\n".join(map(legible, _text(diagnosis, abilities))))
     return 0 if diagnosis.ready else NOT_READY
 
 
-def _text(diagnosis: "Diagnosis") -> list[str]:
+def _abilities(packages: Mapping[str, str | None]) -> dict[str, str]:
+    """What commands with needs of their own can do here, or what they lack."""
+    from ..confinement import confine
+    from ..device import host
+
+    try:
+        host.here()
+        node = "programs find a virtual ANE"
+    except UnsupportedError as error:
+        node = str(error)
+    lacking = confine.missing()
+    return {
+        "compile": "networks in ONNX" if packages["onnx"] else "needs the package onnx",
+        "emulate": f"scripts run with --trust only: {lacking}" if lacking else "scripts run confined",
+        "device": node,
+    }
+
+
+def _text(diagnosis: "Diagnosis", abilities: Mapping[str, str]) -> list[str]:
     facts = diagnosis.facts
     lines = [
         ("system", facts.system),
@@ -47,6 +72,7 @@ def _text(diagnosis: "Diagnosis") -> list[str]:
         ("interface", facts.abi or "not known"),
         ("python", facts.python),
         *((name, version or "not installed") for name, version in facts.packages.items()),
+        *abilities.items(),
     ]
     return [f"{name:<14}{value}" for name, value in lines] + [diagnosis.verdict, f"next: {diagnosis.next_step}"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import own_python
+from .. import host, own_python
 from ..errors import HwxError, UsageError
 from ..names import legible
 from . import batch
@@ -161,6 +161,9 @@ def _run(
     except HwxError as error:
         raise error.in_file(path) from error.__cause__
     _show_prints(result, path)
+    if result.code not in (0, FAILED) and not result.faults:  # nothing of it is a result
+        _tell_faults(result, path)
+        return result.code
     if save and result.saved:
         write_output(save, [result.saved], read, force=force)
     recorded = recorder.values if recorder else []
@@ -206,7 +209,9 @@ def _subject(path: str, raw: Raw | None) -> "Subject":
     from ..formats import SCRIPT_SUFFIX
 
     if path.endswith(SCRIPT_SUFFIX) and raw is None:
-        return ScriptSubject.of(path)
+        if host.can_execute_scripts():
+            return ScriptSubject.of(path)
+        click.echo(legible(f"note: {path}: {host.LINUX_ONLY['confined scripts']}"), err=True)
     return ProgramSubject(load_file(path, raw=raw))
 
 

@@ -3,7 +3,7 @@
 import click
 
 from .files import load_program, outcome, tell, write_output
-from .options import FILE, force_option
+from .options import FILE, force_option, no_raw_option
 
 
 @click.command(epilog="Example: hwx2py net-options mul_macos14.hwx -o net_options.plist")
@@ -11,6 +11,7 @@ from .options import FILE, force_option
 @click.option(
     "-o", "--output", metavar="FILE", type=FILE, default="-", help="The property list (default: standard output)."
 )
+@no_raw_option("a bare stream names no compiler flags; leave PROGRAM out")
 @force_option
 def command(path: str | None, output: str, force: bool) -> None:
     """Writes a candidate net_options.plist for compiling a network again on macOS.

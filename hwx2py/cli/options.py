@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: A file's name, which shells complete; what is wrong with it says whoever opens it.
 FILE = click.Path(readable=False)
 
+#: What the name of a page ends in.
+PAGE = ".html"
+
 arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )
@@ -60,6 +63,20 @@ def raw_option(function: Callable[..., object]) -> Callable[..., object]:
     )(function)
     what = "The file is a bare task stream of this architecture: binary, hex text, or a Python list of words."
     return click.option("--raw", metavar="ARCH", callback=_as_raw, help=what)(function)
+
+
+def no_raw_option(why: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """--raw in a command that cannot take a bare task stream, and says so.
+
+    Args:
+        why: the reason, and what to do instead.
+    """
+
+    def refuse(_: click.Context, __: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise UsageError(f"--raw is not for this command: {why}", hint=f"`hwx2py STREAM --raw {value} -o X.py`")
+
+    return click.option("--raw", metavar="ARCH", hidden=True, expose_value=False, callback=refuse)
 
 
 class Run(enum.Enum):

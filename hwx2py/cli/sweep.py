@@ -5,7 +5,7 @@ import click
 from ..errors import UsageError
 from ..names import legible
 from .files import STANDARD, check_input
-from .options import FILE, table_options
+from .options import FILE, no_raw_option, table_options
 from .progress import bar
 
 
@@ -27,6 +27,7 @@ from .progress import bar
 )
 @click.option("-o", "--output", metavar="TABLE", type=FILE, required=True, help="Folder of the table.")
 @table_options
+@no_raw_option("a table says which file its rows come from, and a stream does not say how to read it; convert it first")
 def command(
     path: str,
     vary: tuple[str, ...],

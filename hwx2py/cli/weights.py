@@ -7,7 +7,8 @@ import click
 
 from ..errors import HwxError, UsageError
 from ..names import legible
-from .files import check_input, check_output, load_file, tell_written, write_output
+from ..output import Output, write_outputs
+from .files import check_input, check_output, load_file, tell_written
 from .options import FILE, Raw, Run, arch_option, force_option, raw_option, run_option
 
 if TYPE_CHECKING:
@@ -102,16 +103,18 @@ def _write_out(folder: str, path: str, program: "Program", found: "Found", svg: 
 
     _prepare(folder)
     files = {array.name: f"{array.name}.npy" for array in found.arrays}
+    outputs = []
     for array in found.arrays:
         data = as_npy(weights.values(program, array))
-        write_output(os.path.join(folder, files[array.name]), [data], [path], force=force)
+        outputs.append(Output(os.path.join(folder, files[array.name]), [data]))
         if svg and array.kind == "table":
             from ..weights.curve import drawn
 
             picture = drawn(array.name, weights.table_of(program, array))
-            write_output(os.path.join(folder, f"{array.name}.svg"), [picture.encode()], [path], force=force)
+            outputs.append(Output(os.path.join(folder, f"{array.name}.svg"), [picture.encode()]))
     text = json.dumps(weights.manifest(found.arrays, files), indent=2) + "\n"
-    write_output(os.path.join(folder, MANIFEST), [text.encode()], [path], force=force)
+    outputs.append(Output(os.path.join(folder, MANIFEST), [text.encode()]))
+    write_outputs(outputs, [path], force=force)
     count = len(found.arrays)
     click.echo(legible(f"wrote {folder}: {count} array{'' if count == 1 else 's'}, {MANIFEST}"), err=True)
 

@@ -8,6 +8,7 @@ from ..errors import UnsupportedError
 from ..program.program import Program
 from ..registers import by_name
 from .canonical import canonical
+from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph
@@ -31,6 +32,8 @@ class CompiledNetwork:
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
         beyond: operations that leave float16 for some input.
+        runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
+        unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
         caution: what a user should know of programs for this architecture; empty where there is nothing.
     """
 
@@ -39,6 +42,8 @@ class CompiledNetwork:
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
     beyond: tuple[Beyond, ...] = ()
+    runs: tuple[range, ...] = ()
+    unchained: "CompiledNetwork | None" = None
     caution: str = ""
 
 
@@ -52,6 +57,7 @@ def compile_network(
     ends: Sequence[str] = (),
     precise: bool = False,
     name: str = "network",
+    chain: bool = True,
     fuse: bool = True,
 ) -> CompiledNetwork:
     """Compiles a network.
@@ -65,6 +71,7 @@ def compile_network(
         ends: tensors that become outputs, instead of what comes after them.
         precise: functions that tables decide take more tasks, with a smaller error.
         name: of the program.
+        chain: whether intermediates stay in L2 from task to task where that is possible.
         fuse: put operations together where one task does several; without, each has tasks of its own.
 
     Raises:
@@ -80,7 +87,7 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    compiled = replace(_linked(lowered, name), beyond=tuple(provable(network)))
+    compiled = replace(_linked(lowered, name, chain), beyond=tuple(provable(network)))
     return compiled if generations is None else _ported(compiled, generations)
 
 
@@ -105,13 +112,26 @@ def _no_parts(stuck: set[str]) -> list[Part]:
     return []
 
 
-def _linked(lowered: Lowered, name: str) -> CompiledNetwork:
-    plans = lowered.plans
+def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
     bound = {row.name for row in lowered.tensors} | set(lowered.constants)
-    ranges = live_ranges(plans, bound)
-    linked = link(plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name)
-    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
-    return CompiledNetwork(program, tuple(plans), tuple(lowered.operations), linked.scratch_bytes)
+    apart = _assembled(lowered, name, Chained(lowered.plans, []))
+    if not chain:
+        return apart
+    together = chained(lowered.plans, bound)
+    return replace(_assembled(lowered, name, together), unchained=apart) if together.runs else apart
+
+
+def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
+    """The program of some tasks, with their intermediates in their places."""
+    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
+    ranges = live_ranges(tasks.plans, bound, tasks.runs)
+    linked = link(
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name
+    )  # fmt: skip
+    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in tasks.plans))
+    return CompiledNetwork(
+        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, tuple(tasks.runs)
+    )
 
 
 def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:
@@ -121,4 +141,5 @@ def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetw
         plan if plan.evidence.source is Source.OWN else replace(plan, evidence=PORTED) for plan in compiled.plans
     )
     program = ported._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
-    return replace(compiled, program=program, plans=plans, caution=generations.caution)
+    apart = compiled.unchained and _ported(compiled.unchained, generations)
+    return replace(compiled, program=program, plans=plans, caution=generations.caution, unchained=apart)

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+#: What the engine addresses.
+MOST_BYTES = 0xE000_0000
+#: Tasks are numbered in 16 bits, and every element of a batch takes one at least.
+MOST_BATCH = 1 << 16
+
+
 class Origin(NamedTuple):
     """The operation of the network that a node comes from.
 
@@ -117,6 +123,7 @@ class Graph:
             raise UsageError(f"input {name}: shape {axes}; every axis is at least 1")
         if name in self._names or not name:
             raise UsageError(f"input {name!r}: the name is taken" if name else "an input needs a name")
+        _check_size(f"input {name}", axes)
         value = Value(name, axes)
         self._names.add(name)
         self.inputs.append(value)
@@ -166,6 +173,7 @@ class Graph:
         """
         values = tuple(value if isinstance(value, Value) else self.constant(value) for value in inputs)
         shape = operator.result_shape(*(value.shape for value in values))
+        _check_size(f"the result of {name or type(operator).__name__}", shape)
         kind = str(getattr(operator, "function", type(operator).__name__.lower()))
         if not name or name in self._names:
             name = self._fresh(name or kind)
@@ -433,6 +441,19 @@ class Graph:
         """X without an axis of length 1."""
         axis = checked_axis(axis, len(x.shape))
         return self.reshape(x, replaced(x.shape, axis, 1)[:axis] + x.shape[axis + 1 :], name=name)
+
+
+def _check_size(what: str, shape: Shape) -> None:
+    """Refuses a tensor that no program can hold.
+
+    Raises:
+        UsageError: it has more bytes than the engine addresses, or a batch of more elements than tasks have numbers.
+    """
+    size = 2 * math.prod(shape)
+    if size > MOST_BYTES:
+        raise UsageError(f"{what}: shape {shape} takes {size:,} bytes, and the engine addresses {MOST_BYTES:,}")
+    if len(shape) > 2 and shape[0] > MOST_BATCH:
+        raise UsageError(f"{what}: shape {shape}; a batch has at most {MOST_BATCH:,} elements")
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What became of a network: for each operation its tasks, where their words come from, and what they cost."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -51,6 +52,68 @@ class OwnChoice(NamedTuple):
     tasks: tuple[int, ...]
 
 
+class Traffic(NamedTuple):
+    """What a program moves to and from memory, and how long it takes.
+
+    Attributes:
+        tensor_bytes: of inputs, outputs and intermediates.
+        coefficient_bytes: of coefficients.
+        estimate_us: by `hwx2py cost`, microseconds.
+    """
+
+    tensor_bytes: int
+    coefficient_bytes: int
+    estimate_us: float
+
+    def as_data(self) -> dict[str, int | float]:
+        """As JSON has it."""
+        return {
+            "bytes": self.tensor_bytes + self.coefficient_bytes,
+            "tensor_bytes": self.tensor_bytes,
+            "coefficient_bytes": self.coefficient_bytes,
+            "estimate_us": self.estimate_us,
+        }
+
+
+class Chaining(NamedTuple):
+    """What intermediates that stay in L2 change.
+
+    Attributes:
+        runs: the tasks of each run in which some stay.
+        chained: the program as it is.
+        unchained: the same with all intermediates in scratch.
+    """
+
+    runs: tuple[range, ...]
+    chained: Traffic
+    unchained: Traffic
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "runs": [[run.start, run.stop - 1] for run in self.runs],
+            "chained": self.chained.as_data(),
+            "unchained": self.unchained.as_data(),
+        }
+
+
+class Fusion(NamedTuple):
+    """Operations of one type that the tasks of another type do as well.
+
+    Attributes:
+        kind: their type.
+        into: the type of the other ones.
+        count: how many.
+    """
+
+    kind: str
+    into: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind} into {self.into}"
+
+
 class Report(NamedTuple):
     """What became of a network.
 
@@ -63,6 +126,7 @@ class Report(NamedTuple):
         coefficient_bytes: size of the constants.
         choices: own choices of middle risk.
         evidence: tasks by where their words come from: "record", "rule", "own".
+        chaining: what it changes that intermediates stay in L2.
         beyond: operations that leave float16, for some input or with given samples.
     """
 
@@ -74,7 +138,16 @@ class Report(NamedTuple):
     coefficient_bytes: int
     choices: tuple[OwnChoice, ...]
     evidence: dict[str, int]
+    chaining: Chaining
     beyond: tuple[Beyond, ...] = ()
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """What was put into what, the most frequent first."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for item in self.operations:
+            counts.update((name.split(" ", 1)[0], item.kind) for name in item.fused)
+        return tuple(Fusion(kind, into, count) for (kind, into), count in counts.most_common())
 
     def as_data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -85,6 +158,8 @@ class Report(NamedTuple):
             "scratch_bytes": self.scratch_bytes,
             "coefficient_bytes": self.coefficient_bytes,
             "evidence": self.evidence,
+            "chaining": self.chaining.as_data(),
+            "fused": [item._asdict() for item in self.fusions],
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
             "beyond_float16": [
                 {
@@ -125,6 +200,7 @@ def make_report(
     costs: Sequence[TaskFigures],
     scratch_bytes: int,
     coefficient_bytes: int,
+    chaining: Chaining,
 ) -> Report:
     """Puts a report together.
 
@@ -135,6 +211,7 @@ def make_report(
         costs: of each task.
         scratch_bytes: size of the scratch memory.
         coefficient_bytes: size of the constants.
+        chaining: what it changes that intermediates stay in L2.
     """
     rows: dict[tuple[str, str], list[int]] = {}
     fused: dict[tuple[str, str], list[str]] = {}
@@ -151,7 +228,7 @@ def make_report(
     )  # fmt: skip
     return Report(
         arch, reports, total(costs), len(plans), scratch_bytes, coefficient_bytes, _choices(plans),
-        {source.name.lower(): sum(plan.evidence.source is source for plan in plans) for source in Source},
+        {source.name.lower(): sum(plan.evidence.source is source for plan in plans) for source in Source}, chaining,
     )  # fmt: skip
 
 
@@ -174,5 +251,5 @@ def _choices(plans: Sequence[TaskPlan]) -> tuple[OwnChoice, ...]:
     found: dict[Evidence, list[int]] = {}
     for index, plan in enumerate(plans):
         if plan.evidence.source is Source.OWN and plan.evidence.risk == "middle":
-            found.setdefault(plan.evidence, []).append(index)
+            found.setdefault(plan.evidence._replace(kept=""), []).append(index)
     return tuple(OwnChoice(evidence.reason, tuple(tasks)) for evidence, tasks in found.items())

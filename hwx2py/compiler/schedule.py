@@ -30,20 +30,24 @@ class LiveRange(NamedTuple):
     size_bytes: int
 
 
-def live_ranges(plans: Sequence[TaskPlan], bound: Collection[str]) -> list[LiveRange]:
+def live_ranges(plans: Sequence[TaskPlan], bound: Collection[str], runs: Sequence[range] = ()) -> list[LiveRange]:
     """When each intermediate is in use, in order of first use.
 
     Args:
         plans: the tasks.
         bound: buffers that are tensors or constants.
+        runs: tasks of several forms that are one run: what one of them uses is in use for all of them, as nothing
+            separates them.
     """
+    whole = {task: run for run in runs for task in run}
     found: dict[str, LiveRange] = {}
     for index, plan in enumerate(plans):
         for buffer, end in _uses(plan):
             if buffer in bound or buffer in plan.constants:
                 continue
-            old = found.get(buffer, LiveRange(buffer, index, index, 0))
-            found[buffer] = old._replace(last=index, size_bytes=max(old.size_bytes, end))
+            run = whole.get(index, range(index, index + 1))
+            old = found.get(buffer, LiveRange(buffer, run.start, index, 0))
+            found[buffer] = old._replace(last=run.stop - 1, size_bytes=max(old.size_bytes, end))
     return sorted(found.values(), key=lambda item: item.first)
 
 

@@ -30,14 +30,17 @@ class Evidence(NamedTuple):
         source: a record, a rule, rules from one generation to another, or our own choice.
         reason: of an own choice: what it is, and why.
         risk: of an own choice: "low" or "middle" on hardware.
+        kept: which operands stay in L2 from form to form, and where tasks of that kind were seen with them there.
     """
 
     source: Source
     reason: str = ""
     risk: str = ""
+    kept: str = ""
 
     def __str__(self) -> str:
-        return f"{self.source.value}: {self.reason}" if self.reason else self.source.value
+        text = f"{self.source.value}: {self.reason}" if self.reason else self.source.value
+        return f"{text} ({self.kept})" if self.kept else text
 
 
 RECORD = Evidence(Source.RECORD)

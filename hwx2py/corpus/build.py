@@ -148,11 +148,13 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
 
 
 def _size_of(path: str) -> int | None:
-    """The size of a file; None for what is not a regular file, such as a pipe or a broken link."""
+    """The size of a file, 0 for a folder that cannot be searched; None for what else is not a file, such as a pipe."""
     try:
         status = os.stat(path)
     except OSError:
         return None
+    if stat.S_ISDIR(status.st_mode):
+        return 0
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
@@ -174,7 +176,9 @@ def _standing(store: Store, paths: dict[str, str], roots: Sequence[str]) -> tupl
         for row in (*programs, *(failure._asdict() for failure in failures)):
             path = paths.get(row["file"])
             if path is None:
-                gone = row["file"].startswith(within) and not os.path.lexists(row["file"])
+                # a folder stands here where it could not be searched
+                gone = not os.path.lexists(row["file"]) or os.path.isdir(row["file"])
+                gone = gone and row["file"].startswith(within)
                 stale |= {row["file"]} if gone else set()
             elif row["version"] != VERSION or row["sha256"] != digest(path):
                 stale.add(row["file"])

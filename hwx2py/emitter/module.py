@@ -1,6 +1,8 @@
 """The whole script: a skeleton with the program, its registers, and what it needs of the runtime."""
 
+import ast
 import base64
+import functools
 import gc
 import hashlib
 import re
@@ -12,6 +14,7 @@ from ..errors import EmitError
 from ..marks import UNSIGNED, signed
 from ..program.program import Program, natural_const_offset, script_row
 from ..registers.kinds import definition
+from ..runtime import stream_linked, stream_records
 from . import skeleton
 from .data import INLINE_BYTES, Coefficients, Part, split
 from .paste import Runtime, names_in
@@ -45,6 +48,9 @@ DRIVERS = {
     "ABI 2": Driver("ane_exec", "SlotAne", "run", "Linux, driver ane; needs --section"),
     "": Driver("ane_none", "no_driver", "no_driver", ""),
 }
+
+#: Where tasks may begin: multiples of so many bytes, by the encoding of the stream.
+ALIGNMENTS = {"linked": stream_linked.TASK_ALIGNMENT, "records": stream_records.TASK_ALIGNMENT}
 
 #: What the program and its registers may name of the runtime.
 OWN_NAMES = ("Tensor", "partial", "every", "zeros", "Register", "RECORD", "LINK")
@@ -127,7 +133,19 @@ def _pasted(code: str, program: Program, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+#: Layouts that are kept: programs differ in few ways in what they need of the runtime.
+MOST_LAYOUTS = 64
+
+
 def _laid_out(text: str) -> str:
+    """A script as black lays it out: its docstring, and the rest, which many programs have alike."""
+    docstring_end = ast.parse(text).body[0].end_lineno or 0
+    lines = text.splitlines(keepends=True)
+    return f"{_by_black(''.join(lines[:docstring_end]))}\n{_by_black(''.join(lines[docstring_end:]))}"
+
+
+@functools.lru_cache(MOST_LAYOUTS)
+def _by_black(text: str) -> str:
     import black
 
     return black.format_str(text, mode=black.Mode())
@@ -264,7 +282,8 @@ def _coefficients(coefficients: Coefficients) -> Iterator[str]:
 
 def _build(program: Program, writer: TaskWriter, coefficients: Coefficients, beside: bool) -> Iterator[str]:
     """The statements that assemble the program."""
-    text, arguments = program.text, ["TASKS", "encode_record", "TASK_ALIGNMENT"]
+    alignment = ALIGNMENTS[program.arch.stream]
+    text, arguments = program.text, ["TASKS", "encode_record", f"alignment={alignment}"]
     if text.frame:
         arguments.append("end=len(FRAME)")
     if writer.places:

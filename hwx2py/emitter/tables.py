@@ -54,7 +54,7 @@ class Tables:
             pairs = [f"{string(label)}: {number}" for number, label in values]
             lines += wrapped(f"{name} = {{", pairs, "}")
         for block, registers in self.blocks.values():
-            lines += ["", *self._class(block, registers)]
+            lines += self._class(block, registers)
         return lines
 
     def _class(self, block: Block, registers: Mapping[str, Register]) -> list[str]:

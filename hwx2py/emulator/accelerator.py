@@ -1,4 +1,4 @@
-"""The compiled loop for products of matrices, where numba is installed (`pip install hwx2py[fast]`): the same bits."""
+"""The compiled loop for products of matrices, where numba is installed (extra `fast`): the same bits."""
 
 import functools
 from collections.abc import Callable

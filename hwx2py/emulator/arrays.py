@@ -11,6 +11,7 @@ import zlib
 
 import numpy as np
 
+from .. import archive
 from ..errors import UsageError
 
 
@@ -103,9 +104,12 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+            arrays = {archive.array_name(name): file[name] for name in file}
     except DAMAGED as error:
-        raise UsageError(f"is no .npz file that can be read: {error}", file=path) from error
+        raise UsageError(f"is not a readable .npz file: {error}", file=path) from error
+    if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise UsageError(f"holds {odd[0]!r}, which is not an array", file=path)
+    return arrays
 
 
 def as_npy(array: np.ndarray) -> bytes:

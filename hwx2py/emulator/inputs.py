@@ -33,6 +33,8 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
     for option, name, value in options:
         if name not in arrays:
             raise UsageError(f"{option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
+        if value.endswith(ARRAY):
+            read_npy(value)  # says more clearly what is wrong with a damaged file
         try:
             with np.errstate(over="ignore"):  # values that overflow are an error
                 arrays[name] = command_line.input_array(value, arrays[name], name)

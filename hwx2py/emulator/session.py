@@ -1,6 +1,8 @@
 """Running programs on the virtual ANE: a program straight from its file, or a script in a process of its own."""
 
 import contextlib
+import ctypes
+import io
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,13 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..archive import as_npz
-from ..errors import UnsupportedError
+from ..errors import UnsupportedError, UsageError
 from ..operations import Names
-from ..program.program import Program, script_row
+from ..program.program import Program, Tensor, script_row
 from ..registers import Architecture
 from ..runtime import ane, ane_exec, ane_submit, command_line, tensor
 from ..runtime import text as text_module
 from . import child
+from .direct import Outcome
 from .driver import Driver, rows
 from .driver_exec import SlotDriver
 from .engine import Step
@@ -113,11 +116,51 @@ def run_program(
     return Result(code, driver.faults.found, driver.engine.steps, Names.of(program), error, saved=saved)
 
 
+def run_announced(
+    program: Program,
+    inputs: Mapping[str, np.ndarray],
+    announced: Announced,
+    numbers: Numbers | None = None,
+    on_result: OnResult | None = None,
+    stop_after: int | None = None,
+) -> Outcome:
+    """Runs a program with arrays, as a client that trusts an `.anec`'s header makes the driver run it.
+
+    Args:
+        program: what to run.
+        inputs: an array for every input tensor, in its shape and type.
+        announced: sizes and counts that the driver is given.
+        numbers: the arithmetic; the machine's own if left out.
+        on_result: called with every step and the bits of its result, if given.
+        stop_after: index of the last task to run; all run if left out.
+
+    Raises:
+        UsageError: the driver refuses the numbers.
+    """
+    outputs: dict[str, np.ndarray] = {}
+    hung = False
+    with prepared(program, numbers, on_result, stop_after, announced) as device, np.errstate(all="ignore"):
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):  # the runtime's note about ids is for the command line
+                outputs = RUNS[program.arch.stream](device, built(program), rows_of(program), inputs)
+        except TimeoutError:
+            hung = True
+        except OSError as error:
+            raise UsageError(f"the driver refuses what the header says: {error}") from error
+        return Outcome(outputs, device.driver.faults.found, device.driver.engine.steps, hung)
+
+
 def check_runs(arch: Architecture) -> None:
     """Refuses what the engine does not run."""
     if not arch.machine.executes:
         hint = "`hwx2py archs` lists what works"
         raise UnsupportedError(f"the virtual ANE does not run {arch.name}", hint=hint)
+
+
+def check_shows(tensors: Sequence[Tensor]) -> None:
+    """Refuses to run what has no output: its command line would have nothing to show."""
+    if not any(tensor.role == "output" for tensor in tensors):
+        raise UnsupportedError("the program has no output tensor", hint="a run would show nothing")
 
 
 def unconfirmed(arch: Architecture) -> str:
@@ -160,6 +203,11 @@ def built(program: Program) -> Built:
     return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
 
 
+def _own_memory(size: int, place: int) -> bytes:
+    """Bytes of this process's memory: tables of the runtime's own."""
+    return ctypes.string_at(place, size) if place else b""
+
+
 class VirtualAne(ane.Ane):
     """The runtime's device, played in the same process.
 
@@ -179,8 +227,7 @@ class VirtualAne(ane.Ane):
         """See the runtime."""
         if number == ane.SUBMIT and self.announced:
             values = self._as_announced(self.announced, *values[3:])
-        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
-            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
+        request = child.with_tables(number, struct.pack(layout, *values), _own_memory)
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))

@@ -11,7 +11,7 @@ from ..registers import Architecture
 from .driver import rows
 from .numbers import Numbers
 from .script_process import CONFINED, Access, run_script
-from .session import Announced, OnResult, Result, check_runs, run_program
+from .session import Announced, OnResult, Result, check_runs, check_shows, run_program
 
 
 class Request(NamedTuple):
@@ -28,6 +28,13 @@ class Request(NamedTuple):
     access: Access = CONFINED
     save: bool = False
     stop_after: int | None = None
+
+
+def announced_by(container: object) -> Announced | None:
+    """What a container tells the driver in place of the program's own sizes: an `.anec`'s header; None for others."""
+    if not isinstance(container, Anec):
+        return None
+    return Announced(container.text_bytes, container.task_count, container.task_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,8 @@ class ProgramSubject:
 
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `session.run_program`."""
-        container = self.file.container
-        announced = None
-        if isinstance(container, Anec):
-            announced = Announced(container.text_bytes, container.task_count, container.task_bytes)
+        check_shows(self.tensors)
+        announced = announced_by(self.file.container)
         return run_program(
             self.file.program, request.arguments, numbers, on_result, request.stop_after, announced, request.save
         )
@@ -111,6 +116,7 @@ class ScriptSubject:
 
     def run(self, request: Request, numbers: Numbers | None, on_result: OnResult | None) -> Result:
         """See `script_process.run_script`."""
+        check_shows(self.tensors)
         outline = self.outline
         return run_script(
             self.path,

@@ -133,15 +133,13 @@ def programs_in(folder: str, suffixes: tuple[str, ...] = PROGRAM_SUFFIXES) -> It
         suffixes: ends of names in lower case; a name may have them in any case.
 
     Yields:
-        Paths that begin with the folder's.
-
-    Raises:
-        UsageError: a folder cannot be searched.
+        Paths that begin with the folder's. A folder that cannot be searched comes as it is: who reads it gets an error,
+        as for any file that cannot be read, and the search goes on.
     """
-    for parent, folders, names in os.walk(folder, onerror=_raise):
+    closed: list[str] = []
+    for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(str(error.filename))):
         folders.sort()
+        yield from closed
+        closed.clear()
         yield from (os.path.join(parent, name) for name in sorted(names) if name.lower().endswith(suffixes))
-
-
-def _raise(error: OSError) -> None:
-    raise UsageError(f"cannot be searched: {error.strerror}", file=str(error.filename), hint="leave it out") from error
+    yield from closed

@@ -10,7 +10,8 @@ from .program import Program
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from ..compiler.report import Report
+    from ..compiler.report import Report, Traffic
+    from ..cost import CostReport
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +40,7 @@ def compile(
     fixed: "Mapping[str, ArrayLike] | None" = None,
     starts: Sequence[str] = (),
     ends: Sequence[str] = (),
+    chain: bool = True,
     precise: bool = False,
     calibrate: "Mapping[str, ArrayLike] | None" = None,
 ) -> Compiled:
@@ -51,6 +53,7 @@ def compile(
         fixed: input -> the constant that takes its place.
         starts: tensors that become inputs; what comes before them is left out.
         ends: tensors that become outputs; what comes after them is left out.
+        chain: whether intermediates stay in L2 from task to task where known programs do that; the bits are the same.
         precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
         calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
             that leave float16 with them.
@@ -59,27 +62,40 @@ def compile(
         UnsupportedError: operations that the engine cannot do, each by name.
         UsageError: the model cannot be read, or an option does not fit it.
     """
-    from .. import cost
     from ..compiler.compile import compile_network
-    from ..compiler.report import TaskFigures, make_report
+    from ..compiler.report import Chaining, TaskFigures, make_report
+    from ..cost import cost
 
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
     done = compile_network(
-        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name
+        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain
     )
-    program = done.program
-    costs = [
+    program, costs = done.program, cost(done.program)
+    traffic = _traffic(costs)
+    unchained = traffic if done.unchained is None else _traffic(cost(done.unchained.program))
+    figures = [
         TaskFigures(
             task.read_bytes + task.written_bytes + task.coefficient_bytes,
             task.macs + task.elementwise,
             task.estimate_us,
         )
-        for task in cost.cost(program).tasks
+        for task in costs.tasks
     ]
-    report = make_report(program.arch.name, done.plans, done.operations, costs, done.scratch_bytes, len(program.const))
+    report = make_report(
+        program.arch.name, done.plans, done.operations, figures, done.scratch_bytes, len(program.const),
+        Chaining(done.runs, traffic, unchained),
+    )  # fmt: skip
     beyond = done.beyond
     if calibrate is not None:
         from .calibration import sampled
 
         beyond = (*beyond, *sampled(done, calibrate))
     return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
+
+
+def _traffic(costs: "CostReport") -> "Traffic":
+    """The sums over the tasks of a program."""
+    from ..compiler.report import Traffic
+
+    tensors = costs.total("read_bytes") + costs.total("written_bytes")
+    return Traffic(int(tensors), int(costs.total("coefficient_bytes")), round(float(costs.total("estimate_us")), 3))

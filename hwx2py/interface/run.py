@@ -61,7 +61,7 @@ def emulate(
     """Runs a program on the virtual ANE.
 
     Args:
-        program: what to run.
+        program: what to run; of an `.anec` file, the header's sizes and counts are followed, as libane hands them on.
         inputs: input tensor -> array of its shape, or a number that fills it. Another shape of the same size is taken,
             with a warning.
         numbers: "chip" or "wide"; the machine's own if left out.
@@ -75,6 +75,8 @@ def emulate(
     """
     from ..emulator import check_runs, direct
     from ..emulator.numbers import named
+    from ..emulator.session import run_announced
+    from ..emulator.subject import announced_by
     from ..emulator.values import Recorder
 
     content = content_of(program)
@@ -82,7 +84,11 @@ def emulate(
     if stop_after is not None and not 0 <= stop_after < len(content.tasks):
         raise UsageError(f"there is no task {stop_after}: the last one is {len(content.tasks) - 1}")
     recorder, arrays = Recorder(keep), _arrays(content, inputs or {})
-    outcome = direct.run(content, arrays, named(numbers), on_result=recorder, stop_after=stop_after)
+    announced = announced_by(program.source.container) if isinstance(program, File) else None
+    if announced and content.arch.stream == "linked":
+        outcome = run_announced(content, arrays, announced, named(numbers), recorder, stop_after)
+    else:
+        outcome = direct.run(content, arrays, named(numbers), on_result=recorder, stop_after=stop_after)
     return Result(outcome.outputs, tuple(outcome.faults), tuple(recorder.values), outcome.hung)
 
 

@@ -11,17 +11,13 @@ Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, Non
 PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
 RECORD = -4  # in place of an address: a record's own header word
 
-
-# A register's word, and the bits of it that were given: others may be filled in.
-Write = namedtuple("Write", "register word given")
+Write = namedtuple("Write", "register word given")  # given: its bits that were set
 
 
 class Register:
-    """A register, or several in a row: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`."""
 
-    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
-    """
-
+    # A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
@@ -41,12 +37,11 @@ class Register:
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
         if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
-            return self.write.__wrapped__(self, word, **values)
-        return self.write(word, **values)
+            return self._write.__wrapped__(self, word, **values)
+        return self._write(word, **values)
 
     @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
-    def write(self, word, **values):
-        """What a call makes, where the cache may keep it."""
+    def _write(self, word, **values):
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:

@@ -29,11 +29,30 @@ def chained_numbers(node: Node, nodes: Nodes) -> Node | None:
 
 
 def idle(node: Node, nodes: Nodes) -> Node | None:
-    """A reshape to the same shape, or of a reshape."""
-    if not isinstance(node.operator, operators.Reshape):
+    """A reshape of a reshape, a transpose of a transpose, and what leaves its operand as it is."""
+    if node.tail is not None:
         return None
-    before = nodes.made_by(node.inputs[0], operators.Reshape, single=False)
-    return None if before is None else replace(node, inputs=before.inputs)
+    match node.operator:
+        case operators.Reshape():
+            before = nodes.made_by(node.inputs[0], operators.Reshape, single=False)
+            return None if before is None else replace(node, inputs=before.inputs)
+        case operators.Transpose(order):
+            inner = nodes.made_by(node.inputs[0], operators.Transpose)
+            if inner is not None and isinstance(inner.operator, operators.Transpose):
+                joined = tuple(inner.operator.order[axis] for axis in order)
+                return replace(node, operator=operators.Transpose(joined), inputs=inner.inputs)
+            shape = node.inputs[0].shape
+            long = [axis for axis in order if shape[axis] > 1]
+            changes = long != sorted(long) or node.inputs[0].array is not None or node.inputs[0] in nodes.truths
+        case operators.Slice(axis, _, count, step):
+            changes = count != node.inputs[0].shape[axis] or step != 1
+        case operators.Select(axis, places):
+            changes = places != tuple(range(node.inputs[0].shape[axis]))
+        case operators.Reduce(_, axes, flat):
+            changes = flat or any(node.inputs[0].shape[axis] > 1 for axis in axes)
+        case _:
+            return None
+    return None if changes else replace(node, operator=operators.Reshape(node.output.shape))
 
 
 def convolution(node: Node, nodes: Nodes) -> Node | None:
@@ -114,8 +133,11 @@ def product_bias(node: Node, nodes: Nodes) -> Node | None:
         columns = x.shape[-1]
         is_row = y.array.size == columns and (not y.shape or y.shape[-1] == columns)
         matrix = product.inputs[1]
-        if is_row and matrix.array is not None and len(product.inputs) == 2 and not product.operator.scale_differs:
-            return replace(product, inputs=(*product.inputs, Value(y.name, (columns,), y.array.reshape(columns))))
+        if is_row and matrix.array is not None and not product.operator.scale_differs:
+            row = y.array.reshape(columns)
+            if len(product.inputs) > 2:
+                row = np.asarray(row, np.float64) + np.asarray(product.inputs[2].array, np.float64)
+            return replace(product, inputs=(*product.inputs[:2], Value(y.name, (columns,), row)))
     return None
 
 

@@ -1,14 +1,16 @@
 """Applies rules to the nodes of a graph until none applies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
 from ..precise import precise as made_precise
 from .activations import ACTIVATIONS
+from .attention import ATTENTION
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
+from .gains import GAINS
 from .gates import GATES
 from .matrices import MATRICES
 from .mirrored import mirrored_columns
@@ -30,8 +32,9 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns), (row_of_a_convolution, *EXCHANGES),
-    (*SLOPES, *GATES, *MATRICES),
+    (*NEUTRALS, *CONSTANTS, *GAINS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (row_of_a_convolution, *EXCHANGES),
+    (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 
 
@@ -65,7 +68,7 @@ def _settled(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list
 
 
 def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
-    seen = Nodes(nodes, set(graph.outputs.values()))
+    seen = Nodes(nodes, set(graph.outputs.values()), graph.truths)
     result: dict[Value, Node] = {}
     for old in nodes:
         node = seen.maker(old.output) or old
@@ -80,7 +83,23 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
             node = _noted(node, last)
             seen.put(node)
         result[node.output] = node
-    return list(result.values())
+    return _in_order(result)
+
+
+def _in_order(made: Mapping[Value, Node]) -> list[Node]:
+    """Nodes in an order in which they can run, and otherwise as they are: rules may put a node before what it needs."""
+    ordered: dict[Value, Node] = {}
+    waiting = list(reversed(made.values()))
+    while waiting:
+        node = waiting.pop()
+        if node.output in ordered:
+            continue
+        missing = [made[value] for value in node.inputs if value in made and value not in ordered]
+        if missing:
+            waiting += [node, *missing]
+        else:
+            ordered[node.output] = node
+    return list(ordered.values())
 
 
 def _noted(old: Node, new: Node) -> Node:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -22,9 +22,11 @@ class Nodes:
     Args:
         nodes: the nodes of a graph.
         outputs: its outputs.
+        truths: its tensors of truth values.
     """
 
-    def __init__(self, nodes: Iterable[Node], outputs: set[Value]):
+    def __init__(self, nodes: Iterable[Node], outputs: set[Value], truths: Collection[Value] = ()):
+        self.truths = truths
         self._by_output = {node.output: node for node in nodes}
         self._uses = Counter(value for node in self._by_output.values() for value in dict.fromkeys(node.inputs))
         self._outputs = outputs
@@ -49,6 +51,10 @@ class Nodes:
     def is_single(self, value: Value) -> bool:
         """Whether only one node needs a value, and it is no output."""
         return self._uses[value] <= 1 and value not in self._outputs
+
+    def is_inner(self, value: Value) -> bool:
+        """Whether a value is no output."""
+        return value not in self._outputs
 
     def made_by(self, value: Value, kind: type[Kind], *, single: bool = True) -> Node | None:
         """The node of a kind that makes a value, which no other node needs if `single`."""

@@ -27,8 +27,8 @@ from .steps import kernel_rows, one_row
 ROWS = (16, 32, 64, 128)
 
 
-def attention(q: Surface, k: Surface, v: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
-    """Stores softmax(q k^T) v, without a scale.
+def attention(q: Surface, k: Surface, v: Surface, y: Surface, exp2: bytes, *, scale: float = 1.0) -> list[TaskPlan]:
+    """Stores softmax(q k^T) v.
 
     Args:
         q: the queries, 1 x 1 x S x D with S 16, 32, 64 or 128.
@@ -36,16 +36,18 @@ def attention(q: Surface, k: Surface, v: Surface, y: Surface, exp2: bytes) -> li
         v: the values, of the same shape.
         y: the result, of the same shape.
         exp2: the table of 2^x, 128 bytes.
+        scale: a factor on the scores, a float16 (the record of a product has one; published tables have 1).
 
     Returns:
         Nine tasks (published tables).
     """
-    plans = _Attention(q, k, v, y).tasks(exp2)
+    plans = _Attention(q, k, v, y, scale).tasks(exp2)
     return [draft.plan() for draft in plans]
 
 
 class _Attention:
-    def __init__(self, q: Surface, k: Surface, v: Surface, y: Surface):
+    def __init__(self, q: Surface, k: Surface, v: Surface, y: Surface, scale: float):
+        self.scale = scale
         self.rows, self.columns = q.shape.h, q.shape.w
         self.q, self.k, self.v, self.y = (surface.rows_as_channels() for surface in (q, k, v, y))
         self.known: Evidence = evidence("attention", (self.rows, self.columns))
@@ -103,6 +105,7 @@ class _Attention:
             rows_log2=sharing, prefer_log2=sharing, least_log2=sharing, engines=NEURAL_ENGINES,
         )  # fmt: skip
         self._fetch(draft, self.query_kernel)
+        draft.put("NE.PostScale", PostScale=self.scale)
         draft.source_tile("L2Read", self.keys, dependent=1)
         draft.result_tile("L2Write", self.scores)
         draft.cycles = cycles_of_bytes(self.q.size_bytes)

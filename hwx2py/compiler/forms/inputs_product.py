@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from ...errors import UnsupportedError
 from ...program.l2 import (
     NEURAL_COLUMNS_BYTES,
     PLANAR_COLUMNS_BYTES,
@@ -15,13 +14,11 @@ from ...program.l2 import (
     odd_channel_bytes,
     overlap,
     patch_of_one,
-    planar_rows,
 )
-from ...program.network import ROW_ALIGNMENT_BYTES
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, engines_for, neural, planar
 from ..evidence import evidence
-from ..surface import HALF_BYTES, Shape, Surface
+from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, RuntimeKernel, Store, TaskPlan, closed, own
 from .copy import exchange_rows
 from .steps import columns_of, exchanging_copy, kernel_rows, matrix, one_row
@@ -38,7 +35,6 @@ BIG_CATEGORY = 7
 MOST_KEPT_BYTES = SIZE_BYTES * 3 // 4
 
 KEPT_WHOLE = own("more than 128 columns that stay in L2 for several tasks: whole rows instead of parts of 128")
-SEVERAL = own("several products whose kernels one task stores, as published tables of attention have it", "middle")
 IN_PARTS = own("rows that are no multiple of 16 or no power of two of lanes: parts, each with lanes of its own")
 
 
@@ -75,62 +71,11 @@ def product(
     for number, (first, count) in enumerate(parts):
         source = x if transposed_x else x.rows(first, count)
         buffer = f"{y.buffer}.kernel{number or ''}"
-        one = _Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale)
+        one = Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale)
         made = one.plans()
         if len(parts) > 1:
             made = _own(made)
         plans += closed(made) if number + 1 < len(parts) else made
-    return plans
-
-
-def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, scale: float = 1.0) -> list[TaskPlan]:
-    """Multiplies several pairs of matrices, such as the heads of an attention; one copy stores all kernels.
-
-    Args:
-        x: 1 x P x M x K, M a multiple of 16 above 16.
-        w: 1 x P x K x N, or 1 x P x N x K if `transposed_w`.
-        y: 1 x P x M x N.
-        transposed_w: the matrices of w are transposed.
-        scale: a factor on the sums, a float16.
-
-    Returns:
-        A copy that makes all kernels, and the products of each pair (published tables of attention have that copy for
-        heads whose columns lie side by side).
-
-    Raises:
-        UnsupportedError: other numbers of rows, or kernels that L2 does not hold together.
-    """
-    _, pairs, rows, inner = x.shape
-    columns = y.shape.w
-    if rows % ROWS_A_LANE or rows == ROWS_A_LANE or pairs == 1:
-        raise UnsupportedError(f"{pairs} products of {rows} rows share no copy")
-    if HALF_BYTES * inner * columns > BIG_BYTES:
-        raise UnsupportedError("operands of more than 1 MiB share no copy")
-    buffer = f"{y.buffer}.kernels"
-    share = rows // ROWS_A_LANE
-    lanes = min(MOST_LANES, share & -share)
-    chunk = HALF_BYTES * inner * lanes
-    planes = rows // lanes
-    if chunk % ROW_ALIGNMENT_BYTES:
-        raise UnsupportedError(f"{inner} columns of {lanes} rows: no multiple of {ROW_ALIGNMENT_BYTES} bytes")
-    source = x.swapped()
-    channel, depth, row = planar_rows(rows, inner)
-    if pairs * row + 0x10 * rows > SIZE_BYTES or channel > PLANAR_COLUMNS_BYTES:
-        raise UnsupportedError(f"{pairs} matrices of {rows} x {inner} do not fit L2")
-    maker = planar("rows to kernels", SEVERAL, Kind.ONE, (rows, pairs, inner), patch_of_one(pairs, inner))
-    maker.read(source)
-    maker.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
-    maker.result_tile("DmaWrite", Tile(pairs * row), Aliases.ALL, lanes=lanes)
-    whole = planes * chunk
-    kernels = Surface(buffer, Shape(1, planes, pairs, lanes * inner), 0, whole, chunk, pairs * whole, pairs * whole)
-    store_as_kernel(maker, kernels, lanes)
-    maker.ends_segment = True
-    maker.cycles = cycles_of_bytes(2 * x.size_bytes)
-    plans = [maker.plan()]
-    for number in range(pairs):
-        matrices = (surface.planes(number, 1) for surface in (x, w, y))
-        one = _Product(*matrices, False, transposed_w, buffer, scale, number * whole)
-        plans += closed([replace(plan, evidence=SEVERAL) for plan in one.plans()])
     return plans
 
 
@@ -154,7 +99,20 @@ def _parts(rows: int) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Product:
+class Product:
+    """One product: how many lanes, and its tasks.
+
+    Attributes:
+        x: M x K, or K x M if `transposed_x`.
+        w: K x N, or N x K if `transposed_w`.
+        y: M x N.
+        transposed_x: x is transposed.
+        transposed_w: w is transposed.
+        kernel_buffer: where its kernel lies.
+        scale: a factor on the sums.
+        kernel_base: where in that buffer, if a task outside of this form stores it; None where a task of its own does.
+    """
+
     x: Surface
     w: Surface
     y: Surface
@@ -166,18 +124,22 @@ class _Product:
 
     @property
     def rows(self) -> int:
+        """Rows of the result."""
         return self.y.shape.h
 
     @property
     def columns(self) -> int:
+        """Columns of the result."""
         return self.y.shape.w
 
     @property
     def inner(self) -> int:
+        """What is summed over."""
         return self.x.shape.h if self.transposed_x else self.x.shape.w
 
     @property
     def lanes(self) -> int:
+        """Rows side by side in the kernel."""
         share = self.rows // ROWS_A_LANE
         return min(MOST_LANES, share & -share) if self.rows % ROWS_A_LANE == 0 else 1
 
@@ -188,10 +150,12 @@ class _Product:
 
     @property
     def category(self) -> int:
+        """Category of its tasks, which a large second operand changes."""
         big = HALF_BYTES * self.inner * self.columns > BIG_BYTES
         return BIG_CATEGORY if big and not self.is_direct else 0
 
     def plans(self) -> list[TaskPlan]:
+        """Its tasks."""
         detail = ["x transposed"] * self.transposed_x + ["w transposed"] * self.transposed_w
         detail += ["scale"] * (self.scale != 1.0)
         known = evidence("product of inputs", (self.rows, self.inner, self.columns), *detail)

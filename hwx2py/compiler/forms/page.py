@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ..curves import KNOWN
 from ..evidence import RECORDS
+from ..l2_seen import NAMES, SEEN
 from .table import FORMS
 
 HEAD = """# Forms: what tasks `compile` makes operations of
@@ -14,7 +15,7 @@ outside its condition by name, and `compile` then puts the operation together fr
 words come from: "words as compiler 9.509 writes them" for a recorded shape, "by rule, no record of this shape", or
 "own choice", with the reason.
 
-This page is made from the rows of `hwx2py/compiler/forms/table.py`, `evidence.py` and `curves.py`.
+This page is made from the rows of `hwx2py/compiler/forms/table.py`, `evidence.py`, `curves.py` and `l2_seen.py`.
 """
 TABLES = """
 ## Lookup tables
@@ -26,6 +27,11 @@ PROVED = """
 ## Records
 
 Decoded programs that the forms give word for word, with the shape of the first source and what else decides.
+"""
+L2 = """
+## Operands in L2
+
+Tasks that `compile` lets read from L2 what another form left there, or leave it there: of these kinds, and no others.
 """
 
 
@@ -47,3 +53,8 @@ def as_markdown() -> Iterator[str]:
     for record in RECORDS:
         further = ", ".join(map(str, record.detail))
         yield f"| `{record.name}` | {record.form} | {' x '.join(map(str, record.shape))} | {further} |"
+    yield L2
+    yield "| what the task does | operand in L2 | seen in |"
+    yield "|---|---|---|"
+    for seen in SEEN:
+        yield f"| {seen.work.value} | {NAMES[seen.operand]} | {seen.where} |"

@@ -20,7 +20,7 @@ from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
 from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
-from ..task import Evidence, TaskPlan
+from ..task import Evidence, Store, TaskPlan
 from .parts import TooLargeError, in_parts
 from .passes import pass_into_l2
 from .reduction import MOST_GROUPS, Reduce, fold, reduce_cycles, reducing
@@ -75,12 +75,43 @@ def over_w(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
     return _row(x, y, exp2) if x.shape.h == 1 else _rows(x, y, exp2)
 
 
+def rows_to_kernels(x: Surface, kernels: Surface, lanes: int, exp2: bytes) -> list[TaskPlan]:
+    """Over W of C x H x W; the last task stores the result as a kernel, rows of C side by side.
+
+    Args:
+        x: the source, with a batch of 1 and W > 1.
+        kernels: where rows of kernels go: C / lanes x H x lanes W.
+        lanes: rows side by side.
+        exp2: the table of 2^x, 128 bytes.
+
+    Returns:
+        H > 1: six tasks; H = 1: five (the store as published tables of attention have it).
+
+    Raises:
+        TooLargeError: L2 does not hold the source twice, or C is more than a reduction takes.
+    """
+    fits = _row_fits(x) if x.shape.h == 1 else _Rows(x).fits
+    if not fits or x.shape.c > MOST_ROWS or x.shape.w == 1:
+        raise TooLargeError(f"{x.shape.c} x {x.shape.h} x {x.shape.w} does not fit L2 twice")
+    return _row(x, kernels, exp2, lanes) if x.shape.h == 1 else _rows(x, kernels, exp2, lanes)
+
+
+def _stored(draft: Draft, y: Surface, base: int, lanes: int) -> None:
+    """The last task's result: a tensor, or a kernel of so many lanes."""
+    draft.result_tile("DmaWrite", Tile(base), lanes=lanes or 1)
+    if lanes:
+        draft.write(y, Store.SOFTMAX_KERNEL, lanes)
+    else:
+        draft.write(y)
+    draft.cycles = cycles((), (y,))
+
+
 def _row_fits(x: Surface) -> bool:
     _, c, _, w = x.shape
     return c * 0x10 + 3 * c * channel_bytes(w) <= SIZE_BYTES
 
 
-def _rows(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
+def _rows(x: Surface, y: Surface, exp2: bytes, lanes: int = 0) -> list[TaskPlan]:
     plan = _Rows(x)
     _, c, h, w = x.shape
     known = evidence("softmax over W", x.shape)
@@ -112,9 +143,7 @@ def _rows(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
     draft.put("Common.PECfg", Src1BroadcastW=1)
     draft.source_tile("L2Read", plan.column_tile(0), Aliases.PLANAR_RESULT)
     draft.second_tile(plan.power)
-    draft.result_tile("DmaWrite", Tile(plan.power.base_bytes + h * plan.power.row_bytes))
-    draft.write(y)
-    draft.cycles = cycles((), (y,))
+    _stored(draft, y, plan.power.base_bytes + h * plan.power.row_bytes, lanes)
     tasks.append(keep_kernel(draft, False, True))
     return [task.plan() for task in tasks]
 
@@ -185,7 +214,7 @@ class _Rows:
         return drafts
 
 
-def _row(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
+def _row(x: Surface, y: Surface, exp2: bytes, lanes: int = 0) -> list[TaskPlan]:
     _, c, _, w = x.shape
     known = evidence("softmax over W", x.shape)
     channel = channel_bytes(w)
@@ -223,9 +252,7 @@ def _row(x: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
     last.put("Common.PECfg", Src1BroadcastW=1)
     last.source_tile("L2Read", columns, dependent=2)
     last.second_tile(powers)
-    last.result_tile("DmaWrite", Tile(column + depth))
-    last.write(y)
-    last.cycles = cycles_of_bytes(y.size_bytes)
+    _stored(last, y, column + depth, lanes)
     drafts = [
         keep_kernel(first, True, False), keep_kernel(difference, False, True), power, keep_kernel(total, True, False),
         keep_kernel(last, False, True),

@@ -2,18 +2,20 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ...errors import UnsupportedError
-from .. import operators
+from .. import operators, tables
 from ..builder import Builder, half_of
-from ..forms import inputs_product
+from ..forms import attention, inputs_product, inputs_products
 from ..forms import product as constant_product
 from ..graph import Node
 from ..last_step import last_step
+from ..surface import Surface
 from ..view import View, raised
-from . import moves
+from . import moves, reductions
 from .layout import _at, along
 
 
@@ -57,19 +59,64 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
 
 def _together(b: Builder, operator: operators.MatMul, x: View, y: View, z: View) -> bool:
     """Several products whose kernels one task stores; says whether they were made."""
-    if operator.transposed_first or not x.lengths[:-2] == y.lengths[:-2] == z.lengths[:-2]:
-        return False
-    pairs = math.prod(z.lengths[:-2])
-    merged = [view.in_axes((1, pairs, *view.lengths[-2:])) for view in (x, y, z)]
-    surfaces = [view.surface() for view in merged if view is not None]
-    if len(surfaces) < len(merged):
+    if operator.transposed_first:
         return False
     scale = np.float16(operator.scale).item()
+    surfaces = _pairs(x, y, z)
+    if surfaces is None:
+        return False
     try:
-        b.add(inputs_product.products(*surfaces, transposed_w=operator.transposed, scale=scale))
+        plans = inputs_products.products(*surfaces, transposed_w=operator.transposed, scale=scale)
+        if operator.transposed:
+            # One exchange of all second matrices takes fewer tasks than one of each.
+            rank = len(y.lengths)
+            straight = b.scratch((*y.lengths[:-2], y.lengths[-1], y.lengths[-2]))
+            surfaces = _pairs(x, straight, z) or surfaces
+            plans = inputs_products.products(*surfaces, scale=scale)
+            moves.exchanged(b, y, rank - 2, straight)
+        b.add(plans)
     except UnsupportedError:
         return False
     return True
+
+
+def _pairs(*views: View) -> tuple[Surface, Surface, Surface] | None:
+    """Matrices in the last two axes of three views as planes; None where strides do not say it."""
+    if any(view.lengths[:-2] != views[0].lengths[:-2] for view in views):
+        return None
+    pairs = math.prod(views[0].lengths[:-2])
+    merged = [view.in_axes((1, pairs, *view.lengths[-2:])) for view in views]
+    x, y, z = (None if view is None else view.surface() for view in merged)
+    return None if x is None or y is None or z is None else (x, y, z)
+
+
+def attend(b: Builder, node: Node, views: list[View]) -> View:
+    """A softmax and the product of it: stored as kernels by the softmax where L2 holds the scores, else one by one."""
+    x, w = views
+    z = b.result(node.output.shape)
+    surfaces = _pairs(*(raised(view, max(3, len(z.lengths))) for view in (x, w, z)))
+    if surfaces is not None:
+        try:
+            b.add(inputs_products.softmax_products(*surfaces, tables.table(tables.EXP2).data))
+            return z
+        except UnsupportedError:
+            pass  # a softmax, and then products
+    scores = node.inputs[0]
+    softmax = replace(node, operator=operators.Softmax(len(scores.shape) - 1), inputs=(scores,), output=scores)
+    wanted, b.wanted = b.wanted, None
+    done = reductions.softmax(b, softmax, [x])
+    b.wanted = wanted
+    return matmul(b, replace(node, operator=operators.MatMul()), [done, w])
+
+
+def whole_attention(b: Builder, node: Node, views: list[View]) -> View:
+    """An attention of one head."""
+    operator = node.operator
+    assert isinstance(operator, operators.Attention)
+    z = b.result(node.output.shape)
+    surfaces = (raised(view, 3).surface() for view in (*views, z))
+    b.add(attention.attention(*surfaces, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
+    return z
 
 
 def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:

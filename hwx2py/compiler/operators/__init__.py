@@ -3,11 +3,13 @@
 from .arithmetic import Affine, Binary, Clip, Gated, Linear, Lookup, Power, PRelu, Sign, Unary
 from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
 from .model import Operator, Shape, ShapeMismatch
-from .reductions import MatMul, Reduce, Softmax, Standardize
+from .reductions import Attend, Attention, MatMul, Reduce, Softmax, Standardize
 from .spatial import Conv, ConvTranspose, Pool
 
 __all__ = [
     "Affine",
+    "Attend",
+    "Attention",
     "Binary",
     "Clip",
     "Concat",

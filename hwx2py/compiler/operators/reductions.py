@@ -51,6 +51,32 @@ class Softmax:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """The softmax of the rows of x, times the second matrix: what an attention does with its scores."""
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """[..., M, D]."""
+        return MatMul().result_shape(*shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """softmax(q k^T) v for three tensors of one shape, [..., S, D].
+
+    Attributes:
+        scale: a factor on the scores.
+    """
+
+    scale: float = 1.0
+
+    def result_shape(self, *shapes: Shape) -> Shape:
+        """The same shape."""
+        if len(set(shapes)) != 1 or len(shapes[0]) < 2:
+            raise ShapeMismatch(f"an attention of {', '.join(map(str, shapes))}")
+        return shapes[0]
+
+
+@dataclass(frozen=True, slots=True)
 class Standardize:
     """(x - mean) / sqrt(variance + epsilon) over some axes: layer and instance norm without gain and bias."""
 

@@ -9,22 +9,22 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 784248ebedcf75fc40ca144600787ea1dc08d24927ecd6efe0f8205ed43c718e
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   62a15cf716bd867a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   aface616a4595789 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, copy, functools, hashlib, os, struct, sys, zipfile
+import argparse, copy, functools, hashlib, io, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
+    import fcntl
     import numpy as np
-except ImportError:  # only running needs it
-    np = None
+except ImportError:  # only running needs them
+    fcntl = np = None
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")
 
 ARCH = "H16"
-
 # fmt: off
 TENSORS = [
     Tensor("a", "input", 6, (1, 4, 1, 32), (256, 64, 64, 2), "float16", 256),
@@ -136,7 +136,6 @@ FIRST_SRC = {"+Source1": 0, "-Source1": 1}
 SEC_SRC = {"None": 0, "+Source2": 2, "-Source2": 3}
 MEM_FMT = {"8b": 0, "16b": 2}
 FORMAT_MODE = {"None": 0, "Compressed": 1, "Lossy": 2}
-
 class Header:  # task descriptor header
     W0 = Register(0x00, TID=(15, 0, LINK), TaskSize=(26, 16, LINK))
     W1 = Register(0x04, ExeCycles=(15, 0))
@@ -147,7 +146,6 @@ class Header:  # task descriptor header
     W6 = Register(0x18)
     W7 = Register(0x1c, LiveOuts=(31, 0))
     W8 = Register(0x20, TSR=0, TDE=1, LastTask=3, ENE=(18, 16))
-
 class Common:  # shapes, formats and kind of the task
     InWidth   = Register(0x00004, Win=(16, 0))
     InHeight  = Register(0x00008, Hin=(16, 0))
@@ -160,7 +158,6 @@ class Common:  # shapes, formats and kind of the task
                          TaskType=(7, 4, TASK_TYPE), ShPref=(10, 8), ShMin=(14, 12), ShMax=(18, 16), ActiveNE=(21, 19),
                          TraceEn=22, L2Barrier=23, ReluType=(26, 24), OutTrans=28, FillLowerNE=29)
     PatchCfg  = Register(0x00044, PatchWidth=(3, 0), PatchHeight=(8, 4))
-
 class L2:  # the buffer memory between DMA and the engines
     SourceCfg, Source2Cfg = Register(0x04104, 2, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4,
                                      AliasConvRslt=5, DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20,
@@ -172,12 +169,10 @@ class L2:  # the buffer memory between DMA and the engines
                            DMAFmt=(7, 6, DMA_FMT), DMAInterleave=(11, 8), AliasPlanarSrc=20, AliasPlanarRslt=22,
                            Compression=(26, 25))
     ResultBase  = Register(0x0414c, Addr=(20, 4, BYTES))
-
 class PE:  # the planar engine
     Cfg = Register(0x04500, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, OP_MODE), LutEn=5, Cond=(8, 6, COND),
                    ReduceIndex=(10, 9), ReduceKeep=11, NLMode=(13, 12, NL_MODE), FirstSrc=(16, 16, FIRST_SRC),
                    SecSrc=(19, 18, SEC_SRC))
-
 class TileDMASrc:  # DMA that fetches the sources
     Src1DMAConfig, Src2DMAConfig = Register(0x04d00, 2, En=0, CacheHint=(7, 4), DataSetId=(15, 8), UserTag=(23, 16),
                                             DependencyInterval=(27, 24), DependencyMode=(29, 28))
@@ -197,7 +192,6 @@ class TileDMASrc:  # DMA that fetches the sources
     Src2MetaDataSize    = Register(0x04d64, Size=(31, 7, BYTES))
     Src1Fmt, Src2Fmt = Register(0x04d68, 2, FmtMode=(1, 0), Truncate=(6, 4), Shift=8, MemFmt=(13, 12, MEM_FMT),
                                 OffsetCh=(18, 16), Interleave=(27, 24), CmpVec=(31, 28))
-
 class TileDMADst:  # DMA that stores the result
     DMAConfig   = Register(0x05100, En=0, CacheHint=(7, 4), DataSetId=(15, 8), UserTag=(23, 16), L2BfrMode=24)
     Padding     = Register(0x05104, Value=(31, 0))
@@ -208,7 +202,6 @@ class TileDMADst:  # DMA that stores the result
     FormatMode  = Register(0x05130, FormatMode=(1, 0, FORMAT_MODE), MetaDataSize=(31, 7, BYTES))
     Fmt         = Register(0x05138, FmtMode=(1, 0), Truncate=(6, 4), Shift=(10, 8), MemFmt=(13, 12, MEM_FMT),
                            OffsetCh=(18, 16), ZeroPadFirst=20, ZeroPadLast=21, Interleave=(27, 24), CmpVec=(31, 28))
-
 class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural engine
     MasterConfig = Register(0x05500, GroupKernelReuse=4, KernelSparseFmt=5, MasterEnable=6, LastTask=7, Unk9=9,
                             UserTag=(31, 16))
@@ -220,7 +213,7 @@ class Stream:  # bits of a record's own header word: the buffer of its addresses
 
 def build():
     """{BAR: pieces}, [(offset, words)] of the tasks, and {BAR: BAR} of further BARs."""
-    text, tasks = lay_out(TASKS, encode_record, TASK_ALIGNMENT, end=len(FRAME))
+    text, tasks = lay_out(TASKS, encode_record, alignment=16, end=len(FRAME))
     text = framed(text, frame=FRAME)
     return {0: [text]}, tasks, {}
 

@@ -11,22 +11,22 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 e4878fd7f9b30c408cf755fc8873261479c8c8884a6ab65d70e56d4438ca80a4
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   3ac51955414d7b34 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   cc05bd628f233fc2 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
-import argparse, base64, copy, ctypes, fcntl, functools, glob, hashlib, mmap, os, struct, sys, zipfile
+import argparse, base64, copy, ctypes, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
+    import fcntl
     import numpy as np
-except ImportError:  # only running needs it
-    np = None
+except ImportError:  # only running needs them
+    fcntl = np = None
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")
 
 ARCH = "H13"
-
 # fmt: off
 TENSORS = [
     Tensor("a", "input", 5, (1, 2, 1, 32), (128, 64, 64, 2), "float16", 128),
@@ -268,7 +268,6 @@ NE_OP_MODE = {"Conv": 0, "ElementwiseMult": 2, "CrossChannelMax": 3, "Bypass": 4
 KERNEL_MODE = {"Kernel": 0, "Unity": 1}
 NONLINEAR_MODE = {"None": 0, "ReLU": 1, "LUT": 2}
 MEM_FMT = {"8b": 0, "16b": 2}
-
 class Header:  # task descriptor header
     W0 = Register(0x00, TID=(15, 0, LINK), NID=(23, 16), LNID=24, EON=25)
     W1 = Register(0x04, ExeCycles=(15, 0), NextSize=(24, 16, LINK))
@@ -283,7 +282,6 @@ class Header:  # task descriptor header
                   TBase=(22, 18, BARS), TBE=23, ENE=(26, 24))
     W9 = Register(0x24, KBase0=(4, 0, BARS), KBE0=5, KBase1=(10, 6, BARS), KBE1=11, KBase2=(16, 12, BARS), KBE2=17,
                   KBase3=(22, 18, BARS), KBE3=23)
-
 class Common:  # shapes, formats and kind of the task
     InDim        = Register(0x00000, Win=(14, 0), Hin=(30, 16))
     InDepth      = Register(0x00004, Din=(14, 0))
@@ -306,7 +304,6 @@ class Common:  # shapes, formats and kind of the task
                             ContextSwitchOut=24, AccDoubleBufEn=26, OutTrans=28, FillLowerNE=29)
     TaskInfo     = Register(0x00038, TaskID=(15, 0), TaskQ=(19, 16), NID=(27, 20))
     DPE          = Register(0x0003c, Category=(3, 0))
-
 class L2:  # the buffer memory between DMA and the engines
     L2Cfg       = Register(0x04800, InputReLU=0, PaddingMode=(3, 2), Src2ReLU=4)
     SourceCfg   = Register(0x04804, SourceType=(1, 0, SOURCE_TYPE), Dependent=(3, 2), AliasConvSrc=4, AliasConvRslt=5,
@@ -324,14 +321,12 @@ class L2:  # the buffer memory between DMA and the engines
     ResultBase  = Register(0x04834, Addr=(20, 4, BYTES))
     (ResultChannelStride, ResultRowStride, ResultDepthStride,
      ResultGroupStride) = Register(0x04838, 4, Stride=(20, 4, BYTES))
-
 class PE:  # the planar engine
     Cfg        = Register(0x08800, PoolMode=(1, 0, POOL_MODE), OpMode=(4, 2, PE_OP_MODE), ReluEn=5, Cond=(6, 6, COND),
                           NLMode=(13, 12, NL_MODE), FirstSrc=(16, 16, FIRST_SRC), SecSrc=(19, 18, SEC_SRC))
     BiasScale  = Register(0x08804, Bias=(15, 0, FP16), Scale=(31, 16, FP16))
     PreScale   = Register(0x08808, Epsilon=(15, 0, FP16), PreScale=(31, 16, FP16))
     FinalScale = Register(0x0880c, FinalScale=(31, 0, FP32))
-
 class NE:  # the neural engines
     KernelCfg        = Register(0x0c800, KernelFmt=(1, 0, FMT), PalettizedEn=2, PalettizedBits=(7, 4), SparseFmt=8,
                                 GroupKernelReuse=10, KeepKernel=12, UsePrevKernel=14, AlignmentFmt=16)
@@ -341,7 +336,6 @@ class NE:  # the neural engines
     MatrixVectorBias = Register(0x0c808, MatrixVectorBias=(15, 0))
     AccBias          = Register(0x0c80c, AccBias=(15, 0, FP16), AccBiasShift=(20, 16))
     PostScale        = Register(0x0c810, PostScale=(15, 0, FP16), PostRightShift=(20, 16))
-
 class TileDMASrc:  # DMA that fetches the sources
     Src1DMAConfig, Src2DMAConfig = Register(0x13800, 2, En=0, CrH=(5, 4), CacheHint=(9, 6), CacheHintReuse=(13, 10),
                                             CacheHintNoReuse=(17, 14), DependencyMode=(19, 18))
@@ -355,7 +349,6 @@ class TileDMASrc:  # DMA that fetches the sources
     Unk13840, Unk13844, Unk13848, Unk1384c = Register(0x13840, 4)
     PixelOffset  = Register(0x13850, 4, Offset=(15, 0))
     Unk13860, Unk13864, Unk13868, Unk1386c = Register(0x13860, 4)
-
 class TileDMADst:  # DMA that stores the result
     DMAConfig = Register(0x17800, En=0, CrH=(5, 4), CacheHint=(9, 6), Unk18=18, Unk19=19, Unk22=22, Unk23=23, Unk24=24,
                          L2BfrMode=26, BypassEOW=27)
@@ -363,7 +356,6 @@ class TileDMADst:  # DMA that stores the result
     RowStride, PlaneStride, DepthStride, GroupStride = Register(0x17808, 4, Stride=(31, 6, BYTES))
     Fmt       = Register(0x17818, FmtMode=(1, 0), Truncate=(5, 4), Shift=8, MemFmt=(13, 12, MEM_FMT), OffsetCh=(18, 16),
                          ZeroPadLast=20, ZeroPadFirst=21, CmpVecFill=22, Interleave=(27, 24), CmpVec=(31, 28))
-
 class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural engine
     MasterConfig   = Register(0x1f800, GroupKernelReuse=4, KernelSparseFmt=5, MasterEnable=6)
     Unk1f804       = Register(0x1f804)
@@ -381,7 +373,7 @@ class KernelDMASrc:  # DMA that fetches coefficients, a channel for each neural 
 
 def build():
     """{BAR: pieces}, [(offset, words)] of the tasks, and {BAR: BAR} of further BARs."""
-    text, tasks = lay_out(TASKS, encode_record, TASK_ALIGNMENT)
+    text, tasks = lay_out(TASKS, encode_record, alignment=256)
     pieces = coefficients(inline(DATA, DATA_BYTES))
     return {0: followed(text, pieces["const"])}, tasks, {}
 

@@ -1,16 +1,13 @@
 # How a value stands in its bits: a multiple of 1 << lsb, less by a number, a packed float.
 Coding = namedtuple("Coding", "name whole less packing", defaults=(False, 0, None))
 PLAIN, LINK = Coding(""), Coding("LINK")  # a LINK is filled in unless given
-# A register's word, and the bits of it that were given: others may be filled in.
-Write = namedtuple("Write", "register word given")
+Write = namedtuple("Write", "register word given")  # given: its bits that were set
 
 
 class Register:
-    """A register, or several in a row: called with values for its fields, it makes a `Write`.
+    """A register, or several in a row: called with values for its fields, it makes a `Write`."""
 
-    A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
-    """
-
+    # A field is a bit, (msb, lsb), or (msb, lsb, a Coding or the names of its values).
     def __init__(self, address, count=1, **bits):
         self.address, self.name = address, f"register {address:#x}"
         self.fields = {k: (f, f) if isinstance(f, int) else f for k, f in bits.items()}
@@ -30,12 +27,11 @@ class Register:
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
         if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
-            return self.write.__wrapped__(self, word, **values)
-        return self.write(word, **values)
+            return self._write.__wrapped__(self, word, **values)
+        return self._write(word, **values)
 
     @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
-    def write(self, word, **values):
-        """What a call makes, where the cache may keep it."""
+    def _write(self, word, **values):
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
@@ -82,9 +78,6 @@ def every(registers, word=0, **values):
 BYTES = Coding("BYTES", whole=True)
 FP16 = Coding("FP16", packing="<e")
 FP32 = Coding("FP32", packing="<f")
-
-TASK_ALIGNMENT = 256  # bytes
-
 
 def encode_record(record):
     """A record's words: its header word, then values of consecutive registers."""
@@ -231,6 +224,7 @@ def options(about, tensors, device, arguments=None):
     add("--input", metavar=what, action="append", default=[], help="an input's values")
     add("--fill", type=float, help="what outputs hold before the run")
     add("--save", metavar="FILE.npz", help="write the outputs, by name")
+    add("--force", action="store_true", help="write over files that exist")
     add("--golden", metavar="FILE.npz", help="compare the outputs: PASS or FAIL")
     add("--atol", type=float, default=0.0, help="largest difference for --golden")
     add("--dry-run", action="store_true", help="build only, touch no device")
@@ -275,8 +269,7 @@ def input_array(value, like, name=""):
         array = load(value)[""]
     else:
         array = np.full(like.shape, float(value))
-    if kind in ("random", "ramp") and like.dtype.kind != "f":
-        # Eighths, about the middle of an integer type.
+    if kind in ("random", "ramp") and like.dtype.kind != "f":  # eighths of it
         low, high = np.iinfo(like.dtype).min, np.iinfo(like.dtype).max
         array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
@@ -291,9 +284,26 @@ def load(path):
     """The arrays of an .npz by name, or that of an .npy as ""."""
     try:
         content = np.load(path)
-        return {"": content} if isinstance(content, np.ndarray) else dict(content)
+        arrays = {"": content} if isinstance(content, np.ndarray) else content
+        return {k.replace("%2e%2e", ".."): np.asarray(arrays[k]) for k in arrays}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise OSError(f"{path}: {error}") from error
+
+
+def write(path, pieces, force):
+    """Writes a file whole or not at all, and over an existing one only with --force."""
+    place, there = os.path.realpath(path), os.path.exists(path)
+    if there and not os.path.isfile(place):  # a device, or a descriptor
+        with open(path, "wb") as file:
+            file.writelines(pieces)
+        return
+    if there and not force:
+        raise OSError(f"{path} exists; --force writes over it")
+    mine, here = f".hwx2py-{os.getpid()}-", os.path.dirname(place)
+    with tempfile.TemporaryDirectory(prefix=mine, dir=here) as folder:
+        with open(os.path.join(folder, "new"), "wb") as file:
+            file.writelines(pieces)
+        os.replace(file.name, place)
 
 
 def report(outputs, fill):
@@ -333,13 +343,12 @@ def execute(chosen, tensors, build, open_device, run):
         for piece in buffers[0]:
             digest.update(piece)
         if chosen.write_command:
-            with open(chosen.write_command, "wb") as file:
-                file.writelines(buffers[0])
+            write(chosen.write_command, buffers[0], chosen.force)
         sizes = f"{sum(map(len, buffers[0]))} bytes, tasks: {len(tasks)}"
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
     if np is None:
-        raise OSError("running needs NumPy: python -m pip install numpy")
+        raise OSError("running needs Linux and NumPy: python -m pip install numpy")
     np.seterr(all="ignore")
     device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
@@ -347,8 +356,8 @@ def execute(chosen, tensors, build, open_device, run):
     outputs = run(device, build(), tensors, inputs, chosen.fill)
     failed = report(outputs, chosen.fill is not None)
     if chosen.save:
-        with open(chosen.save, "wb") as file:
-            np.savez(file, **outputs)
+        np.savez(archive := io.BytesIO(), **outputs)
+        write(chosen.save, [archive.getvalue()], chosen.force)
     for name in outputs if chosen.golden else []:
         result = verdict(outputs[name], golden.get(name), chosen.atol)
         failed += result != "PASS"
@@ -359,8 +368,7 @@ def execute(chosen, tensors, build, open_device, run):
 def main(about, tensors, build, device, run):
     """The script's command line; its functions are called when they are needed."""
     try:
-        chosen = options(about, tensors, device)
-        return execute(chosen, tensors, build, device, run)
+        return execute(options(about, tensors, device), tensors, build, device, run)
     except OSError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         return 2
