@@ -42,7 +42,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     type=FILE,
     help="Write what became of each operation; as .html, a page of the program that names the node of each task.",
 )
-@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13, H14 or H15.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
 )
