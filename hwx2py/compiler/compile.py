@@ -87,7 +87,9 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    compiled = replace(_linked(lowered, name, chain), beyond=tuple(provable(network)))
+    beyond = tuple(provable(network))
+    del network, parts_of  # with its weights, which the tasks have packed
+    compiled = replace(_linked(lowered, name, chain), beyond=beyond)
     return compiled if generations is None else _ported(compiled, generations)
 
 
