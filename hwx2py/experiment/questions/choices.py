@@ -11,7 +11,7 @@ from ..predictions import away, engine, gives, hangs, of_outputs, stepped
 from ..programs import SMALL, Shape, half, network, spread
 
 FIRST_PART = "the first part only"
-RIGHT = "as compile means it"
+RIGHT = "yes"
 
 
 def _row(name: str, text: str, known: str, where: str, make: Callable[[], Case], *others: Hypothesis) -> Question:
@@ -209,7 +209,7 @@ def _as_columns() -> Case:
 
 AS_COLUMNS = _row(
     "choice-product-columns",
-    "Is a product right whose rows stay columns, without the exchange behind it?",
+    "Does a product whose rows stay columns, without the exchange behind it, give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/product.py",
     _as_columns,
@@ -249,7 +249,7 @@ def _steps(combine: Callable[[np.ndarray], np.ndarray]) -> tuple[Hypothesis, ...
 
 MAX_POOL = _row(
     "choice-max-pool",
-    "Is a pooling right that is made of exchanges and maxima of views?",
+    "Does a maximum pooling made of exchanges and maxima of views give the right values?",
     "own choice of low risk: no record of a pooling on H13",
     "hwx2py/compiler/lower/spatial.py",
     _max_pool,
@@ -264,7 +264,7 @@ def _average_pool() -> Case:
 
 AVERAGE_POOL = _row(
     "choice-average-pool",
-    "Is an average right that is made of a depthwise convolution and views?",
+    "Does an average pooling made of a depthwise convolution and views give the right values?",
     "own choice of low risk: no record of a pooling on H13",
     "hwx2py/compiler/lower/spatial.py",
     _average_pool,
@@ -287,7 +287,7 @@ def _convolved(windows: np.ndarray) -> np.ndarray:
 
 STRIDED = _row(
     "choice-stride-2",
-    "Is a convolution at stride 2 right that is made of one at stride 1 and views?",
+    "Does a convolution at stride 2 made of one at stride 1 and views give the right values?",
     "own choice of low risk: Apple's compiler skips zeros there",
     "hwx2py/compiler/lower/spatial.py",
     _strided,
@@ -303,7 +303,7 @@ def _bands() -> Case:
 
 BANDS = _row(
     "choice-bands",
-    "Are bands of rows right, each of which L2 holds?",
+    "Do bands of rows, each of which fits L2, give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/generic/planar.py",
     _bands,
@@ -318,7 +318,7 @@ def _parts() -> Case:
 
 PARTS = _row(
     "choice-parts",
-    "Is a form right that is made of parts of the channels?",
+    "Does a norm made of parts of the channels give the right values?",
     "own choice of low risk; softmax beyond L2 is split over channels by programs of 2023",
     "hwx2py/compiler/forms/parts.py",
     _parts,
@@ -333,7 +333,7 @@ def _norm_rows() -> Case:
 
 NORM_ROWS = _row(
     "choice-norm-rows",
-    "Is a norm of rows right that is made of parts of the rows?",
+    "Does a norm of rows made of parts of the rows give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/norm.py",
     _norm_rows,
@@ -350,7 +350,7 @@ def _product_rows() -> Case:
 
 PRODUCT_ROWS = _row(
     "choice-product-rows",
-    "Is a product right whose rows are taken in parts?",
+    "Does a product that takes its rows in parts give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/product.py",
     _product_rows,
@@ -367,7 +367,7 @@ def _split() -> Case:
 
 SPLIT = _row(
     "choice-split",
-    "Is a convolution right whose output channels are shared out over two tasks?",
+    "Does a convolution whose output channels are split over two tasks give the right values?",
     "own choice of low risk; a product of 1024 by 1024 has a record",
     "hwx2py/compiler/forms/convolution.py",
     _split,
@@ -423,7 +423,7 @@ def _inputs_parts() -> Case:
 
 INPUTS_PARTS = _row(
     "choice-kernel-rows",
-    "Is a product of two tensors right whose rows are no multiple of 16?",
+    "Does a product of two tensors with a number of rows that 16 does not divide give the right values?",
     "own choice of low risk: parts, each with lanes of its own",
     "hwx2py/compiler/forms/inputs_product.py",
     _inputs_parts,
@@ -437,7 +437,7 @@ def _patched() -> Case:
 
 PATCH = Question(
     "choice-patch",
-    "Is a task right with a patch that known programs have, where the compiler's rule gives one that none has?",
+    "Does a task with another patch than the compiler's rule gives, one that known programs have, give the right values?",
     "own choice of low risk; a patch on a task of the neural engines hung an M1",
     "hwx2py/compiler/patches.py",
     lambda: [_patched()],
