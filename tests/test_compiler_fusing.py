@@ -276,3 +276,44 @@ def test_gain_and_bias_of_rows_take_a_task_each(rng):
     tasks, y = run(g, True, x=a)
     assert tasks == 2
     assert run(g, False, x=a)[1].tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_gain_and_the_bias_of_rows_go_into_products(rng, residual):
+    """All of them in front of a product; the bias alone where a sum needs the rows, too."""
+    g = Graph()
+    rows, width = int(rng.choice([2, 16, 50])), 40
+    a = drawn(rng, 1, rows, width)
+    gain, bias = drawn(rng, width, high=2), drawn(rng, width)
+    matrices, biases = [drawn(rng, width, width, high=0.3) for _ in range(2)], drawn(rng, 2, width)
+    y = g.layer_norm(g.input("x", a.shape), gain, bias)
+    inner = g.relu(g.add(g.matmul(g.reshape(y, (rows, width)), matrices[0]), biases[0]))
+    z = g.reshape(g.add(g.matmul(inner, matrices[1]), biases[1]), a.shape)
+    g.output("y", g.add(z, y) if residual else z)
+    tasks, got = run(g, True, x=a)
+    wide = a.astype(np.float64)
+    normal = (wide - wide.mean(-1, keepdims=True)) / np.sqrt(wide.var(-1, keepdims=True) + 1e-5) * gain + bias
+    wanted = np.maximum(normal @ matrices[0].astype(np.float64) + biases[0], 0) @ matrices[1] + biases[1]
+    assert tasks == 3 + 3 + 2 * residual
+    np.testing.assert_allclose(got.reshape(wanted.shape), wanted + normal * residual, atol=6e-2)
+
+
+def test_rows_of_a_layer_norm_that_are_an_output_keep_gain_and_bias(rng):
+    g = Graph()
+    a = drawn(rng, 1, 16, 40)
+    y = g.layer_norm(g.input("x", a.shape), drawn(rng, 40), drawn(rng, 40))
+    g.output("y", y)
+    g.output("z", g.matmul(y, drawn(rng, 40, 8)))
+    # No task reads an output: a copy puts it there.
+    assert run(g, True, x=a)[0] == 5 + 2 + 1
+
+
+@pytest.mark.parametrize(("rows", "makers", "parts"), [(20, 0, 2), (48, 1, 2), (50, 1, 3), (64, 1, 1), (197, 2, 3)])
+def test_products_of_several_pairs_share_the_copies_of_their_kernels(rng, rows, makers, parts):
+    pairs, inner, columns = int(rng.integers(2, 5)), int(rng.choice([16, 33, 64])), int(rng.choice([8, 40]))
+    a, c = drawn(rng, 1, pairs, rows, inner), drawn(rng, 1, pairs, inner, columns)
+    g = Graph()
+    g.output("y", g.matmul(g.input("x", a.shape), g.input("w", c.shape)))
+    tasks, y = run(g, True, x=a, w=c)
+    assert tasks == makers + parts * pairs
+    np.testing.assert_allclose(y, a.astype(np.float64) @ c.astype(np.float64), atol=2e-2)

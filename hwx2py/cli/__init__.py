@@ -77,6 +77,12 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
             raise _Closed from error
         return code
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What follows a first `--` are files: click would take it away, and then take `-x.hwx` for options."""
+        given = [self.default_cmd_name, *args] if args[:1] == ["--"] else args
+        parsed: list[str] = super().parse_args(ctx, given)
+        return parsed
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -9,7 +9,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from .files import STANDARD, check_output, content_at, tell, tell_written, write_output
-from .options import FILE, force_option
+from .options import FILE, PAGE, force_option
 
 if TYPE_CHECKING:
     from ..interface import Compiled
@@ -36,7 +36,12 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
 )
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
-@click.option("--report", metavar="FILE.json", type=FILE, help="Write what became of each operation.")
+@click.option(
+    "--report",
+    metavar="FILE.json|FILE.html",
+    type=FILE,
+    help="Write what became of each operation; as .html, a page of the program that names the node of each task.",
+)
 @click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
@@ -81,12 +86,22 @@ def command(
         raise error.in_file(model) from error.__cause__
     _write(result.program.content, output, model, force)
     if report:
-        import json
-
-        text = json.dumps(result.report.as_data(), indent=2) + "\n"
-        write_output(report, [text.encode()], [model, output], force=force)
+        write_output(report, [_reported(result, report).encode()], [model, output], force=force)
         tell(f"wrote {report}: {len(result.report.operations)} operations")
     _warn(result)
+
+
+def _reported(result: "Compiled", target: str) -> str:
+    """The report as the name of its file asks for it."""
+    if target.lower().endswith(PAGE):
+        from .. import page
+        from ..formats import ProgramFile
+
+        file = ProgramFile(result.program.content, None)
+        return page.page(file, page.Extra(report=result.report), "hwx2py compile")
+    import json
+
+    return json.dumps(result.report.as_data(), indent=2) + "\n"
 
 
 def _port(path: str, output: str, arch: str, force: bool) -> None:
@@ -152,8 +167,16 @@ def _write(program: "Program", output: str, model: str, force: bool) -> None:
     tell_written(output, program, changed, detail)
 
 
+#: Kinds of fusing that a note names; the report has all.
+MOST_FUSIONS = 6
+
+
 def _warn(result: "Compiled") -> None:
-    """Own choices of middle risk, a line each, and what is to be known of the architecture."""
+    """What was put into what, own choices of middle risk, and what is to be known of the architecture."""
+    fusions = result.report.fusions
+    if fusions:
+        more = f", {len(fusions) - MOST_FUSIONS} more kinds" if len(fusions) > MOST_FUSIONS else ""
+        tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
     for choice in result.report.choices:

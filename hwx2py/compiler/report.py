@@ -1,5 +1,6 @@
 """What became of a network: for each operation its tasks, where their words come from, and what they cost."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -95,6 +96,23 @@ class Chaining(NamedTuple):
         }
 
 
+class Fusion(NamedTuple):
+    """Operations of one type that the tasks of another type do as well.
+
+    Attributes:
+        kind: their type.
+        into: the type of the other ones.
+        count: how many.
+    """
+
+    kind: str
+    into: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind} into {self.into}"
+
+
 class Report(NamedTuple):
     """What became of a network.
 
@@ -120,6 +138,14 @@ class Report(NamedTuple):
     evidence: dict[str, int]
     chaining: Chaining
 
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """What was put into what, the most frequent first."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for item in self.operations:
+            counts.update((name.split(" ", 1)[0], item.kind) for name in item.fused)
+        return tuple(Fusion(kind, into, count) for (kind, into), count in counts.most_common())
+
     def as_data(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
@@ -130,6 +156,7 @@ class Report(NamedTuple):
             "coefficient_bytes": self.coefficient_bytes,
             "evidence": self.evidence,
             "chaining": self.chaining.as_data(),
+            "fused": [item._asdict() for item in self.fusions],
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
             "operations": [
                 {

@@ -116,7 +116,7 @@ def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
     }
     text = json.dumps(told).encode()
     link.sendall(REQUEST.pack(b"p", 0, len(text)) + text)
-    pieces = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
+    pieces: list[bytes | memoryview] = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
     pieces += [piece for some in buffers.values() for piece in some]
     link.sendall(REQUEST.pack(b"d", 0, sum(len(piece) for piece in pieces)))
     for piece in pieces:

@@ -26,6 +26,8 @@ H13_LOG_EVENT = 0x400
 H13_LAST_DEBUG_EVENT = 0x2
 FLOAT16, PALETTIZED_BITS, DATA_SET = 2, 8, 14
 TENSOR_HINT, MADE_HINT = 2, 4
+#: A tag has eight bits.
+TAG_MASK = 0xFF
 EXTRA = ("Bias", "PostScale", "PaletteLut")
 
 MOVED = (
@@ -134,17 +136,27 @@ def _round_step(task: Subject, index: int) -> int:
     return sum(chunk.size_bytes for chunk in task.coefficients.chunks) if values.kernel_was_made(task) else 0
 
 
-def _tag(task: Subject, index: int) -> int:
+def _name(task: Subject, index: int) -> int:
     return task.number
+
+
+def _tag(task: Subject, index: int) -> int:
+    """The task's index; how it goes on behind 255 is our own choice, and no result depends on it."""
+    return task.number & TAG_MASK
+
+
+def _tag_behind(task: Subject, index: int) -> int:
+    """That of the next task, where coefficients are fetched."""
+    return task.number + 1 & TAG_MASK if task.fetches else 0
 
 
 def _extra_tag(task: Subject, index: int) -> int:
     """Channels that are off carry the task's index where a table is fetched, and are not written otherwise."""
-    return task.number if task.coefficients.table else 0
+    return _tag(task, index) if task.coefficients.table else 0
 
 
 RULES = (
-    Rule("Header.W0.TID", _tag, STREAMS),
+    Rule("Header.W0.TID", _name, STREAMS),
     Rule("Header.W2.LogEvents", lambda task, _: task.registers.header("LogEvents") & ~H13_LOG_EVENT, TWINS),
     Rule("Header.W4.DebugLogEvents",
          lambda task, _: task.registers.header("DebugLogEvents") & ~H13_LAST_DEBUG_EVENT, TWINS),
@@ -176,7 +188,7 @@ RULES = (
     Rule("KernelDMASrc.MasterConfig.MasterEnable", lambda task, _: int(task.fetches), STREAMS),
     Rule("KernelDMASrc.MasterConfig.Unk9", lambda task, _: int(task.fetches), STREAMS),
     Rule("KernelDMASrc.MasterConfig.LastTask", lambda task, _: int(task.is_last), STREAMS),
-    Rule("KernelDMASrc.MasterConfig.UserTag", lambda task, _: task.number + 1 if task.fetches else 0, STREAMS),
+    Rule("KernelDMASrc.MasterConfig.UserTag", _tag_behind, STREAMS),
     Rule("KernelDMASrc.CoeffBase.Addr", lambda task, _: task.coefficients.base_bytes, STREAMS),
     Rule("KernelDMASrc.KernelOCGStride.Stride", _round_step, "executed; read in decoded products of two inputs"),
     Rule("KernelDMASrc.CoeffDMAConfig.En", lambda task, index: int(_channel(index, task) > 0), STREAMS),

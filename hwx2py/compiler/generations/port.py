@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ...errors import ArchitectureError, HwxError, UnsupportedError
+from ...errors import ArchitectureError, UnsupportedError
 from ...operations import Names, Operation, operations
 from ...operations.aspects import aspects
 from ...operations.contents import contents
@@ -14,7 +14,7 @@ from ...registers import by_name
 from .coefficients import Arranged, Misplaced, arrange
 from .model import Generations, Obstacle, Subject
 from .table import ROWS
-from .translate import Translator
+from .translate import Translator, UnfitError
 from .values import writer_of_kernel
 from .write import Writer
 
@@ -96,8 +96,8 @@ def _translated(
             continue
         try:
             words = translator.words(task)
-        except HwxError as error:
-            obstacles.append(Obstacle(number, rows.target, "", error.what))
+        except UnfitError as error:
+            obstacles.append(Obstacle(number, error.place.name, error.number, f"{rows.target} has no such value"))
             continue
         drafts.append(writer.draft(words, task, writer_of_kernel(task)))
     return drafts, obstacles
