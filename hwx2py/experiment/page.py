@@ -16,7 +16,7 @@ This page is made from the rows of `hwx2py/experiment/questions/`.
 RISKS = {
     Risk.READS: "These programs are made of values that known programs have, some of them in other combinations.",
     Risk.GARBAGE: "Tasks, or orders of coefficients, that no known program has.",
-    Risk.HANG: "Values that no known program has, or that are near those that hung an M1. The runner asks before each program.",
+    Risk.HANG: "Values that no known program has, or near those that hung an M1. The runner asks before each program.",
     Risk.WEDGE: "Left out unless `--wedge` is given.",
 }
 

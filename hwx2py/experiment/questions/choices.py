@@ -39,8 +39,8 @@ def _ramp(program: Program) -> Case:
 # One task after another
 
 
-def _chain() -> Case:
-    program = network("chain", ("a", SMALL), ("b", SMALL), build=lambda g, a, b: g.mul(g.add(a, b), a))
+def _chain(in_l2: bool = False) -> Case:
+    program = network("chain", ("a", SMALL), ("b", SMALL), build=lambda g, a, b: g.mul(g.add(a, b), a), chain=in_l2)
     return Case("chain", program, {"a": spread(SMALL, 50), "b": spread(SMALL, 51)})
 
 
@@ -58,18 +58,29 @@ CHAIN = _row(
     ),
 )
 
+CHAIN_IN_L2 = _row(
+    "chain-l2",
+    "Does a task wait for what the task before it left in L2, if the two are of different forms?",
+    "own choice of low risk: tensors stay in L2 inside Apple's forms",
+    "hwx2py/compiler/chain.py",
+    lambda: _chain(in_l2=True),
+    Hypothesis("it reads zeros", gives(lambda a, b: 0 * a), "`chained`: no runs of several forms"),
+    Hypothesis("it reads source 1 of the first task", gives(lambda a, b: a * a), "`chained`: places in L2"),
+    Hypothesis("it reads source 2 of the first task", gives(lambda a, b: b * a), "`chained`: places in L2"),
+)
+
 #: A long chain: each task adds the input once more.
 LINKS = 12
 
 
-def _long_chain() -> Case:
+def _long_chain(in_l2: bool = False) -> Case:
     def build(g: Graph, x: Value) -> Value:
         y = x
         for _ in range(LINKS):
             y = g.add(y, x)
         return y
 
-    return Case("chain", network("links", ("x", SMALL), build=build), {"x": spread(SMALL, 52)})
+    return Case("chain", network("links", ("x", SMALL), build=build, chain=in_l2), {"x": spread(SMALL, 52)})
 
 
 def _added(x: np.ndarray, late: int) -> np.ndarray:
@@ -88,6 +99,16 @@ LONG_CHAIN = _row(
     _long_chain,
     Hypothesis("the second does not", gives(lambda x: _added(x, 1)), "`link`: wait bits of header word 6"),
     Hypothesis("the last does not", gives(lambda x: _added(x, LINKS - 1)), "`link`: wait bits of the last task"),
+)
+
+LONG_CHAIN_IN_L2 = _row(
+    "chain-l2-long",
+    f"Do all {LINKS} tasks of a chain in L2 wait for each other?",
+    "own choice of low risk; the longest known run of tasks in L2 has 8",
+    "hwx2py/compiler/chain.py",
+    lambda: _long_chain(in_l2=True),
+    Hypothesis("the second does not", gives(lambda x: _added(x, 1)), "`chained`: no runs of several forms"),
+    Hypothesis("the ninth does not", gives(lambda x: _added(x, 8)), "`MOST_TASKS`: fewer in a run"),
 )
 
 MATRICES: tuple[Shape, Shape] = ((1, 1, 32, 16), (1, 1, 16, 16))
@@ -437,7 +458,7 @@ def _patched() -> Case:
 
 PATCH = Question(
     "choice-patch",
-    "Does a task with another patch than the compiler's rule gives, one that known programs have, give the right values?",
+    "Does a task with a known patch, where the compiler's rule gives one that none has, give the right values?",
     "own choice of low risk; a patch on a task of the neural engines hung an M1",
     "hwx2py/compiler/patches.py",
     lambda: [_patched()],
@@ -448,6 +469,8 @@ PATCH = Question(
 QUESTIONS = (
     CHAIN,
     LONG_CHAIN,
+    CHAIN_IN_L2,
+    LONG_CHAIN_IN_L2,
     KERNEL_WRITER,
     GATE,
     SEVERAL,
