@@ -76,7 +76,7 @@ def test_the_whole_address_space_can_be_asked_for(door):
 def test_host_writes_are_known_by_the_page(driver):
     buffer = driver.memory.buffers[allocate(driver, 0x8000)]
     buffer.data[0x1000] = 1
-    driver.memory.note_host_writes()
+    driver.memory.note_host_writes(())
     assert buffer.host.tolist() == [False, True] + 6 * [False]
     assert driver.memory.is_host_written(buffer, 0x1000, 0x2000)
     assert not driver.memory.is_host_written(buffer, 0x1000, 0x2001)
@@ -86,7 +86,7 @@ def test_host_writes_are_known_by_the_page(driver):
 def test_engine_writes_are_known_by_the_byte(driver):
     buffer = driver.memory.buffers[allocate(driver, 0x4000)]
     buffer.data[0] = 1
-    driver.memory.note_host_writes()
+    driver.memory.note_host_writes(())
     buffer.mark()[0x1000:0x1004] = True
     assert driver.memory.unwritten(buffer, np.arange(0x1004)) is None
     assert driver.memory.unwritten(buffer, np.array([0x2000, 0x1004, 0x3000, 0])) == 0x1004

@@ -48,7 +48,7 @@ COMMANDS = {
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
     "sweep": "Emulations over a grid of register values",
-    "experiment": "Questions to a real chip: a kit of scripts, and what its report says",
+    "experiment": "Questions to a real chip, and what its report says",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
     "doctor": "What this machine can run",
@@ -57,7 +57,7 @@ COMMANDS = {
 
 
 #: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _interrupt(*_: object) -> None:

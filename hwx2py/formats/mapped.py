@@ -30,12 +30,13 @@ def mapped(path: str, file: int) -> memoryview:
     """
     view = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_READ))
     _sizes[path] = len(view)
-    if not _kept and signal.getsignal(signal.SIGBUS) is signal.SIG_DFL:
+    bus_error = getattr(signal, "SIGBUS", None)  # not on every system
+    if not _kept and bus_error and signal.getsignal(bus_error) is signal.SIG_DFL:
         import ctypes
 
         # A handler of Python's would run after the instruction that cannot go on, which is never.
         _kept.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(_end))
-        ctypes.CDLL(None).signal(int(signal.SIGBUS), _kept[0])
+        ctypes.CDLL(None).signal(int(bus_error), _kept[0])
     return view
 
 
