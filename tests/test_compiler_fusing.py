@@ -391,3 +391,35 @@ def test_sums_of_two_products_as_gates_have_them(rng, rows):
     # Two copies, an exchange, three products and two multiplications, for (2 + 2 + 1 + 1) of each gate.
     assert (together, apart) == (2 + 1 + 3 + 2, 3 * 6 + 2)
     assert np.abs(got - wanted).max() <= 0.02 * np.abs(wanted).max()
+
+
+def test_a_factor_and_an_offset_of_each_channel_are_one_task(rng):
+    g, channels = Graph(), int(rng.choice([3, 16, 40]))
+    a = drawn(rng, 1, channels, *map(int, rng.integers(3, 30, 2)))
+    factor, offset = drawn(rng, channels, 1, 1, high=2), drawn(rng, 1, channels, 1, 1)
+    g.output("y", g.add(g.mul(g.input("x", a.shape), factor), offset))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 1
+    np.testing.assert_allclose(y, a.astype(np.float64) * factor + offset.astype(np.float64), atol=2e-3)
+
+
+def test_a_matrix_along_columns_takes_an_exchange_and_a_convolution(rng):
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a = drawn(rng, *map(int, rng.integers(2, 9, 1)), *map(int, rng.integers(3, 30, 2)))
+    matrix = drawn(rng, int(rng.choice([7, 33])), a.shape[-1])
+    g.output("y", g.apply(operators.Mix(2), g.input("x", a.shape), matrix))
+    tasks, y = run(g, True, x=a[None])
+    assert tasks == 2
+    np.testing.assert_allclose(y[0], a.astype(np.float64) @ matrix.T.astype(np.float64), atol=1e-2)
+
+
+def test_boxes_behind_a_convolution_are_written_in_their_order(rng):
+    """As in detectors: channels last, then the places of all rows as one axis."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(3, 12, 2)))
+    y = g.transpose(conv(g, rng, g.input("x", a.shape), 12, pads=1), (0, 2, 3, 1))
+    y = g.reshape(y, (1, a.shape[2] * a.shape[3], 12))
+    g.output("y", g.sigmoid(g.mul(y, y)))
+    both(g, fewer=2, x=a)
