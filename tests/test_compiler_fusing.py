@@ -371,3 +371,23 @@ def test_slopes_behind_a_depthwise_convolution(rng):
     y = g.conv(g.input("x", a.shape), drawn(rng, 8, 1, 3, 3, high=0.4), drawn(rng, 8), pads=1, groups=8)
     g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (8, 1, 1)).astype(np.float16)))
     both(g, fewer=1, slack=3, x=a)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_sums_of_two_products_as_gates_have_them(rng, rows):
+    """Both operands side by side, for all gates; the functions behind go into the products."""
+    g = Graph()
+    a, h = drawn(rng, rows, int(rng.choice([24, 40]))), drawn(rng, rows, 64)
+    x, state = g.input("x", a.shape), g.input("h", h.shape)
+
+    def gate(function: str) -> object:
+        one = g.matmul(x, drawn(rng, a.shape[1], 32, high=0.3), drawn(rng, 32))
+        two = g.matmul(state, drawn(rng, 64, 32, high=0.3), drawn(rng, 32))
+        return g.unary(function, g.add(one, two))
+
+    g.output("y", g.mul(gate("sigmoid"), g.mul(gate("relu"), gate("tanh"))))
+    apart, wanted = run(g, False, x=a, h=h)
+    together, got = run(g, True, x=a, h=h)
+    # Two copies, an exchange, three products and two multiplications, for (2 + 2 + 1 + 1) of each gate.
+    assert (together, apart) == (2 + 1 + 3 + 2, 3 * 6 + 2)
+    assert np.abs(got - wanted).max() <= 0.02 * np.abs(wanted).max()

@@ -27,7 +27,7 @@ def transpose(b: Builder, node: Node, views: list[View]) -> View:
     assert isinstance(operator, operators.Transpose)
     target = b.wanted if b.wanted is not None and b.wanted.lengths == node.output.shape else None
     keeps_columns = operator.order[-1] == len(operator.order) - 1
-    if target is not None and keeps_columns and views[0].ordered(operator.order) == target:
+    if target is not None and keeps_columns and views[0].ordered(operator.order).is_same(target):
         return target
     if target is not None and _copied_to_output(b, views[0], operator.order, target):
         return target

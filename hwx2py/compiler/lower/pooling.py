@@ -59,7 +59,7 @@ def _largest(
         target = z if side == sides[-1] else None
         windows = _Windows(axis, operator.kernel[side], operator.strides[side], size[side], before, x.lengths[axis])
         x = _along(b, x, windows, target)
-    return x if z is None or x == z else moves.copy(b, x, z)
+    return x if z is None or x.is_same(z) else moves.copy(b, x, z)
 
 
 def _behind(operator: operators.Pool, side: int, places: int, length: int) -> int:
