@@ -57,7 +57,7 @@ COMMANDS = {
 
 
 #: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _interrupt(*_: object) -> None:

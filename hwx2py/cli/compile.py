@@ -35,6 +35,13 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @click.option(
     "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
 )
+@click.option(
+    "--calibrate",
+    "samples",
+    metavar="FILE.npz",
+    type=FILE,
+    help="Run samples first: what leaves float16, by operation.",
+)
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option(
     "--report",
@@ -49,7 +56,7 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, samples: str | None, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -57,6 +64,10 @@ def command(
     cannot do are all named before anything is written, with the --from and --until that leave them out. None of the
     programs was run on hardware yet: they are proved on the virtual ANE, and --report says for every task whether its
     words are those of Apple's compiler, follow from a rule, or are our own choice.
+
+    An operation whose numbers leave float16 whatever the input is named in a note. --calibrate takes samples, an array
+    for each input by name, or several along a further axis in front; it runs them on the virtual ANE before anything
+    is written and names the operations that leave float16 with them, and the power of two that keeps them inside.
 
     With --port, a program for one architecture becomes one for another that computes the same bits. What has no
     place there is named by task, register, value and reason, and nothing is written.
@@ -69,10 +80,10 @@ def command(
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or no_chain or report:
+        if shapes or fixed or starts or ends or precise or samples or no_chain or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --no-chain, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --report",
             )
         _port(model, output, arch, force)
         return
@@ -81,6 +92,7 @@ def command(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
             chain=not no_chain,
             precise=precise,
+            calibrate=None if samples is None else _samples(samples),
         )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
@@ -123,6 +135,12 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not _SHAPE.fullmatch(shape):
         raise UsageError(f"--shape {text}: expected NAME=1x3x48x48")
     return name, tuple(int(length) for length in re.split("[x,]", shape))
+
+
+def _samples(path: str) -> dict[str, Any]:
+    from ..emulator.arrays import read_npz
+
+    return read_npz(path)
 
 
 def _fixed(text: str) -> tuple[str, Any]:
@@ -172,13 +190,15 @@ MOST_FUSIONS = 6
 
 
 def _warn(result: "Compiled") -> None:
-    """What was put into what, own choices of middle risk, and what is to be known of the architecture."""
+    """What was put into what, what leaves float16, own choices of middle risk, and what to know of the architecture."""
     fusions = result.report.fusions
     if fusions:
         more = f", {len(fusions) - MOST_FUSIONS} more kinds" if len(fusions) > MOST_FUSIONS else ""
         tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
+    for beyond in result.report.beyond:
+        tell(f"note: {beyond}")
     for choice in result.report.choices:
         count = len(choice.tasks)
         tell(f"note: own choice of middle risk in {count} task{'' if count == 1 else 's'}: {choice.reason}")

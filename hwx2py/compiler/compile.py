@@ -16,6 +16,7 @@ from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
+from .ranges import Beyond, provable
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
@@ -30,6 +31,7 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        beyond: operations that leave float16 for some input.
         runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
         unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
         caution: what a user should know of programs for this architecture; empty where there is nothing.
@@ -39,6 +41,7 @@ class CompiledNetwork:
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    beyond: tuple[Beyond, ...] = ()
     runs: tuple[range, ...] = ()
     unchained: "CompiledNetwork | None" = None
     caution: str = ""
@@ -84,7 +87,7 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
-    compiled = _linked(lowered, name, chain)
+    compiled = replace(_linked(lowered, name, chain), beyond=tuple(provable(network)))
     return compiled if generations is None else _ported(compiled, generations)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .lower import OperationTasks
+from .ranges import Beyond
 from .task import Evidence, Source, TaskPlan
 
 
@@ -126,6 +127,7 @@ class Report(NamedTuple):
         choices: own choices of middle risk.
         evidence: tasks by where their words come from: "record", "rule", "own".
         chaining: what it changes that intermediates stay in L2.
+        beyond: operations that leave float16, for some input or with given samples.
     """
 
     arch: str
@@ -137,6 +139,7 @@ class Report(NamedTuple):
     choices: tuple[OwnChoice, ...]
     evidence: dict[str, int]
     chaining: Chaining
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:
@@ -158,6 +161,15 @@ class Report(NamedTuple):
             "chaining": self.chaining.as_data(),
             "fused": [item._asdict() for item in self.fusions],
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
+            "beyond_float16": [
+                {
+                    "type": item.origin.kind,
+                    "name": item.origin.name,
+                    "reaches": item.largest,
+                    "sampled": item.is_sampled,
+                }
+                for item in self.beyond
+            ],
             "operations": [
                 {
                     "type": item.kind,

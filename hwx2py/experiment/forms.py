@@ -33,7 +33,7 @@ class Form(NamedTuple):
     def program(self) -> Program:
         """The program."""
         inputs = [("ab"[number], shape) for number, shape in enumerate(self.shapes)]
-        return network(self.name, *inputs, build=self.build)
+        return network(self.name, *inputs, build=self.build, chain=True)
 
 
 @functools.cache

@@ -42,6 +42,7 @@ def compile(
     ends: Sequence[str] = (),
     chain: bool = True,
     precise: bool = False,
+    calibrate: "Mapping[str, ArrayLike] | None" = None,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -54,6 +55,8 @@ def compile(
         ends: tensors that become outputs; what comes after them is left out.
         chain: whether intermediates stay in L2 from task to task where known programs do that; the bits are the same.
         precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
+        calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
+            that leave float16 with them.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -82,7 +85,12 @@ def compile(
         program.arch.name, done.plans, done.operations, figures, done.scratch_bytes, len(program.const),
         Chaining(done.runs, traffic, unchained),
     )  # fmt: skip
-    return Compiled(Program(program), report, done.caution)
+    beyond = done.beyond
+    if calibrate is not None:
+        from .calibration import sampled
+
+        beyond = (*beyond, *sampled(done, calibrate))
+    return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
 
 
 def _traffic(costs: "CostReport") -> "Traffic":
