@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .lower import OperationTasks
 from .task import Evidence, Source, TaskPlan
+from .tune import Tuning
 
 
 class TaskFigures(NamedTuple):
@@ -108,6 +109,7 @@ class Report(NamedTuple):
         choices: own choices of middle risk.
         evidence: tasks by where their words come from: "record", "rule", "own".
         chaining: what it changes that intermediates stay in L2.
+        tuning: which alternatives were tried; None where none were.
     """
 
     arch: str
@@ -119,6 +121,7 @@ class Report(NamedTuple):
     choices: tuple[OwnChoice, ...]
     evidence: dict[str, int]
     chaining: Chaining
+    tuning: Tuning | None = None
 
     def as_data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -130,6 +133,7 @@ class Report(NamedTuple):
             "coefficient_bytes": self.coefficient_bytes,
             "evidence": self.evidence,
             "chaining": self.chaining.as_data(),
+            **({} if self.tuning is None else {"tuning": self.tuning.as_data()}),
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
             "operations": [
                 {
@@ -162,6 +166,7 @@ def make_report(
     scratch_bytes: int,
     coefficient_bytes: int,
     chaining: Chaining,
+    tuning: Tuning | None = None,
 ) -> Report:
     """Puts a report together.
 
@@ -173,6 +178,7 @@ def make_report(
         scratch_bytes: size of the scratch memory.
         coefficient_bytes: size of the constants.
         chaining: what it changes that intermediates stay in L2.
+        tuning: which alternatives were tried.
     """
     rows: dict[tuple[str, str], list[int]] = {}
     fused: dict[tuple[str, str], list[str]] = {}
@@ -190,6 +196,7 @@ def make_report(
     return Report(
         arch, reports, total(costs), len(plans), scratch_bytes, coefficient_bytes, _choices(plans),
         {source.name.lower(): sum(plan.evidence.source is source for plan in plans) for source in Source}, chaining,
+        tuning,
     )  # fmt: skip
 
 
