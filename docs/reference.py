@@ -2,6 +2,7 @@
 
 registers/    the register tables, for the chips that the Linux drivers run
 forms.md      the forms that `compile` makes operations of, and what proves them
+questions.md  the questions to the chip that a kit of `experiment` asks
 man/          a man page for hwx2py and for each of its commands, from their help
 """
 
@@ -12,6 +13,7 @@ import click
 
 from hwx2py.cli import COMMANDS, group
 from hwx2py.compiler.forms import page as forms
+from hwx2py.experiment import page as questions
 from hwx2py.listing.page import as_markdown
 from hwx2py.listing.registers import select
 from hwx2py.registers import every
@@ -33,8 +35,9 @@ def pages() -> dict[Path, str]:
     for name in COMMANDS:
         command = group.get_command(context, name)
         manual[Path("man", f"hwx2py-{name}.1")] = "\n".join(command_page(name, command, context))
-    compiled = {Path("forms.md"): "\n".join(forms.as_markdown())}
-    return {path: f"{text}\n" for path, text in (registers | manual | compiled).items()}
+    rows = {"forms.md": forms.as_markdown(), "questions.md": questions.as_markdown()}
+    made = {Path(name): "\n".join(lines) for name, lines in rows.items()}
+    return {path: f"{text}\n" for path, text in (registers | manual | made).items()}
 
 
 def overview(context: click.Context) -> Iterator[str]:

@@ -209,7 +209,7 @@ def test_cut_anec_is_told_as_one(cli, tmp_path):
 def test_without_arguments_there_is_help(cli):
     done = cli()
     assert (done.code, done.out) == (2, "")
-    assert re.search(r"experiment +Scripts that settle the 0.0 of macOS 14", done.err)
+    assert re.search(r"experiment +Questions to a real chip", done.err)
 
 
 def run_command(*arguments: object, **how) -> subprocess.CompletedProcess:

@@ -276,3 +276,98 @@ def test_gain_and_bias_of_rows_take_a_task_each(rng):
     tasks, y = run(g, True, x=a)
     assert tasks == 2
     assert run(g, False, x=a)[1].tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_gain_and_the_bias_of_rows_go_into_products(rng, residual):
+    """All of them in front of a product; the bias alone where a sum needs the rows, too."""
+    g = Graph()
+    rows, width = int(rng.choice([2, 16, 50])), 40
+    a = drawn(rng, 1, rows, width)
+    gain, bias = drawn(rng, width, high=2), drawn(rng, width)
+    matrices, biases = [drawn(rng, width, width, high=0.3) for _ in range(2)], drawn(rng, 2, width)
+    y = g.layer_norm(g.input("x", a.shape), gain, bias)
+    inner = g.relu(g.add(g.matmul(g.reshape(y, (rows, width)), matrices[0]), biases[0]))
+    z = g.reshape(g.add(g.matmul(inner, matrices[1]), biases[1]), a.shape)
+    g.output("y", g.add(z, y) if residual else z)
+    tasks, got = run(g, True, x=a)
+    wide = a.astype(np.float64)
+    normal = (wide - wide.mean(-1, keepdims=True)) / np.sqrt(wide.var(-1, keepdims=True) + 1e-5) * gain + bias
+    wanted = np.maximum(normal @ matrices[0].astype(np.float64) + biases[0], 0) @ matrices[1] + biases[1]
+    assert tasks == 3 + 3 + 2 * residual
+    np.testing.assert_allclose(got.reshape(wanted.shape), wanted + normal * residual, atol=6e-2)
+
+
+def test_rows_of_a_layer_norm_that_are_an_output_keep_gain_and_bias(rng):
+    g = Graph()
+    a = drawn(rng, 1, 16, 40)
+    y = g.layer_norm(g.input("x", a.shape), drawn(rng, 40), drawn(rng, 40))
+    g.output("y", y)
+    g.output("z", g.matmul(y, drawn(rng, 40, 8)))
+    # No task reads an output: a copy puts it there.
+    assert run(g, True, x=a)[0] == 5 + 2 + 1
+
+
+@pytest.mark.parametrize(("rows", "makers", "parts"), [(20, 0, 2), (48, 1, 2), (50, 1, 3), (64, 1, 1), (197, 2, 3)])
+def test_products_of_several_pairs_share_the_copies_of_their_kernels(rng, rows, makers, parts):
+    pairs, inner, columns = int(rng.integers(2, 5)), int(rng.choice([16, 33, 64])), int(rng.choice([8, 40]))
+    a, c = drawn(rng, 1, pairs, rows, inner), drawn(rng, 1, pairs, inner, columns)
+    g = Graph()
+    g.output("y", g.matmul(g.input("x", a.shape), g.input("w", c.shape)))
+    tasks, y = run(g, True, x=a, w=c)
+    assert tasks == makers + parts * pairs
+    np.testing.assert_allclose(y, a.astype(np.float64) @ c.astype(np.float64), atol=2e-2)
+
+
+def test_joins_of_joins_whose_parts_others_need_are_written_in_place(rng):
+    """As in networks that join all that came before: each part is written once."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 12, 2)))
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    for _ in range(3):
+        y = g.concat([y, g.relu(conv(g, rng, y, 4, pads=1))], 1)
+    g.output("y", conv(g, rng, y, 8, 1))
+    tasks, got = run(g, True, x=a)
+    assert tasks == 5
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+def test_a_join_that_is_an_output_is_not_read(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, 5, 7)
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    z = conv(g, rng, y, 4, pads=1)
+    g.output("y", g.concat([y, z], 1))
+    tasks, got = run(g, True, x=a)
+    # Y is read by the convolution and copied; what the convolution makes goes where it belongs.
+    assert tasks == 3
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_sum_and_slopes_behind_a_convolution(rng, padded):
+    """As in networks of blocks: depthwise, 1 x 1, a sum with what came in, slopes of each channel."""
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    channels, outputs = 16, 24 if padded else 16
+    a = drawn(rng, 1, channels, *map(int, rng.integers(4, 20, 2)))
+    x = g.input("x", a.shape)
+    x = g.relu(conv(g, rng, x, channels, 1))
+    y = g.conv(x, drawn(rng, channels, 1, 3, 3, high=0.4), drawn(rng, channels), pads=1, groups=channels)
+    y = conv(g, rng, y, outputs, 1)
+    places = (*range(channels), *[-1] * (outputs - channels))
+    y = g.add(y, g.apply(operators.Select(1, places), x) if padded else x)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (outputs, 1, 1)).astype(np.float16)))
+    apart, wanted = run(g, False, x=a)
+    together, got = run(g, True, x=a)
+    assert together == 4 < apart - 3
+    assert np.abs(got - wanted).max() <= 4 * UNIT * np.abs(wanted).max()
+
+
+def test_slopes_behind_a_depthwise_convolution(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 20, 2)))
+    y = g.conv(g.input("x", a.shape), drawn(rng, 8, 1, 3, 3, high=0.4), drawn(rng, 8), pads=1, groups=8)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (8, 1, 1)).astype(np.float16)))
+    both(g, fewer=1, slack=3, x=a)

@@ -27,6 +27,7 @@ NOT_RUN = Counter(
         ("pytorch.md", "PyTorch"): 2,
         ("releasing.md", "the package build"): 1,
         ("contributing.md", "the whole test run"): 1,
+        ("experiments.md", "hardware"): 1,
         ("tutorial.md", "hardware"): 1,
         ("zero.md", "a real program and hardware"): 1,
     }

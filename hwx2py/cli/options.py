@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: A file's name, which shells complete; what is wrong with it says whoever opens it.
 FILE = click.Path(readable=False)
 
+#: What the name of a page ends in.
+PAGE = ".html"
+
 arch_option = click.option(
     "--arch", metavar="NAME", help="Read the file as this architecture instead of the one it names (for experiments)."
 )

@@ -17,6 +17,7 @@ from .link import link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
+from .ranges import Beyond, provable
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
@@ -33,6 +34,7 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        beyond: operations that leave float16 for some input.
         runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
         unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
         tuning: which alternatives were tried; None where none were.
@@ -43,6 +45,7 @@ class CompiledNetwork:
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    beyond: tuple[Beyond, ...] = ()
     runs: tuple[range, ...] = ()
     unchained: "CompiledNetwork | None" = None
     tuning: Tuning | None = None
@@ -95,6 +98,7 @@ def compile_network(
     compiled = _linked(lowered, name, chain)
     if tuner is not None:
         compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
+    compiled = replace(compiled, beyond=tuple(provable(network)))
     return compiled if generations is None else _ported(compiled, generations)
 
 
@@ -167,7 +171,7 @@ def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
     )  # fmt: skip
     program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in tasks.plans))
     return CompiledNetwork(
-        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, tuple(tasks.runs)
+        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, runs=tuple(tasks.runs)
     )
 
 

@@ -1,9 +1,11 @@
 """What became of a network: for each operation its tasks, where their words come from, and what they cost."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .lower import OperationTasks
+from .ranges import Beyond
 from .task import Evidence, Source, TaskPlan
 from .tune import Tuning
 
@@ -96,6 +98,23 @@ class Chaining(NamedTuple):
         }
 
 
+class Fusion(NamedTuple):
+    """Operations of one type that the tasks of another type do as well.
+
+    Attributes:
+        kind: their type.
+        into: the type of the other ones.
+        count: how many.
+    """
+
+    kind: str
+    into: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.kind} into {self.into}"
+
+
 class Report(NamedTuple):
     """What became of a network.
 
@@ -110,6 +129,7 @@ class Report(NamedTuple):
         evidence: tasks by where their words come from: "record", "rule", "own".
         chaining: what it changes that intermediates stay in L2.
         tuning: which alternatives were tried; None where none were.
+        beyond: operations that leave float16, for some input or with given samples.
     """
 
     arch: str
@@ -122,6 +142,15 @@ class Report(NamedTuple):
     evidence: dict[str, int]
     chaining: Chaining
     tuning: Tuning | None = None
+    beyond: tuple[Beyond, ...] = ()
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """What was put into what, the most frequent first."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for item in self.operations:
+            counts.update((name.split(" ", 1)[0], item.kind) for name in item.fused)
+        return tuple(Fusion(kind, into, count) for (kind, into), count in counts.most_common())
 
     def as_data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -133,8 +162,18 @@ class Report(NamedTuple):
             "coefficient_bytes": self.coefficient_bytes,
             "evidence": self.evidence,
             "chaining": self.chaining.as_data(),
+            "fused": [item._asdict() for item in self.fusions],
             **({} if self.tuning is None else {"tuning": self.tuning.as_data()}),
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
+            "beyond_float16": [
+                {
+                    "type": item.origin.kind,
+                    "name": item.origin.name,
+                    "reaches": item.largest,
+                    "sampled": item.is_sampled,
+                }
+                for item in self.beyond
+            ],
             "operations": [
                 {
                     "type": item.kind,

@@ -15,14 +15,15 @@ from .picture import COEFFICIENTS, INPUT, L2, OUTPUT, SCRATCH, TASK, TENSOR, UNK
 EVERYTHING = 1 << 64
 
 
-def graph(program: Program) -> Graph:
+def graph(program: Program, *, whole: bool = False) -> Graph:
     """The picture of a program.
 
     Producers are found by following what the tasks write, in order: buffers by BAR and L2 by address. Data whose
-    producer is not found comes from `?`. Long programs are folded to about 60 boxes.
+    producer is not found comes from `?`. Long programs are folded to about 60 boxes, unless they are wanted whole.
 
     Args:
         program: any program; nothing of it is run.
+        whole: give every task a box, however many there are.
     """
     tracing = _Tracing(program)
     names = Names.of(program)
@@ -30,7 +31,7 @@ def graph(program: Program) -> Graph:
     for index, operation in enumerate(operations(program)):
         span = coefficient_span(operation)
         box = _box(index, operation, buffer_name(cast(int | None, span.memory), names) if span else "")
-        if stands_alone(index, len(program.tasks)):
+        if whole or stands_alone(index, len(program.tasks)):
             box = box._replace(action=action(operation, names), shapes=shapes(operation))
         boxes.append(box)
         kinds.append(kind(aspects(operation, names)))
@@ -42,7 +43,7 @@ def graph(program: Program) -> Graph:
             tracing.writers.put(written, End(TASK, index))
     for index, tensor in enumerate(program.outputs):
         tracing.take(Span(tensor.bar, 0, EVERYTHING), End(OUTPUT, index), tensor.name)
-    whole = Graph(
+    unfolded = Graph(
         name=program.origin.name,
         arch=program.arch.name,
         inputs=tuple(tracing.inputs),
@@ -51,7 +52,7 @@ def graph(program: Program) -> Graph:
         edges=tuple(dict.fromkeys(tracing.edges)),
         tasks=len(boxes),
     )
-    return folded(whole, kinds)
+    return unfolded if whole else folded(unfolded, kinds)
 
 
 def _terminal(tensor: Tensor) -> Terminal:

@@ -1,6 +1,8 @@
 """The whole script: a skeleton with the program, its registers, and what it needs of the runtime."""
 
+import ast
 import base64
+import functools
 import gc
 import hashlib
 import re
@@ -131,7 +133,19 @@ def _pasted(code: str, program: Program, text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+#: Layouts that are kept: programs differ in few ways in what they need of the runtime.
+MOST_LAYOUTS = 64
+
+
 def _laid_out(text: str) -> str:
+    """A script as black lays it out: its docstring, and the rest, which many programs have alike."""
+    docstring_end = ast.parse(text).body[0].end_lineno or 0
+    lines = text.splitlines(keepends=True)
+    return f"{_by_black(''.join(lines[:docstring_end]))}\n{_by_black(''.join(lines[docstring_end:]))}"
+
+
+@functools.lru_cache(MOST_LAYOUTS)
+def _by_black(text: str) -> str:
     import black
 
     return black.format_str(text, mode=black.Mode())

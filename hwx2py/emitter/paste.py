@@ -1,6 +1,7 @@
 """The runtime's own source, cut to the definitions that a script reaches."""
 
 import ast
+import functools
 import importlib.resources
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -20,6 +21,43 @@ class _Definition(NamedTuple):
     uses: frozenset[str]
 
 
+class _Module(NamedTuple):
+    """A module of the runtime: its definitions and its imports, by name."""
+
+    definitions: dict[str, _Definition]
+    imports: dict[str, str]
+
+
+@functools.cache
+def _parsed(module: str) -> _Module:
+    source = importlib.resources.files("hwx2py.runtime").joinpath(f"{module}.py").read_text(encoding="utf-8")
+    lines, found = source.splitlines(), _Module({}, {})
+    for statement in ast.parse(source).body:
+        names: list[str] = []
+        match statement:
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    found.imports[alias.asname or alias.name] = ast.unparse(statement)
+            case ast.ImportFrom(level=0, names=aliases):
+                for alias in aliases:
+                    found.imports[alias.asname or alias.name] = f"from {statement.module} import {alias.name}"
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
+                names = [name]
+            case ast.Assign(targets=[ast.Tuple(elts=targets)]):
+                names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if names:
+            found.definitions.update(dict.fromkeys(names, _definition(module, lines, statement)))
+    return found
+
+
+def _definition(module: str, lines: list[str], statement: ast.stmt) -> _Definition:
+    uses = frozenset(node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
+    first = min([statement.lineno, *(mark.lineno for mark in getattr(statement, "decorator_list", ()))]) - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    return _Definition(module, lines[first : statement.end_lineno], uses)
+
+
 class Runtime:
     """The definitions of runtime modules.
 
@@ -34,24 +72,9 @@ class Runtime:
             self._read(module)
 
     def _read(self, module: str) -> None:
-        source = importlib.resources.files("hwx2py.runtime").joinpath(f"{module}.py").read_text(encoding="utf-8")
-        lines = source.splitlines()
-        for statement in ast.parse(source).body:
-            match statement:
-                case ast.Import(names=aliases):
-                    for alias in aliases:
-                        self.imports[alias.asname or alias.name] = ast.unparse(statement)
-                case ast.ImportFrom(level=0, names=aliases):
-                    for alias in aliases:
-                        self.imports[alias.asname or alias.name] = f"from {statement.module} import {alias.name}"
-                case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                    self._define([name], module, lines, statement)
-                case ast.Assign(targets=[ast.Tuple(elts=targets)]):
-                    self._define(
-                        [target.id for target in targets if isinstance(target, ast.Name)], module, lines, statement
-                    )
-                case ast.Assign(targets=[ast.Name(id=name)]):
-                    self._define([name], module, lines, statement)
+        found = _parsed(module)
+        self.definitions |= found.definitions
+        self.imports |= found.imports
 
     def define(self, module: str, name: str, line: str) -> None:
         """Adds an assignment, as if it stood at a module's end.
@@ -61,15 +84,7 @@ class Runtime:
             name: what it assigns.
             line: its source.
         """
-        self._define([name], module, [line], ast.parse(line).body[0])
-
-    def _define(self, names: list[str], module: str, lines: list[str], statement: ast.stmt) -> None:
-        uses = frozenset(node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
-        first = min([statement.lineno, *(mark.lineno for mark in getattr(statement, "decorator_list", ()))]) - 1
-        while first and lines[first - 1].startswith("#"):
-            first -= 1
-        definition = _Definition(module, lines[first : statement.end_lineno], uses)
-        self.definitions.update((name, definition) for name in names)
+        self.definitions[name] = _definition(module, [line], ast.parse(line).body[0])
 
     def reached(self, names: Iterable[str]) -> set[str]:
         """The names among these, and among what they reach, that the runtime defines or imports."""

@@ -11,6 +11,7 @@ import numpy as np
 from ..operations import Neural, Operation, Planar
 from ..operations.reader import Reader
 from ..operations.stage_rows import short_strides
+from ..program.program import SCRATCH
 from ..program.register_file import RegisterFile
 from ..program.task import Record, Task
 from ..registers import Architecture
@@ -37,6 +38,10 @@ class Step(NamedTuple):
     task: int
     operation: Operation
     moves: tuple[Move, ...]
+
+
+#: Roles of buffers that the host does not fill; "" is one that no table knows.
+NOT_GIVEN = ("output", SCRATCH, "")
 
 
 class Engine:
@@ -85,7 +90,8 @@ class Engine:
             Hang: the engine stopped; the fault says why.
             NotImplementedTask: a task asks for something that is not implemented.
         """
-        self.memory.note_host_writes()
+        given = {bar.buffer.handle for bar in bars.values() if bar.role not in NOT_GIVEN}
+        self.memory.note_host_writes(given)
         for index, task in enumerate(tasks):
             self.faults.task = index
             self.execute(index, self._read(index, task), bars)

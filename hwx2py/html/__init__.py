@@ -1,5 +1,5 @@
 """A comparison as one HTML file that stands alone: no network, no fonts, readable without scripts."""
 
-from .render import html
+from .render import environment, html, policy
 
-__all__ = ["html"]
+__all__ = ["environment", "html", "policy"]

@@ -29,39 +29,47 @@ def html(comparison: Comparison, verdict: str, programs: tuple[Program, Program]
     # Markup marks what is markup already; everything else is escaped by the template.
     from markupsafe import Markup
 
-    environment = _environment()
-    style, script = (Markup(environment.get_template(name).render()) for name in ("page.css.j2", "page.js.j2"))
+    templates = environment("hwx2py.html")
+    style, script = (Markup(templates.get_template(name).render()) for name in ("page.css.j2", "page.js.j2"))
     found = page(comparison, verdict, programs)
     pictures = tuple(Markup(_picture(program, found, side)) for side, program in enumerate(programs))
-    return environment.get_template("page.html.j2").render(
+    return templates.get_template("page.html.j2").render(
         page=found,
         pictures=pictures,
         style=style,
         script=script,
-        policy=_policy(script),
+        policy=policy(script),
         most_tasks=MOST_TASKS,
     )
 
 
 @functools.cache
-def _environment() -> "jinja2.Environment":
-    """The templates of this package. Names from files may be any text: all of them are escaped, everywhere."""
+def environment(package: str) -> "jinja2.Environment":
+    """The templates of a package. Names from files may be any text: all of them are escaped, everywhere.
+
+    Args:
+        package: its name.
+    """
     import jinja2
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hwx2py.html", ""),
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, ""),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["legible"] = legible
-    return environment
+    templates.filters["legible"] = legible
+    return templates
 
 
-def _policy(script: str) -> str:
-    """What the page may do: nothing but show itself and run its one script."""
+def policy(script: str) -> str:
+    """What a page may do: nothing but show itself and run its one script.
+
+    Args:
+        script: the script's text.
+    """
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; "

@@ -46,6 +46,7 @@ def compile(
     precise: bool = False,
     tune: bool = False,
     tune_seconds: float | None = None,
+    calibrate: "Mapping[str, ArrayLike] | None" = None,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -61,6 +62,8 @@ def compile(
         tune: try alternatives of the forms, and take what costs least by `cost`, the only judge; `report.tuning` has
             all that was tried.
         tune_seconds: how long to try, then the best so far is taken; None is a minute.
+        calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
+            that leave float16 with them.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -92,7 +95,12 @@ def compile(
         program.arch.name, done.plans, done.operations, figures, done.scratch_bytes, len(program.const),
         Chaining(done.runs, traffic, unchained), done.tuning,
     )  # fmt: skip
-    return Compiled(Program(program), report, done.caution)
+    beyond = done.beyond
+    if calibrate is not None:
+        from .calibration import sampled
+
+        beyond = (*beyond, *sampled(done, calibrate))
+    return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
 
 
 def _judge(program: "ProgramContent") -> "Judgement":

@@ -46,6 +46,8 @@ def idle(node: Node, nodes: Nodes) -> Node | None:
             changes = long != sorted(long) or node.inputs[0].array is not None or node.inputs[0] in nodes.truths
         case operators.Slice(axis, _, count, step):
             changes = count != node.inputs[0].shape[axis] or step != 1
+        case operators.Select(axis, places):
+            changes = places != tuple(range(node.inputs[0].shape[axis]))
         case operators.Reduce(_, axes, flat):
             changes = flat or any(node.inputs[0].shape[axis] > 1 for axis in axes)
         case _:
@@ -131,8 +133,11 @@ def product_bias(node: Node, nodes: Nodes) -> Node | None:
         columns = x.shape[-1]
         is_row = y.array.size == columns and (not y.shape or y.shape[-1] == columns)
         matrix = product.inputs[1]
-        if is_row and matrix.array is not None and len(product.inputs) == 2 and not product.operator.scale_differs:
-            return replace(product, inputs=(*product.inputs, Value(y.name, (columns,), y.array.reshape(columns))))
+        if is_row and matrix.array is not None and not product.operator.scale_differs:
+            row = y.array.reshape(columns)
+            if len(product.inputs) > 2:
+                row = np.asarray(row, np.float64) + np.asarray(product.inputs[2].array, np.float64)
+            return replace(product, inputs=(*product.inputs[:2], Value(y.name, (columns,), row)))
     return None
 
 

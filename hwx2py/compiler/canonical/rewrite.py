@@ -1,6 +1,6 @@
 """Applies rules to the nodes of a graph until none applies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..graph import Graph, Node, Origin, Value
@@ -10,6 +10,7 @@ from .attention import ATTENTION
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
+from .gains import GAINS
 from .gates import GATES
 from .matrices import MATRICES
 from .mirrored import mirrored_columns
@@ -31,7 +32,8 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*NEUTRALS, *CONSTANTS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns), (row_of_a_convolution, *EXCHANGES),
+    (*NEUTRALS, *CONSTANTS, *GAINS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (row_of_a_convolution, *EXCHANGES),
     (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 
@@ -81,7 +83,23 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
             node = _noted(node, last)
             seen.put(node)
         result[node.output] = node
-    return list(result.values())
+    return _in_order(result)
+
+
+def _in_order(made: Mapping[Value, Node]) -> list[Node]:
+    """Nodes in an order in which they can run, and otherwise as they are: rules may put a node before what it needs."""
+    ordered: dict[Value, Node] = {}
+    waiting = list(reversed(made.values()))
+    while waiting:
+        node = waiting.pop()
+        if node.output in ordered:
+            continue
+        missing = [made[value] for value in node.inputs if value in made and value not in ordered]
+        if missing:
+            waiting += [node, *missing]
+        else:
+            ordered[node.output] = node
+    return list(ordered.values())
 
 
 def _noted(old: Node, new: Node) -> Node:

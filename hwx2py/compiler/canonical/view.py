@@ -52,6 +52,10 @@ class Nodes:
         """Whether only one node needs a value, and it is no output."""
         return self._uses[value] <= 1 and value not in self._outputs
 
+    def is_inner(self, value: Value) -> bool:
+        """Whether a value is no output."""
+        return value not in self._outputs
+
     def made_by(self, value: Value, kind: type[Kind], *, single: bool = True) -> Node | None:
         """The node of a kind that makes a value, which no other node needs if `single`."""
         node = self.maker(value)

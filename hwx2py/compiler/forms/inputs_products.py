@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from ...errors import UnsupportedError
 from ...program.l2 import PLANAR_COLUMNS_BYTES, SIZE_BYTES, Aliases, Tile, patch_of_one, planar_rows
 from ...program.network import ROW_ALIGNMENT_BYTES
+from ...units import round_up
 from ..engines import Kind, cycles_of_bytes, planar
 from ..surface import HALF_BYTES, Shape, Surface
 from ..task import TaskPlan, closed, own
@@ -38,9 +39,6 @@ class Kernels:
         """
         if self.rows % ROWS_A_LANE or self.rows == ROWS_A_LANE:
             raise UnsupportedError(f"{self.rows} rows are no kernels of 16 engines with several lanes or rounds")
-        if self.chunk_bytes % ROW_ALIGNMENT_BYTES:
-            what = f"{self.inner} columns of {self.lanes} rows"
-            raise UnsupportedError(f"{what} do not end at a multiple of {ROW_ALIGNMENT_BYTES} bytes")
 
     @property
     def lanes(self) -> int:
@@ -51,7 +49,7 @@ class Kernels:
     @property
     def chunk_bytes(self) -> int:
         """From one row of kernels to the next: what an engine fetches."""
-        return HALF_BYTES * self.inner * self.lanes
+        return round_up(HALF_BYTES * self.inner * self.lanes, ROW_ALIGNMENT_BYTES)
 
     @property
     def matrix_bytes(self) -> int:
@@ -70,7 +68,7 @@ def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, 
     """Multiplies several pairs of matrices, such as the heads of an attention.
 
     Args:
-        x: 1 x P x M x K, M a multiple of 16 above 16, P above 1.
+        x: 1 x P x M x K, M above 16, P above 1.
         w: 1 x P x K x N, or 1 x P x N x K if `transposed_w`.
         y: 1 x P x M x N.
         transposed_w: the matrices of w are transposed.
@@ -78,16 +76,43 @@ def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, 
 
     Returns:
         A copy that makes all kernels, and the products of each pair (published tables of attention have that copy for
-        heads whose columns lie side by side).
+        heads whose columns lie side by side); so for each part of the rows that has lanes of its own, but for the last
+        16, which are kernels as they lie.
 
     Raises:
-        UnsupportedError: other numbers of rows, or kernels that L2 does not hold together.
+        UnsupportedError: fewer rows or pairs, or kernels that L2 does not hold together.
     """
-    _, pairs, rows, inner = x.shape
-    kernels = Kernels(f"{y.buffer}.kernels", pairs, rows, inner)
+    _, pairs, rows, _ = x.shape
+    if pairs == 1 or rows <= ROWS_A_LANE:
+        raise UnsupportedError(f"{pairs} matrices of {rows} rows share no copy")
+    plans: list[TaskPlan] = []
+    for number, (first, count) in enumerate(_parts(rows)):
+        source, result = x.rows(first, count), y.rows(first, count)
+        kernels = Kernels(f"{y.buffer}.kernels{number or ''}", pairs, count, x.shape.w)
+        if count > ROWS_A_LANE:
+            plans.append(_stored(source, kernels))
+        plans += _each(kernels, source, w, result, transposed_w, scale)
+    return plans
+
+
+def _parts(rows: int) -> list[tuple[int, int]]:
+    """First and number of the rows of each part: as many lanes as there can be."""
+    parts: list[tuple[int, int]] = []
+    first = 0
+    for lanes in (8, 4, 2, 1):
+        count = (rows - first) // (ROWS_A_LANE * lanes) * ROWS_A_LANE * lanes
+        if count:
+            parts.append((first, count))
+            first += count
+    return [*parts, (first, rows - first)] if first < rows else parts
+
+
+def _stored(x: Surface, kernels: Kernels) -> TaskPlan:
+    """The copy that stores all kernels."""
     kernels.check()
+    _, pairs, rows, inner = x.shape
     channel, depth, row = planar_rows(rows, inner)
-    if pairs == 1 or pairs * row + 0x10 * rows > SIZE_BYTES or channel >= PLANAR_COLUMNS_BYTES:
+    if pairs * row + 0x10 * rows > SIZE_BYTES or channel >= PLANAR_COLUMNS_BYTES:
         raise UnsupportedError(f"{pairs} matrices of {rows} x {inner} share no copy")
     maker = planar("rows to kernels", SEVERAL, Kind.ONE, (rows, pairs, inner), patch_of_one(pairs, inner))
     maker.read(x.swapped())
@@ -96,7 +121,7 @@ def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, 
     store_as_kernel(maker, kernels.surface, kernels.lanes)
     maker.ends_segment = True
     maker.cycles = cycles_of_bytes(2 * x.size_bytes)
-    return [maker.plan(), *_each(kernels, x, w, y, transposed_w, scale)]
+    return maker.plan()
 
 
 def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
@@ -113,9 +138,12 @@ def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes) -> list[Ta
         have that store for one pair).
 
     Raises:
-        UnsupportedError: other numbers of rows, or scores that L2 does not hold.
+        UnsupportedError: other numbers of rows, those that parts with more lanes take fewer tasks for among them, or
+            scores that L2 does not hold.
     """
     _, pairs, rows, inner = x.shape
+    if len(_parts(rows)) > 1:
+        raise UnsupportedError(f"{rows} rows are better multiplied in parts")
     kernels = Kernels(f"{y.buffer}.scores", pairs, rows, inner)
     kernels.check()
     first = closed(rows_to_kernels(x.swapped(), kernels.surface, kernels.lanes, exp2))
@@ -129,7 +157,7 @@ def _each(kernels: Kernels, x: Surface, w: Surface, y: Surface, transposed_w: bo
     plans: list[TaskPlan] = []
     for number in range(kernels.pairs):
         matrices = (surface.planes(number, 1) for surface in (x, w, y))
-        base = number * kernels.matrix_bytes
+        base = number * kernels.matrix_bytes if kernels.rows > ROWS_A_LANE else None
         one = Product(*matrices, False, transposed_w, kernels.buffer, scale, base)
         plans += closed([replace(plan, evidence=SEVERAL) for plan in one.plans()])
     return plans

@@ -17,8 +17,9 @@ from ..task import Events, Evidence, Fetch, Store, TaskPlan, own
 from .parts import TooLargeError
 from .steps import columns_of, exchanging_copy, one_row
 
-#: Up to this number of rows one task makes all columns; beyond, a task has at most 1 MiB of coefficients (records).
+#: Up to this number of rows one task makes all columns whose weights fit 1 MiB (records).
 FEW_ROWS = 128
+#: Weights of a task: 1 MiB is the most that any program at hand has.
 MOST_WEIGHTS = 1 << 19
 MOST_LANES = 16
 #: Rows up to which the engines work on a "small" picture (records of M = 1 and 8).
@@ -277,8 +278,9 @@ def _in_columns(x: Surface, y: Surface, job: _Job, columns: Columns) -> list[Tas
 
 def _blocks(job: _Job, rows: int) -> Iterator[tuple[int, int]]:
     """First and number of the columns of each task."""
-    block = job.outputs if rows <= FEW_ROWS else max(16, MOST_WEIGHTS // job.inputs)
-    if rows > FEW_ROWS and block < job.outputs:
+    is_small = rows <= FEW_ROWS and job.inputs * job.outputs <= MOST_WEIGHTS
+    block = job.outputs if is_small else max(16, MOST_WEIGHTS // job.inputs)
+    if block < job.outputs:
         block -= block % 32  # columns begin at multiples of 64 bytes
         block = max(block, 32)
     for first in range(0, job.outputs, block):

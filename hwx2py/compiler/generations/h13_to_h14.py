@@ -8,6 +8,7 @@ from ...operations import InL2
 from ...program.program import CONST_BAR
 from ...program.streams import FRAME_WORDS
 from ...registers import by_name
+from ...registers.architecture import Architecture
 from . import values
 from .model import Base, Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
@@ -26,6 +27,8 @@ H13_LOG_EVENT = 0x400
 H13_LAST_DEBUG_EVENT = 0x2
 FLOAT16, PALETTIZED_BITS, DATA_SET = 2, 8, 14
 TENSOR_HINT, MADE_HINT = 2, 4
+#: A tag has eight bits.
+TAG_MASK = 0xFF
 EXTRA = ("Bias", "PostScale", "PaletteLut")
 
 MOVED = (
@@ -134,17 +137,27 @@ def _round_step(task: Subject, index: int) -> int:
     return sum(chunk.size_bytes for chunk in task.coefficients.chunks) if values.kernel_was_made(task) else 0
 
 
-def _tag(task: Subject, index: int) -> int:
+def _name(task: Subject, index: int) -> int:
     return task.number
+
+
+def _tag(task: Subject, index: int) -> int:
+    """The task's index; how it goes on behind 255 is our own choice, and no result depends on it."""
+    return task.number & TAG_MASK
+
+
+def _tag_behind(task: Subject, index: int) -> int:
+    """That of the next task, where coefficients are fetched."""
+    return task.number + 1 & TAG_MASK if task.fetches else 0
 
 
 def _extra_tag(task: Subject, index: int) -> int:
     """Channels that are off carry the task's index where a table is fetched, and are not written otherwise."""
-    return task.number if task.coefficients.table else 0
+    return _tag(task, index) if task.coefficients.table else 0
 
 
 RULES = (
-    Rule("Header.W0.TID", _tag, STREAMS),
+    Rule("Header.W0.TID", _name, STREAMS),
     Rule("Header.W2.LogEvents", lambda task, _: task.registers.header("LogEvents") & ~H13_LOG_EVENT, TWINS),
     Rule("Header.W4.DebugLogEvents",
          lambda task, _: task.registers.header("DebugLogEvents") & ~H13_LAST_DEBUG_EVENT, TWINS),
@@ -176,7 +189,7 @@ RULES = (
     Rule("KernelDMASrc.MasterConfig.MasterEnable", lambda task, _: int(task.fetches), STREAMS),
     Rule("KernelDMASrc.MasterConfig.Unk9", lambda task, _: int(task.fetches), STREAMS),
     Rule("KernelDMASrc.MasterConfig.LastTask", lambda task, _: int(task.is_last), STREAMS),
-    Rule("KernelDMASrc.MasterConfig.UserTag", lambda task, _: task.number + 1 if task.fetches else 0, STREAMS),
+    Rule("KernelDMASrc.MasterConfig.UserTag", _tag_behind, STREAMS),
     Rule("KernelDMASrc.CoeffBase.Addr", lambda task, _: task.coefficients.base_bytes, STREAMS),
     Rule("KernelDMASrc.KernelOCGStride.Stride", _round_step, "executed; read in decoded products of two inputs"),
     Rule("KernelDMASrc.CoeffDMAConfig.En", lambda task, index: int(_channel(index, task) > 0), STREAMS),
@@ -209,9 +222,12 @@ DROPPED = (
 )  # fmt: skip
 
 
-def _at_first() -> dict[str, int]:
-    """The start image; coefficient channels that are off keep the hint that every task writes (inferred: task 0)."""
-    arch = by_name("H14")
+def start_words(arch: Architecture) -> dict[str, int]:
+    """The start image; coefficient channels that are off keep the hint that every task writes (inferred: task 0).
+
+    Args:
+        arch: H14, or a later architecture.
+    """
     words = {}
     for place in arch.rows:
         for index in range(place.register.count):
@@ -222,26 +238,28 @@ def _at_first() -> dict[str, int]:
     return words
 
 
-def _table_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.coefficients.table else None
+def table_bar(task: Subject) -> int | None:
+    """The buffer of the lookup table that has a channel of its own; None without."""
+    return task.bar(task.coefficients.bar) if task.coefficients.table else None
 
 
-def _kernel_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.coefficients.chunks else None
+def kernel_bar(task: Subject) -> int | None:
+    """The buffer of the kernel; None without."""
+    return task.bar(task.coefficients.bar) if task.coefficients.chunks else None
 
 
 WRITING = Writing(
     blocks=("KernelDMASrc", "Common", "TileDMASrc", "L2", "PE", "NE", "TileDMADst"),
-    at_first=_at_first,
+    at_first=lambda: start_words(by_name("H14")),
     sparse=True,
     always=frozenset((
         "Common.InDim", "Common.OutDim", "Common.TileCfg", "Common.Cfg", "Common.TaskInfo", "L2.SourceCfg",
         "NE.MACCfg", "NE.PostScale",
     )),
     bases=(
-        Base(("KernelDMASrc.CoeffBase", "KernelDMASrc.CoeffBaseHi"), _kernel_bar),
-        Base(("KernelDMASrc.NonLinearLutBase", "KernelDMASrc.NonLinearLutBaseHi"), _table_bar),
-        Base(("KernelDMASrc.NonLinearLutBaseAddr",), _table_bar),
+        Base(("KernelDMASrc.CoeffBase", "KernelDMASrc.CoeffBaseHi"), kernel_bar),
+        Base(("KernelDMASrc.NonLinearLutBase", "KernelDMASrc.NonLinearLutBaseHi"), table_bar),
+        Base(("KernelDMASrc.NonLinearLutBaseAddr",), table_bar),
         Base(("TileDMASrc.Src1BaseAddr", "TileDMASrc.Src1BaseAddrHi"), values.bar_of_source(1)),
         Base(("TileDMASrc.Src2BaseAddr", "TileDMASrc.Src2BaseAddrHi"), values.bar_of_source(2)),
         Base(("TileDMADst.BaseAddr", "TileDMADst.BaseAddrHi"), values.bar_of_result),

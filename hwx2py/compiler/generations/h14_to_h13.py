@@ -108,7 +108,7 @@ def _selector(field: str, enable: str, bar: values.Bar) -> tuple[Rule, Rule]:
 
 
 def _kernel_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.fetches else None
+    return task.bar(task.coefficients.bar) if task.fetches else None
 
 
 RULES = (

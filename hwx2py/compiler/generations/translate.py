@@ -24,6 +24,19 @@ class Words(NamedTuple):
     registers: dict[str, int]
 
 
+class UnfitError(RegisterError):
+    """A value that a field of the target has too few bits for.
+
+    Args:
+        place: the field.
+        number: the value.
+    """
+
+    def __init__(self, place: FieldPlace, number: int):
+        super().__init__(f"{place.name} has {place.field.msb - place.field.lsb + 1} bits")
+        self.place, self.number = place, number
+
+
 class _Target(NamedTuple):
     """A field of the target, and where its value comes from."""
 
@@ -112,7 +125,7 @@ class Translator:
             task: the task.
 
         Raises:
-            RegisterError: a value does not fit its field.
+            UnfitError: a value does not fit its field.
         """
         header = {name: self._word(0, fields, task, 0) for name, fields in self._header}
         used = [row for row in self._registers if self.is_used(row.name, task)]
@@ -152,6 +165,9 @@ class Translator:
             yield Obstacle(task.number, unknown.register, unknown.value, f"not understood: {unknown.why}")
         for zero in operation.zeros:
             yield Obstacle(task.number, zero, 0, "an engine hangs with it")
+        for refused in self.rows.refused:
+            if refused.when(task):
+                yield Obstacle(task.number, refused.register, task.registers.label(refused.register), refused.why)
         for place in self._lost:
             row = self._dropped.get(place.name)
             if row is not None and row.when is not None and row.when(task):
@@ -191,7 +207,7 @@ def _placed(place: FieldPlace, number: int) -> int:
     number -= int(coding.less)
     bits = number if coding.whole else number << place.field.lsb
     if bits & ~place.mask or number < 0:
-        raise RegisterError(f"{place.name} does not hold {number:#x}")
+        raise UnfitError(place, number)
     return bits
 
 

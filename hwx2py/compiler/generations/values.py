@@ -65,7 +65,9 @@ def bar_of_source(number: int) -> Callable[[Subject], int | None]:
 
     def bar(task: Subject) -> int | None:
         source = task.source(number)
-        return source.where.bar if source and isinstance(source.where, Dma) and source.where.enabled else None
+        if source is None or not isinstance(source.where, Dma) or not source.where.enabled:
+            return None
+        return task.bar(source.where.bar)
 
     return bar
 
@@ -73,7 +75,7 @@ def bar_of_source(number: int) -> Callable[[Subject], int | None]:
 def bar_of_result(task: Subject) -> int | None:
     """The buffer that the result goes to."""
     memory = task.operation.result.memory
-    return memory.bar if memory and memory.enabled else None
+    return task.bar(memory.bar) if memory and memory.enabled else None
 
 
 def base_of_source(number: int) -> Value:
@@ -101,19 +103,23 @@ def in_memory(where: Dma, shape: Shape, axis: str) -> int:
 
 def filled_memory(where: Dma, shape: Shape, element_bytes: int) -> Strides:
     """All steps of a tensor in memory, those along axes with one element as if it had no gaps."""
-    row = in_memory(where, shape, "row") or round_up(shape.width * element_bytes * where.interleave, ROW_BYTES)
-    plane = in_memory(where, shape, "channel") or row * shape.height
-    depth = in_memory(where, shape, "depth") or plane * max(shape.channels // where.interleave, 1)
-    return Strides(in_memory(where, shape, "group") or depth, plane, depth, row)
+    row = _step(where, shape, "row", round_up(shape.width * element_bytes * where.interleave, ROW_BYTES))
+    plane = _step(where, shape, "channel", row * shape.height)
+    depth = _step(where, shape, "depth", plane * max(shape.channels // where.interleave, 1))
+    return Strides(_step(where, shape, "group", depth), plane, depth, row)
 
 
 def filled_l2(where: InL2, shape: Shape, element_bytes: int) -> Strides:
     """All steps of a tensor in L2, those along axes with one element as if it had no gaps."""
-    known = {axis: getattr(where.strides, axis) if getattr(shape, EXTENTS[axis]) > 1 else 0 for axis in EXTENTS}
-    channel = known["channel"] or channel_bytes(shape.width, element_bytes)
-    row = known["row"] or channel * shape.channels
-    depth = known["depth"] or channel * shape.channels
-    return Strides(known["group"] or depth, channel, depth, row)
+    channel = _step(where, shape, "channel", channel_bytes(shape.width, element_bytes))
+    row = _step(where, shape, "row", channel * shape.channels)
+    depth = _step(where, shape, "depth", channel * shape.channels)
+    return Strides(_step(where, shape, "group", depth), channel, depth, row)
+
+
+def _step(where: Dma | InL2, shape: Shape, axis: str, without_gaps: int) -> int:
+    """A step along an axis, which may be 0: the same element again; along one element the step of no gaps."""
+    return int(getattr(where.strides, axis)) if getattr(shape, EXTENTS[axis]) > 1 else without_gaps
 
 
 def on_planar_tasks() -> tuple[Use, ...]:

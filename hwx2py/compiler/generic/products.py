@@ -8,19 +8,14 @@ from ..builder import Builder
 from ..forms import convolution
 from ..last_step import NO_STEP, LastStep
 from ..operators.spatial import Pads
-from ..task import TaskPlan, own
+from ..task import TaskPlan
 from ..tune import Alternative
 from ..view import View
 
 #: Sizes of kernels and paddings have five bits.
 MOST_KERNEL = 31
-#: Output channels up to which the engines take one each.
-ENGINES = 16
-#: Rows of a kernel that a task writes: side by side, and in all.
-MOST_LANES = 8
 
 NO_PADS = Pads()
-WRITTEN = own("rows of a tensor stored as coefficients by a task that is not the program's first", "middle")
 
 
 def convolve(

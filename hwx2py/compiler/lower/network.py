@@ -182,21 +182,24 @@ def _joins_columns(old: Shape, new: Shape) -> bool:
 def _parts_of_a_join(
     graph: Graph, node: Node, builder: Builder, targets: dict[Value, View], uses: Counter[Value]
 ) -> dict[Value, View]:
-    """Where the operands of a join go that nothing else needs, and where its result goes."""
+    """Where the operands of a join go, and where its result goes; no task may read what lies in an output."""
     operator = node.operator
     assert isinstance(operator, operators.Concat)
     outputs = set(graph.outputs.values())
-    alone = [
-        value.array is None and uses[value] == node.inputs.count(value) == 1 and value not in outputs
+    z = targets.get(node.output)
+    is_output = z is not None and z.buffer in builder.bound
+    movable = [
+        value.array is None and node.inputs.count(value) == 1 and value not in outputs
+        and value not in graph.inputs and (uses[value] == 1 or not is_output)
         for value in node.inputs
-    ]
-    if not any(alone):
+    ]  # fmt: skip
+    if not any(movable):
         return {}
-    z = targets.get(node.output) or builder.scratch(node.output.shape)
+    z = z or builder.scratch(node.output.shape)
     places = moves.places_of_parts([value.shape[operator.axis] for value in node.inputs], operator.axis, z)
     if places is None:
         return {}
-    parts = {value: place for value, place, is_alone in zip(node.inputs, places, alone) if is_alone}
+    parts = {value: place for value, place, is_movable in zip(node.inputs, places, movable) if is_movable}
     return parts | {node.output: z}
 
 

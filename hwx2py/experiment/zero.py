@@ -7,13 +7,13 @@ scripts, alike but for one thing each, tell them apart.
 
 from typing import NamedTuple
 
-from . import emitter, passes
-from .emitter import skeleton
-from .emitter.text import literal, wrapped
-from .errors import UnsupportedError
-from .operations import Planar, operations
-from .program.bars import bound_order, renumber, with_bindings
-from .program.program import Program
+from .. import emitter, passes
+from ..emitter import skeleton
+from ..emitter.text import literal, wrapped
+from ..errors import UnsupportedError
+from ..operations import Planar, operations
+from ..program.bars import bound_order, renumber, with_bindings
+from ..program.program import Program
 
 RUNNER = "run_all.py"
 
@@ -25,6 +25,11 @@ class Variant(NamedTuple):
     what: str
     program: Program
     predictions: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """The script's name without its ending, in the words of a case."""
+        return self.script.removesuffix(".py").replace("_", "-")
 
 
 def check(program: Program) -> None:

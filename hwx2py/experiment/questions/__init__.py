@@ -1,0 +1,17 @@
+"""Every question about the chip, as rows."""
+
+from ..model import Question
+from . import binding, choices, edges, lanes, neural, plan, planar, tables, values
+
+#: In the order in which a kit asks those of the same risk.
+QUESTIONS: tuple[Question, ...] = (
+    *planar.QUESTIONS,
+    *neural.QUESTIONS,
+    *tables.QUESTIONS,
+    *values.QUESTIONS,
+    *binding.QUESTIONS,
+    *lanes.QUESTIONS,
+    *choices.QUESTIONS,
+    *plan.QUESTIONS,
+    *edges.QUESTIONS,
+)
