@@ -275,3 +275,12 @@ def test_tensors_that_no_program_can_hold_are_refused_at_once(shape):
         graph.input("x", shape)
     with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
         graph.expand(graph.input("x", (1,) * len(shape)), shape)
+
+
+def test_an_if_without_a_condition_is_refused(cli, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 4))
+    graph = onnx.helper.make_graph([onnx.helper.make_node("If", [], ["y"])], "odd", [], [y])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "odd.onnx")
+    done = cli("compile", tmp_path / "odd.onnx", "-o", tmp_path / "o.hwx")
+    assert (done.code, "Traceback" in done.err, (tmp_path / "o.hwx").exists()) == (2, False, False)

@@ -69,7 +69,7 @@ def products_of_one_matrix(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
         user for user in nodes.users(x)
         if is_constant_product(user) and user.inputs[0] is x and not getattr(user.operator, "transposed_first", True)
     ]  # fmt: skip
-    if len(together) < 2 or math.prod(x.shape) > MOST_ELEMENTS or x.shape[-2] == 1:
+    if len(together) < 2 or math.prod(x.shape) > MOST_ELEMENTS:
         return None
     columns = Value(f"{x.name}.columns", _swapped(x.shape))
     rank = len(x.shape)

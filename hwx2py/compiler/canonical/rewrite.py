@@ -19,6 +19,7 @@ from .norms import NORMS
 from .padding import PADDING
 from .products import PRODUCTS
 from .slopes import SLOPES
+from .sums import sum_of_products
 from .view import Nodes
 
 #: Rounds through the graph; each makes it smaller, and real networks settle within five.
@@ -32,7 +33,7 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*NEUTRALS, *CONSTANTS, *GAINS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (*NEUTRALS, *CONSTANTS, *GAINS, sum_of_products, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
     (row_of_a_convolution, *EXCHANGES),
     (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip

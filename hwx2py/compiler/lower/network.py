@@ -142,6 +142,7 @@ def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
     for name, value in graph.outputs.items():
         names.setdefault(value, []).append(name)
     targets = {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and not uses[value]}
+    makers = {node.output: node for node in graph.nodes if uses[node.output] == 1}
     for node in reversed(graph.nodes):
         if isinstance(node.operator, operators.Concat):
             targets |= _parts_of_a_join(graph, node, builder, targets, uses)
@@ -158,8 +159,11 @@ def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
             if before is None and _joins_columns(x.shape, node.output.shape):
                 target = target or builder.scratch(node.output.shape)
                 before = target.split(x.shape)
-                if before is not None:
-                    targets[node.output] = target
+            elif target is None and _needs_order(node, makers):
+                target = builder.scratch(node.output.shape)
+                before = target.in_axes(x.shape)
+            if before is not None and target is not None:
+                targets[node.output] = target
         if before is not None:
             targets[x] = before
     for value in graph.inputs:
@@ -172,6 +176,22 @@ def _before_transpose(target: View, order: tuple[int, ...]) -> View | None:
     if order[-1] != len(order) - 1:
         return None
     return target.ordered([order.index(axis) for axis in range(len(order))])
+
+
+#: Operations whose tasks write wherever their result is wanted.
+_WRITERS = operators.Conv | operators.MatMul | operators.Attend | operators.Binary | operators.Unary
+
+
+def _needs_order(reshape: Node, makers: Mapping[Value, Node]) -> bool:
+    """Whether a reshape takes a copy unless the operation before a transpose writes its result in the new order."""
+    moved = makers.get(reshape.inputs[0])
+    if moved is None or not isinstance(moved.operator, operators.Transpose):
+        return False
+    order, source = moved.operator.order, makers.get(moved.inputs[0])
+    if source is None or not isinstance(source.operator, _WRITERS) or order[-1] != len(order) - 1:
+        return False
+    whole = View.dense("", source.output.shape).ordered(order)
+    return whole.in_axes(reshape.output.shape or (1,)) is None and reshape.output.shape[-1:] == whole.lengths[-1:]
 
 
 def _joins_columns(old: Shape, new: Shape) -> bool:

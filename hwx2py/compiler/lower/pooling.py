@@ -59,7 +59,7 @@ def _largest(
         target = z if side == sides[-1] else None
         windows = _Windows(axis, operator.kernel[side], operator.strides[side], size[side], before, x.lengths[axis])
         x = _along(b, x, windows, target)
-    return x if z is None or x == z else moves.copy(b, x, z)
+    return x if z is None or x.is_same(z) else moves.copy(b, x, z)
 
 
 def _behind(operator: operators.Pool, side: int, places: int, length: int) -> int:
@@ -162,14 +162,13 @@ def _mean_pool(b: Builder, x: View, operator: operators.Pool, z: View) -> None:
     conv = operators.Conv(operator.strides, around, groups=channels)
     counts = _counts(operator, (height, width), x.lengths[1:])
     uneven = not (counts == counts.flat[0]).all()
-    direct = operator.strides == (1, 1) and not uneven
     if not uneven and counts.flat[0] != places:
         weights = np.full((channels, 1, *kernel), 1 / counts.flat[0]).astype(np.float16)
-    y = strided(b, x, weights, None, conv, (height, width), z if direct else None)
+    y = strided(b, x, weights, None, conv, (height, width), None if uneven else z)
     if uneven:
         factors = b.constant((places / counts)[None])
         planar.broadcast(b, Binary.MUL, y, factors, z)
-    elif not direct:
+    elif not y.is_same(z):
         moves.copy(b, y, z)
 
 
