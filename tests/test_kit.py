@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import through_driver
 from conftest import ROOT, one_line
 
 from hwx2py import checks
@@ -130,6 +131,20 @@ def test_answers_that_no_hypothesis_predicts_fit_none(question, read):
     (verdict,) = reading.verdicts(read(body_of([question], other)), [question])
     assert (verdict.holds, verdict.agrees) == (None, False)
     assert verdict.difference
+
+
+@every_question
+def test_the_drivers_calls_give_the_same(question):
+    """What a script does, through the model of the driver: the bits of the tasks below it, or its time-out."""
+    for case in question.cases:
+        expected = asked(case)
+        try:
+            run = through_driver(case.program, case.arrays(), case.fill)
+        except TimeoutError:
+            assert expected.end is End.HANG
+            continue
+        found = {name: np.ascontiguousarray(array).view(np.uint16) for name, array in run.outputs.items()}
+        assert expected.equals(Outcome(End.VALUES, found))
 
 
 def test_no_hypothesis_predicts_the_number_that_outputs_are_filled_with():
