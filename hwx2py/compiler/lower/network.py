@@ -13,6 +13,7 @@ from ..link import TensorRow
 from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
+from ..tune import Tuner
 from ..view import View
 from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
 from .axes import four_axes
@@ -87,12 +88,13 @@ class Lowered:
     refusals: list[Refusal]
 
 
-def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
+def lower(graph: Graph, skips_zeros: bool = True, tuner: Tuner | None = None) -> Lowered:
     """Lowers a graph.
 
     Args:
         graph: the network.
         skips_zeros: kernels that leave zeros out may be used.
+        tuner: picks among alternatives; None takes the usual ones.
 
     Raises:
         UnsupportedError: the graph has no outputs, or its inputs are not used.
@@ -100,7 +102,7 @@ def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     bound = frozenset((*(value.name for value in graph.inputs), *graph.outputs))
-    builder = Builder(bound=bound, skips_zeros=skips_zeros)
+    builder = Builder(bound=bound, skips_zeros=skips_zeros, tuner=tuner)
     rows = [(value.name, "input", value) for value in graph.inputs]
     rows += [(name, "output", value) for name, value in graph.outputs.items()]
     dtypes = {True: "uint8", False: "float16"}
@@ -113,6 +115,8 @@ def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
     for node in graph.nodes:
         first = len(builder.plans)
         builder.wanted = targets.get(node.output)
+        if tuner is not None:
+            tuner.operation = str(node.origin)
         try:
             if graph.truths.intersection(node.inputs):
                 views[node.output] = truths.lowered(builder, graph, node)
