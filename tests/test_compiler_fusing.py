@@ -371,3 +371,55 @@ def test_slopes_behind_a_depthwise_convolution(rng):
     y = g.conv(g.input("x", a.shape), drawn(rng, 8, 1, 3, 3, high=0.4), drawn(rng, 8), pads=1, groups=8)
     g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (8, 1, 1)).astype(np.float16)))
     both(g, fewer=1, slack=3, x=a)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_sums_of_two_products_as_gates_have_them(rng, rows):
+    """Both operands side by side, for all gates; the functions behind go into the products."""
+    g = Graph()
+    a, h = drawn(rng, rows, int(rng.choice([24, 40]))), drawn(rng, rows, 64)
+    x, state = g.input("x", a.shape), g.input("h", h.shape)
+
+    def gate(function: str) -> object:
+        one = g.matmul(x, drawn(rng, a.shape[1], 32, high=0.3), drawn(rng, 32))
+        two = g.matmul(state, drawn(rng, 64, 32, high=0.3), drawn(rng, 32))
+        return g.unary(function, g.add(one, two))
+
+    g.output("y", g.mul(gate("sigmoid"), g.mul(gate("relu"), gate("tanh"))))
+    apart, wanted = run(g, False, x=a, h=h)
+    together, got = run(g, True, x=a, h=h)
+    # Two copies, an exchange, three products and two multiplications, for (2 + 2 + 1 + 1) of each gate.
+    assert (together, apart) == (2 + 1 + 3 + 2, 3 * 6 + 2)
+    assert np.abs(got - wanted).max() <= 0.02 * np.abs(wanted).max()
+
+
+def test_a_factor_and_an_offset_of_each_channel_are_one_task(rng):
+    g, channels = Graph(), int(rng.choice([3, 16, 40]))
+    a = drawn(rng, 1, channels, *map(int, rng.integers(3, 30, 2)))
+    factor, offset = drawn(rng, channels, 1, 1, high=2), drawn(rng, 1, channels, 1, 1)
+    g.output("y", g.add(g.mul(g.input("x", a.shape), factor), offset))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 1
+    np.testing.assert_allclose(y, a.astype(np.float64) * factor + offset.astype(np.float64), atol=2e-3)
+
+
+def test_a_matrix_along_columns_takes_an_exchange_and_a_convolution(rng):
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a = drawn(rng, *map(int, rng.integers(2, 9, 1)), *map(int, rng.integers(3, 30, 2)))
+    matrix = drawn(rng, int(rng.choice([7, 33])), a.shape[-1])
+    g.output("y", g.apply(operators.Mix(2), g.input("x", a.shape), matrix))
+    tasks, y = run(g, True, x=a[None])
+    assert tasks == 2
+    np.testing.assert_allclose(y[0], a.astype(np.float64) @ matrix.T.astype(np.float64), atol=1e-2)
+
+
+def test_boxes_behind_a_convolution_are_written_in_their_order(rng):
+    """As in detectors: channels last, then the places of all rows as one axis."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(3, 12, 2)))
+    y = g.transpose(conv(g, rng, g.input("x", a.shape), 12, pads=1), (0, 2, 3, 1))
+    y = g.reshape(y, (1, a.shape[2] * a.shape[3], 12))
+    g.output("y", g.sigmoid(g.mul(y, y)))
+    both(g, fewer=2, x=a)

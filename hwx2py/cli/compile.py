@@ -12,6 +12,7 @@ from .files import STANDARD, check_output, content_at, tell, tell_written, write
 from .options import FILE, PAGE, force_option
 
 if TYPE_CHECKING:
+    from ..compiler.tune import Tuning
     from ..interface import Compiled
     from ..program.program import Program
 
@@ -44,6 +45,13 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 )
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option(
+    "--tune", is_flag=True, help="Try alternatives of the forms, and take what costs least by `cost`, the only judge."
+)
+@click.option(
+    "--tune-seconds", type=click.FloatRange(min=0), metavar="N", help="How long to try (60); then the best so far."
+)
+@click.option("--tune-table", metavar="FILE.csv", type=FILE, help="Write what --tune tried, a row for each.")
+@click.option(
     "--report",
     metavar="FILE.json|FILE.html",
     type=FILE,
@@ -56,7 +64,8 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, samples: str | None, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, samples: str | None, no_chain: bool, tune: bool, tune_seconds: float | None, tune_table: str | None,
+    report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -76,22 +85,23 @@ def command(
 
     if output == STANDARD:
         raise UsageError("a program goes into a file", hint="give -o OUT.py, OUT.hwx or OUT.anec")
-    targets = [output, *([report] if report else [])]
+    if not tune and (tune_table or tune_seconds is not None):
+        raise UsageError("nothing is tuned", hint="add --tune, or leave out --tune-table and --tune-seconds")
+    targets = [output, *filter(None, (report, tune_table))]
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or samples or no_chain or report:
+        if shapes or fixed or starts or ends or precise or samples or no_chain or tune or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --tune, --report",
             )
         _port(model, output, arch, force)
         return
     try:
         result = compiled(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
-            chain=not no_chain,
-            precise=precise,
+            chain=not no_chain, precise=precise, tune=tune, tune_seconds=tune_seconds,
             calibrate=None if samples is None else _samples(samples),
         )  # fmt: skip
     except HwxError as error:
@@ -100,7 +110,25 @@ def command(
     if report:
         write_output(report, [_reported(result, report).encode()], [model, output], force=force)
         tell(f"wrote {report}: {len(result.report.operations)} operations")
+    if result.report.tuning is not None:
+        _tell_tuning(result.report.tuning, tune_table, [model, output, *([report] if report else [])], force)
     _warn(result)
+
+
+def _tell_tuning(tuning: "Tuning", table: str | None, others: Sequence[str], force: bool) -> None:
+    """What --tune gained, and the table of what it tried."""
+    from ..compiler.tune import JUDGE
+
+    before, after = tuning.before, tuning.after
+    rest = "" if tuning.is_complete else "; the time ran out before all was tried"
+    tell(
+        f"tuned: {before.estimate_us:.1f} us and {before.moved_bytes} bytes before, {after.estimate_us:.1f} us and "
+        f"{after.moved_bytes} bytes after, {tuning.changed} of {len(tuning.choices)} choices changed{rest}"
+    )
+    tell(f"note: judged by {JUDGE}")
+    if table:
+        write_output(table, [tuning.as_csv().encode()], others, force=force)
+        tell(f"wrote {table}: {len(tuning.trials)} alternatives")
 
 
 def _reported(result: "Compiled", target: str) -> str:

@@ -11,6 +11,7 @@ from ..names import legible
 from ..output import Output, write_outputs
 from .files import check_output, load_program, tell, write_output
 from .options import FILE, force_option, no_raw_option
+from .progress import bar
 
 if TYPE_CHECKING:
     from ..experiment.model import Question
@@ -92,9 +93,11 @@ def _write_kit(folder: str, only: Sequence[str], force: bool) -> None:
     for name in only:
         if not any(question.name.startswith(name) for question in questions):
             raise UsageError(f"no question begins with {name!r}", hint="docs/experiments.md lists them")
-    files = kit.files(questions, () if only else forms.FORMS)
     for part in ("", kit.SCRIPTS, kit.INPUTS):
         _make_folder(os.path.join(folder, part))
+    timed = () if only else forms.FORMS
+    with bar(sum(len(question.cases) for question in questions) + len(timed), "scripts") as done:
+        files = kit.files(questions, timed, done)
     owners = {file.path: os.path.join(folder, file.owner) if file.owner else "" for file in files}
     write_outputs(
         [Output(os.path.join(folder, file.path), [file.data], owner=owners[file.path]) for file in files], force=force

@@ -17,17 +17,18 @@ Shape = tuple[int, int, int, int]
 SMALL: Shape = (1, 4, 4, 16)
 
 
-def network(name: str, *inputs: tuple[str, Shape], build: Callable[..., Value]) -> Program:
+def network(name: str, *inputs: tuple[str, Shape], build: Callable[..., Value], chain: bool = False) -> Program:
     """A graph as a program for H13, with one output `y`.
 
     Args:
         name: of the program.
         inputs: name and shape of each input tensor.
         build: takes the graph and the inputs, gives the output.
+        chain: tensors between tasks stay in L2 where that is possible; else all go through scratch memory.
     """
     graph = Graph()
     graph.output("y", build(graph, *(graph.input(*row) for row in inputs)))
-    return compile_network(graph, name=name).program
+    return compile_network(graph, name=name, chain=chain).program
 
 
 def edited(program: Program, changes: Mapping[str, Mapping[str, Any] | int], task: int = 0) -> Program:

@@ -37,7 +37,7 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
         y = strided(b, source, weights, bias, operator, (height, width), None if anywhere else place, step)
         if anywhere:
             return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
-        if y != place:
+        if not y.is_same(place):
             moves.copy(b, y, place)
     return target
 

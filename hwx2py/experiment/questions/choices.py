@@ -11,7 +11,7 @@ from ..predictions import away, engine, gives, hangs, of_outputs, stepped
 from ..programs import SMALL, Shape, half, network, spread
 
 FIRST_PART = "the first part only"
-RIGHT = "as compile means it"
+RIGHT = "yes"
 
 
 def _row(name: str, text: str, known: str, where: str, make: Callable[[], Case], *others: Hypothesis) -> Question:
@@ -39,8 +39,8 @@ def _ramp(program: Program) -> Case:
 # One task after another
 
 
-def _chain() -> Case:
-    program = network("chain", ("a", SMALL), ("b", SMALL), build=lambda g, a, b: g.mul(g.add(a, b), a))
+def _chain(in_l2: bool = False) -> Case:
+    program = network("chain", ("a", SMALL), ("b", SMALL), build=lambda g, a, b: g.mul(g.add(a, b), a), chain=in_l2)
     return Case("chain", program, {"a": spread(SMALL, 50), "b": spread(SMALL, 51)})
 
 
@@ -58,18 +58,29 @@ CHAIN = _row(
     ),
 )
 
+CHAIN_IN_L2 = _row(
+    "chain-l2",
+    "Does a task wait for what the task before it left in L2, if the two are of different forms?",
+    "own choice of low risk: tensors stay in L2 inside Apple's forms",
+    "hwx2py/compiler/chain.py",
+    lambda: _chain(in_l2=True),
+    Hypothesis("it reads zeros", gives(lambda a, b: 0 * a), "`chained`: no runs of several forms"),
+    Hypothesis("it reads source 1 of the first task", gives(lambda a, b: a * a), "`chained`: places in L2"),
+    Hypothesis("it reads source 2 of the first task", gives(lambda a, b: b * a), "`chained`: places in L2"),
+)
+
 #: A long chain: each task adds the input once more.
 LINKS = 12
 
 
-def _long_chain() -> Case:
+def _long_chain(in_l2: bool = False) -> Case:
     def build(g: Graph, x: Value) -> Value:
         y = x
         for _ in range(LINKS):
             y = g.add(y, x)
         return y
 
-    return Case("chain", network("links", ("x", SMALL), build=build), {"x": spread(SMALL, 52)})
+    return Case("chain", network("links", ("x", SMALL), build=build, chain=in_l2), {"x": spread(SMALL, 52)})
 
 
 def _added(x: np.ndarray, late: int) -> np.ndarray:
@@ -88,6 +99,16 @@ LONG_CHAIN = _row(
     _long_chain,
     Hypothesis("the second does not", gives(lambda x: _added(x, 1)), "`link`: wait bits of header word 6"),
     Hypothesis("the last does not", gives(lambda x: _added(x, LINKS - 1)), "`link`: wait bits of the last task"),
+)
+
+LONG_CHAIN_IN_L2 = _row(
+    "chain-l2-long",
+    f"Do all {LINKS} tasks of a chain in L2 wait for each other?",
+    "own choice of low risk; the longest known run of tasks in L2 has 8",
+    "hwx2py/compiler/chain.py",
+    lambda: _long_chain(in_l2=True),
+    Hypothesis("the second does not", gives(lambda x: _added(x, 1)), "`chained`: no runs of several forms"),
+    Hypothesis("the ninth does not", gives(lambda x: _added(x, 8)), "`MOST_TASKS`: fewer in a run"),
 )
 
 MATRICES: tuple[Shape, Shape] = ((1, 1, 32, 16), (1, 1, 16, 16))
@@ -209,7 +230,7 @@ def _as_columns() -> Case:
 
 AS_COLUMNS = _row(
     "choice-product-columns",
-    "Is a product right whose rows stay columns, without the exchange behind it?",
+    "Does a product whose rows stay columns, without the exchange behind it, give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/product.py",
     _as_columns,
@@ -249,7 +270,7 @@ def _steps(combine: Callable[[np.ndarray], np.ndarray]) -> tuple[Hypothesis, ...
 
 MAX_POOL = _row(
     "choice-max-pool",
-    "Is a pooling right that is made of exchanges and maxima of views?",
+    "Does a maximum pooling made of exchanges and maxima of views give the right values?",
     "own choice of low risk: no record of a pooling on H13",
     "hwx2py/compiler/lower/spatial.py",
     _max_pool,
@@ -264,7 +285,7 @@ def _average_pool() -> Case:
 
 AVERAGE_POOL = _row(
     "choice-average-pool",
-    "Is an average right that is made of a depthwise convolution and views?",
+    "Does an average pooling made of a depthwise convolution and views give the right values?",
     "own choice of low risk: no record of a pooling on H13",
     "hwx2py/compiler/lower/spatial.py",
     _average_pool,
@@ -287,7 +308,7 @@ def _convolved(windows: np.ndarray) -> np.ndarray:
 
 STRIDED = _row(
     "choice-stride-2",
-    "Is a convolution at stride 2 right that is made of one at stride 1 and views?",
+    "Does a convolution at stride 2 made of one at stride 1 and views give the right values?",
     "own choice of low risk: Apple's compiler skips zeros there",
     "hwx2py/compiler/lower/spatial.py",
     _strided,
@@ -303,7 +324,7 @@ def _bands() -> Case:
 
 BANDS = _row(
     "choice-bands",
-    "Are bands of rows right, each of which L2 holds?",
+    "Do bands of rows, each of which fits L2, give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/generic/planar.py",
     _bands,
@@ -318,7 +339,7 @@ def _parts() -> Case:
 
 PARTS = _row(
     "choice-parts",
-    "Is a form right that is made of parts of the channels?",
+    "Does a norm made of parts of the channels give the right values?",
     "own choice of low risk; softmax beyond L2 is split over channels by programs of 2023",
     "hwx2py/compiler/forms/parts.py",
     _parts,
@@ -333,7 +354,7 @@ def _norm_rows() -> Case:
 
 NORM_ROWS = _row(
     "choice-norm-rows",
-    "Is a norm of rows right that is made of parts of the rows?",
+    "Does a norm of rows made of parts of the rows give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/norm.py",
     _norm_rows,
@@ -350,7 +371,7 @@ def _product_rows() -> Case:
 
 PRODUCT_ROWS = _row(
     "choice-product-rows",
-    "Is a product right whose rows are taken in parts?",
+    "Does a product that takes its rows in parts give the right values?",
     "own choice of low risk",
     "hwx2py/compiler/forms/product.py",
     _product_rows,
@@ -367,7 +388,7 @@ def _split() -> Case:
 
 SPLIT = _row(
     "choice-split",
-    "Is a convolution right whose output channels are shared out over two tasks?",
+    "Does a convolution whose output channels are split over two tasks give the right values?",
     "own choice of low risk; a product of 1024 by 1024 has a record",
     "hwx2py/compiler/forms/convolution.py",
     _split,
@@ -423,7 +444,7 @@ def _inputs_parts() -> Case:
 
 INPUTS_PARTS = _row(
     "choice-kernel-rows",
-    "Is a product of two tensors right whose rows are no multiple of 16?",
+    "Does a product of two tensors with a number of rows that 16 does not divide give the right values?",
     "own choice of low risk: parts, each with lanes of its own",
     "hwx2py/compiler/forms/inputs_product.py",
     _inputs_parts,
@@ -437,7 +458,7 @@ def _patched() -> Case:
 
 PATCH = Question(
     "choice-patch",
-    "Is a task right with a patch that known programs have, where the compiler's rule gives one that none has?",
+    "Does a task with a known patch, where the compiler's rule gives one that none has, give the right values?",
     "own choice of low risk; a patch on a task of the neural engines hung an M1",
     "hwx2py/compiler/patches.py",
     lambda: [_patched()],
@@ -448,6 +469,8 @@ PATCH = Question(
 QUESTIONS = (
     CHAIN,
     LONG_CHAIN,
+    CHAIN_IN_L2,
+    LONG_CHAIN_IN_L2,
     KERNEL_WRITER,
     GATE,
     SEVERAL,
