@@ -8,7 +8,7 @@ from ...compiler.graph import Graph, Value
 from ...program.program import Program
 from ..model import FILL, Case, Hypothesis, Question, Risk, stopped_after
 from ..predictions import away, engine, gives, hangs, of_outputs, stepped
-from ..programs import SMALL, Shape, half, network, spread
+from ..programs import SMALL, Shape, half, network, spread, tuned, word
 
 FIRST_PART = "the first part only"
 RIGHT = "yes"
@@ -315,6 +315,35 @@ STRIDED = _row(
     *_steps(_convolved),
 )
 
+TALL_IMAGE: Shape = (1, 16, 64, 16)
+
+
+def _lower_tiles() -> Case:
+    program = tuned(
+        "tiles",
+        ("a", TALL_IMAGE),
+        ("b", TALL_IMAGE),
+        build=lambda g, a, b: g.relu(g.add(a, b)),
+        least="Common.TileCfg.TileHeight",
+    )
+    return Case("tiles", program, {"a": spread(TALL_IMAGE, 71), "b": spread(TALL_IMAGE, 72)})
+
+
+def _first_tile(found: np.ndarray, case: Case) -> np.ndarray:
+    kept = found.copy()
+    kept[:, :, word(case.program, "Common.TileCfg") :] = np.float16(FILL).view(np.uint16)
+    return kept
+
+
+LOWER_TILES = _row(
+    "choice-lower-tiles",
+    "Does a task with tiles of fewer rows than fit L2 give the right values?",
+    "own choice of low risk, which only `compile --tune` makes",
+    "hwx2py/compiler/tile_heights.py",
+    _lower_tiles,
+    Hypothesis(FIRST_PART, of_outputs(_first_tile), "`lower_tiles`: whole tiles only"),
+)
+
 # Tensors that L2 does not hold
 
 
@@ -479,6 +508,7 @@ QUESTIONS = (
     MAX_POOL,
     AVERAGE_POOL,
     STRIDED,
+    LOWER_TILES,
     BANDS,
     PARTS,
     NORM_ROWS,
