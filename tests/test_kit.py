@@ -205,7 +205,7 @@ def own_choices() -> set[str]:
 def test_every_own_choice_of_compile_is_asked():
     notes = {note for question in QUESTIONS for case in question.cases for note in case.program.task_notes}
     asked_for = {reason for reason in own_choices() if any(f"{Source.OWN.value}: {reason}" in note for note in notes)}
-    assert own_choices() - asked_for == set(), "add a question to hwx2py/experiment/questions/choices.py"
+    assert own_choices() - asked_for == set(), "add a question to hwx2py/experiment/questions"
 
 
 # Reports
