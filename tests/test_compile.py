@@ -99,10 +99,12 @@ def test_the_report_accounts_for_every_task():
     conv = report.operations[0]
     assert conv.kind == "conv"
     assert [name.split()[0] for name in conv.fused] == ["relu"]
+    assert ("relu", "conv", 1) in report.fusions
     assert report.figures.moved_bytes == sum(item.figures.moved_bytes for item in report.operations)
     data = report.as_data()
     assert json.loads(json.dumps(data)) == data
     assert data["operations"][0]["evidence"]
+    assert {"kind": "relu", "into": "conv", "operations": 1} in data["fused"]
 
 
 def test_notes_say_where_the_words_of_each_task_come_from():

@@ -104,15 +104,15 @@ class Fusion(NamedTuple):
     Attributes:
         kind: their type.
         into: the type of the other ones.
-        count: how many.
+        operations: how many.
     """
 
     kind: str
     into: str
-    count: int
+    operations: int
 
     def __str__(self) -> str:
-        return f"{self.count} {self.kind} into {self.into}"
+        return f"{self.operations} {self.kind} into {self.into}"
 
 
 class Report(NamedTuple):

@@ -77,6 +77,7 @@ def products_of_one_matrix(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     changed = [
         replace(user, operator=replace(user.operator, transposed_first=True), inputs=(columns, *user.inputs[1:]))
         for user in together
+        if isinstance(user.operator, operators.MatMul)
     ]
     others = [user for user in changed if user.output is not node.output]
     return exchange, *others, *(user for user in changed if user.output is node.output)

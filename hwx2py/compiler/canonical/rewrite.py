@@ -90,7 +90,7 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
 def _in_order(made: Mapping[Value, Node]) -> list[Node]:
     """Nodes in an order in which they can run, and otherwise as they are: rules may put a node before what it needs."""
     ordered: dict[Value, Node] = {}
-    waiting = list(reversed(made.values()))
+    waiting = list(made.values())[::-1]
     while waiting:
         node = waiting.pop()
         if node.output in ordered:

@@ -38,7 +38,6 @@ MOVED = (
     Moved("TileDMASrc.Src2DMAConfig.CacheHintNoReuse", "TileDMASrc.Src2DMAConfigExt.CacheHintNoReuse", TWINS),
     Moved("TileDMADst.DMAConfig.Unk19", "TileDMADst.DMAConfig.Unk27", "where a softmax becomes a kernel, on both"),
     Moved("TileDMADst.DMAConfig.Unk24", "TileDMADst.DMAConfig.Unk30", "where a softmax becomes a kernel, on both"),
-    Moved("Header.W6.TDE", "Header.W7.TDE", TWINS),
     Moved("Header.W8.ENE", "Header.W7.ENE", TWINS),
 )
 
@@ -163,6 +162,7 @@ RULES = (
          lambda task, _: task.registers.header("DebugLogEvents") & ~H13_LAST_DEBUG_EVENT, TWINS),
     Rule("Header.W6.LiveOuts", _live_outs, f"{STREAMS}; the second bit: {ONE_RECORD}"),
     Rule("Header.W7.TSR", always(1), STREAMS),
+    Rule("Header.W7.TDE", lambda task, _: int(values.kernel_was_made(task)), STREAMS),
     Rule("Common.ChCfg.Src2InFmt", _second_format, TWINS),
     Rule("Common.TaskInfo.TaskID", always(0), STREAMS),
     Rule("Common.TaskInfo.TaskQ", always(0), STREAMS),

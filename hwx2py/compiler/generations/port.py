@@ -42,7 +42,7 @@ def port(program: Program, arch_name: str) -> Program:
     try:
         arranged = arrange(program, tasks, rows.writing.table_in_front)
     except Misplaced as error:
-        raise _refused(rows, [Obstacle(0, error.register, error.value, error.why)]) from error
+        raise _refused(rows, [Obstacle(error.task, error.register, error.value, error.why)]) from error
     arch, first = by_name(rows.target), program.arch.first_tensor_bar
     bars = Bars(first, arch.first_tensor_bar - first)
     drafts, obstacles = _translated(program, tasks, rows, arranged, bars)

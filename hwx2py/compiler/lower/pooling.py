@@ -75,7 +75,7 @@ class _Windows(NamedTuple):
         axis: which axis.
         kernel: places of a window.
         stride: from window to window.
-        count: how many there are.
+        places: how many there are.
         before: places in front of the axis where the first one begins.
         length: of the axis.
     """
@@ -83,14 +83,14 @@ class _Windows(NamedTuple):
     axis: int
     kernel: int
     stride: int
-    count: int
+    places: int
     before: int
     length: int
 
     def runs(self) -> list[tuple[int, int, range]]:
         """First and number of the windows that have the same places inside the axis, and these places."""
         found: list[tuple[int, int, range]] = []
-        for window in range(self.count):
+        for window in range(self.places):
             start = window * self.stride - self.before
             inside = range(max(0, -start), min(self.kernel, self.length - start))
             if found and found[-1][2] == inside:
@@ -103,7 +103,7 @@ class _Windows(NamedTuple):
     @property
     def edges(self) -> list[int]:
         """The places of the axis with those at its ends repeated: they change no maximum."""
-        end = (self.count - 1) * self.stride + self.kernel - self.before
+        end = (self.places - 1) * self.stride + self.kernel - self.before
         return [min(max(place, 0), self.length - 1) for place in range(-self.before, max(end, self.length))]
 
 

@@ -116,8 +116,8 @@ def whole_attention(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Attention)
     z = b.result(node.output.shape)
-    surfaces = (raised(view, 3).surface() for view in (*views, z))
-    b.add(attention.attention(*surfaces, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
+    q, k, v, y = (raised(view, 3).surface() for view in (*views, z))
+    b.add(attention.attention(q, k, v, y, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
     return z
 
 
