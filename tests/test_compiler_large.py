@@ -96,6 +96,16 @@ def test_kernels_of_more_than_31_rows_or_columns(high, wide, groups):
     assert np.abs(got - expected).max() < 4 * 2**-11 * np.abs(expected).max() + weights[0].size * 2**-16
 
 
+def test_a_stride_along_rows_whose_results_l2_does_not_hold():
+    """The result is not stored exchanged by the convolution itself: one row of it is larger than L2."""
+    x, weights = drawn(9, 1, 4, 1, 18000), drawn(10, 64, 4, 1, 3)
+    taps = np.stack([x.astype(np.float64)[0, :, 0, k : k + 17998 : 2] for k in range(3)], axis=-1)
+    expected = np.einsum("oik,ixk->ox", weights.astype(np.float64)[:, :, 0], taps)
+    got, tasks = run(lambda g, x: g.conv(x, weights, stride=(1, 2)), x)
+    assert np.abs(got[0, :, 0] - expected).max() < 2**-11 * np.abs(expected).max() + 12 * 2**-16
+    assert tasks > 2
+
+
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), [(1, 2048, 700), (64, 512, 1536), (200, 768, 1000)])
 def test_a_task_has_at_most_1_mib_of_weights(rows, inputs, outputs):
     x, weights = drawn(7, 1, 1, rows, inputs), drawn(8, inputs, outputs) / 32

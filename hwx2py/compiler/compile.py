@@ -95,10 +95,14 @@ def compile_network(
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
+    beyond = tuple(provable(network))
+    del network, parts_of
+    if tuner is None:
+        del graph  # with its weights, which the tasks have packed
     compiled = _linked(lowered, name, chain)
     if tuner is not None:
         compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
-    compiled = replace(compiled, beyond=tuple(provable(network)))
+    compiled = replace(compiled, beyond=beyond)
     return compiled if generations is None else _ported(compiled, generations)
 
 

@@ -44,6 +44,19 @@ class Step(NamedTuple):
 NOT_GIVEN = ("output", SCRATCH, "")
 
 
+#: Forms of tasks that are remembered from run to run.
+MOST_FORMS = 1 << 11
+_READERS: dict[str, Reader] = {}
+
+
+def _reader(arch: Architecture) -> Reader:
+    """A reader of tasks that knows those of earlier runs: most runs in a process are of the same program."""
+    known = _READERS.get(arch.name)
+    if known is None or known.arch is not arch or known.forms > MOST_FORMS:
+        known = _READERS[arch.name] = Reader(arch)
+    return known
+
+
 class Engine:
     """An engine with its L2 and register file, which keep what they hold from job to job.
 
@@ -74,7 +87,7 @@ class Engine:
         self.ended_early = False
         self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
-        self._reader = Reader(arch)
+        self._reader = _reader(arch)
         #: The register file: byte address -> word.
         self._values = dict(arch.start_image)
         self._known_runs: set[tuple[int, int, int | None]] = set()

@@ -285,6 +285,8 @@ class _Task:
             row_of_results = exchanged_row = planar_row_bytes(result[2], channel_bytes(result[0]))
         row = neural_row_bytes(channels, channel, sharing, window.stride)
         if (window.height * row + row_of_results) > SIZE_BYTES:  # columns pass through in parts of 128
+            if self.exchange:
+                raise TooLargeError("a result that L2 does not hold is not stored exchanged")
             channel = NEURAL_COLUMNS_BYTES
             row, row_of_results = channels * channel, result[0] * channel
         halo = window.height - window.stride

@@ -13,7 +13,7 @@ from ...packing import Layout
 from ...program.program import Program
 from ..model import FILL, Case, Hypothesis, Question, Risk
 from ..predictions import bits, engine, gives, of_outputs, stepped
-from ..programs import Shape, network, spread
+from ..programs import Shape, network, spread, tuned
 
 WHERE = "hwx2py/compiler/forms/convolution.py"
 PACKING = "hwx2py/packing/planes.py"
@@ -122,6 +122,34 @@ def _dense(outputs: int) -> Question:
     )
 
 
+FEWER = 64
+
+
+def _fewer() -> list[Case]:
+    weights = spread((FEWER, INPUTS, 1, 1), 47)
+    program = tuned("fewer", ("x", X), build=lambda g, x: g.conv(x, weights), least="Common.ConvCfg.OCGSize")
+    return [Case("convolution", program, {"x": spread(X, 48)})]
+
+
+FEWER_LANES = Question(
+    "lanes-fewer-64",
+    "In which order does a convolution read its weights that has fewer lanes than Apple's compiler takes?",
+    "own choice of middle risk, which only `compile --tune` makes",
+    WHERE,
+    _fewer,
+    (
+        engine(AS_PACKED),
+        Hypothesis(
+            "in planes of 4 lanes, as Apple's compiler has them",
+            gives(lambda x: _multiplied(_read_with(kernel_of(_fewer()[0].program), 4, FEWER), x)),
+            "`convolution`: no other lanes than `lanes_for`",
+        ),
+        _one_engine_after_the_other(1),
+    ),
+    Risk.GARBAGE,
+)
+
+
 def _product() -> list[Case]:
     weights = spread((1, 1, INPUTS, 40), 42)[0, 0]
     return [Case("product", network("product", ("x", MATRIX), build=lambda g, x: g.matmul(x, weights)),
@@ -184,6 +212,7 @@ def _sparse(outputs: int, lanes: int, known: str) -> Question:
 
 QUESTIONS = (
     *map(_dense, (8, 24, 40, 200)),
+    FEWER_LANES,
     PRODUCT,
     _sparse(16, 4, "own choice of middle risk: 4 lanes, whose order is known by digest"),
     _sparse(256, 8, "own choice of middle risk: 8 lanes, whose order was published"),
