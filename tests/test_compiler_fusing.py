@@ -423,3 +423,38 @@ def test_boxes_behind_a_convolution_are_written_in_their_order(rng):
     y = g.reshape(y, (1, a.shape[2] * a.shape[3], 12))
     g.output("y", g.sigmoid(g.mul(y, y)))
     both(g, fewer=2, x=a)
+
+
+def test_windows_over_a_mirrored_edge_get_weights_of_their_own(rng):
+    """As in front of a spectrum: the last windows see columns twice."""
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a, weights = drawn(rng, 1, 1, 1, 96), drawn(rng, 9, 1, 1, 64, high=0.2)
+    places = (*range(96), *range(94, 62, -1))
+    x = g.apply(operators.Select(3, places), g.input("x", a.shape))
+    g.output("y", g.conv(x, weights, stride=(1, 32)))
+    apart, _ = run(g, False, x=a)
+    together, y = run(g, True, x=a)
+    line = a.astype(np.float64).ravel()[list(places)]
+    frames = np.stack([line[start : start + 64] for start in range(0, 65, 32)], 1)
+    assert together < apart / 2
+    np.testing.assert_allclose(y[0, :, 0], weights.reshape(9, 64).astype(np.float64) @ frames, atol=1e-2)
+
+
+def test_a_bias_is_rounded_before_a_factor_that_makes_it_small(rng):
+    g = Graph()
+    a = drawn(rng, 1, 5, 7, 9)
+    x = g.input("x", a.shape)
+    g.output("y", g.mul(g.add(g.mul(x, x), np.float16(1000)), np.float16(0.01)))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 2
+    rounded = (a.astype(np.float64) ** 2 + 1000).astype(np.float16).astype(np.float64)
+    np.testing.assert_allclose(y, rounded * np.float64(np.float16(0.01)), rtol=2 * UNIT)
+
+
+def test_a_picture_larger_than_a_kernel_stays_a_product(rng):
+    g = Graph()
+    a = drawn(rng, 1, 4, 1, 64)
+    g.output("y", g.matmul(g.reshape(g.input("x", a.shape), (1, 256)), drawn(rng, 256, 8, high=0.2)))
+    both(g, fewer=0, x=a)

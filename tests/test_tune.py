@@ -60,7 +60,7 @@ def test_one_alternative_of_each_choice_is_taken_and_it_is_the_cheapest():
         assert [row.is_usual for row in rows] == [True] + [False] * (len(rows) - 1)
         (chosen,) = (row for row in rows if row.is_chosen)
         if rows[0].choice == "program":
-            assert chosen.judgement == min(row.judgement for row in rows)
+            assert chosen is min(rows, key=lambda row: row.judgement)
         else:
             assert chosen.judgement.estimate_us <= min(row.judgement.estimate_us for row in rows if row.judgement)
 
