@@ -13,7 +13,7 @@ from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph
-from .link import link
+from .link import Constants, Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
@@ -128,12 +128,20 @@ def _no_parts(stuck: set[str]) -> list[Part]:
 
 
 def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
-    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
     apart = _assembled(lowered, name, Chained(lowered.plans, []))
+    usual = _as_network(lowered, apart)
     if not chain:
-        return apart
-    together = chained(lowered.plans, bound)
-    return replace(_assembled(lowered, name, together), unchained=apart) if together.runs else apart
+        return usual
+    together = chained(lowered.plans, _bound(lowered))
+    if not together.runs:
+        return usual
+    done = _as_network(lowered, _assembled(lowered, name, together, apart.constants))
+    return replace(done, runs=tuple(together.runs), unchained=usual)
+
+
+def _bound(lowered: Lowered) -> set[str]:
+    """Names of the buffers that are no intermediates."""
+    return {row.name for row in lowered.tensors} | set(lowered.constants)
 
 
 def _tuned(usual: CompiledNetwork, lowered: Lowered, name: str, chain: bool, tuner: Tuner) -> CompiledNetwork:
@@ -166,17 +174,17 @@ def _variant(lowered: Lowered, name: str, chain: bool, divisor: int = 1) -> Comp
     return _linked(lowered, name, chain)
 
 
-def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
+def _assembled(lowered: Lowered, name: str, tasks: Chained, like: Constants | None = None) -> Linked:
     """The program of some tasks, with their intermediates in their places."""
-    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
-    ranges = live_ranges(tasks.plans, bound, tasks.runs)
-    linked = link(
-        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name
+    ranges = live_ranges(tasks.plans, _bound(lowered), tasks.runs)
+    return link(
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, like=like, name=name
     )  # fmt: skip
-    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in tasks.plans))
-    return CompiledNetwork(
-        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, runs=tuple(tasks.runs)
-    )
+
+
+def _as_network(lowered: Lowered, linked: Linked) -> CompiledNetwork:
+    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in linked.plans))
+    return CompiledNetwork(program, linked.plans, tuple(lowered.operations), linked.scratch_bytes)
 
 
 def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:
