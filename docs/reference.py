@@ -3,6 +3,8 @@
 registers/    the register tables, for the chips that the Linux drivers run
 forms.md      the forms that `compile` makes operations of, and what proves them
 questions.md  the questions to the chip that a kit of `experiment` asks
+chain.svg     the picture of an example
+digits.svg    the picture of what `compile` makes of a network
 man/          a man page for hwx2py and for each of its commands, from their help
 """
 
@@ -11,15 +13,19 @@ from pathlib import Path
 
 import click
 
+from hwx2py import draw
 from hwx2py.cli import COMMANDS, group
+from hwx2py.compiler.compile import compile_network
 from hwx2py.compiler.forms import page as forms
 from hwx2py.experiment import page as questions
+from hwx2py.formats import load
 from hwx2py.listing.page import as_markdown
 from hwx2py.listing.registers import select
 from hwx2py.registers import every
 from hwx2py.version import VERSION
 
 FOLDER = Path(__file__).parent
+EXAMPLES = FOLDER.parent / "examples"
 EXIT_CODES = """0: done. 1: a comparison found a difference, or an output was not written. 2: an error, in one line on
 standard error. 3: the virtual ANE found faults that the chip would survive."""
 
@@ -37,7 +43,10 @@ def pages() -> dict[Path, str]:
         manual[Path("man", f"hwx2py-{name}.1")] = "\n".join(command_page(name, command, context))
     rows = {"forms.md": forms.as_markdown(), "questions.md": questions.as_markdown()}
     made = {Path(name): "\n".join(lines) for name, lines in rows.items()}
-    return {path: f"{text}\n" for path, text in (registers | manual | made).items()}
+    pictures = {Path("chain.svg"): load(str(EXAMPLES / "chain.hwx")).program}
+    pictures[Path("digits.svg")] = compile_network(str(EXAMPLES / "digits.onnx")).program
+    drawn = {path: draw.svg(draw.graph(program)) for path, program in pictures.items()}
+    return {path: f"{text}\n" for path, text in (registers | manual | made).items()} | drawn
 
 
 def overview(context: click.Context) -> Iterator[str]:
