@@ -20,6 +20,7 @@ from hwx2py.delta.markdown import as_markdown
 from hwx2py.delta.text import as_text
 from hwx2py.formats.anec.write import write
 from hwx2py.formats.hwx.create import create
+from hwx2py.operations import sentences
 from hwx2py.program.bars import bound_order, renumber
 from hwx2py.program.build import Draft, header, lay_out
 from hwx2py.program.program import Program
@@ -568,3 +569,21 @@ def read_all(terminal) -> bytes:
         if not piece:
             return shown
         shown += piece
+
+
+def test_context_shows_tasks_that_are_the_same(cli, tmp_path):
+    program = loaded("attention")
+    changed = with_words(program, {2: 0x77}, 3)
+    path = tmp_path / "other.hwx"
+    path.write_bytes(b"".join(create(changed, "test")))
+    out = cli("diff", example("attention"), path, "--context", "2").out
+    does = sentences(program)
+    shown = [line for line in out.splitlines() if line.startswith(("task", "  task"))]
+    shown[2] = shown[2].partition(":")[0]
+    last = min(5, len(program.tasks) - 1)
+    assert shown == [
+        *(f"  task {index}, the same: {does[index]}" for index in (1, 2)),
+        "task 3",
+        *(f"  task {index}, the same: {does[index]}" for index in range(4, last + 1)),
+    ]
+    assert cli("diff", example("attention"), path, "--context", "2", "--stat").code == 2

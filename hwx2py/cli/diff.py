@@ -1,6 +1,7 @@
 """`hwx2py diff`."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,13 @@ NOISE = "  (noise: "
 @click.argument("second", metavar="B", type=FILE)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to show it.")
 @click.option("--stat", is_flag=True, help="How many registers of each class differ, a line for each task.")
+@click.option(
+    "--context",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    help="Show N tasks that are the same around those that differ.",
+)
 @click.option("-o", "--output", metavar="FILE", type=FILE, help="Write it there instead of to stdout.")
 @click.option(
     "--ignore",
@@ -45,6 +53,7 @@ def command(
     second: str,
     form: str,
     stat: bool,
+    context: int,
     output: str | None,
     ignore: tuple[str, ...],
     raw: Raw | None,
@@ -67,7 +76,10 @@ def command(
     shown = comparison.without(*map(delta.Class, ignore))
     if stat and form != "text":
         raise UsageError("--stat is text", hint="leave --format out")
-    text = _rendered("stat" if stat else form, shown, comparison.verdict(), programs)
+    if context and (stat or form != "text"):
+        raise UsageError("--context goes with text", hint="leave it out")
+    around = _context(shown, programs[0], context) if context else {}
+    text = _rendered("stat" if stat else form, shown, comparison.verdict(), programs, around)
     if output and output != STANDARD:
         changed = write_output(output, [text.encode()], [first, second], force=force)
         tell(outcome(output, comparison.verdict(), changed))
@@ -77,7 +89,19 @@ def command(
     return 0 if shown.is_empty or comparison.are_counterparts else 1
 
 
-def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Program", "Program"]) -> str:
+def _context(shown: "Comparison", program: "Program", size: int) -> dict[int, str]:
+    """Tasks of the first program beside those that differ: index -> what it does."""
+    from ..operations import sentences
+
+    differ = {task.a for task in shown.tasks if task.a is not None}
+    around = {place for task in differ for place in range(task - size, task + size + 1)} - differ
+    does = sentences(program)
+    return {place: does[place] for place in sorted(around) if 0 <= place < len(does)}
+
+
+def _rendered(
+    form: str, shown: "Comparison", verdict: str, programs: tuple["Program", "Program"], around: Mapping[int, str]
+) -> str:
     if form == "json":
         import json
 
@@ -95,7 +119,7 @@ def _rendered(form: str, shown: "Comparison", verdict: str, programs: tuple["Pro
     else:
         from ..delta.text import as_stat, as_text
 
-        lines = (as_stat if form == "stat" else as_text)(shown, verdict)
+        lines = as_stat(shown, verdict) if form == "stat" else as_text(shown, verdict, around)
     return "\n".join(map(legible, lines)) + "\n"
 
 

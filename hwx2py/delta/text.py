@@ -1,7 +1,7 @@
 """A comparison as text for a terminal."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from .comparison import Change, Class, Comparison, FieldChange, Reason, TaskDifference, WordChange, counted
 
@@ -9,26 +9,35 @@ TITLES = {"identity": "compiler", "container": "container", "tensors": "tensors"
 COLUMNS = 110
 
 
-def as_text(comparison: Comparison, verdict: str) -> Iterator[str]:
+def as_text(comparison: Comparison, verdict: str, context: Mapping[int, str] | None = None) -> Iterator[str]:
     """Lines for a terminal; the verdict comes last.
 
     Args:
         comparison: what differs.
         verdict: whether the two compute the same, in a sentence.
+        context: tasks of the first program that do not differ and are shown nevertheless: index -> what it does.
     """
     yield f"--- {comparison.a}"
     yield f"+++ {comparison.b}"
     for name, changes in comparison.levels.items():
         if changes and name != "coefficients":
             yield from _level(TITLES[name], changes)
+    same = sorted((context or {}).items(), reverse=True)
     for task in comparison.tasks:
+        while same and task.a is not None and same[-1][0] < task.a:
+            yield _same(*same.pop())
         yield from _task(task, comparison)
+    yield from (_same(*same.pop()) for _ in range(len(same)))
     if comparison.coefficients:
         yield from _level("coefficients", comparison.coefficients)
     if comparison.moved:
         yield from _moved(comparison)
     yield from (f"note: {note}" for note in comparison.notes)
     yield verdict
+
+
+def _same(index: int, does: str) -> str:
+    return f"  task {index}, the same: {does}"
 
 
 def _level(title: str, changes: tuple[Change, ...]) -> Iterator[str]:
