@@ -4,6 +4,7 @@ Each figure is of whole processes, the median of several runs, beside the machin
 """
 
 import argparse
+import json
 import os
 import pathlib
 import resource
@@ -365,6 +366,31 @@ def compiling() -> None:
         show("compile: memory beyond the weights", peak, "MiB", 150.0)
 
 
+#: Network -> seconds to compile and to emulate that are allowed; 0 where it is not emulated.
+NETWORKS = {"resnet50": (10.0, 0.0), "vit_base": (20.0, 0.0), "whisper_tiny": (20.0, 0.0), "detector": (10.0, 6.0)}
+
+
+def networks() -> None:
+    """Networks of known sizes with drawn weights, each in a process of its own, which draws them too."""
+    for name, (compile_s, emulate_s) in NETWORKS.items():
+        command = [sys.executable, str(ROOT / "benchmarks/networks.py"), name, *["emulate"] * (emulate_s > 0)]
+        program = (
+            "import resource, subprocess, sys\n"
+            "print(subprocess.run(sys.argv[1:], check=True, capture_output=True, text=True).stdout.strip())\n"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        )
+        done = subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, text=True)
+        text, peak = done.stdout.splitlines()
+        found = json.loads(text)
+        what = f"{name}: {found['operations']} operations, {found['tasks']} tasks"
+        show(f"{what}, compile", found["compile_s"], "s", compile_s)
+        if not emulate_s:
+            show(f"{name}: memory", int(peak) / 1024, "MiB", found["weights_bytes"] / 2**20 + 250)
+            continue
+        show(f"{name}: emulate", found["emulate_s"], "s", emulate_s)
+        show(f"{name}: memory", int(peak) / 1024, "MiB", 2 * found["tensors_bytes"] / 2**20 + 150)
+
+
 def many() -> None:
     """2,000 small programs as tables, and 1,000 points of a sweep, on two cores."""
     small = EXAMPLES / "mul.hwx"
@@ -389,6 +415,7 @@ PARTS = {
     "generations": generations,
     "python": python,
     "compiling": compiling,
+    "networks": networks,
     "many": many,
 }
 

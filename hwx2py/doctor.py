@@ -1,9 +1,10 @@
 """What this machine can run: what was looked at, what follows, and the next step."""
 
 import ctypes
-import fcntl
 import glob
+import mmap
 import os
+import platform
 import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -194,12 +195,11 @@ class ThisMachine:
 
     def system(self) -> str:
         """See `Machine`."""
-        name = os.uname()
-        return f"{name.sysname} {name.release}"
+        return f"{platform.system()} {platform.release()}"
 
     def processor(self) -> str:
         """See `Machine`."""
-        return os.uname().machine
+        return platform.machine()
 
     def compatible(self) -> Sequence[str]:
         """See `Machine`."""
@@ -215,12 +215,10 @@ class ThisMachine:
 
     def page_bytes(self) -> int:
         """See `Machine`."""
-        return os.sysconf("SC_PAGE_SIZE")
+        return mmap.PAGESIZE
 
     def python(self) -> str:
         """See `Machine`."""
-        import platform
-
         return platform.python_version()
 
     def package(self, name: str) -> str | None:
@@ -242,6 +240,8 @@ def ask_node(path: str) -> Node:
     Returns:
         What it says, or why it does not.
     """
+    import fcntl
+
     group = _group(path)
     try:
         node = os.open(path, os.O_RDWR)

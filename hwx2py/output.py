@@ -1,13 +1,12 @@
 """Writing files: whole or not at all, never over an input, and never over what somebody else made."""
 
 import contextlib
-import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from . import marks
+from . import host, marks
 from .errors import HwxError, UsageError
 
 #: Stands for standard input and standard output.
@@ -141,7 +140,7 @@ def _staged(output: Output) -> Iterator[str]:
         handle, temporary = tempfile.mkstemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=folder)
     try:
         with _told(output.path):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            host.lock(handle)
             with open(handle, "wb", closefd=False) as file:
                 file.writelines(output.pieces)
             umask = os.umask(0)
@@ -165,7 +164,7 @@ def _remove_abandoned(folder: str) -> None:
     """
     for name in os.listdir(folder):
         process = name.removeprefix(TEMPORARY).partition("-")[0]
-        if not name.startswith(TEMPORARY) or not process.isdecimal() or os.path.exists(f"/proc/{process}"):
+        if not name.startswith(TEMPORARY) or not process.isdecimal() or host.is_running(int(process)):
             continue
         path = os.path.join(folder, name)
         if os.path.isdir(path):
@@ -174,8 +173,8 @@ def _remove_abandoned(folder: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
             continue
         with contextlib.suppress(OSError), open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(path)
+            if not host.is_locked(file.fileno()):
+                os.unlink(path)
 
 
 def _verify(verify: Callable[[str], object], temporary: str, path: str) -> None:

@@ -5,9 +5,10 @@ from functools import partial
 from typing import NamedTuple
 
 try:
+    import fcntl
     import numpy as np
-except ImportError:  # only running needs it
-    np = None
+except ImportError:  # only running needs them
+    fcntl = np = None
 
 from hwx2py.runtime.tensor import Tensor
 

@@ -181,13 +181,19 @@ def stamped(task: Task, number: int, network: int = driver.NETWORK_ID) -> Task:
     return task.with_words({0: task.words[0] & ~0xFFFFFF | network << 16 | number})
 
 
-def submitted(
+def submitted(program: Program, **options: Any) -> tuple[int, Driver]:
+    """Runs a program through the driver's calls; returns SUBMIT's error and the driver: see `submit_request`."""
+    request, device = submit_request(program, **options)
+    return device.ioctl(driver.SUBMIT, request)[0], device
+
+
+def submit_request(
     program: Program,
     network: int | None = driver.NETWORK_ID,
     first_bytes: int = 0,
     count: int | None = None,
-) -> tuple[int, Driver]:
-    """Runs a program through the driver's calls; returns SUBMIT's error and the driver.
+) -> tuple[bytes, Driver]:
+    """A driver with a program's buffers in it, and the structure of its SUBMIT.
 
     Args:
         program: what to run; inputs are 3, 2, 1 ...
@@ -215,7 +221,7 @@ def submitted(
     first = program.tasks[0].size_bytes
     bootstrap = allocate(text[:first], first + 64)
     sizes = len(text), count or len(program.tasks), first + first_bytes
-    return device.ioctl(driver.SUBMIT, driver.SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0))[0], device
+    return driver.SUBMIT_STRUCT.pack(*sizes, *handles, bootstrap, 0), device
 
 
 class Run(NamedTuple):

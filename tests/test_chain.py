@@ -296,3 +296,16 @@ def test_the_command_keeps_intermediates_in_scratch_if_told(cli, tmp_path):
         data = json.loads((tmp_path / f"net{len(option)}.json").read_text())
         sizes.append((data["chaining"]["chained"]["bytes"], data["chaining"]["unchained"]["bytes"]))
     assert sizes[0][0] < sizes[0][1] == sizes[1][0] == sizes[1][1]
+
+
+def test_both_programs_share_their_constants():
+    """The weights of a large network are there once, though the report has it with and without runs."""
+    network = hwx2py.Graph()
+    x = network.input("x", (1, 16, 8, 16))
+    for number in range(3):
+        x = network.relu(network.conv(x, np.full((16, 16, 1, 1), number + 1, np.float16)))
+        x = network.add(x, x)
+    network.output("y", x)
+    done = compile_network(network)
+    assert done.unchained is not None
+    assert done.program.const.obj is done.unchained.program.const.obj

@@ -99,10 +99,12 @@ def test_the_report_accounts_for_every_task():
     conv = report.operations[0]
     assert conv.kind == "conv"
     assert [name.split()[0] for name in conv.fused] == ["relu"]
+    assert ("relu", "conv", 1) in report.fusions
     assert report.figures.moved_bytes == sum(item.figures.moved_bytes for item in report.operations)
     data = report.as_data()
     assert json.loads(json.dumps(data)) == data
     assert data["operations"][0]["evidence"]
+    assert {"kind": "relu", "into": "conv", "operations": 1} in data["fused"]
 
 
 def test_notes_say_where_the_words_of_each_task_come_from():
@@ -275,3 +277,12 @@ def test_tensors_that_no_program_can_hold_are_refused_at_once(shape):
         graph.input("x", shape)
     with pytest.raises(UsageError, match=r"the engine addresses|a batch has at most"):
         graph.expand(graph.input("x", (1,) * len(shape)), shape)
+
+
+def test_an_if_without_a_condition_is_refused(cli, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, 4))
+    graph = onnx.helper.make_graph([onnx.helper.make_node("If", [], ["y"])], "odd", [], [y])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "odd.onnx")
+    done = cli("compile", tmp_path / "odd.onnx", "-o", tmp_path / "o.hwx")
+    assert (done.code, "Traceback" in done.err, (tmp_path / "o.hwx").exists()) == (2, False, False)

@@ -171,7 +171,7 @@ def test_a_missing_file_is_named(cli, tmp_path):
 @pytest.mark.parametrize(
     "options", [["--shape", "x"], ["--shape", "x=1xa"], ["--shape", "q=1x4x8x8"], ["--shape", "x=1x5x8x8"],
                 ["--fix", "x"], ["--fix", "x=some"], ["--fix", "q=1"], ["--from", "nowhere"], ["--until", "nowhere"],
-                ["--arch", "H15"]],
+                ["--arch", "H16"]],
 )  # fmt: skip
 def test_bad_options_are_refused(cli, tmp_path, options):
     path = tmp_path / "m.onnx"

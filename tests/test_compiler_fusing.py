@@ -317,3 +317,144 @@ def test_products_of_several_pairs_share_the_copies_of_their_kernels(rng, rows, 
     tasks, y = run(g, True, x=a, w=c)
     assert tasks == makers + parts * pairs
     np.testing.assert_allclose(y, a.astype(np.float64) @ c.astype(np.float64), atol=2e-2)
+
+
+def test_joins_of_joins_whose_parts_others_need_are_written_in_place(rng):
+    """As in networks that join all that came before: each part is written once."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 12, 2)))
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    for _ in range(3):
+        y = g.concat([y, g.relu(conv(g, rng, y, 4, pads=1))], 1)
+    g.output("y", conv(g, rng, y, 8, 1))
+    tasks, got = run(g, True, x=a)
+    assert tasks == 5
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+def test_a_join_that_is_an_output_is_not_read(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, 5, 7)
+    y = g.relu(conv(g, rng, g.input("x", a.shape), 8, pads=1))
+    z = conv(g, rng, y, 4, pads=1)
+    g.output("y", g.concat([y, z], 1))
+    tasks, got = run(g, True, x=a)
+    # Y is read by the convolution and copied; what the convolution makes goes where it belongs.
+    assert tasks == 3
+    np.testing.assert_array_equal(got, run(g, False, x=a)[1])
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_sum_and_slopes_behind_a_convolution(rng, padded):
+    """As in networks of blocks: depthwise, 1 x 1, a sum with what came in, slopes of each channel."""
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    channels, outputs = 16, 24 if padded else 16
+    a = drawn(rng, 1, channels, *map(int, rng.integers(4, 20, 2)))
+    x = g.input("x", a.shape)
+    x = g.relu(conv(g, rng, x, channels, 1))
+    y = g.conv(x, drawn(rng, channels, 1, 3, 3, high=0.4), drawn(rng, channels), pads=1, groups=channels)
+    y = conv(g, rng, y, outputs, 1)
+    places = (*range(channels), *[-1] * (outputs - channels))
+    y = g.add(y, g.apply(operators.Select(1, places), x) if padded else x)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (outputs, 1, 1)).astype(np.float16)))
+    apart, wanted = run(g, False, x=a)
+    together, got = run(g, True, x=a)
+    assert together == 4 < apart - 3
+    assert np.abs(got - wanted).max() <= 4 * UNIT * np.abs(wanted).max()
+
+
+def test_slopes_behind_a_depthwise_convolution(rng):
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(4, 20, 2)))
+    y = g.conv(g.input("x", a.shape), drawn(rng, 8, 1, 3, 3, high=0.4), drawn(rng, 8), pads=1, groups=8)
+    g.output("y", g.prelu(y, rng.uniform(-0.5, 1, (8, 1, 1)).astype(np.float16)))
+    both(g, fewer=1, slack=3, x=a)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_sums_of_two_products_as_gates_have_them(rng, rows):
+    """Both operands side by side, for all gates; the functions behind go into the products."""
+    g = Graph()
+    a, h = drawn(rng, rows, int(rng.choice([24, 40]))), drawn(rng, rows, 64)
+    x, state = g.input("x", a.shape), g.input("h", h.shape)
+
+    def gate(function: str) -> object:
+        one = g.matmul(x, drawn(rng, a.shape[1], 32, high=0.3), drawn(rng, 32))
+        two = g.matmul(state, drawn(rng, 64, 32, high=0.3), drawn(rng, 32))
+        return g.unary(function, g.add(one, two))
+
+    g.output("y", g.mul(gate("sigmoid"), g.mul(gate("relu"), gate("tanh"))))
+    apart, wanted = run(g, False, x=a, h=h)
+    together, got = run(g, True, x=a, h=h)
+    # Two copies, an exchange, three products and two multiplications, for (2 + 2 + 1 + 1) of each gate.
+    assert (together, apart) == (2 + 1 + 3 + 2, 3 * 6 + 2)
+    assert np.abs(got - wanted).max() <= 0.02 * np.abs(wanted).max()
+
+
+def test_a_factor_and_an_offset_of_each_channel_are_one_task(rng):
+    g, channels = Graph(), int(rng.choice([3, 16, 40]))
+    a = drawn(rng, 1, channels, *map(int, rng.integers(3, 30, 2)))
+    factor, offset = drawn(rng, channels, 1, 1, high=2), drawn(rng, 1, channels, 1, 1)
+    g.output("y", g.add(g.mul(g.input("x", a.shape), factor), offset))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 1
+    np.testing.assert_allclose(y, a.astype(np.float64) * factor + offset.astype(np.float64), atol=2e-3)
+
+
+def test_a_matrix_along_columns_takes_an_exchange_and_a_convolution(rng):
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a = drawn(rng, *map(int, rng.integers(2, 9, 1)), *map(int, rng.integers(3, 30, 2)))
+    matrix = drawn(rng, int(rng.choice([7, 33])), a.shape[-1])
+    g.output("y", g.apply(operators.Mix(2), g.input("x", a.shape), matrix))
+    tasks, y = run(g, True, x=a[None])
+    assert tasks == 2
+    np.testing.assert_allclose(y[0], a.astype(np.float64) @ matrix.T.astype(np.float64), atol=1e-2)
+
+
+def test_boxes_behind_a_convolution_are_written_in_their_order(rng):
+    """As in detectors: channels last, then the places of all rows as one axis."""
+    g = Graph()
+    a = drawn(rng, 1, 8, *map(int, rng.integers(3, 12, 2)))
+    y = g.transpose(conv(g, rng, g.input("x", a.shape), 12, pads=1), (0, 2, 3, 1))
+    y = g.reshape(y, (1, a.shape[2] * a.shape[3], 12))
+    g.output("y", g.sigmoid(g.mul(y, y)))
+    both(g, fewer=2, x=a)
+
+
+def test_windows_over_a_mirrored_edge_get_weights_of_their_own(rng):
+    """As in front of a spectrum: the last windows see columns twice."""
+    from hwx2py.compiler import operators
+
+    g = Graph()
+    a, weights = drawn(rng, 1, 1, 1, 96), drawn(rng, 9, 1, 1, 64, high=0.2)
+    places = (*range(96), *range(94, 62, -1))
+    x = g.apply(operators.Select(3, places), g.input("x", a.shape))
+    g.output("y", g.conv(x, weights, stride=(1, 32)))
+    apart, _ = run(g, False, x=a)
+    together, y = run(g, True, x=a)
+    line = a.astype(np.float64).ravel()[list(places)]
+    frames = np.stack([line[start : start + 64] for start in range(0, 65, 32)], 1)
+    assert together < apart / 2
+    np.testing.assert_allclose(y[0, :, 0], weights.reshape(9, 64).astype(np.float64) @ frames, atol=1e-2)
+
+
+def test_a_bias_is_rounded_before_a_factor_that_makes_it_small(rng):
+    g = Graph()
+    a = drawn(rng, 1, 5, 7, 9)
+    x = g.input("x", a.shape)
+    g.output("y", g.mul(g.add(g.mul(x, x), np.float16(1000)), np.float16(0.01)))
+    tasks, y = run(g, True, x=a)
+    assert tasks == 2
+    rounded = (a.astype(np.float64) ** 2 + 1000).astype(np.float16).astype(np.float64)
+    np.testing.assert_allclose(y, rounded * np.float64(np.float16(0.01)), rtol=2 * UNIT)
+
+
+def test_a_picture_larger_than_a_kernel_stays_a_product(rng):
+    g = Graph()
+    a = drawn(rng, 1, 4, 1, 64)
+    g.output("y", g.matmul(g.reshape(g.input("x", a.shape), (1, 256)), drawn(rng, 256, 8, high=0.2)))
+    both(g, fewer=0, x=a)

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 from conftest import EXAMPLE_NAMES, EXAMPLES, ROOT, example, loaded, one_line
 
+import hwx2py
 from hwx2py import corpus, tables
 from hwx2py.corpus import build
 from hwx2py.errors import UsageError
@@ -345,10 +346,17 @@ def documented(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("documented")
     plan = corpus.plan([str(EXAMPLES)], str(folder / "corpus"))
     assert len(list(tables.make_parts(corpus.make_part, plan.store, plan.jobs))) == 1
+    network = hwx2py.Graph()
+    x = network.input("x", (1, 8, 4, 16))
+    network.output("y", network.relu(network.softmax(x)))
+    for arch in ("H13", "H14"):
+        hwx2py.save(hwx2py.compile(network, arch=arch).program, str(folder / f"{arch}.hwx"))
+    plan = corpus.plan([str(folder / f"{arch}.hwx") for arch in ("H13", "H14")], str(folder / "compiled"))
+    assert len(list(tables.make_parts(corpus.make_part, plan.store, plan.jobs))) == 1
     return folder
 
 
-QUERIES = [sql for sql in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL) if "corpus/" in sql]
+QUERIES = [sql for sql in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL) if "corpus/" in sql or "compiled/" in sql]
 
 
 @pytest.mark.parametrize("sql", QUERIES, ids=lambda sql: PAGE[: PAGE.index(sql)].rsplit("\n\n", 2)[-2][:40])
@@ -362,6 +370,23 @@ def test_answers_are_right(documented):
     muls = [row for row in with_value if row[0].endswith("/mul.hwx")]
     assert [(row[1], row[2]) for row in muls] == [(0, sentences(loaded("mul"))[0])]
     assert sum(row[1] for row in frequency) == sum(len(loaded(path.stem).tasks) for path in EXAMPLES.glob("*.hwx"))
+
+
+def test_page_has_ten_questions(documented):
+    assert len(QUERIES) >= 10
+    by_words = query("SELECT words, count(*) FROM 'compiled/tasks/*.parquet' GROUP BY words", documented)
+    assert all(words for words, _ in by_words)
+
+
+def test_absolute_and_relative_paths_give_the_same_rows(programs, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(programs).parent)
+    for path in (Path(programs).name, programs, f"./{Path(programs).name}/"):
+        plan = corpus.plan([str(path)], str(tmp_path / "table"), "jsonl")
+        list(tables.make_parts(corpus.make_part, plan.store, plan.jobs))
+    parts = (part.read_text().splitlines() for part in (tmp_path / "table" / "programs").iterdir())
+    files = [json.loads(line)["file"] for lines in parts for line in lines]
+    assert len(files) == len(set(files)) == plan.standing
+    assert not any(file.startswith("/") for file in files)
 
 
 def test_columns_of_the_page_are_those_of_the_tables():

@@ -7,11 +7,13 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import submit_request
 from conftest import example, loaded, one_line
 
 from hwx2py import emitter
@@ -159,6 +161,40 @@ class TestClientInC:
         done = under_device(client, model, "0x6a8", "3", "2")
         assert done.returncode == 1
         assert "SUBMIT: Connection timed out" in done.stderr
+
+
+#: Submits a script's program many times, and prints how long that took.
+MANY = """
+import importlib.util, sys, time
+spec = importlib.util.spec_from_file_location("script", sys.argv[1])
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+class Many(script.Ane):
+    def call(self, name, *arguments):
+        if name != "SUBMIT":
+            return super().call(name, *arguments)
+        start = time.perf_counter()
+        for _ in range(int(sys.argv[2])):
+            answer = super().call(name, *arguments)
+        print(time.perf_counter() - start)
+        return answer
+device = Many(script.options("", script.TENSORS, Many, []))
+script.run(device, script.build(), script.TENSORS, script.default_inputs(script.TENSORS))
+"""
+SUBMITS = 300
+
+
+def test_submits_take_less_than_three_times_those_in_one_process(tmp_path):
+    path = tmp_path / "mul.py"
+    path.write_text(emitter.emit(loaded("mul")).text)
+    done = python(MANY, path, SUBMITS)
+    assert done.returncode == 0, done.stderr
+    request, device = submit_request(loaded("mul"))
+    with closing(device.memory):
+        start = time.perf_counter()
+        assert [device.ioctl(contract.SUBMIT, request)[0] for _ in range(SUBMITS)] == [0] * SUBMITS
+        alone = time.perf_counter() - start
+    assert float(done.stdout) < 3 * alone
 
 
 def test_a_client_that_is_killed_leaves_the_others_alone():

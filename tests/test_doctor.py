@@ -109,7 +109,7 @@ def test_this_machine_is_told(cli):
 def test_json_says_the_same(cli):
     done = cli("doctor", "--json")
     found = json.loads(done.out)
-    assert set(found) == {"facts", "nodes", "ready", "verdict", "next_step"}
+    assert set(found) == {"facts", "nodes", "ready", "verdict", "next_step", "abilities"}
     assert set(found["facts"]) == set(doctor.Facts._fields)
     assert done.code == (0 if found["ready"] else 1)
 

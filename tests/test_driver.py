@@ -1,5 +1,6 @@
 """The driver's contract: buffers, SUBMIT, all its refusals, and what it waits for."""
 
+import contextlib
 import errno
 import struct
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from builders import elementwise, submitted
 from conftest import loaded
+from doors import Node
 
 from hwx2py.emulator.driver import BO_FREE, BO_INIT, SUBMIT, SUBMIT_STRUCT, Driver, rows
 from hwx2py.registers import compose
@@ -16,6 +18,19 @@ from hwx2py.registers import compose
 @pytest.fixture
 def driver():
     return Driver({})
+
+
+@pytest.fixture(scope="module")
+def node():
+    """A client under `hwx2py device`."""
+    with contextlib.closing(Node("H13")) as client:
+        yield client
+
+
+@pytest.fixture(params=["model", "node"])
+def door(request):
+    """The driver, by either door: what both must answer alike."""
+    return Driver({}) if request.param == "model" else request.getfixturevalue("node").open()
 
 
 def allocate(driver: Driver, size: int) -> int:
@@ -35,26 +50,33 @@ def test_buffers_have_handles_offsets_and_whole_pages(driver):
     assert driver.ioctl(BO_FREE, struct.pack("<2I", handle, 0))[0] == errno.EINVAL
 
 
+def test_buffers_are_freed_once(door):
+    handle = allocate(door, 100)
+    assert door.ioctl(BO_FREE, struct.pack("<2I", handle, 1))[0] == errno.EINVAL
+    assert door.ioctl(BO_FREE, struct.pack("<2I", handle, 0))[0] == 0
+    assert door.ioctl(BO_FREE, struct.pack("<2I", handle, 0))[0] == errno.EINVAL
+
+
 @pytest.mark.parametrize("fields", [(0, 1, 100, 0), (0, 0, 0, 0)])
-def test_bad_buffers_are_refused(driver, fields):
-    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", *fields))[0] == errno.EINVAL
+def test_bad_buffers_are_refused(door, fields):
+    assert door.ioctl(BO_INIT, struct.pack("<2I2Q", *fields))[0] == errno.EINVAL
 
 
-def test_address_space_has_an_end_and_then_stays_used_up(driver):
+def test_address_space_has_an_end_and_then_stays_used_up(door):
     request = struct.pack("<2I2Q", 0, 0, 0xE0000000, 0)
-    assert driver.ioctl(BO_INIT, request)[0] == errno.ENOSPC
-    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 64, 0))[0] == errno.EEXIST
+    assert door.ioctl(BO_INIT, request)[0] == errno.ENOSPC
+    assert door.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 64, 0))[0] == errno.EEXIST
 
 
-def test_the_whole_address_space_can_be_asked_for(driver):
-    assert allocate(driver, 0xE0000000 - 0x4000)
-    assert driver.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 1, 0))[0] == errno.ENOSPC
+def test_the_whole_address_space_can_be_asked_for(door):
+    assert allocate(door, 0xE0000000 - 0x4000)
+    assert door.ioctl(BO_INIT, struct.pack("<2I2Q", 0, 0, 1, 0))[0] == errno.ENOSPC
 
 
 def test_host_writes_are_known_by_the_page(driver):
     buffer = driver.memory.buffers[allocate(driver, 0x8000)]
     buffer.data[0x1000] = 1
-    driver.memory.note_host_writes()
+    driver.memory.note_host_writes(())
     assert buffer.host.tolist() == [False, True] + 6 * [False]
     assert driver.memory.is_host_written(buffer, 0x1000, 0x2000)
     assert not driver.memory.is_host_written(buffer, 0x1000, 0x2001)
@@ -64,15 +86,15 @@ def test_host_writes_are_known_by_the_page(driver):
 def test_engine_writes_are_known_by_the_byte(driver):
     buffer = driver.memory.buffers[allocate(driver, 0x4000)]
     buffer.data[0] = 1
-    driver.memory.note_host_writes()
+    driver.memory.note_host_writes(())
     buffer.mark()[0x1000:0x1004] = True
     assert driver.memory.unwritten(buffer, np.arange(0x1004)) is None
     assert driver.memory.unwritten(buffer, np.array([0x2000, 0x1004, 0x3000, 0])) == 0x1004
 
 
-def test_unknown_calls_and_sizes_are_refused(driver):
-    assert driver.ioctl(0xC0206400, bytes(32))[0] == errno.ENOTTY
-    assert driver.ioctl(SUBMIT, bytes(8))[0] == errno.EINVAL
+def test_unknown_calls_and_sizes_are_refused(door):
+    assert door.ioctl(0xC0206400, bytes(32))[0] == errno.ENOTTY
+    assert door.ioctl(SUBMIT, bytes(8))[0] == errno.EINVAL
 
 
 REFUSALS = {
@@ -94,15 +116,16 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_submit_refuses(driver, what):
-    command, bootstrap = allocate(driver, 0x1000), allocate(driver, 0x274)
+def test_submit_refuses(door, what):
+    command, bootstrap = allocate(door, 0x1000), allocate(door, 0x274)
     fields = {"tsk_size": 0x280, "td_count": 1, "td_size": 0x274, "btsp": bootstrap, "pad": 0, 0: command}
     fields |= REFUSALS[what]
     handles = [fields.get(number, 0) for number in range(32)]
     sizes = fields["tsk_size"], fields["td_count"], fields["td_size"]
     request = SUBMIT_STRUCT.pack(*sizes, *handles, fields["btsp"], fields["pad"])
-    assert driver.ioctl(SUBMIT, request)[0] == errno.EINVAL
-    assert not driver.faults.found
+    assert door.ioctl(SUBMIT, request)[0] == errno.EINVAL
+    if isinstance(door, Driver):
+        assert not door.faults.found
 
 
 def test_coefficients_begin_behind_the_rounded_text(driver):

@@ -3,12 +3,14 @@
 import contextlib
 import errno
 import io
+import os
 import struct
 
 import builders
 import numpy as np
 import pytest
 from conftest import SHARED
+from doors import Node
 
 from hwx2py import emitter, formats
 from hwx2py.emulator import child, direct, rows, run_script, session
@@ -34,6 +36,19 @@ def driver():
     driver = SlotDriver({})
     with contextlib.closing(driver.memory):
         yield driver
+
+
+@pytest.fixture(scope="module")
+def node():
+    """A client under `hwx2py device`."""
+    with contextlib.closing(Node("H14")) as client:
+        yield client
+
+
+@pytest.fixture(params=["model", "node"])
+def door(request):
+    """The driver, by either door: what both must answer alike."""
+    return request.getfixturevalue("driver") if request.param == "model" else request.getfixturevalue("node").open()
 
 
 def allocate(driver: Driver, size: int) -> int:
@@ -84,7 +99,7 @@ def test_structures_have_the_sizes_that_the_numbers_name():
 
 def with_tables(number: int, request: bytes) -> bytes:
     with open("/proc/self/mem", "rb", buffering=0) as own_memory:
-        return child.with_tables(number, request, own_memory.fileno())
+        return child.with_tables(number, request, lambda size, place: os.pread(own_memory.fileno(), size, place))
 
 
 def test_the_child_knows_the_tables_of_the_calls():
@@ -115,8 +130,8 @@ def test_the_addition_runs(driver):
     assert not driver.faults.found
 
 
-def test_sections_refused(driver):
-    handle = allocate(driver, 64)
+def test_sections_refused(door):
+    handle = allocate(door, 64)
     good = (0, handle, 64, 0)
     refused = {
         "none": [],
@@ -127,15 +142,15 @@ def test_sections_refused(driver):
         "no text": [(1, handle, 64, 0)],
     }
     for what, sections in refused.items():
-        assert load(driver, sections)[0] == errno.EINVAL, what
-    assert load(driver, [good], pad=1)[0] == errno.EINVAL
-    assert load(driver, [good], [(3, 99, 2, 0, 64)])[0] == errno.EINVAL
-    assert load(driver, [good], [(3, handle, 2, 1, 64)])[0] == errno.EINVAL
-    assert load(driver, [good, *((number, handle, 64, 0) for number in range(1, 16))])[0] == 0
+        assert load(door, sections)[0] == errno.EINVAL, what
+    assert load(door, [good], pad=1)[0] == errno.EINVAL
+    assert load(door, [good], [(3, 99, 2, 0, 64)])[0] == errno.EINVAL
+    assert load(door, [good], [(3, handle, 2, 1, 64)])[0] == errno.EINVAL
+    assert load(door, [good, *((number, handle, 64, 0) for number in range(1, 16))])[0] == 0
 
 
-def test_a_process_needs_a_program(driver):
-    assert driver.ioctl(PROC_CREATE, PROC_CREATE_STRUCT.pack(1, 0))[0] == errno.EINVAL
+def test_a_process_needs_a_program(door):
+    assert door.ioctl(PROC_CREATE, PROC_CREATE_STRUCT.pack(1, 0))[0] == errno.EINVAL
 
 
 @pytest.mark.parametrize(
@@ -177,16 +192,16 @@ def test_a_text_that_does_not_parse_hangs(driver):
     assert driver.faults.found[0].kind.name == "cut-stream"
 
 
-def test_lookup_finds_nothing(driver):
+def test_lookup_finds_nothing(door):
     request = PROG_LOOKUP_STRUCT.pack(1, 32, 0, 7, 7)
-    code, answer = driver.ioctl(PROG_LOOKUP, request + bytes(32))
+    code, answer = door.ioctl(PROG_LOOKUP, request + bytes(32))
     assert (code, PROG_LOOKUP_STRUCT.unpack(answer)[3:]) == (0, (0, 0))
-    assert driver.ioctl(PROG_LOOKUP, PROG_LOOKUP_STRUCT.pack(1, 20, 0, 0, 0) + bytes(20))[0] == errno.EINVAL
-    assert driver.ioctl(PROG_LOOKUP, PROG_LOOKUP_STRUCT.pack(1, 32, 1, 0, 0) + bytes(32))[0] == errno.EINVAL
+    assert door.ioctl(PROG_LOOKUP, PROG_LOOKUP_STRUCT.pack(1, 20, 0, 0, 0) + bytes(20))[0] == errno.EINVAL
+    assert door.ioctl(PROG_LOOKUP, PROG_LOOKUP_STRUCT.pack(1, 32, 1, 0, 0) + bytes(32))[0] == errno.EINVAL
 
 
-def test_each_driver_refuses_the_calls_of_the_other(driver):
-    assert driver.ioctl(SUBMIT, bytes(SUBMIT_STRUCT.size))[0] == errno.ENOTTY
+def test_each_driver_refuses_the_calls_of_the_other(door):
+    assert door.ioctl(SUBMIT, bytes(SUBMIT_STRUCT.size))[0] == errno.ENOTTY
     for number in (PROG_LOAD, PROC_CREATE, EXEC, PROG_LOOKUP):
         assert Driver({}).ioctl(number, bytes(number >> 16 & 0x3FFF))[0] == errno.ENOTTY
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import example, loaded, one_line
 
 from hwx2py import emitter
+from hwx2py.formats.file import READ_BYTES
 
 MUL = str(example("mul"))
 
@@ -92,6 +93,7 @@ def test_files_with_names_like_options(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("-x.hwx", "--force.hwx"):
         tmp_path.joinpath(name).write_bytes(example("mul").read_bytes())
+    assert cli("--", "-x.hwx").code == 0  # as `convert`, which is the default
     done = cli("emulate", "--", "-x.hwx", "--force.hwx")
     assert (done.code, done.out.count("output[0] = 6.0")) == (0, 2)
 
@@ -170,3 +172,21 @@ def test_a_file_that_is_cut_while_it_is_read_ends_no_process(tmp_path):
     data = formats.map_file(str(path))
     path.write_bytes(b"")
     assert bytes(data) == example("mul").read_bytes()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_input_that_is_cut_while_it_is_read_ends_with_a_line(tmp_path, whole):
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(READ_BYTES + 8192))
+    code = (
+        "import os, sys\n"
+        "from hwx2py.formats import map_file\n"
+        "data = map_file(sys.argv[1])\n"
+        f"os.truncate(sys.argv[1], {8192 if whole else 4096})\n"
+        "print(sum(data[:4096]), flush=True)\n"
+        f"print(bytes(data[4096:8192]) == bytes(4096) and {whole} or bytes(data))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    expected = (0, "0\nTrue\n", "") if whole else (
+        2, "0\n", f"hwx2py: {path}: was cut while it was read; run it again\n")  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == expected

@@ -166,6 +166,11 @@ def test_unicast_convolution(each):
         reference(values[0, c * each : (c + 1) * each], weights[c : c + 1], (1, 1), (1, 1), (5, 5))[0] for c in range(4)
     ]
     assert np.array_equal(builders.run(program, x=values)["y"][0], rounded(np.array(expected)))
+    task, group = program.tasks[0], program.arch.address("Common.GroupConvCfg")
+    index = next(write.index for write in task.writes() if write.address == group)
+    greedy = program.with_tasks([task.with_words({index: 1 | 1 << 14 | (each + 1) << 16})])
+    with pytest.raises(NotImplementedTask, match="of their own each need more than the source has"):
+        builders.run(greedy, x=values)
 
 
 def test_planes_of_groups_are_padded():

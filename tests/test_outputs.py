@@ -55,12 +55,14 @@ OPTIONS = (
     Option("emulate-save-all", ".npz", lambda target: ["emulate", MUL, "--save-all", target]),
     Option("emulate-trace", ".json", lambda target: ["emulate", MUL, "--trace", target]),
     Option("graph", ".svg", lambda target: ["graph", MUL, "-o", target]),
+    Option("graph-page", ".html", lambda target: ["graph", MUL, "-o", target]),
     Option("weights-into", ".hwx", lambda target: ["weights", CONV, "--set", "conv.weight=w.npy", "--into", target]),
     Option("cost", ".svg", lambda target: ["cost", MUL, "--svg", target]),
     Option("net-options", ".plist", lambda target: ["net-options", MUL, "-o", target]),
     Option("compile", ".hwx", lambda target: ["compile", "relu.onnx", "-o", target], NO_ONNX),
     Option("compile-script", ".py", lambda target: ["compile", "relu.onnx", "-o", target], NO_ONNX),
     Option("compile-report", ".json", lambda to: ["compile", "relu.onnx", "-o", "/dev/null", "--report", to], NO_ONNX),
+    Option("compile-page", ".html", lambda to: ["compile", "relu.onnx", "-o", "/dev/null", "--report", to], NO_ONNX),
     Option("device", ".json", lambda target: ["device", "--trace", target, "--", "true"], NO_DEVICE),
 )
 

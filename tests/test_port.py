@@ -10,7 +10,7 @@ from test_compiler_words import CASES, OTHER_TABLE, TABLE, Case, digest_of, one,
 import hwx2py
 from hwx2py import checks, delta, formats
 from hwx2py.compiler.compile import compile_network
-from hwx2py.compiler.forms import activation, broadcast, convolution, elementwise, inputs_product, power, product
+from hwx2py.compiler.forms import activation, broadcast, convolution, elementwise, inputs_product, power, product, scale
 from hwx2py.compiler.forms.convolution import Window
 from hwx2py.compiler.forms.elementwise import Binary
 from hwx2py.compiler.forms.product import Tail
@@ -55,6 +55,19 @@ H14_CASES = {
 EXAMPLES = ("add", "attention", "chain", "conv", "matmul", "max", "mul", "relu", "sigmoid", "softmax")
 
 
+#: The same for H15.
+H15_CASES = {
+    "binary_add_1x64x1x1": H14_CASES["binary_add_1x64x1x1"]._replace(digest="b5404cf939467a0c"),
+    "binary_mul_c64_constant_scalar": one("7660d49e903ab75c", COLUMN, COLUMN, scale.scaled, scale=0.5),
+    "binary_pow_1x64x1x1": H14_CASES["binary_pow_1x64x1x1"]._replace(digest="0553ea91c02bd598"),
+    "unary_gelu_c64": H14_CASES["unary_gelu_c64"]._replace(digest="8b7ede9489994cbe"),
+    "unary_relu_c512": H14_CASES["unary_relu_c512"]._replace(digest="6a3506e03a394272"),
+}
+WHOLE = [("H14", name, case) for name, case in H14_CASES.items()]
+WHOLE += [("H15", name, case) for name, case in H15_CASES.items()]
+whole = pytest.mark.parametrize(("arch", "name", "case"), WHOLE, ids=[f"{arch}-{name}" for arch, name, _ in WHOLE])
+
+
 def bits(program: Program, seed: int = 1) -> dict[str, bytes]:
     """The outputs of a run, after `check` found nothing."""
     random = np.random.default_rng(seed)
@@ -79,19 +92,49 @@ def with_table() -> Program:
     return built(plans, {"x": shape}, {"y": shape})
 
 
-@pytest.mark.parametrize("name", H14_CASES)
-def test_words_are_those_that_the_compiler_writes_for_h14(name):
-    case = H14_CASES[name]
-    assert digest_of(port(case.program(), "H14").text.to_bytes()) == case.digest
+@whole
+def test_words_are_those_that_the_compiler_writes_for_a_later_generation(arch, name, case):
+    assert digest_of(port(case.program(), arch).text.to_bytes()) == case.digest
 
 
 @needs_records
-@pytest.mark.parametrize("name", H14_CASES)
-def test_words_are_those_of_the_h14_file(name):
-    program = port(H14_CASES[name].program(), "H14")
-    record = formats.load(str(RECORD_FOLDER / f"{name}.hwx")).program
+@whole
+def test_words_are_those_of_the_file_for_a_later_generation(arch, name, case):
+    program = port(case.program(), arch)
+    record = formats.load(str(SHARED / "hwx" / f"oracle-{arch.lower()}" / f"{name}.hwx")).program
     assert words_by_name(program) == words_by_name(record)
     assert program.text.to_bytes() == record.text.to_bytes()
+
+
+@pytest.mark.parametrize("name", sorted({*EXAMPLES} - {"attention", "matmul"}))
+def test_an_example_gives_the_same_bits_on_h15(name):
+    program = formats.load(str(example(name))).program
+    there = port(program, "H15")
+    assert bits(there) == bits(program)
+    assert {tensor.bar for tensor in there.tensors} == {tensor.bar + 2 for tensor in program.tensors}
+    assert delta.compare(program, there).are_counterparts
+
+
+def test_kernels_that_a_task_made_are_refused_on_h15():
+    with pytest.raises(UnsupportedError, match=r"task 1: Header.TDE = 0x1: no decoded H15 program has a kernel"):
+        port(formats.load(str(example("attention"))).program, "H15")
+
+
+def test_tasks_that_are_chained_tile_by_tile_are_refused_on_h15():
+    program = CASES["softmax_1x512x1x1"].program()
+    first, *others = program.tasks
+    address = program.arch.address("L2.ResultCfg")
+    (index,) = (write.index for write in first.writes() if write.address == address)
+    chained = program.with_tasks([first.with_words({index: first.words[index] | 3}), *others])
+    with pytest.raises(UnsupportedError, match=r"task 0: L2.ResultCfg.ResultType = L2ChainWrite: no decoded H15"):
+        port(chained, "H15")
+
+
+def test_a_clamp_of_the_planar_engine_has_no_place_on_h15():
+    with pytest.raises(UnsupportedError, match=r"task 0: PE.Cfg.ReluEn = 0x1: H15 has no such field"):
+        port(CASES["chain_add_relu_c512"].program(), "H15")
+    magnitude = port(CASES["unary_abs_c256"].program(), "H15")
+    assert bits(magnitude) == bits(CASES["unary_abs_c256"].program())
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -140,12 +183,15 @@ def test_constants_behind_a_table_move_with_it():
 
 
 def test_zeros_behind_a_table_that_a_task_reads_stay():
-    program = table_then_constants(bytes(128))
-    task = program.tasks[1]
+    x, m, n, y = (surface(name, *COLUMN) for name in "xmny")
+    plans = activation.table("tanh", table("tanh").data, x, m) + broadcast.channel_constants(m, n, halves(64), None)
+    plans += broadcast.channel_constants(n, y, bytes(128), None)
+    program = built(plans, {"x": COLUMN}, {"y": COLUMN})
+    *first, task, last = program.tasks
     address = program.arch.address("TileDMASrc.Src1BaseAddr")
     (index,) = (write.index for write in task.writes() if write.address == address)
-    moved = program.with_tasks([program.tasks[0], task.with_words({index: 0x80}), *program.tasks[2:]])
-    assert task.words[index] == 0x800
+    assert task.words[index] > 0x800
+    moved = program.with_tasks([*first, task.with_words({index: 0x80}), last])
     assert len(port(moved, "H14").const) == len(program.const)
     assert bits(port(moved, "H14")) == bits(moved)
 
@@ -225,8 +271,8 @@ def test_rounds_of_a_kernel_that_a_task_made_have_no_place_on_h13():
 
 def test_generations_without_rules_are_refused_by_name():
     program = formats.load(str(example("add"))).program
-    with pytest.raises(ArchitectureError, match="no rules are known from H13 to H15; there are rules from H13 to H14"):
-        port(program, "H15")
+    with pytest.raises(ArchitectureError, match="no rules are known from H13 to H16; there are rules from H13 to H14"):
+        port(program, "H16")
     with pytest.raises(ArchitectureError, match="for H13 already"):
         port(program, "h13")
 

@@ -162,7 +162,7 @@ def test_script_without_docstrings_and_without_numpy(tmp_path):
     assert "inputs (default: 3, 2, 1, 1 ..): a float16 (1, 4, 2, 16), b float16 (1, 4, 2, 16)" in " ".join(told.split())
     bare = run(str(path), PYTHONPATH=str(empty.parent))
     assert (bare.returncode, bare.stdout, bare.stderr.count("\n")) == (2, "", 1)
-    assert "mul.py: running needs NumPy" in bare.stderr
+    assert "mul.py: running needs Linux and NumPy" in bare.stderr
     assert run("-OO", str(path), "--dry-run", PYTHONPATH=str(empty.parent)).returncode == 0
 
 

@@ -219,7 +219,7 @@ LARGE = (
     ('ARCH = "H13"', "ARCH = [0 for i in range(1 << 18)]"),
     ('ARCH = "H13"', f'ARCH = "{"H" * 100_000}"'),
     ("return {0: [text]}, tasks, {}", "return {0: followed(text, [bytes(1 << 28), bytes(1 << 28)])}, tasks, {}"),
-    ("\nTASK_ALIGNMENT = ", f"\n\n\n{LARGE_CLASS}\n\nTASK_ALIGNMENT = "),
+    ("\ndef encode_record(", f"\n\n\n{LARGE_CLASS}\n\n\ndef encode_record("),
 )
 
 

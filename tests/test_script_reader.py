@@ -208,8 +208,8 @@ def test_what_does_not_fit_is_an_error(tmp_path, how):
         ("bytes(0x40)", "bytes(1 << 50)"),
         ("bytes(0x40)", "bytes(-1)"),
         ("lay_out(TASKS", "lay_out(5"),
-        ("TASK_ALIGNMENT)", "TASK_ALIGNMENT, places={0: 1 << 50})"),
-        ("TASK_ALIGNMENT)", "0)"),
+        ("alignment=256)", "alignment=256, places={0: 1 << 50})"),
+        ("alignment=256)", "alignment=0)"),
         ("    return {0: ", "    return 5, {0: "),
     ],
 )

@@ -449,3 +449,17 @@ def test_arrays_of_compiled_programs_go_back_where_they_were():
         assert again.text.to_bytes() == program.text.to_bytes(), path
         assert bytes(again.const) == bytes(program.const), path
         assert [bytes(k.data) for k in again.kernels] == [bytes(k.data) for k in program.kernels], path
+
+
+def test_a_change_that_fails_is_one_line_with_round_too(cli, tmp_path):
+    np.save(tmp_path / "w.npy", np.full((2, 2), 0.1))
+    done = cli(
+        "weights",
+        example("conv"),
+        "--set",
+        f"conv.weight={tmp_path / 'w.npy'}",
+        "--round",
+        "--into",
+        tmp_path / "o.hwx",
+    )
+    assert (done.code, one_line(done.err)) == (2, True)

@@ -48,7 +48,7 @@ COMMANDS = {
     "bisect": "The register differences that make a program fail",
     "corpus": "Every register field of many programs, as tables",
     "sweep": "Emulations over a grid of register values",
-    "experiment": "Questions to a real chip: a kit of scripts, and what its report says",
+    "experiment": "Questions to a real chip, and what its report says",
     "passes": "The cleaning passes and their reasons",
     "archs": "The architectures and what works",
     "doctor": "What this machine can run",
@@ -57,7 +57,7 @@ COMMANDS = {
 
 
 #: Signals that end the command as Ctrl-C does: what it has started ends too, and no half file is left.
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _interrupt(*_: object) -> None:
@@ -76,6 +76,12 @@ class _Commands(DefaultGroup):  # type: ignore[misc] # click_default_group says 
         except BrokenPipeError as error:
             raise _Closed from error
         return code
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What follows a first `--` are files: click would take it away, and then take `-x.hwx` for options."""
+        given = [self.default_cmd_name, *args] if args[:1] == ["--"] else args
+        parsed: list[str] = super().parse_args(ctx, given)
+        return parsed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -12,6 +12,7 @@ from .files import STANDARD, check_output, content_at, tell, tell_written, write
 from .options import FILE, PAGE, force_option
 
 if TYPE_CHECKING:
+    from ..compiler.tune import Tuning
     from ..interface import Compiled
     from ..program.program import Program
 
@@ -35,21 +36,36 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @click.option(
     "--precise", is_flag=True, help="Sigmoid, tanh, exp and what is made of them: more tasks, a smaller error."
 )
+@click.option(
+    "--calibrate",
+    "samples",
+    metavar="FILE.npz",
+    type=FILE,
+    help="Run samples first: what leaves float16, by operation.",
+)
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
+@click.option(
+    "--tune", is_flag=True, help="Try alternatives of the forms, and take what costs least by `cost`, the only judge."
+)
+@click.option(
+    "--tune-seconds", type=click.FloatRange(min=0), metavar="N", help="How long to try (60); then the best so far."
+)
+@click.option("--tune-table", metavar="FILE.csv", type=FILE, help="Write what --tune tried, a row for each.")
 @click.option(
     "--report",
     metavar="FILE.json|FILE.html",
     type=FILE,
     help="Write what became of each operation; as .html, a page of the program that names the node of each task.",
 )
-@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13 or H14.")
+@click.option("--arch", metavar="NAME", default="H13", show_default=True, help="The architecture: H13, H14 or H15.")
 @click.option(
     "--port", "is_program", is_flag=True, help="PROGRAM is one for another architecture: make it one for --arch."
 )
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, no_chain: bool, report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, samples: str | None, no_chain: bool, tune: bool, tune_seconds: float | None, tune_table: str | None,
+    report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -58,6 +74,10 @@ def command(
     programs was run on hardware yet: they are proved on the virtual ANE, and --report says for every task whether its
     words are those of Apple's compiler, follow from a rule, or are our own choice.
 
+    An operation whose numbers leave float16 whatever the input is named in a note. --calibrate takes samples, an array
+    for each input by name, or several along a further axis in front; it runs them on the virtual ANE before anything
+    is written and names the operations that leave float16 with them, and the power of two that keeps them inside.
+
     With --port, a program for one architecture becomes one for another that computes the same bits. What has no
     place there is named by task, register, value and reason, and nothing is written.
     """
@@ -65,22 +85,24 @@ def command(
 
     if output == STANDARD:
         raise UsageError("a program goes into a file", hint="give -o OUT.py, OUT.hwx or OUT.anec")
-    targets = [output, *([report] if report else [])]
+    if not tune and (tune_table or tune_seconds is not None):
+        raise UsageError("nothing is tuned", hint="add --tune, or leave out --tune-table and --tune-seconds")
+    targets = [output, *filter(None, (report, tune_table))]
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or no_chain or report:
+        if shapes or fixed or starts or ends or precise or samples or no_chain or tune or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --no-chain, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --tune, --report",
             )
         _port(model, output, arch, force)
         return
     try:
         result = compiled(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
-            chain=not no_chain,
-            precise=precise,
+            chain=not no_chain, precise=precise, tune=tune, tune_seconds=tune_seconds,
+            calibrate=None if samples is None else _samples(samples),
         )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
@@ -88,7 +110,25 @@ def command(
     if report:
         write_output(report, [_reported(result, report).encode()], [model, output], force=force)
         tell(f"wrote {report}: {len(result.report.operations)} operations")
+    if result.report.tuning is not None:
+        _tell_tuning(result.report.tuning, tune_table, [model, output, *([report] if report else [])], force)
     _warn(result)
+
+
+def _tell_tuning(tuning: "Tuning", table: str | None, others: Sequence[str], force: bool) -> None:
+    """What --tune gained, and the table of what it tried."""
+    from ..compiler.tune import JUDGE
+
+    before, after = tuning.before, tuning.after
+    rest = "" if tuning.is_complete else "; the time ran out before all was tried"
+    tell(
+        f"tuned: {before.estimate_us:.1f} us and {before.moved_bytes} bytes before, {after.estimate_us:.1f} us and "
+        f"{after.moved_bytes} bytes after, {tuning.changed} of {len(tuning.choices)} choices changed{rest}"
+    )
+    tell(f"note: judged by {JUDGE}")
+    if table:
+        write_output(table, [tuning.as_csv().encode()], others, force=force)
+        tell(f"wrote {table}: {len(tuning.trials)} alternatives")
 
 
 def _reported(result: "Compiled", target: str) -> str:
@@ -123,6 +163,12 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not _SHAPE.fullmatch(shape):
         raise UsageError(f"--shape {text}: expected NAME=1x3x48x48")
     return name, tuple(int(length) for length in re.split("[x,]", shape))
+
+
+def _samples(path: str) -> dict[str, Any]:
+    from ..emulator.arrays import read_npz
+
+    return read_npz(path)
 
 
 def _fixed(text: str) -> tuple[str, Any]:
@@ -172,13 +218,15 @@ MOST_FUSIONS = 6
 
 
 def _warn(result: "Compiled") -> None:
-    """What was put into what, own choices of middle risk, and what is to be known of the architecture."""
+    """What was put into what, what leaves float16, own choices of middle risk, and what to know of the architecture."""
     fusions = result.report.fusions
     if fusions:
         more = f", {len(fusions) - MOST_FUSIONS} more kinds" if len(fusions) > MOST_FUSIONS else ""
         tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
+    for beyond in result.report.beyond:
+        tell(f"note: {beyond}")
     for choice in result.report.choices:
         count = len(choice.tasks)
         tell(f"note: own choice of middle risk in {count} task{'' if count == 1 else 's'}: {choice.reason}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import own_python
+from .. import host, own_python
 from ..errors import HwxError, UsageError
 from ..names import legible
 from . import batch
@@ -209,7 +209,9 @@ def _subject(path: str, raw: Raw | None) -> "Subject":
     from ..formats import SCRIPT_SUFFIX
 
     if path.endswith(SCRIPT_SUFFIX) and raw is None:
-        return ScriptSubject.of(path)
+        if host.can_execute_scripts():
+            return ScriptSubject.of(path)
+        click.echo(legible(f"note: {path}: {host.LINUX_ONLY['confined scripts']}"), err=True)
     return ProgramSubject(load_file(path, raw=raw))
 
 

@@ -10,7 +10,8 @@ from ..errors import HwxError, UsageError
 from ..names import legible
 from ..output import Output, write_outputs
 from .files import check_output, load_program, tell, write_output
-from .options import FILE, force_option
+from .options import FILE, force_option, no_raw_option
+from .progress import bar
 
 if TYPE_CHECKING:
     from ..experiment.model import Question
@@ -19,7 +20,7 @@ DISAGREES = 1
 
 
 @click.command(
-    short_help="Questions to a real chip: a kit of scripts, and what its report says",
+    short_help="Questions to a real chip, and what its report says",
     epilog="Example: hwx2py experiment --kit kit && hwx2py device -- python kit/run_all.py --yes",
 )
 @click.argument("path", metavar="[INPUT]", type=FILE, required=False)
@@ -30,6 +31,7 @@ DISAGREES = 1
 @click.option("--only", metavar="NAME", multiple=True, help="With --kit: questions that begin so (repeatable).")
 @click.option("--read", "report", metavar="report.json", type=FILE, help="Say what the report of a kit means.")
 @click.option("--vectors", metavar="FILE.json", type=FILE, help="With --read: write its answers as test vectors.")
+@no_raw_option("the experiment is about how a file binds its buffers, which a stream does not say")
 @force_option
 def command(
     path: str | None,
@@ -91,9 +93,11 @@ def _write_kit(folder: str, only: Sequence[str], force: bool) -> None:
     for name in only:
         if not any(question.name.startswith(name) for question in questions):
             raise UsageError(f"no question begins with {name!r}", hint="docs/experiments.md lists them")
-    files = kit.files(questions, () if only else forms.FORMS)
     for part in ("", kit.SCRIPTS, kit.INPUTS):
         _make_folder(os.path.join(folder, part))
+    timed = () if only else forms.FORMS
+    with bar(sum(len(question.cases) for question in questions) + len(timed), "scripts") as done:
+        files = kit.files(questions, timed, done)
     owners = {file.path: os.path.join(folder, file.owner) if file.owner else "" for file in files}
     write_outputs(
         [Output(os.path.join(folder, file.path), [file.data], owner=owners[file.path]) for file in files], force=force

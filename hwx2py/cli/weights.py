@@ -9,7 +9,7 @@ from ..errors import HwxError, UsageError
 from ..names import legible
 from ..output import Output, write_outputs
 from .files import check_input, check_output, load_file, tell_written
-from .options import FILE, Raw, Run, arch_option, force_option, raw_option, run_option
+from .options import FILE, Raw, Run, arch_option, force_option, raw_option, run_option, show
 
 if TYPE_CHECKING:
     from ..formats import ProgramFile
@@ -140,6 +140,7 @@ def _write_into(
     read = [path, *(change.partition("=")[2] for change in changes)]
     check_output(target, read)
     program = file.program
+    notes: list[str] = []
     for change in changes:
         name, separator, source = change.partition("=")
         if not separator:
@@ -148,7 +149,8 @@ def _write_into(
         if rounds:
             values, lost = weights.rounded(values)
             if lost:
-                click.echo(legible(f"{name}: {lost}"), err=True)
+                notes.append(f"{name}: {lost}")
         program = weights.replace(program, weights.find(program).arrays, name, values)
     save(Program(program, file), target, force=force)
+    show(notes)
     tell_written(target, program)

@@ -1,7 +1,8 @@
 """A program while a network is lowered: tasks in order, intermediates, constants."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes
+
+if TYPE_CHECKING:
+    from .tune import Alternative, Tuner
 
 #: Largest number of float16.
 LARGEST_HALF = 65504.0
@@ -27,12 +31,14 @@ class Builder:
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
         skips_zeros: kernels that leave zeros out may be used: the order of their bytes is known.
+        tuner: picks among alternatives; None takes the usual ones.
     """
 
     plans: list[TaskPlan] = field(default_factory=list)
     constants: dict[str, bytes] = field(default_factory=dict)
     wanted: View | None = None
     skips_zeros: bool = True
+    tuner: "Tuner | None" = None
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
     bound: frozenset[str] = frozenset()
     _scratches: set[str] = field(default_factory=set)
@@ -43,6 +49,15 @@ class Builder:
         """Adds the tasks of a form, which end a run; buffers of its own get names that no other form has."""
         self._forms += 1
         self.plans += closed([with_known_patch(self._renamed(plan)) for plan in plans])
+
+    def pick(self, choice: str, alternatives: "Sequence[Alternative]") -> list[TaskPlan]:
+        """The tasks of one of several ways to do something.
+
+        Args:
+            choice: what is to be chosen.
+            alternatives: the usual one first.
+        """
+        return alternatives[0].make() if self.tuner is None else self.tuner.pick(choice, alternatives)
 
     def _renamed(self, plan: TaskPlan) -> TaskPlan:
         """The task with the buffers that its form made up under names of their own."""

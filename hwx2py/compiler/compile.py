@@ -1,6 +1,7 @@
 """A network compiled into one program: read, put into canonical form, lowered, scheduled, linked, reported."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +13,16 @@ from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph
-from .link import link
+from .link import Constants, Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
+from .ranges import Beyond, provable
 from .refusal import Part, refused
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
+from .tile_heights import lower_tiles
+from .tune import Tuner, Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,10 @@ class CompiledNetwork:
         plans: its tasks as they were before they were linked.
         operations: the tasks of each operation.
         scratch_bytes: size of the scratch memory.
+        beyond: operations that leave float16 for some input.
         runs: tasks of several forms that are one run, because intermediates stay in L2 between them.
         unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
+        tuning: which alternatives were tried; None where none were.
         caution: what a user should know of programs for this architecture; empty where there is nothing.
     """
 
@@ -39,8 +45,10 @@ class CompiledNetwork:
     plans: tuple[TaskPlan, ...]
     operations: tuple[OperationTasks, ...]
     scratch_bytes: int
+    beyond: tuple[Beyond, ...] = ()
     runs: tuple[range, ...] = ()
     unchained: "CompiledNetwork | None" = None
+    tuning: Tuning | None = None
     caution: str = ""
 
 
@@ -56,6 +64,7 @@ def compile_network(
     name: str = "network",
     chain: bool = True,
     fuse: bool = True,
+    tuner: Tuner | None = None,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -70,6 +79,7 @@ def compile_network(
         name: of the program.
         chain: whether intermediates stay in L2 from task to task where that is possible.
         fuse: put operations together where one task does several; without, each has tasks of its own.
+        tuner: looks for alternatives that cost less; None takes the usual ones.
 
     Raises:
         ArchitectureError: no words are known for the architecture.
@@ -80,11 +90,19 @@ def compile_network(
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
     skips_zeros = generations is None or generations.skips_zeros
-    lowered = lower(_simplified(network, fuse=fuse, precise=precise), skips_zeros=skips_zeros)
+    graph = _simplified(network, fuse=fuse, precise=precise)
+    lowered = lower(graph, skips_zeros=skips_zeros)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
+    beyond = tuple(provable(network))
+    del network, parts_of
+    if tuner is None:
+        del graph  # with its weights, which the tasks have packed
     compiled = _linked(lowered, name, chain)
+    if tuner is not None:
+        compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
+    compiled = replace(compiled, beyond=beyond)
     return compiled if generations is None else _ported(compiled, generations)
 
 
@@ -110,25 +128,63 @@ def _no_parts(stuck: set[str]) -> list[Part]:
 
 
 def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
-    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
     apart = _assembled(lowered, name, Chained(lowered.plans, []))
+    usual = _as_network(lowered, apart)
     if not chain:
-        return apart
-    together = chained(lowered.plans, bound)
-    return replace(_assembled(lowered, name, together), unchained=apart) if together.runs else apart
+        return usual
+    together = chained(lowered.plans, _bound(lowered))
+    if not together.runs:
+        return usual
+    done = _as_network(lowered, _assembled(lowered, name, together, apart.constants))
+    return replace(done, runs=tuple(together.runs), unchained=usual)
 
 
-def _assembled(lowered: Lowered, name: str, tasks: Chained) -> CompiledNetwork:
+def _bound(lowered: Lowered) -> set[str]:
+    """Names of the buffers that are no intermediates."""
+    return {row.name for row in lowered.tensors} | set(lowered.constants)
+
+
+def _tuned(usual: CompiledNetwork, lowered: Lowered, name: str, chain: bool, tuner: Tuner) -> CompiledNetwork:
+    """The cheapest of the usual program and those with other forms, with lower tiles, with and without runs."""
+    tuner.operation = ""
+    ways: dict[str, Callable[[], CompiledNetwork]] = {"usual forms and tiles": lambda: usual}
+    ways["chosen forms, all intermediates in scratch"] = functools.partial(_variant, lowered, name, False)
+    for divisor in TILE_DIVISORS if chain else ():
+        tiles = f"tiles of 1 / {divisor} of the rows" if divisor > 1 else "usual tiles"
+        label = f"chosen forms, intermediates in L2, {tiles}"
+        ways[label] = functools.partial(_variant, lowered, name, True, divisor)
+    best, tuning = tuner.pick_program(ways)
+    return replace(best, tuning=tuning)
+
+
+#: By what --tune divides the rows of tiles.
+TILE_DIVISORS = (1, 2, 4)
+
+
+def _variant(lowered: Lowered, name: str, chain: bool, divisor: int = 1) -> CompiledNetwork:
+    """The program with tiles of fewer rows where no operand stays in L2."""
+    if divisor > 1:
+        together = _linked(lowered, name, chain)
+        streams = [
+            task
+            for task, (old, new) in enumerate(zip(lowered.plans, together.plans))
+            if (old.source, old.source2, old.result) == (new.source, new.source2, new.result)
+        ]
+        lowered = replace(lowered, plans=lower_tiles(lowered.plans, streams, divisor))
+    return _linked(lowered, name, chain)
+
+
+def _assembled(lowered: Lowered, name: str, tasks: Chained, like: Constants | None = None) -> Linked:
     """The program of some tasks, with their intermediates in their places."""
-    bound = {row.name for row in lowered.tensors} | set(lowered.constants)
-    ranges = live_ranges(tasks.plans, bound, tasks.runs)
-    linked = link(
-        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, name=name
+    ranges = live_ranges(tasks.plans, _bound(lowered), tasks.runs)
+    return link(
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, like=like, name=name
     )  # fmt: skip
-    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in tasks.plans))
-    return CompiledNetwork(
-        program, tuple(tasks.plans), tuple(lowered.operations), linked.scratch_bytes, tuple(tasks.runs)
-    )
+
+
+def _as_network(lowered: Lowered, linked: Linked) -> CompiledNetwork:
+    program = linked.program._replace(task_notes=tuple(str(plan.evidence) for plan in linked.plans))
+    return CompiledNetwork(program, linked.plans, tuple(lowered.operations), linked.scratch_bytes)
 
 
 def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:

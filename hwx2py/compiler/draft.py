@@ -3,7 +3,7 @@
 import functools
 from typing import Any, NamedTuple
 
-from ..errors import RegisterError
+from ..errors import RegisterError, UnsupportedError
 from ..program.l2 import Aliases, Tile
 from ..registers import by_name
 from ..registers.architecture import Architecture
@@ -62,7 +62,30 @@ def _bits(register: str, name: str, value: int | float | str) -> tuple[int, int]
     field = _fields(register).get(name)
     if field is None:
         raise RegisterError(f"{register} has no field {name}")
+    counted = COUNTED.get(f"{register}.{name}")
+    if counted and isinstance(value, int) and value > (most := field.mask >> field.lsb):
+        raise UnsupportedError(f"{value} {counted} in a task: {register}.{name} holds {most} at most")
     return field.mask, field.encode(value)
+
+
+#: Fields that count something of a tensor or kernel, and what a user calls that.
+COUNTED = {
+    "Common.InDim.Win": "columns of a source",
+    "Common.InDim.Hin": "rows of a source",
+    "Common.OutDim.Wout": "columns of a result",
+    "Common.OutDim.Hout": "rows of a result",
+    "Common.Cin.Cin": "input channels",
+    "Common.Cout.Cout": "output channels",
+    "Common.InDepth.Din": "slices of a source",
+    "Common.OutDepth.Dout": "slices of a result",
+    "Common.GroupConvCfg.NumGroups": "groups",
+    "Common.GroupConvCfg.UnicastCin": "channels of a group",
+    "Common.ConvCfg.Kw": "columns of a kernel",
+    "Common.ConvCfg.Kh": "rows of a kernel",
+    "Common.ConvCfg.Px": "columns of padding",
+    "Common.ConvCfg.Py": "rows of padding",
+    "Common.TileCfg.TileHeight": "rows of a tile",
+}
 
 
 class Draft:

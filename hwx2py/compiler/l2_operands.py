@@ -120,6 +120,13 @@ def _named(plan: TaskPlan, register: str, name: str) -> int | float | str:
     return place.field.decode(plan.registers[register])
 
 
+def passes_through(plan: TaskPlan) -> bool:
+    """Whether all operands of a task come from memory, or go there, and only pass through L2."""
+    second = work_of(plan) not in _TWO_SOURCES or plan.source2 is not None
+    stored = _kind(plan, Operand.RESULT) == "DmaWrite" and bool(field(plan, "L2.ResultCfg", "L2BfrMode"))
+    return second and stored and _kind(plan, Operand.SOURCE) == "DmaRead"
+
+
 def _is_whole(plan: TaskPlan) -> bool:
     """Whether the task has neither groups nor depth nor tiles of a part of the rows."""
     single = ("Common.InDepth", "Din"), ("Common.OutDepth", "Dout"), ("Common.GroupConvCfg", "NumGroups")

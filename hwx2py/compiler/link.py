@@ -54,6 +54,18 @@ class TensorRow(NamedTuple):
     dtype: str = "float16"
 
 
+class Constants(NamedTuple):
+    """The constants of a program, in their places.
+
+    Attributes:
+        pieces: (bytes from the start, content) each.
+        data: all of them.
+    """
+
+    pieces: Sequence[tuple[int, bytes]]
+    data: bytearray
+
+
 class Linked(NamedTuple):
     """A program, and what came of its plans.
 
@@ -63,6 +75,7 @@ class Linked(NamedTuple):
         bars: buffer -> BAR.
         places: buffer -> bytes from the start of scratch or of the constants; 0 for tensors.
         scratch_bytes: size of the scratch memory.
+        constants: coefficients, tables and constants that tile DMA reads.
     """
 
     program: Program
@@ -70,6 +83,7 @@ class Linked(NamedTuple):
     bars: Mapping[str, int]
     places: Mapping[str, int]
     scratch_bytes: int
+    constants: Constants
 
 
 def link(
@@ -78,6 +92,7 @@ def link(
     *,
     scratch_places: Mapping[str, int] | None = None,
     constants: Mapping[str, bytes] | None = None,
+    like: Constants | None = None,
     name: str = "network",
 ) -> Linked:
     """A program of tasks, in the order in which they are given.
@@ -87,6 +102,7 @@ def link(
         tensors: inputs, then outputs, in the order in which they are bound.
         scratch_places: where intermediates lie in scratch, bytes; None puts one behind the other.
         constants: buffers of constants that tile DMA reads, besides those that the plans bring along.
+        like: those of another program, which are shared where both have the same in the same places.
         name: of the program.
 
     Returns:
@@ -102,12 +118,13 @@ def link(
     drafts = [_draft(arch, layout, plans, index) for index in range(len(plans))]
     text = build.lay_out(arch, drafts)
     rows = [padded_tensor(row.name, row.role, layout.bars[row.name], row.shape, row.dtype) for row in tensors]
-    const = layout.constants()
+    const = layout.constants(like)
     program = Program(
-        arch, text, tuple(rows), memoryview(const), natural_const_offset(text.size_bytes), origin=Origin(name, "built"),
+        arch, text, tuple(rows), memoryview(const.data), natural_const_offset(text.size_bytes),
+        origin=Origin(name, "built"),
         scratch=scratch(layout.scratch_bytes) if layout.scratch_bytes else None,
     )  # fmt: skip
-    return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes)
+    return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes, const)
 
 
 def _ends(plans: Sequence[TaskPlan], index: int) -> bool:
@@ -170,12 +187,14 @@ class _Layout:
             end = max(end, round_up(place + size, ALIGNMENT_BYTES))
         self.scratch_bytes = round_up(end, SCRATCH_PAGE_BYTES)
 
-    def constants(self) -> bytearray:
+    def constants(self, like: Constants | None) -> Constants:
         """All constants, in their places."""
+        if like is not None and like.pieces == self._pieces:
+            return like
         data = bytearray(self._constants_bytes or NO_CONSTANTS_BYTES)
         for at, piece in self._pieces:
             data[at : at + len(piece)] = piece
-        return data
+        return Constants(self._pieces, data)
 
 
 def _surfaces(plans: Iterable[TaskPlan]) -> Iterable[Surface]:

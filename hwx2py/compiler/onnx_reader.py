@@ -98,7 +98,7 @@ def _loaded(source: Any) -> Any:
     name = os.fspath(source)
     try:
         model = onnx.load(name, load_external_data=False)
-        if model.ByteSize() and not model.HasField("graph"):
+        if model.ListFields() and not model.HasField("graph"):
             raise UsageError("not an ONNX model: it has no graph", file=name)
         onnx.load_external_data_for_model(model, os.path.dirname(name))
     except (DecodeError, UnicodeDecodeError) as error:

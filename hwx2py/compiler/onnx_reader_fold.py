@@ -141,7 +141,7 @@ def _round(model: Any, constants: Folded, shapes: Mapping[str, tuple[int | None,
         if node.op_type in PASSING and node.output[0] not in outputs and node.input:
             alias[node.output[0]] = node.input[0]
             changed = True
-        elif node.op_type == "If" and node.input[0] in constants:
+        elif node.op_type == "If" and node.input and node.input[0] in constants:
             kept += _branch(node, bool(constants[node.input[0]].all()), constants)
             changed = True
         elif (values := _value(node, model, constants, shapes)) is not None:

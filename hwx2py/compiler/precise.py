@@ -54,7 +54,8 @@ def nested(function: OfArrays, shifts: Sequence[int], limit: float, symmetry: in
     Returns:
         The tables, 128 bytes each.
     """
-    made, covered, reached = [], 0.0, 0.0
+    made: list[bytes] = []
+    covered, reached = 0.0, 0.0
     for shift in shifts:
         step = 2.0**-shift
         places = np.arange(SAMPLES) * step

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .lower import OperationTasks
+from .ranges import Beyond
 from .task import Evidence, Source, TaskPlan
+from .tune import Tuning
 
 
 class TaskFigures(NamedTuple):
@@ -102,15 +104,15 @@ class Fusion(NamedTuple):
     Attributes:
         kind: their type.
         into: the type of the other ones.
-        count: how many.
+        operations: how many.
     """
 
     kind: str
     into: str
-    count: int
+    operations: int
 
     def __str__(self) -> str:
-        return f"{self.count} {self.kind} into {self.into}"
+        return f"{self.operations} {self.kind} into {self.into}"
 
 
 class Report(NamedTuple):
@@ -126,6 +128,8 @@ class Report(NamedTuple):
         choices: own choices of middle risk.
         evidence: tasks by where their words come from: "record", "rule", "own".
         chaining: what it changes that intermediates stay in L2.
+        tuning: which alternatives were tried; None where none were.
+        beyond: operations that leave float16, for some input or with given samples.
     """
 
     arch: str
@@ -137,6 +141,8 @@ class Report(NamedTuple):
     choices: tuple[OwnChoice, ...]
     evidence: dict[str, int]
     chaining: Chaining
+    tuning: Tuning | None = None
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:
@@ -157,7 +163,17 @@ class Report(NamedTuple):
             "evidence": self.evidence,
             "chaining": self.chaining.as_data(),
             "fused": [item._asdict() for item in self.fusions],
+            **({} if self.tuning is None else {"tuning": self.tuning.as_data()}),
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
+            "beyond_float16": [
+                {
+                    "type": item.origin.kind,
+                    "name": item.origin.name,
+                    "reaches": item.largest,
+                    "sampled": item.is_sampled,
+                }
+                for item in self.beyond
+            ],
             "operations": [
                 {
                     "type": item.kind,
@@ -189,6 +205,7 @@ def make_report(
     scratch_bytes: int,
     coefficient_bytes: int,
     chaining: Chaining,
+    tuning: Tuning | None = None,
 ) -> Report:
     """Puts a report together.
 
@@ -200,6 +217,7 @@ def make_report(
         scratch_bytes: size of the scratch memory.
         coefficient_bytes: size of the constants.
         chaining: what it changes that intermediates stay in L2.
+        tuning: which alternatives were tried.
     """
     rows: dict[tuple[str, str], list[int]] = {}
     fused: dict[tuple[str, str], list[str]] = {}
@@ -217,6 +235,7 @@ def make_report(
     return Report(
         arch, reports, total(costs), len(plans), scratch_bytes, coefficient_bytes, _choices(plans),
         {source.name.lower(): sum(plan.evidence.source is source for plan in plans) for source in Source}, chaining,
+        tuning,
     )  # fmt: skip
 
 

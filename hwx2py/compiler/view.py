@@ -49,6 +49,13 @@ class View:
         dense = dense_strides(self.lengths)
         return all(n == 1 or a == b for n, a, b in zip(self.lengths, self.strides_bytes, dense))
 
+    def is_same(self, other: "View") -> bool:
+        """Whether both are the same elements in the same places; strides of axes of length 1 say nothing."""
+        places = (self.buffer, self.base_bytes, self.lengths) == (other.buffer, other.base_bytes, other.lengths)
+        return places and all(
+            n == 1 or a == b for n, a, b in zip(self.lengths, self.strides_bytes, other.strides_bytes)
+        )
+
     def part(self, axis: int, start: int, count: int, step: int = 1) -> "View":
         """Every `step`th place of an axis that is not the last, from `start` on; `step` may be negative."""
         lengths, strides = list(self.lengths), list(self.strides_bytes)

@@ -26,7 +26,7 @@ _HARMLESS = """
     lseek lstat madvise membarrier mincore mmap mprotect mremap msync munmap nanosleep newfstatat open openat
     pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readahead readlink
     readlinkat readv recvfrom restart_syscall rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigreturn
-    sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getparam sched_getscheduler
+    sched_get_priority_max sched_get_priority_min sched_getparam sched_getscheduler
     sched_yield select sendto set_robust_list set_tid_address setitimer shutdown sigaltstack stat statfs statx
     sysinfo time times umask uname write writev
 """
@@ -37,7 +37,8 @@ _FORBIDDEN = """
     fchownat fcntl fork fremovexattr fsetxattr ftruncate futimesat ioctl kill lchown link linkat listen
     lremovexattr lsetxattr memfd_create mkdir mkdirat mknod mknodat pidfd_getfd pidfd_open pidfd_send_signal
     prctl prlimit64 process_vm_readv process_vm_writev ptrace recvmmsg recvmsg removexattr rename renameat
-    renameat2 rmdir rt_sigqueueinfo rt_tgsigqueueinfo sendmmsg sendmsg setrlimit setsockopt setxattr socket
+    renameat2 rmdir rt_sigqueueinfo rt_tgsigqueueinfo sched_getaffinity sendmmsg sendmsg setrlimit setsockopt
+    setxattr socket
     socketpair symlink symlinkat tgkill tkill truncate unlink unlinkat utime utimensat utimes vfork
 """
 
@@ -45,8 +46,8 @@ _CLONE_THREAD = 0x00010000
 
 #: `ioctl`: terminal or not, its size, bytes that wait, closing on exec or not. None that types into a terminal.
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)
-#: `fcntl`: descriptors, their flags, locks, seals. None that sends signals to other processes.
-_FCNTLS = (*range(8), 1030, 1032, 1034)
+#: `fcntl`: descriptors, their flags, seals. None that sends signals to other processes, and no locks.
+_FCNTLS = (*range(5), 1030, 1032, 1034)
 #: `prctl`: names of threads and of memory, as libraries give them. Not the one that unties it from its parent.
 _PRCTLS = (15, 16, 0x53564D41)
 
@@ -104,5 +105,7 @@ def _rules(own: int) -> list[Rule]:
     allowed += [Rule("prctl", ALLOW, [Is(0, number)]) for number in _PRCTLS]
     allowed += [Rule(name, ALLOW, [Is(0, own)]) for name in ("kill", "tgkill")]
     allowed.append(Rule("clone", ALLOW, [Has(0, _CLONE_THREAD)]))
-    allowed.append(Rule("prlimit64", ALLOW, [Is(2, 0, wide=True)]))
+    for itself in (0, own):
+        allowed.append(Rule("sched_getaffinity", ALLOW, [Is(0, itself)]))
+        allowed.append(Rule("prlimit64", ALLOW, [Is(0, itself), Is(2, 0, wide=True)]))
     return [*allowed, *(Rule(name, errno_action(errno.EPERM)) for name in _FORBIDDEN.split())]

@@ -3,14 +3,13 @@
 import contextlib
 import ctypes
 import os
-import resource
-import signal
 import struct
 from typing import NamedTuple
 
 from .syscalls import call
 
 _SET_PDEATHSIG, _SET_NO_NEW_PRIVS = 1, 38
+_SIGKILL = 9
 _CAPABILITIES_VERSION = 0x20080522
 
 
@@ -39,7 +38,7 @@ def die_with(parent: int) -> None:
         parent: the parent's process id; if that has ended already, so does this process.
     """
     with contextlib.suppress(OSError):  # another system: the parent ends its children as far as it can
-        call("prctl", _SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        call("prctl", _SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(2)
 
@@ -57,6 +56,8 @@ def give_up_privileges() -> None:
 
 def limit(limits: Limits) -> None:
     """Takes limits that cannot be raised again; where a lower one is in force, it stays."""
+    import resource
+
     wanted = {
         resource.RLIMIT_AS: limits.address_bytes,
         resource.RLIMIT_DATA: limits.data_bytes,

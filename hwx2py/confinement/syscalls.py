@@ -7,6 +7,7 @@ leaves out old calls that newer ones replace; they have no number there.
 import ctypes
 import functools
 import os
+import platform
 from typing import NamedTuple
 
 
@@ -244,10 +245,9 @@ BY_NAME = {row.name: row for row in SYSTEM_CALLS}
 
 def machine() -> Machine | None:
     """The machine that this runs on; None where it is another one, or another system."""
-    here = os.uname()
-    if here.sysname != "Linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
+    if platform.system() != "Linux" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
-    return next((known for known in MACHINES if known.name == here.machine), None)
+    return next((known for known in MACHINES if known.name == platform.machine()), None)
 
 
 def number(name: str, on: Machine) -> int | None:

@@ -143,8 +143,14 @@ def _find(paths: Sequence[str], suffixes: tuple[str, ...]) -> list[_File]:
         for name in programs_in(path, suffixes) if os.path.isdir(path) else [path]:
             size = _size_of(name)
             if size is not None:
-                sizes[os.path.normpath(name)] = size
+                sizes[_plain(name)] = size
     return [_File(path, sizes[path]) for path in sorted(sizes)]
+
+
+def _plain(path: str) -> str:
+    """A path as the tables have it, however it was given: from the current folder on if it is there."""
+    here, full = os.getcwd(), os.path.abspath(path)
+    return os.path.relpath(full, here) if os.path.join(full, "").startswith(os.path.join(here, "")) else full
 
 
 def _size_of(path: str) -> int | None:
@@ -166,7 +172,7 @@ def _standing(store: Store, paths: dict[str, str], roots: Sequence[str]) -> tupl
         paths: the column `file` of what was found -> its path.
         roots: the folders and files that were looked through; rows of files that were in them and are gone go too.
     """
-    folders = [os.path.normpath(root) for root in roots]
+    folders = [_plain(root) for root in roots]
     within = tuple("" if folder == os.curdir else legible(os.path.join(folder, "")) for folder in folders)
     standing, unreadable = set(), []
     for part in store.parts():

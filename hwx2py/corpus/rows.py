@@ -32,7 +32,7 @@ class FieldRow(NamedTuple):
     """A field of a register write or of a task's header, or the bits of a word that no field names.
 
     Attributes:
-        file: path of the program, as it was found; characters that cannot be shown are escaped.
+        file: path of the program, relative if it is below the current folder; odd characters are escaped.
         sha256: digest of the file.
         architecture: such as "H13".
         compiler: who made the program; None where the file does not say.
@@ -66,6 +66,7 @@ class TaskRow(NamedTuple):
         offset: bytes from the start of the text.
         size_bytes: of the task's descriptor.
         writes: how many registers it writes.
+        words: where its words come from, for programs that hwx2py compiled; None where nobody noted it.
     """
 
     file: str
@@ -78,6 +79,7 @@ class TaskRow(NamedTuple):
     offset: int
     size_bytes: int
     writes: int
+    words: str | None
 
 
 class TensorRow(NamedTuple):
@@ -203,6 +205,7 @@ def rows_of(path: str) -> Extract:
             offset=task.offset,
             size_bytes=task.size_bytes,
             writes=sum(record.count for record in task.records),
+            words=legible(program.task_notes[index]) if program.task_notes else None,
         )
         for index, (task, operation) in enumerate(zip(program.tasks, _decoder(program.arch.name).operations(program)))
     ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import UnsupportedError
+from ..host import LINUX_ONLY
 
 
 class PathCall(NamedTuple):
@@ -113,7 +114,7 @@ def here() -> Host:
     system, machine = platform.system(), platform.machine()
     if (system, machine) not in HOSTS:
         raise UnsupportedError(
-            f"the virtual device node needs Linux on x86-64 or arm64; this is {system} on {machine}",
+            f"{LINUX_ONLY['device']}, on x86-64 or arm64; this is {system} on {machine}",
             hint="`hwx2py emulate` runs programs and scripts everywhere",
         )
     return HOSTS[system, machine]

@@ -4,7 +4,6 @@ Needs no privilege (`PR_SET_NO_NEW_PRIVS`), and Linux 5.9 or later. Source: `lin
 """
 
 import errno
-import fcntl
 import os
 import socket
 import struct
@@ -95,14 +94,17 @@ class Listener:
     """
 
     def __init__(self, descriptor: int, host: Host):
+        import fcntl
+
         self.descriptor = descriptor
         self.host = host
+        self._ioctl = fcntl.ioctl
 
     def receive(self) -> Call | None:
         """The next call; None where its caller left before it was read."""
         data = bytearray(NOTIFICATION.size)
         try:
-            fcntl.ioctl(self.descriptor, RECEIVE, data)
+            self._ioctl(self.descriptor, RECEIVE, data)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.EINTR):
                 return None
@@ -113,7 +115,7 @@ class Listener:
     def waits(self, call: Call) -> bool:
         """Whether the caller is still there, and what was read of its memory is therefore its own."""
         try:
-            fcntl.ioctl(self.descriptor, IS_VALID, struct.pack("<Q", call.id))
+            self._ioctl(self.descriptor, IS_VALID, struct.pack("<Q", call.id))
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return False
@@ -130,7 +132,7 @@ class Listener:
 
     def _send(self, call: Call, value: int, error: int, flags: int) -> None:
         try:
-            fcntl.ioctl(self.descriptor, SEND, bytearray(ANSWER.pack(call.id, value, error, flags)))
+            self._ioctl(self.descriptor, SEND, bytearray(ANSWER.pack(call.id, value, error, flags)))
         except OSError as gone:
             if gone.errno != errno.ENOENT:  # the caller was killed, or left for a signal
                 raise
@@ -140,7 +142,7 @@ class Listener:
         flags = os.O_CLOEXEC if close_on_exec else 0
         wanted = bytearray(DESCRIPTOR.pack(call.id, 0, descriptor, 0, flags))
         try:
-            theirs = fcntl.ioctl(self.descriptor, ADD_DESCRIPTOR, wanted)
+            theirs = self._ioctl(self.descriptor, ADD_DESCRIPTOR, wanted)
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return

@@ -11,7 +11,6 @@ JSON, and `d` the bytes that belong to it, where it is asked for that.
 
 import contextlib
 import ctypes
-import fcntl
 import glob
 import importlib
 import json
@@ -116,7 +115,7 @@ def _hand_over(link: socket.socket, names: dict[str, Any]) -> None:
     }
     text = json.dumps(told).encode()
     link.sendall(REQUEST.pack(b"p", 0, len(text)) + text)
-    pieces = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
+    pieces: list[bytes | memoryview] = [struct.pack(f"<{len(words)}I", *words) for _, words in tasks]
     pieces += [piece for some in buffers.values() for piece in some]
     link.sendall(REQUEST.pack(b"d", 0, sum(len(piece) for piece in pieces)))
     for piece in pieces:
@@ -149,6 +148,8 @@ def _place(error: BaseException, script: str) -> str:
 
 def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> None:
     """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
+    import fcntl
+
     nodes: set[int] = set()
     real_open, real_ioctl, real_glob, real_close = os.open, fcntl.ioctl, glob.glob, os.close
 
@@ -172,7 +173,7 @@ def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> Non
             return real_ioctl(node, number, data, mutate)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError("the virtual ANE takes the structure of an ioctl as bytes")
-        call = with_tables(number, bytes(data), own_memory)
+        call = with_tables(number, bytes(data), lambda size, place: os.pread(own_memory, size, place))
         code, answer = (0, _version(call)) if number == VERSION else _ask(link, number, call)
         if code:
             raise OSError(code, os.strerror(code))
@@ -193,17 +194,14 @@ def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> Non
     sys.addaudithook(watch)
 
 
-def with_tables(number: int, data: bytes, own_memory: int) -> bytes:
-    """A call's structure with the tables that it points to, in this process, behind it.
-
-    The last argument is a descriptor of this process's memory.
-    """
+def with_tables(number: int, data: bytes, read: Callable[[int, int], bytes]) -> bytes:
+    """A call's structure with the tables that it points to behind it; `read` gives a size of bytes from a place on."""
     pieces = [data]
     for pointer, count, row_bytes in TABLES.get(number, ()):
         size = int.from_bytes(data[count : count + 4], "little") * row_bytes
         place = int.from_bytes(data[pointer : pointer + 8], "little")
         with contextlib.suppress(OSError, OverflowError):
-            pieces.append(os.pread(own_memory, size if size <= MOST_TABLE_BYTES else 0, place))
+            pieces.append(read(size if size <= MOST_TABLE_BYTES else 0, place))
     return b"".join(pieces)
 
 

@@ -46,6 +46,9 @@ def fetch_weights(task: Convolution, access: Access) -> Weights:
         NotImplementedTask: its packing is not known.
     """
     kernel = task.kernel
+    if task.unicast is not None and task.outputs * task.unicast > task.source.shape.channels:
+        why = f"{task.outputs} output channels that read {task.unicast} of their own each need more than the source has"
+        raise access.refuse("Common.GroupConvCfg.UnicastCin", task.unicast, why)
     if not kernel.enabled:
         what = "coefficients are used, but their fetch is off"
         raise access.faults.hang(kinds.DMA_DISABLED, what, kernel.register)

@@ -11,6 +11,7 @@ import numpy as np
 from ..operations import Neural, Operation, Planar
 from ..operations.reader import Reader
 from ..operations.stage_rows import short_strides
+from ..program.program import SCRATCH
 from ..program.register_file import RegisterFile
 from ..program.task import Record, Task
 from ..registers import Architecture
@@ -37,6 +38,23 @@ class Step(NamedTuple):
     task: int
     operation: Operation
     moves: tuple[Move, ...]
+
+
+#: Roles of buffers that the host does not fill; "" is one that no table knows.
+NOT_GIVEN = ("output", SCRATCH, "")
+
+
+#: Forms of tasks that are remembered from run to run.
+MOST_FORMS = 1 << 11
+_READERS: dict[str, Reader] = {}
+
+
+def _reader(arch: Architecture) -> Reader:
+    """A reader of tasks that knows those of earlier runs: most runs in a process are of the same program."""
+    known = _READERS.get(arch.name)
+    if known is None or known.arch is not arch or known.forms > MOST_FORMS:
+        known = _READERS[arch.name] = Reader(arch)
+    return known
 
 
 class Engine:
@@ -69,7 +87,7 @@ class Engine:
         self.ended_early = False
         self.l2 = L2(self.machine.l2_bytes)
         self.steps: list[Step] = []
-        self._reader = Reader(arch)
+        self._reader = _reader(arch)
         #: The register file: byte address -> word.
         self._values = dict(arch.start_image)
         self._known_runs: set[tuple[int, int, int | None]] = set()
@@ -85,7 +103,8 @@ class Engine:
             Hang: the engine stopped; the fault says why.
             NotImplementedTask: a task asks for something that is not implemented.
         """
-        self.memory.note_host_writes()
+        given = {bar.buffer.handle for bar in bars.values() if bar.role not in NOT_GIVEN}
+        self.memory.note_host_writes(given)
         for index, task in enumerate(tasks):
             self.faults.task = index
             self.execute(index, self._read(index, task), bars)

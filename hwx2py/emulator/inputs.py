@@ -33,7 +33,7 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
     for option, name, value in options:
         if name not in arrays:
             raise UsageError(f"{option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
-        if value.endswith(ARRAY):
+        if value.endswith(ARRAY) and os.path.exists(value):
             read_npy(value)  # says more clearly what is wrong with a damaged file
         try:
             with np.errstate(over="ignore"):  # values that overflow are an error

@@ -13,7 +13,7 @@ from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
 BLOCK = 1 << 14
 #: Products of one call from which on the compiled loop is worth its start.
-WORTH_COMPILING = 1 << 25
+WORTH_COMPILING = 1 << 22
 #: Sums of products that may reach this in magnitude are not formed on top of `OFFSET`.
 LARGEST_SUM = 2.0**35
 

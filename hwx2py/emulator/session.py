@@ -1,6 +1,7 @@
 """Running programs on the virtual ANE: a program straight from its file, or a script in a process of its own."""
 
 import contextlib
+import ctypes
 import io
 import os
 import struct
@@ -202,6 +203,11 @@ def built(program: Program) -> Built:
     return buffers, tasks, {bar: bars[name] for bar, name in program.aliases}
 
 
+def _own_memory(size: int, place: int) -> bytes:
+    """Bytes of this process's memory: tables of the runtime's own."""
+    return ctypes.string_at(place, size) if place else b""
+
+
 class VirtualAne(ane.Ane):
     """The runtime's device, played in the same process.
 
@@ -221,8 +227,7 @@ class VirtualAne(ane.Ane):
         """See the runtime."""
         if number == ane.SUBMIT and self.announced:
             values = self._as_announced(self.announced, *values[3:])
-        with open("/proc/self/mem", "rb", buffering=0) as own_memory:
-            request = child.with_tables(number, struct.pack(layout, *values), own_memory.fileno())
+        request = child.with_tables(number, struct.pack(layout, *values), _own_memory)
         code, answer = self.driver.ioctl(number, request)
         if code:
             error = OSError(code, os.strerror(code))

@@ -33,7 +33,7 @@ class Form(NamedTuple):
     def program(self) -> Program:
         """The program."""
         inputs = [("ab"[number], shape) for number, shape in enumerate(self.shapes)]
-        return network(self.name, *inputs, build=self.build)
+        return network(self.name, *inputs, build=self.build, chain=True)
 
 
 @functools.cache
@@ -54,9 +54,12 @@ def _links(count: int) -> Callable[[Graph, Value], Value]:
 
 #: What the first one takes is what a submit takes.
 SUBMIT = Form("submit", "a sum of 64 elements", ((1, 1, 1, 64),), _links(1))
+#: The same sum this often in one submit: what a further task takes.
+TASKS = 64
+CHAIN = Form(f"tasks-{TASKS}", f"{TASKS} sums of 64 elements, one after another", ((1, 1, 1, 64),), _links(TASKS))
 FORMS = (
     SUBMIT,
-    Form("tasks-64", "64 sums of 64 elements, one after another", ((1, 1, 1, 64),), _links(64)),
+    CHAIN,
     Form("add", "a sum of images", (IMAGE, IMAGE), lambda g, a, b: g.add(a, b)),
     Form("scale", "an image times a number, plus a number", (IMAGE,), lambda g, a: g.linear(a, 1.5, 0.25)),
     Form("relu", "ReLU of an image", (IMAGE,), lambda g, a: g.relu(a)),

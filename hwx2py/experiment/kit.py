@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,12 +37,15 @@ class KitFile(NamedTuple):
     owner: str = ""
 
 
-def files(questions: Sequence[Question], forms: Sequence[Form]) -> list[KitFile]:
+def files(
+    questions: Sequence[Question], forms: Sequence[Form], done: Callable[[int], object] = lambda count: None
+) -> list[KitFile]:
     """All files of a kit.
 
     Args:
         questions: what is asked.
         forms: what is timed.
+        done: called with 1 after each script.
     """
     steps = [(question, case) for question in in_order(questions) for case in question.cases]
     found: list[KitFile] = []
@@ -53,12 +56,14 @@ def files(questions: Sequence[Question], forms: Sequence[Form]) -> list[KitFile]
         inputs, arrays = _inputs(name, case)
         found += arrays
         contents["steps"].append(_step(question, case, inputs))
+        done(1)
     contents["questions"] = [_row(question) for question in questions]
     for form in forms:
         program = form.program()
         found += _script(f"time-{form.name}", program, f"To be timed: {form.what}.")
         row = {"name": form.name, "script": f"{SCRIPTS}/time-{form.name}.py", "asked": asked_of(program)}
         contents["forms"].append(row)
+        done(1)
     contents["sha256"] = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
     found.append(KitFile(CONTENTS, (json.dumps(contents, indent=1) + "\n").encode()))
     found.append(KitFile(RUNNER, skeleton.read(SKELETON).code.encode()))

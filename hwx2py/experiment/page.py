@@ -14,9 +14,9 @@ virtual ANE does. "Goes into" is the file to change if another one holds.
 This page is made from the rows of `hwx2py/experiment/questions/`.
 """
 RISKS = {
-    Risk.READS: "Every word of these programs is of a kind that ran on such chips, or only its meaning is asked for.",
-    Risk.GARBAGE: "Words that no known program has together; wrong values are possible.",
-    Risk.HANG: "Words beside those that hung an M1. The runner asks before each; a reboot may be needed.",
+    Risk.READS: "These programs are made of values that known programs have, some of them in other combinations.",
+    Risk.GARBAGE: "Tasks, or orders of coefficients, that no known program has.",
+    Risk.HANG: "Values that no known program has, or near those that hung an M1. The runner asks before each program.",
     Risk.WEDGE: "Left out unless `--wedge` is given.",
 }
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..compiler.compile import compile_network
 from ..compiler.graph import Graph, Value
+from ..compiler.tune import Judgement, Tuner
 from ..errors import RegisterError
 from ..operations.tables import TABLE_BYTES, Curve, table_bytes
 from ..program.program import Program
@@ -17,17 +18,39 @@ Shape = tuple[int, int, int, int]
 SMALL: Shape = (1, 4, 4, 16)
 
 
-def network(name: str, *inputs: tuple[str, Shape], build: Callable[..., Value]) -> Program:
+def network(name: str, *inputs: tuple[str, Shape], build: Callable[..., Value], chain: bool = False) -> Program:
     """A graph as a program for H13, with one output `y`.
 
     Args:
         name: of the program.
         inputs: name and shape of each input tensor.
         build: takes the graph and the inputs, gives the output.
+        chain: tensors between tasks stay in L2 where that is possible; else all go through scratch memory.
     """
     graph = Graph()
     graph.output("y", build(graph, *(graph.input(*row) for row in inputs)))
-    return compile_network(graph, name=name).program
+    return compile_network(graph, name=name, chain=chain).program
+
+
+def tuned(name: str, *inputs: tuple[str, Shape], build: Callable[..., Value], least: str) -> Program:
+    """A graph as the program among those that `compile --tune` tries that has the least of something.
+
+    Args:
+        name: of the program.
+        inputs: name and shape of each input tensor.
+        build: takes the graph and the inputs, gives the output.
+        least: `Block.Register.Field` whose sum over the tasks shall be the least.
+    """
+
+    def judged(program: Program) -> Judgement:
+        place = program.arch.place(least)
+        return Judgement(
+            sum(place.number(word(program, place.register, task)) for task in range(len(program.tasks))), 0
+        )
+
+    graph = Graph()
+    graph.output("y", build(graph, *(graph.input(*row) for row in inputs)))
+    return compile_network(graph, name=name, tuner=Tuner(judged)).program
 
 
 def edited(program: Program, changes: Mapping[str, Mapping[str, Any] | int], task: int = 0) -> Program:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cost import cost
 from ..errors import UsageError
-from .forms import SUBMIT, Form
+from .forms import CHAIN, SUBMIT, TASKS, Form
 from .kit import asked_of
 from .model import Case, End, Hypothesis, Outcome, Question, asked
 from .report import Report
@@ -166,9 +166,13 @@ def time_lines(report: Report, rows: Sequence[Compared]) -> Iterator[str]:
         yield f"{row.form.name:<16} {figures}  {ratio}"
     known = np.array([[1.0, row.at_least_us] for row in rows])
     if len(rows) > 1 and np.ptp(known[:, 1]) > 0:
-        constant, factor = np.linalg.lstsq(known, np.array([row.median_us for row in rows]), rcond=None)[0]
+        took = np.array([[row.median_us] for row in rows])
+        constant, factor = np.linalg.lstsq(known / took, np.ones(len(rows)), rcond=None)[0]  # small ones count as much
         yield f"best line: {constant:.1f} us + {factor:.2f} times what `cost` says"
     if report.times.get(SUBMIT.name):
         chip = " ".join(report.machine.chips) or "a device that names no chip"
-        took = report.times[SUBMIT.name].median_us
-        yield f"a submit took {took:.1f} us on {chip}: hwx2py/registers/speeds.py has what is known"
+        took_us = report.times[SUBMIT.name].median_us
+        yield f"a submit took {took_us:.1f} us on {chip}: hwx2py/registers/speeds.py has what is known"
+        if CHAIN.name in report.times:
+            further_us = (report.times[CHAIN.name].median_us - took_us) / (TASKS - 1)
+            yield f"a further task of a submit took {further_us:.1f} us, which `cost` does not count"

@@ -1,6 +1,5 @@
 """A file that holds a program: its bytes, and what it was read as."""
 
-import mmap
 import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -42,7 +41,7 @@ class ProgramFile(NamedTuple):
 def map_file(path: str) -> memoryview:
     """A file's bytes; of a large one the pages come as they are looked at.
 
-    A small one is read: what somebody cuts while it is mapped ends the process.
+    A small one is read. What somebody cuts while it is mapped ends the process with a line; see `mapped`.
 
     Args:
         path: the file; "-" is standard input, which is read to its end.
@@ -56,7 +55,9 @@ def map_file(path: str) -> memoryview:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size <= READ_BYTES:
                 return memoryview(file.read())
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            from .mapped import mapped
+
+            return mapped(path, file.fileno())
     except IsADirectoryError as error:
         from .foreign import folder
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..compiler.report import Report, Traffic
+    from ..compiler.tune import Judgement
     from ..cost import CostReport
+    from ..program.program import Program as ProgramContent
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +44,9 @@ def compile(
     ends: Sequence[str] = (),
     chain: bool = True,
     precise: bool = False,
+    tune: bool = False,
+    tune_seconds: float | None = None,
+    calibrate: "Mapping[str, ArrayLike] | None" = None,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -54,6 +59,11 @@ def compile(
         ends: tensors that become outputs; what comes after them is left out.
         chain: whether intermediates stay in L2 from task to task where known programs do that; the bits are the same.
         precise: sigmoid, tanh, exp and what is made of them by several tasks each, with a smaller error.
+        tune: try alternatives of the forms, and take what costs least by `cost`, the only judge; `report.tuning` has
+            all that was tried.
+        tune_seconds: how long to try, then the best so far is taken; None is a minute.
+        calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
+            that leave float16 with them.
 
     Raises:
         UnsupportedError: operations that the engine cannot do, each by name.
@@ -61,12 +71,15 @@ def compile(
     """
     from ..compiler.compile import compile_network
     from ..compiler.report import Chaining, TaskFigures, make_report
+    from ..compiler.tune import USUAL_SECONDS, Tuner
     from ..cost import cost
 
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
+    tuner = Tuner(_judge, USUAL_SECONDS if tune_seconds is None else tune_seconds) if tune else None
     done = compile_network(
-        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain
-    )
+        model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain,
+        tuner=tuner,
+    )  # fmt: skip
     program, costs = done.program, cost(done.program)
     traffic = _traffic(costs)
     unchained = traffic if done.unchained is None else _traffic(cost(done.unchained.program))
@@ -80,9 +93,23 @@ def compile(
     ]
     report = make_report(
         program.arch.name, done.plans, done.operations, figures, done.scratch_bytes, len(program.const),
-        Chaining(done.runs, traffic, unchained),
+        Chaining(done.runs, traffic, unchained), done.tuning,
     )  # fmt: skip
-    return Compiled(Program(program), report, done.caution)
+    beyond = done.beyond
+    if calibrate is not None:
+        from .calibration import sampled
+
+        beyond = (*beyond, *sampled(done, calibrate))
+    return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
+
+
+def _judge(program: "ProgramContent") -> "Judgement":
+    """What a program costs, for choosing among several."""
+    from ..compiler.tune import Judgement
+    from ..cost import cost
+
+    traffic = _traffic(cost(program))
+    return Judgement(traffic.estimate_us, traffic.tensor_bytes + traffic.coefficient_bytes)
 
 
 def _traffic(costs: "CostReport") -> "Traffic":

@@ -25,17 +25,22 @@ def contents(operation: Planar | Neural, buffers: Mapping[int, memoryview]) -> d
     """
     found = {}
     for number, operand in enumerate(operation.inputs, 1):
-        if isinstance(operand.where, Dma) and operand.where.bar in buffers:
-            found[f"source {number}"] = _digest(_rows(operand, operand.where, buffers[operand.where.bar]))
+        data = _held(operand.where.bar, buffers) if isinstance(operand.where, Dma) else None
+        if isinstance(operand.where, Dma) and data is not None:
+            found[f"source {number}"] = _digest(_rows(operand, operand.where, data))
     if isinstance(operation, Planar):
         return found
     kernel, table = operation.kernel, operation.table
-    if kernel is not None and kernel.bar in buffers:
-        found["planes"] = _digest(_planes(kernel, buffers[kernel.bar]))
-    if table is not None and table.bar in buffers:
-        data = buffers[table.bar]
+    if kernel is not None and (data := _held(kernel.bar, buffers)) is not None:
+        found["planes"] = _digest(_planes(kernel, data))
+    if table is not None and (data := _held(table.bar, buffers)) is not None:
         found["table"] = _digest([data[table.base_bytes : table.base_bytes + TABLE_BYTES]])
     return found
+
+
+def _held(bar: int | None, buffers: Mapping[int, memoryview]) -> memoryview | None:
+    """What a buffer of coefficients holds; None for a BAR that has no such buffer."""
+    return None if bar is None else buffers.get(bar)
 
 
 def _digest(pieces: Iterable[memoryview]) -> str:

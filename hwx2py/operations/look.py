@@ -120,14 +120,12 @@ class Look:
 
     def _check_word(self, place: RegisterPlace, index: int, word: int) -> None:
         name = f"{place.name}[{index}]" if place.register.count > 1 else place.name
-        ignored = place.register.ignored_mask
+        ignored = place.ignored_mask
         if place.name in self._seen:
             if place.named_mask and word & ~place.named_mask & ~ignored:
                 self.refuse(name, "a bit without a name is set", word)
-            for field in place.register.fields:
-                if field.bearing is None and word & field.mask & ~ignored:
-                    full = f"{place.name}.{field.name}"
-                    if full not in self.fields and full not in self._checked:
-                        self.refuse(full, "what it does in such a task is not known")
+            for mask, full in place.asked:
+                if word & mask and full not in self.fields and full not in self._checked:
+                    self.refuse(full, "what it does in such a task is not known")
         elif place.register.bearing is None and word != self.arch.start_image.get(place.address) and word & ~ignored:
             self.refuse(name, "its meaning is not known", word)

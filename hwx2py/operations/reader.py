@@ -65,6 +65,11 @@ class Reader:
         ]
         self._header_words = sorted({place.address // 4 for place in selectors})
 
+    @property
+    def forms(self) -> int:
+        """How many tasks it knows that differ in more than addresses."""
+        return len(self._operations)
+
     def read(self, registers: RegisterFile) -> Planar | Neural:
         """What a task does; see `read`."""
         return self.read_form(registers)[0]

@@ -196,12 +196,29 @@ class _Facts(NamedTuple):
 
 
 class RegisterPlace(NamedTuple):
-    """A register, or an array of them, and where it lies: `Block.Register`, byte address, row, and all named bits."""
+    """A register, or an array of them, and where it lies.
+
+    Attributes:
+        name: `Block.Register`.
+        address: byte address.
+        register: its row.
+        named_mask: all bits that have a name.
+        ignored_mask: all bits that hardware ignores.
+        asked: of each field that bears on results, its bits that are not ignored, and `Block.Register.Field`.
+    """
 
     name: str
     address: int
     register: Register
     named_mask: int
+    ignored_mask: int
+    asked: tuple[tuple[int, str], ...]
+
+
+def _placed(name: str, address: int, register: Register) -> RegisterPlace:
+    ignored = register.ignored_mask
+    asked = tuple((field.mask & ~ignored, f"{name}.{field.name}") for field in register.fields if field.bearing is None)
+    return RegisterPlace(name, address, register, register.named_mask, ignored, asked)
 
 
 class FieldPlace(NamedTuple):
@@ -392,9 +409,7 @@ class Architecture(_Facts):
     def _rows(self) -> dict[str, list[RegisterPlace]]:
         return {
             block.name: [
-                RegisterPlace(
-                    f"{block.name}.{register.name}", block.base + register.offset, register, register.named_mask
-                )
+                _placed(f"{block.name}.{register.name}", block.base + register.offset, register)
                 for register in block.registers
             ]
             for block in self.blocks

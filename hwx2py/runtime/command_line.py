@@ -148,7 +148,7 @@ def execute(chosen, tensors, build, open_device, run):
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
     if np is None:
-        raise OSError("running needs NumPy: python -m pip install numpy")
+        raise OSError("running needs Linux and NumPy: python -m pip install numpy")
     np.seterr(all="ignore")
     device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}

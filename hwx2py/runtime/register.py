@@ -37,12 +37,11 @@ class Register:
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
         if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
-            return self.write.__wrapped__(self, word, **values)
-        return self.write(word, **values)
+            return self._write.__wrapped__(self, word, **values)
+        return self._write(word, **values)
 
     @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
-    def write(self, word, **values):
-        """What a call makes, where the cache may keep it."""
+    def _write(self, word, **values):
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:

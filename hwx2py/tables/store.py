@@ -6,7 +6,6 @@ part is whole, so that a run that is killed can be taken up again.
 """
 
 import contextlib
-import fcntl
 import os
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from .. import host
 from ..errors import UsageError
 from .columns import Table
 from .writers import BATCH_ROWS, FORMATS, Format, Part
@@ -134,12 +134,12 @@ def locked(folder: str) -> Iterator[None]:
     """
     with contextlib.suppress(OSError):  # what cannot be made, the store tells when it prepares
         os.makedirs(folder, exist_ok=True)
-    if not os.path.isdir(folder):
+    if not os.path.isdir(folder) or not os.supports_dir_fd:  # Windows opens no folders
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        host.lock(handle)
         yield
     finally:
         os.close(handle)

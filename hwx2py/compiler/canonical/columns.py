@@ -27,10 +27,11 @@ def product_of_a_column(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     if matrix.array is None or matrix.array.ndim != 2 or math.prod(x.shape[:-1]) != 1 or operator.transposed_first:
         return None
     picture = _picture(x, nodes)
+    before: tuple[Node, ...] = ()
     mean = nodes.made_by(x, operators.Reduce)
-    is_flat = mean is not None and isinstance(mean.operator, operators.Reduce) and mean.operator.flat
-    if is_flat and mean is not None:
+    if mean is not None and isinstance(mean.operator, operators.Reduce) and mean.operator.flat:
         picture = Value(f"{x.name}.column", (1, x.shape[-1], 1, 1)), tuple(range(RANK))
+        before = (replace(mean, operator=replace(mean.operator, flat=False), output=picture[0]),)
     if picture is None:
         return None
     source, order = picture
@@ -45,7 +46,6 @@ def product_of_a_column(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     kernel = Value(matrix.name, weights.shape, np.ascontiguousarray(weights))
     y = Value(f"{node.output.name}.column", (1, outputs, 1, 1))
     convolution = replace(node, operator=operators.Conv(), inputs=(source, kernel, *bias), output=y)
-    before = (replace(mean, operator=replace(mean.operator, flat=False), output=source),) if is_flat and mean else ()
     return *before, convolution, Node(operators.Reshape(node.output.shape), (y,), node.output, node.origin)
 
 
@@ -66,9 +66,11 @@ def _picture(x: Value, nodes: Nodes) -> tuple[Value, tuple[int, ...]] | None:
 
 def function_of_a_column(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     """Slopes for a column of channels that is reshaped as a row: before the reshape."""
-    if not isinstance(node.operator, operators.PRelu) or node.tail is not None or node.inputs[1].array is None:
+    if not isinstance(node.operator, operators.PRelu) or node.tail is not None:
         return None
     x, slopes = node.inputs
+    if slopes.array is None:
+        return None
     reshape = nodes.made_by(x, operators.Reshape)
     if reshape is None or not _is_column_as_row(reshape) or reshape.output.shape != node.output.shape:
         return None

@@ -110,6 +110,26 @@ def _affine(node: Node) -> tuple[Value, "np.ndarray | float", "np.ndarray | floa
     return None
 
 
+def affine(node: Node, nodes: Nodes) -> Node | None:
+    """A factor and then an offset of each channel: both by one depthwise convolution, as a batch norm."""
+    if not isinstance(node.operator, operators.Binary) or node.operator.function is not Combine.ADD:
+        return None
+    outer = _affine(node)
+    inner = None if outer is None else nodes.binary(outer[0], Combine.MUL)
+    found = None if inner is None else _affine(inner)
+    if outer is None or found is None or any(isinstance(value, float) for value in (outer[2], found[1])):
+        return None
+    x, channels = found[0], node.output.shape[1]
+    if nodes.made_by(x, operators.Conv) is not None or x.shape != node.output.shape:
+        return None
+    rows = [np.broadcast_to(np.asarray(value).reshape(-1), (channels,)) for value in (found[1], outer[2])]
+    factor, offset = (
+        Value(f"{node.output.name}.{what}", (channels, 1, 1), row.reshape(-1, 1, 1))
+        for what, row in zip(("factor", "offset"), rows)
+    )
+    return replace(node, operator=operators.Affine(), inputs=(x, factor, offset))
+
+
 def _is_by_channel(constant: Value, x: Value) -> bool:
     """Whether a constant has one number for each channel of x, or one for all."""
     if constant.array is None or x.array is not None or len(x.shape) != 4:
@@ -161,4 +181,4 @@ def product_scale(node: Node, nodes: Nodes) -> Node | None:
     return replace(product, inputs=scaled)
 
 
-CONSTANTS = (numbers, chained_numbers, idle, convolution, product_bias, product_scale)
+CONSTANTS = (numbers, chained_numbers, idle, convolution, affine, product_bias, product_scale)

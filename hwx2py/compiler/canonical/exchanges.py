@@ -82,8 +82,10 @@ def exchanged_function(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
 
 def exchanged_convolution(node: Node, nodes: Nodes) -> Node | tuple[Node, ...] | None:
     """A transpose that brings the channels last, behind a convolution: stored like that by its task."""
-    order = getattr(node.operator, "order", ())
-    if not isinstance(node.operator, operators.Transpose) or len(order) != RANK or order[-1] != 1 or node.tail:
+    if not isinstance(node.operator, operators.Transpose) or node.tail is not None:
+        return None
+    order = node.operator.order
+    if len(order) != RANK or order[-1] != 1:
         return None
     convolution = nodes.maker(node.inputs[0])
     if convolution is None or convolution is not convolution_behind(node.inputs[0], nodes):

@@ -69,7 +69,7 @@ def products_of_one_matrix(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
         user for user in nodes.users(x)
         if is_constant_product(user) and user.inputs[0] is x and not getattr(user.operator, "transposed_first", True)
     ]  # fmt: skip
-    if len(together) < 2 or math.prod(x.shape) > MOST_ELEMENTS or x.shape[-2] == 1:
+    if len(together) < 2 or math.prod(x.shape) > MOST_ELEMENTS:
         return None
     columns = Value(f"{x.name}.columns", _swapped(x.shape))
     rank = len(x.shape)
@@ -77,6 +77,7 @@ def products_of_one_matrix(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     changed = [
         replace(user, operator=replace(user.operator, transposed_first=True), inputs=(columns, *user.inputs[1:]))
         for user in together
+        if isinstance(user.operator, operators.MatMul)
     ]
     others = [user for user in changed if user.output is not node.output]
     return exchange, *others, *(user for user in changed if user.output is node.output)

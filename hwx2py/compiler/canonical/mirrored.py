@@ -77,7 +77,8 @@ def _convolved(node: Node, x: Value, places: "np.ndarray", first: int, count: in
         if start + whole >= high and start + whole <= x.shape[COLUMNS]:
             low, high = start, start + whole
         spread = np.zeros((*kernel.shape[:3], high - low))
-        np.add.at(spread, (..., window - low), kernel)
+        for tap, place in enumerate(window - low):
+            spread[..., place] += kernel[..., tap]
         kernel = spread
     cut = Value(f"{name}.columns", (*x.shape[:3], high - low))
     slice_of_x = Node(operators.Slice(COLUMNS, low, high - low), (x,), cut, node.origin)

@@ -19,6 +19,7 @@ from .norms import NORMS
 from .padding import PADDING
 from .products import PRODUCTS
 from .slopes import SLOPES
+from .sums import sum_of_products
 from .view import Nodes
 
 #: Rounds through the graph; each makes it smaller, and real networks settle within five.
@@ -32,7 +33,7 @@ Rule = Callable[[Node, Nodes], Node | tuple[Node, ...] | None]
 PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
-    (*NEUTRALS, *CONSTANTS, *GAINS, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
+    (*NEUTRALS, *CONSTANTS, *GAINS, sum_of_products, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
     (row_of_a_convolution, *EXCHANGES),
     (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
@@ -89,7 +90,7 @@ def _round(graph: Graph, nodes: Sequence[Node], rules: Sequence[Rule]) -> list[N
 def _in_order(made: Mapping[Value, Node]) -> list[Node]:
     """Nodes in an order in which they can run, and otherwise as they are: rules may put a node before what it needs."""
     ordered: dict[Value, Node] = {}
-    waiting = list(reversed(made.values()))
+    waiting = list(made.values())[::-1]
     while waiting:
         node = waiting.pop()
         if node.output in ordered:

@@ -22,7 +22,7 @@ from ..coefficients import kernel
 from ..draft import Draft
 from ..engines import cycles, engines_for, neural
 from ..evidence import evidence
-from ..surface import HALF_BYTES, Surface
+from ..surface import HALF_BYTES, Shape, Surface
 from ..task import Evidence, Store, TaskPlan, own
 from .parts import TooLargeError
 
@@ -39,6 +39,7 @@ SMALL = 8
 ZERO_SKIPPING_LANES = (4, 8)
 
 KNOWN_LANES = own("4 or 8 lanes, for which the packing of kernels that skip zeros is known", "middle")
+FEWER_LANES = own("fewer lanes than compiler 9.509 takes, which cost less by estimate", "middle")
 NARROW = own("channels that are no multiple of 16 lanes: fewer lanes, so that no plane is left over", "middle")
 KEPT = own("a convolution whose result stays in L2 for the task behind it, as what passes through does")
 EXCHANGED = own("a convolution whose result is stored with C and W exchanged, as products with constants are")
@@ -65,6 +66,7 @@ class Window:
 def convolution(
     x: Surface, z: Surface, weights: Halves, bias: Halves | None = None, *, window: Window = Window(),
     groups: int = 1, relu: bool = False, table: bytes = b"", scale: float = 1.0, exchange: bool = False,
+    lanes: int | None = None,
 ) -> list[TaskPlan]:  # fmt: skip
     """Convolves.
 
@@ -79,6 +81,7 @@ def convolution(
         table: a lookup table behind it, 128 bytes.
         scale: factor on the sums, a float16.
         exchange: the result is stored with C and W exchanged, for one batch element and one group, or depthwise.
+        lanes: output channels of a plane of coefficients, for a dense kernel; None: as compiler 9.509 has them.
 
     Returns:
         A task for each batch element and each MiB of coefficients (records: 8 of 8; 45 of 45 further tasks).
@@ -89,7 +92,7 @@ def convolution(
     if max(window.height, window.width, window.top, window.left) > MOST_WINDOW:
         raise UnsupportedError(f"kernels and padding have at most {MOST_WINDOW} rows and columns")
     outputs = z.shape.w if exchange else z.shape.c
-    kernel_form = _Kernel(x.shape.c, outputs, groups, window, bias is not None, bool(table))
+    kernel_form = _Kernel(x.shape.c, outputs, groups, window, bias is not None, bool(table), lanes)
     if exchange and (x.shape.n > 1 or (groups > 1 and not kernel_form.depthwise)):
         raise UnsupportedError("a result is stored exchanged for one batch element and one group")
     weights, biases = memoryview(weights).cast("B"), None if bias is None else memoryview(bias).cast("B")
@@ -107,6 +110,18 @@ def convolution(
             task = _Task(kernel_form, own_source, own_result, relu, scale, count < outputs, exchange)
             plans.append(task.draft(weights[part], part_bias, table).plan())
     return plans
+
+
+def fewer_lanes(outputs: int, result: Shape) -> list[int]:
+    """Numbers of lanes, below those of compiler 9.509's rule, of which no plane is left over.
+
+    Args:
+        outputs: output channels.
+        result: shape of the result.
+    """
+    usual = packing.lanes_for(outputs, result.h, result.w)
+    whole = packing.form.MOST_ENGINES
+    return [1 << n for n in range(usual.bit_length() - 1) if outputs % (whole << n) == 0]
 
 
 def column_into_l2(
@@ -148,6 +163,7 @@ class _Kernel:
     window: Window
     with_bias: bool
     with_table: bool
+    lanes: int | None = None
 
     @property
     def depthwise(self) -> bool:
@@ -179,6 +195,11 @@ class _Kernel:
             zero_skipping=window.stride == 2,
         )  # fmt: skip
         is_dense = self.groups == 1 and window.stride == 1
+        if self.lanes is not None:
+            form = replace(form, lanes=self.lanes)
+            if not packing.is_settled(form):
+                raise UnsupportedError(f"the order of {outputs} channels in {self.lanes} lanes is not known")
+            return form
         if is_dense and not (self._is_sure(outputs, lanes) and packing.is_settled(form)):
             form = replace(form, lanes=packing.lanes_that_divide(outputs, height, width))
         return form
@@ -264,6 +285,8 @@ class _Task:
             row_of_results = exchanged_row = planar_row_bytes(result[2], channel_bytes(result[0]))
         row = neural_row_bytes(channels, channel, sharing, window.stride)
         if (window.height * row + row_of_results) > SIZE_BYTES:  # columns pass through in parts of 128
+            if self.exchange:
+                raise TooLargeError("a result that L2 does not hold is not stored exchanged")
             channel = NEURAL_COLUMNS_BYTES
             row, row_of_results = channels * channel, result[0] * channel
         halo = window.height - window.stride
@@ -299,6 +322,8 @@ class _Task:
         return f"{kind} {window.height} x {window.width}" + ", C and W exchanged" * self.exchange
 
     def _evidence(self, form: packing.Form) -> Evidence:
+        if self.kernel.lanes is not None:
+            return FEWER_LANES
         if self.is_part:
             return SPLIT
         if self.exchange:

@@ -156,8 +156,8 @@ def _each(kernels: Kernels, x: Surface, w: Surface, y: Surface, transposed_w: bo
         raise UnsupportedError("an operand of more than 1 MiB shares no store")
     plans: list[TaskPlan] = []
     for number in range(kernels.pairs):
-        matrices = (surface.planes(number, 1) for surface in (x, w, y))
+        one, two, result = (surface.planes(number, 1) for surface in (x, w, y))
         base = number * kernels.matrix_bytes if kernels.rows > ROWS_A_LANE else None
-        one = Product(*matrices, False, transposed_w, kernels.buffer, scale, base)
-        plans += closed([replace(plan, evidence=SEVERAL) for plan in one.plans()])
+        product = Product(one, two, result, False, transposed_w, kernels.buffer, scale, base)
+        plans += closed([replace(plan, evidence=SEVERAL) for plan in product.plans()])
     return plans

@@ -17,12 +17,15 @@ from ..task import Events, Evidence, Fetch, Store, TaskPlan, own
 from .parts import TooLargeError
 from .steps import columns_of, exchanging_copy, one_row
 
-#: Up to this number of rows one task makes all columns; beyond, a task has at most 1 MiB of coefficients (records).
+#: Up to this number of rows one task makes all columns whose weights fit 1 MiB (records).
 FEW_ROWS = 128
+#: Weights of a task: 1 MiB is the most that any program at hand has.
 MOST_WEIGHTS = 1 << 19
 MOST_LANES = 16
 #: Rows up to which the engines work on a "small" picture (records of M = 1 and 8).
 SMALL = 8
+#: Numbers of rows that known programs fold, the least columns that they have then, and of what those are multiples.
+FOLDED_ROWS, LEAST_FOLDED, FOLDED_STEP = (16, 32, 64), 2048, 128
 #: Part of L2 that the exchanged matrix may take up, so that source and result have space beside it.
 MOST_EXCHANGED_BYTES = SIZE_BYTES * 3 // 4
 
@@ -107,6 +110,18 @@ def product(
 def is_folded(rows: int, inputs: int) -> bool:
     """Where compiler 9.509 folds the rows (seen: 16 and 32 rows from K = 2048 on, 64 at 2048)."""
     return (rows in (16, 32) and inputs >= 2048) or (rows, inputs) == (64, 2048)
+
+
+def can_be_folded(x: Surface, y: Surface, tail: Tail) -> bool:
+    """Whether rows can be folded: as many and as long as known programs fold, with nothing behind the sums.
+
+    Args:
+        x: 1 x 1 x M x K.
+        y: 1 x 1 x M x N.
+        tail: what follows the sums.
+    """
+    known = x.shape.h in FOLDED_ROWS and x.shape.w >= LEAST_FOLDED and x.shape.w % FOLDED_STEP == 0
+    return known and tail == Tail() and y.shape.w % NEURAL_ENGINES == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +278,9 @@ def _in_columns(x: Surface, y: Surface, job: _Job, columns: Columns) -> list[Tas
 
 def _blocks(job: _Job, rows: int) -> Iterator[tuple[int, int]]:
     """First and number of the columns of each task."""
-    block = job.outputs if rows <= FEW_ROWS else max(16, MOST_WEIGHTS // job.inputs)
-    if rows > FEW_ROWS and block < job.outputs:
+    is_small = rows <= FEW_ROWS and job.inputs * job.outputs <= MOST_WEIGHTS
+    block = job.outputs if is_small else max(16, MOST_WEIGHTS // job.inputs)
+    if block < job.outputs:
         block -= block % 32  # columns begin at multiples of 64 bytes
         block = max(block, 32)
     for first in range(0, job.outputs, block):

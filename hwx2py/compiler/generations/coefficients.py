@@ -56,14 +56,15 @@ class Misplaced(Exception):
     """Coefficients that cannot be arranged.
 
     Args:
+        task: the number of the task.
         register: the register that the reason is about.
         value: what it holds.
         why: the reason.
     """
 
-    def __init__(self, register: str, value: object, why: str):
+    def __init__(self, task: int, register: str, value: object, why: str):
         super().__init__(why)
-        self.register, self.value, self.why = register, value, why
+        self.task, self.register, self.value, self.why = task, register, value, why
 
 
 class _Cut(NamedTuple):
@@ -107,7 +108,7 @@ def arrange(program: Program, operations: Sequence[Operation], table_in_front: b
     Raises:
         Misplaced: with the first thing that cannot be arranged; tasks that are not affected are not looked at.
     """
-    joints = {number: _Joint(program, task) for number, task in enumerate(operations) if _is_joint(task)}
+    joints = {number: _Joint(program, number, task) for number, task in enumerate(operations) if _is_joint(task)}
     claims = _claims(operations, joints)
     cuts = {} if table_in_front else _gaps(program.const, operations, claims)
     added: dict[bytes, None] = {}
@@ -222,10 +223,11 @@ class _Joint:
 
     Args:
         program: the program that is ported.
+        number: of the task.
         task: a task with both.
     """
 
-    def __init__(self, program: Program, task: Operation):
+    def __init__(self, program: Program, number: int, task: Operation):
         if isinstance(task, Planar) or task.kernel is None or task.table is None:
             raise TypeError("the task lacks a kernel or a table")
         self.kernel: Kernel = task.kernel
@@ -233,12 +235,12 @@ class _Joint:
         self.data = program.const
         if self.kernel.bar != CONST_BAR or self.table.bar != CONST_BAR:
             raise Misplaced(
-                self.kernel.register, self.kernel.bar, "a kernel with a lookup table lies outside the constants"
+                number, self.kernel.register, self.kernel.bar, "a kernel with a lookup table lies outside the constants"
             )
         chunks = [chunk for chunk in _chunks(self.kernel) if chunk.size_bytes]
         ends = [chunk.base_bytes + chunk.size_bytes for chunk in chunks]
         if not chunks or max(ends) > len(self.data):
-            raise Misplaced(self.kernel.register, self.kernel.bar, "its coefficients do not lie in the file")
+            raise Misplaced(number, self.kernel.register, self.kernel.bar, "its coefficients do not lie in the file")
         self._span = min(chunk.base_bytes for chunk in chunks), max(ends)
         self.is_whole = sum(chunk.size_bytes for chunk in chunks) == self._span[1] - self._span[0]
         if not self.kernel.table_in_front:
@@ -246,7 +248,7 @@ class _Joint:
             return
         tables = {bytes(self.data[chunk.base_bytes : chunk.base_bytes + TABLE_BYTES]) for chunk in chunks}
         if len(tables) != 1:
-            raise Misplaced(self.kernel.register, self.kernel.bar, "the engines have different lookup tables")
+            raise Misplaced(number, self.kernel.register, self.kernel.bar, "the engines have different lookup tables")
         (self._table,) = tables
 
     @property

@@ -8,6 +8,7 @@ from ...operations import InL2
 from ...program.program import CONST_BAR
 from ...program.streams import FRAME_WORDS
 from ...registers import by_name
+from ...registers.architecture import Architecture
 from . import values
 from .model import Base, Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
@@ -37,7 +38,6 @@ MOVED = (
     Moved("TileDMASrc.Src2DMAConfig.CacheHintNoReuse", "TileDMASrc.Src2DMAConfigExt.CacheHintNoReuse", TWINS),
     Moved("TileDMADst.DMAConfig.Unk19", "TileDMADst.DMAConfig.Unk27", "where a softmax becomes a kernel, on both"),
     Moved("TileDMADst.DMAConfig.Unk24", "TileDMADst.DMAConfig.Unk30", "where a softmax becomes a kernel, on both"),
-    Moved("Header.W6.TDE", "Header.W7.TDE", TWINS),
     Moved("Header.W8.ENE", "Header.W7.ENE", TWINS),
 )
 
@@ -162,6 +162,7 @@ RULES = (
          lambda task, _: task.registers.header("DebugLogEvents") & ~H13_LAST_DEBUG_EVENT, TWINS),
     Rule("Header.W6.LiveOuts", _live_outs, f"{STREAMS}; the second bit: {ONE_RECORD}"),
     Rule("Header.W7.TSR", always(1), STREAMS),
+    Rule("Header.W7.TDE", lambda task, _: int(values.kernel_was_made(task)), STREAMS),
     Rule("Common.ChCfg.Src2InFmt", _second_format, TWINS),
     Rule("Common.TaskInfo.TaskID", always(0), STREAMS),
     Rule("Common.TaskInfo.TaskQ", always(0), STREAMS),
@@ -221,9 +222,12 @@ DROPPED = (
 )  # fmt: skip
 
 
-def _at_first() -> dict[str, int]:
-    """The start image; coefficient channels that are off keep the hint that every task writes (inferred: task 0)."""
-    arch = by_name("H14")
+def start_words(arch: Architecture) -> dict[str, int]:
+    """The start image; coefficient channels that are off keep the hint that every task writes (inferred: task 0).
+
+    Args:
+        arch: H14, or a later architecture.
+    """
     words = {}
     for place in arch.rows:
         for index in range(place.register.count):
@@ -234,26 +238,28 @@ def _at_first() -> dict[str, int]:
     return words
 
 
-def _table_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.coefficients.table else None
+def table_bar(task: Subject) -> int | None:
+    """The buffer of the lookup table that has a channel of its own; None without."""
+    return task.bar(task.coefficients.bar) if task.coefficients.table else None
 
 
-def _kernel_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.coefficients.chunks else None
+def kernel_bar(task: Subject) -> int | None:
+    """The buffer of the kernel; None without."""
+    return task.bar(task.coefficients.bar) if task.coefficients.chunks else None
 
 
 WRITING = Writing(
     blocks=("KernelDMASrc", "Common", "TileDMASrc", "L2", "PE", "NE", "TileDMADst"),
-    at_first=_at_first,
+    at_first=lambda: start_words(by_name("H14")),
     sparse=True,
     always=frozenset((
         "Common.InDim", "Common.OutDim", "Common.TileCfg", "Common.Cfg", "Common.TaskInfo", "L2.SourceCfg",
         "NE.MACCfg", "NE.PostScale",
     )),
     bases=(
-        Base(("KernelDMASrc.CoeffBase", "KernelDMASrc.CoeffBaseHi"), _kernel_bar),
-        Base(("KernelDMASrc.NonLinearLutBase", "KernelDMASrc.NonLinearLutBaseHi"), _table_bar),
-        Base(("KernelDMASrc.NonLinearLutBaseAddr",), _table_bar),
+        Base(("KernelDMASrc.CoeffBase", "KernelDMASrc.CoeffBaseHi"), kernel_bar),
+        Base(("KernelDMASrc.NonLinearLutBase", "KernelDMASrc.NonLinearLutBaseHi"), table_bar),
+        Base(("KernelDMASrc.NonLinearLutBaseAddr",), table_bar),
         Base(("TileDMASrc.Src1BaseAddr", "TileDMASrc.Src1BaseAddrHi"), values.bar_of_source(1)),
         Base(("TileDMASrc.Src2BaseAddr", "TileDMASrc.Src2BaseAddrHi"), values.bar_of_source(2)),
         Base(("TileDMADst.BaseAddr", "TileDMADst.BaseAddrHi"), values.bar_of_result),

@@ -108,7 +108,7 @@ def _selector(field: str, enable: str, bar: values.Bar) -> tuple[Rule, Rule]:
 
 
 def _kernel_bar(task: Subject) -> int | None:
-    return task.coefficients.bar if task.fetches else None
+    return task.bar(task.coefficients.bar) if task.fetches else None
 
 
 RULES = (
@@ -118,6 +118,7 @@ RULES = (
     Rule("Header.W2.LogEvents", lambda task, _: task.registers.header("LogEvents") | EVERY_LOG, RECORDS),
     Rule("Header.W4.DebugLogEvents",
          lambda task, _: task.registers.header("DebugLogEvents") | (LAST_DEBUG_LOG if task.is_last else 0), RECORDS),
+    Rule("Header.W6.TDE", lambda task, _: int(values.kernel_was_made(task)), RECORDS),
     Rule("Header.W6.SPL", lambda task, _: int(task.begins), RECORDS),
     Rule("Header.W6.TSR", lambda task, _: int(not task.lives_on), RECORDS),
     Rule("Header.W6.TSE", lambda task, _: int(not task.lives_on), RECORDS),

@@ -14,6 +14,22 @@ from ...program.register_file import RegisterFile
 from .coefficients import Arranged, Coefficients
 
 
+class Bars(NamedTuple):
+    """Numbers of buffers in the new program.
+
+    Attributes:
+        first: the first number that a tensor can have in the old one.
+        up: by how much those of tensors are higher in the new one.
+    """
+
+    first: int
+    up: int
+
+    def of(self, number: int) -> int:
+        """The new number of a buffer."""
+        return number + self.up if number >= self.first else number
+
+
 class Subject(NamedTuple):
     """A task of the program that is ported.
 
@@ -26,6 +42,7 @@ class Subject(NamedTuple):
         lives_on: whether a later task reads from L2 what lies there after this one.
         begins: whether no task reads from L2 what lay there before this one.
         kernel_for_next: the next task fetches a kernel that an earlier task wrote.
+        bars: the numbers of buffers in the new program.
     """
 
     program: Program
@@ -36,6 +53,11 @@ class Subject(NamedTuple):
     lives_on: bool = False
     begins: bool = True
     kernel_for_next: bool = False
+    bars: Bars = Bars(0, 0)
+
+    def bar(self, number: int | None) -> int | None:
+        """A buffer's number in the new program."""
+        return None if number is None else self.bars.of(number)
 
     @property
     def operation(self) -> Operation:
@@ -115,6 +137,20 @@ class Dropped(NamedTuple):
     when: Callable[[Subject], bool] | None = None
 
 
+class Refused(NamedTuple):
+    """Tasks that the target is not known to do.
+
+    Attributes:
+        when: which.
+        register: what a message names.
+        why: the reason.
+    """
+
+    when: Callable[[Subject], bool]
+    register: str
+    why: str
+
+
 class Use(NamedTuple):
     """Registers that only some tasks use.
 
@@ -179,6 +215,7 @@ class Generations(NamedTuple):
         writing: how the target's tasks are written.
         caution: what a user should know of the new program.
         skips_zeros: the order of the bytes of kernels that leave zeros out is known.
+        refused: tasks that the target is not known to do.
     """
 
     source: str
@@ -190,6 +227,7 @@ class Generations(NamedTuple):
     writing: Writing
     caution: str
     skips_zeros: bool
+    refused: tuple[Refused, ...] = ()
 
 
 class Obstacle(NamedTuple):

@@ -12,7 +12,7 @@ from ...program.program import Origin, Program, natural_const_offset
 from ...program.register_file import walk
 from ...registers import by_name
 from .coefficients import Arranged, Misplaced, arrange
-from .model import Generations, Obstacle, Subject
+from .model import Bars, Generations, Obstacle, Subject
 from .table import ROWS
 from .translate import Translator, UnfitError
 from .values import writer_of_kernel
@@ -42,16 +42,20 @@ def port(program: Program, arch_name: str) -> Program:
     try:
         arranged = arrange(program, tasks, rows.writing.table_in_front)
     except Misplaced as error:
-        raise _refused(rows, [Obstacle(0, error.register, error.value, error.why)]) from error
-    drafts, obstacles = _translated(program, tasks, rows, arranged)
+        raise _refused(rows, [Obstacle(error.task, error.register, error.value, error.why)]) from error
+    arch, first = by_name(rows.target), program.arch.first_tensor_bar
+    bars = Bars(first, arch.first_tensor_bar - first)
+    drafts, obstacles = _translated(program, tasks, rows, arranged, bars)
     if obstacles:
         raise _refused(rows, obstacles)
-    arch = by_name(rows.target)
     text = build.lay_out(arch, drafts, rows.writing.opening)
     note = f"ported from {rows.source}: the same operation by the rules for {rows.target}"
     ported = Program(
-        arch, text, program.tensors, memoryview(arranged.data), natural_const_offset(text.size_bytes),
-        kernels=program.kernels, origin=Origin(program.origin.name, "built"), aliases=program.aliases,
+        arch, text, tuple(tensor._replace(bar=bars.of(tensor.bar)) for tensor in program.tensors),
+        memoryview(arranged.data), natural_const_offset(text.size_bytes),
+        kernels=tuple(kernel._replace(bar=bars.of(kernel.bar)) for kernel in program.kernels),
+        origin=Origin(program.origin.name, "built"),
+        aliases=tuple((bars.of(bar), name) for bar, name in program.aliases),
         scratch=program.scratch, task_notes=(note,) * len(tasks),
     )  # fmt: skip
     _check(program, ported, rows)
@@ -78,13 +82,13 @@ def rules(source: str, target: str) -> Generations:
 
 
 def _translated(
-    program: Program, tasks: Sequence[Operation], rows: Generations, arranged: Arranged
+    program: Program, tasks: Sequence[Operation], rows: Generations, arranged: Arranged, bars: Bars
 ) -> tuple[list[build.Draft], list[Obstacle]]:
     translator, writer = Translator(rows), Writer(rows.target, rows.writing)
     live = _live(tasks)
     drafts, obstacles = [], []
     for number, registers in enumerate(walk(program.arch, program.tasks)):
-        task = Subject(program, tasks, number, registers, arranged)
+        task = Subject(program, tasks, number, registers, arranged, bars=bars)
         task = task._replace(
             lives_on=number in live,
             begins=number - 1 not in live,

@@ -165,6 +165,9 @@ class Translator:
             yield Obstacle(task.number, unknown.register, unknown.value, f"not understood: {unknown.why}")
         for zero in operation.zeros:
             yield Obstacle(task.number, zero, 0, "an engine hangs with it")
+        for refused in self.rows.refused:
+            if refused.when(task):
+                yield Obstacle(task.number, refused.register, task.registers.label(refused.register), refused.why)
         for place in self._lost:
             row = self._dropped.get(place.name)
             if row is not None and row.when is not None and row.when(task):

@@ -65,7 +65,9 @@ def bar_of_source(number: int) -> Callable[[Subject], int | None]:
 
     def bar(task: Subject) -> int | None:
         source = task.source(number)
-        return source.where.bar if source and isinstance(source.where, Dma) and source.where.enabled else None
+        if source is None or not isinstance(source.where, Dma) or not source.where.enabled:
+            return None
+        return task.bar(source.where.bar)
 
     return bar
 
@@ -73,7 +75,7 @@ def bar_of_source(number: int) -> Callable[[Subject], int | None]:
 def bar_of_result(task: Subject) -> int | None:
     """The buffer that the result goes to."""
     memory = task.operation.result.memory
-    return memory.bar if memory and memory.enabled else None
+    return task.bar(memory.bar) if memory and memory.enabled else None
 
 
 def base_of_source(number: int) -> Value:

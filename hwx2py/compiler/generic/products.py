@@ -1,11 +1,15 @@
 """Convolutions at stride 1 and products of two tensors, cut into tasks of at most 1 MiB of coefficients."""
 
+import functools
+
 import numpy as np
 
 from ..builder import Builder
 from ..forms import convolution
 from ..last_step import NO_STEP, LastStep
 from ..operators.spatial import Pads
+from ..task import TaskPlan
+from ..tune import Alternative
 from ..view import View
 
 #: Sizes of kernels and paddings have five bits.
@@ -39,10 +43,15 @@ def convolve(
     window = convolution.Window(weights.shape[2], weights.shape[3], stride, pads.top, pads.left)
     data = np.ascontiguousarray(weights, np.float16)
     offsets = None if bias is None else np.ascontiguousarray(bias, np.float16).data
-    plans = convolution.convolution(
-        x.surface(), z.surface(), data.data, offsets, window=window, groups=groups, relu=last.relu, table=last.table,
-        exchange=exchange,
-    )  # fmt: skip
-    for plan in plans:
+
+    def made(lanes: int | None = None) -> list[TaskPlan]:
+        return convolution.convolution(
+            x.surface(), z.surface(), data.data, offsets, window=window, groups=groups, relu=last.relu,
+            table=last.table, exchange=exchange, lanes=lanes,
+        )  # fmt: skip
+
+    fewer = convolution.fewer_lanes(weights.shape[0], z.surface().shape) if (groups, stride) == (1, 1) else ()
+    others = (Alternative(f"{lanes} a plane", functools.partial(made, lanes)) for lanes in fewer)
+    for plan in b.pick("lanes", (Alternative("by rule", made), *others)):
         b.add([plan])
     return z

@@ -25,7 +25,8 @@ def gated(b: Builder, node: Node, views: list[View]) -> View:
     step = LastStep(table=raised(operator) or b"") if operator.adds_one else step_of(operator.gate)
     x, column = views[:2]
     z, after = b.result(node.output.shape), after_of(node)
-    if len(list(bands(*z.lengths[1:], 3))) == 1:
+    _, channels, height, width = z.lengths
+    if len(list(bands(channels, height, width, 3))) == 1:
         try:
             b.add(
                 gates.gated(

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from ...errors import UnsupportedError
 from ...program.network import ROW_ALIGNMENT_BYTES
 from .. import operators
 from ..builder import Builder, half_of
@@ -27,7 +28,7 @@ def transpose(b: Builder, node: Node, views: list[View]) -> View:
     assert isinstance(operator, operators.Transpose)
     target = b.wanted if b.wanted is not None and b.wanted.lengths == node.output.shape else None
     keeps_columns = operator.order[-1] == len(operator.order) - 1
-    if target is not None and keeps_columns and views[0].ordered(operator.order) == target:
+    if target is not None and keeps_columns and views[0].ordered(operator.order).is_same(target):
         return target
     if target is not None and _copied_to_output(b, views[0], operator.order, target):
         return target
@@ -159,8 +160,8 @@ def along(
         return View(y.buffer, y.base_bytes, y.lengths[3 - rank :], y.strides_bytes[3 - rank :])
     if axis == rank - 1:
         other = _exchange_axis(x)
-        turned = along(b, moves.exchanged(b, x, other), other, kernel, bias)
-        return moves.exchanged(b, turned, other, z)
+        turned = moves.exchanged(b, x, other)
+        return _exchanged_back(b, turned, other, kernel, bias, z or b.scratch((*x.lengths[:-1], kernel.shape[0])))
     lengths = (*x.lengths[:axis], kernel.shape[0], *x.lengths[axis + 1 :])
     z = z or b.scratch(lengths)
     others = [other for other in range(rank - 1) if other != axis]
@@ -170,6 +171,25 @@ def along(
     source, target = x.ordered(order), z.ordered(order)
     for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
         products.convolve(b, _at(source, place), kernel, bias, _at(target, place))
+    return z
+
+
+def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
+    """Convolves along an axis that was exchanged with the last one, and exchanges back, by the same task if it can."""
+    rank = len(x.lengths)
+    others = [other for other in range(rank - 1) if other != axis]
+    rows = max(others, key=lambda other: x.lengths[other])
+    outer = [other for other in others if other != rows]
+    order = [*outer, axis, rows, rank - 1]
+    source, target = x.ordered(order), z.ordered(order)
+    for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
+        one, result = _at(source, place), _at(target, place)
+        try:
+            products.convolve(b, one, kernel, bias, result, exchange=True)
+        except UnsupportedError:  # more than one task makes, or L2 holds
+            straight = b.scratch((kernel.shape[0], *one.lengths[1:]))
+            products.convolve(b, one, kernel, bias, straight)
+            neural.exchange(b, straight, result)
     return z
 
 

@@ -255,7 +255,7 @@ def joined(b: Builder, parts: Sequence[View], axis: int, z: View) -> View:
     targets = places_of_parts([part.lengths[axis] for part in parts], axis, z)
     if targets is not None:
         for part, target in zip(parts, targets):
-            if part != target:
+            if not part.is_same(target):
                 copy(b, part, target)
         return z
     if rank == 1:

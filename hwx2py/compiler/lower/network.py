@@ -13,6 +13,7 @@ from ..link import TensorRow
 from ..operators.model import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
+from ..tune import Tuner
 from ..view import View
 from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
 from .axes import four_axes
@@ -87,12 +88,13 @@ class Lowered:
     refusals: list[Refusal]
 
 
-def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
+def lower(graph: Graph, skips_zeros: bool = True, tuner: Tuner | None = None) -> Lowered:
     """Lowers a graph.
 
     Args:
         graph: the network.
         skips_zeros: kernels that leave zeros out may be used.
+        tuner: picks among alternatives; None takes the usual ones.
 
     Raises:
         UnsupportedError: the graph has no outputs, or its inputs are not used.
@@ -100,7 +102,7 @@ def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     bound = frozenset((*(value.name for value in graph.inputs), *graph.outputs))
-    builder = Builder(bound=bound, skips_zeros=skips_zeros)
+    builder = Builder(bound=bound, skips_zeros=skips_zeros, tuner=tuner)
     rows = [(value.name, "input", value) for value in graph.inputs]
     rows += [(name, "output", value) for name, value in graph.outputs.items()]
     dtypes = {True: "uint8", False: "float16"}
@@ -113,6 +115,8 @@ def lower(graph: Graph, skips_zeros: bool = True) -> Lowered:
     for node in graph.nodes:
         first = len(builder.plans)
         builder.wanted = targets.get(node.output)
+        if tuner is not None:
+            tuner.operation = str(node.origin)
         try:
             if graph.truths.intersection(node.inputs):
                 views[node.output] = truths.lowered(builder, graph, node)
@@ -138,6 +142,7 @@ def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
     for name, value in graph.outputs.items():
         names.setdefault(value, []).append(name)
     targets = {value: _bound(own[0], value.shape) for value, own in names.items() if len(own) == 1 and not uses[value]}
+    makers = {node.output: node for node in graph.nodes if uses[node.output] == 1}
     for node in reversed(graph.nodes):
         if isinstance(node.operator, operators.Concat):
             targets |= _parts_of_a_join(graph, node, builder, targets, uses)
@@ -154,8 +159,11 @@ def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
             if before is None and _joins_columns(x.shape, node.output.shape):
                 target = target or builder.scratch(node.output.shape)
                 before = target.split(x.shape)
-                if before is not None:
-                    targets[node.output] = target
+            elif target is None and _needs_order(node, makers):
+                target = builder.scratch(node.output.shape)
+                before = target.in_axes(x.shape)
+            if before is not None and target is not None:
+                targets[node.output] = target
         if before is not None:
             targets[x] = before
     for value in graph.inputs:
@@ -170,6 +178,22 @@ def _before_transpose(target: View, order: tuple[int, ...]) -> View | None:
     return target.ordered([order.index(axis) for axis in range(len(order))])
 
 
+#: Operations whose tasks write wherever their result is wanted.
+_WRITERS = operators.Conv | operators.MatMul | operators.Attend | operators.Binary | operators.Unary
+
+
+def _needs_order(reshape: Node, makers: Mapping[Value, Node]) -> bool:
+    """Whether a reshape takes a copy unless the operation before a transpose writes its result in the new order."""
+    moved = makers.get(reshape.inputs[0])
+    if moved is None or not isinstance(moved.operator, operators.Transpose):
+        return False
+    order, source = moved.operator.order, makers.get(moved.inputs[0])
+    if source is None or not isinstance(source.operator, _WRITERS) or order[-1] != len(order) - 1:
+        return False
+    whole = View.dense("", source.output.shape).ordered(order)
+    return whole.in_axes(reshape.output.shape or (1,)) is None and reshape.output.shape[-1:] == whole.lengths[-1:]
+
+
 def _joins_columns(old: Shape, new: Shape) -> bool:
     """Whether a reshape makes one row of several: the last two axes become one."""
     return len(old) > 1 and old[-2] > 1 and new[-1:] == (old[-2] * old[-1],)
@@ -178,21 +202,24 @@ def _joins_columns(old: Shape, new: Shape) -> bool:
 def _parts_of_a_join(
     graph: Graph, node: Node, builder: Builder, targets: dict[Value, View], uses: Counter[Value]
 ) -> dict[Value, View]:
-    """Where the operands of a join go that nothing else needs, and where its result goes."""
+    """Where the operands of a join go, and where its result goes; no task may read what lies in an output."""
     operator = node.operator
     assert isinstance(operator, operators.Concat)
     outputs = set(graph.outputs.values())
-    alone = [
-        value.array is None and uses[value] == node.inputs.count(value) == 1 and value not in outputs
+    z = targets.get(node.output)
+    is_output = z is not None and z.buffer in builder.bound
+    movable = [
+        value.array is None and node.inputs.count(value) == 1 and value not in outputs
+        and value not in graph.inputs and (uses[value] == 1 or not is_output)
         for value in node.inputs
-    ]
-    if not any(alone):
+    ]  # fmt: skip
+    if not any(movable):
         return {}
-    z = targets.get(node.output) or builder.scratch(node.output.shape)
+    z = z or builder.scratch(node.output.shape)
     places = moves.places_of_parts([value.shape[operator.axis] for value in node.inputs], operator.axis, z)
     if places is None:
         return {}
-    parts = {value: place for value, place, is_alone in zip(node.inputs, places, alone) if is_alone}
+    parts = {value: place for value, place, is_movable in zip(node.inputs, places, movable) if is_movable}
     return parts | {node.output: z}
 
 

@@ -59,7 +59,7 @@ def _largest(
         target = z if side == sides[-1] else None
         windows = _Windows(axis, operator.kernel[side], operator.strides[side], size[side], before, x.lengths[axis])
         x = _along(b, x, windows, target)
-    return x if z is None or x == z else moves.copy(b, x, z)
+    return x if z is None or x.is_same(z) else moves.copy(b, x, z)
 
 
 def _behind(operator: operators.Pool, side: int, places: int, length: int) -> int:
@@ -75,7 +75,7 @@ class _Windows(NamedTuple):
         axis: which axis.
         kernel: places of a window.
         stride: from window to window.
-        count: how many there are.
+        places: how many there are.
         before: places in front of the axis where the first one begins.
         length: of the axis.
     """
@@ -83,14 +83,14 @@ class _Windows(NamedTuple):
     axis: int
     kernel: int
     stride: int
-    count: int
+    places: int
     before: int
     length: int
 
     def runs(self) -> list[tuple[int, int, range]]:
         """First and number of the windows that have the same places inside the axis, and these places."""
         found: list[tuple[int, int, range]] = []
-        for window in range(self.count):
+        for window in range(self.places):
             start = window * self.stride - self.before
             inside = range(max(0, -start), min(self.kernel, self.length - start))
             if found and found[-1][2] == inside:
@@ -103,7 +103,7 @@ class _Windows(NamedTuple):
     @property
     def edges(self) -> list[int]:
         """The places of the axis with those at its ends repeated: they change no maximum."""
-        end = (self.count - 1) * self.stride + self.kernel - self.before
+        end = (self.places - 1) * self.stride + self.kernel - self.before
         return [min(max(place, 0), self.length - 1) for place in range(-self.before, max(end, self.length))]
 
 
@@ -162,14 +162,13 @@ def _mean_pool(b: Builder, x: View, operator: operators.Pool, z: View) -> None:
     conv = operators.Conv(operator.strides, around, groups=channels)
     counts = _counts(operator, (height, width), x.lengths[1:])
     uneven = not (counts == counts.flat[0]).all()
-    direct = operator.strides == (1, 1) and not uneven
     if not uneven and counts.flat[0] != places:
         weights = np.full((channels, 1, *kernel), 1 / counts.flat[0]).astype(np.float16)
-    y = strided(b, x, weights, None, conv, (height, width), z if direct else None)
+    y = strided(b, x, weights, None, conv, (height, width), None if uneven else z)
     if uneven:
         factors = b.constant((places / counts)[None])
         planar.broadcast(b, Binary.MUL, y, factors, z)
-    elif not direct:
+    elif not y.is_same(z):
         moves.copy(b, y, z)
 
 

@@ -1,5 +1,6 @@
 """Products of matrices: with a constant, and of two tensors, of which the first becomes the kernel."""
 
+import functools
 import itertools
 import math
 from dataclasses import replace
@@ -14,6 +15,7 @@ from ..forms import product as constant_product
 from ..graph import Node
 from ..last_step import last_step
 from ..surface import Surface
+from ..tune import Alternative
 from ..view import View, raised
 from . import moves, reductions
 from .layout import _at, along
@@ -114,8 +116,8 @@ def whole_attention(b: Builder, node: Node, views: list[View]) -> View:
     operator = node.operator
     assert isinstance(operator, operators.Attention)
     z = b.result(node.output.shape)
-    surfaces = (raised(view, 3).surface() for view in (*views, z))
-    b.add(attention.attention(*surfaces, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
+    q, k, v, y = (raised(view, 3).surface() for view in (*views, z))
+    b.add(attention.attention(q, k, v, y, tables.table(tables.EXP2).data, scale=np.float16(operator.scale).item()))
     return z
 
 
@@ -135,12 +137,25 @@ def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias:
     rows = math.prod(x.lengths[:-1])
     flat = x.in_axes((rows, x.lengths[-1])), target.in_axes((rows, target.lengths[-1]))
     if flat[0] is not None and flat[1] is not None:
-        b.add(constant_product.product(flat[0].surface(), flat[1].surface(), data, tail))
+        _rows_times(b, flat[0].surface(), flat[1].surface(), data, tail)
         return z
     for place in itertools.product(*map(range, x.lengths[:-2])):
         one, two = _at(x, place), _at(target, place)
-        b.add(constant_product.product(one.surface(), two.surface(), data, tail))
+        _rows_times(b, one.surface(), two.surface(), data, tail)
     return z
+
+
+def _rows_times(b: Builder, x: Surface, y: Surface, data: memoryview, tail: constant_product.Tail) -> None:
+    """Rows times a constant matrix: as they are (A), or folded (B) where that is possible, whichever is usual first."""
+    if not constant_product.can_be_folded(x, y, tail):
+        b.add(constant_product.product(x, y, data, tail))
+        return
+    ways = [
+        Alternative(name, functools.partial(constant_product.product, x, y, data, tail, folded=folded))
+        for name, folded in (("A: rows as they are", False), ("B: rows folded to M / 8 by 8", True))
+    ]
+    usual = constant_product.is_folded(x.shape.h, x.shape.w)
+    b.add(b.pick("product", ways[::-1] if usual else ways))
 
 
 def _in_columns(

@@ -37,7 +37,7 @@ def convolution(b: Builder, node: Node, views: list[View]) -> View:
         y = strided(b, source, weights, bias, operator, (height, width), None if anywhere else place, step)
         if anywhere:
             return View(y.buffer, y.base_bytes, (1, outputs, height, width), (0, *y.strides_bytes))
-        if y != place:
+        if not y.is_same(place):
             moves.copy(b, y, place)
     return target
 
@@ -131,21 +131,28 @@ def _long(
     size: tuple[int, int],
 ) -> View:  # fmt: skip
     """A kernel of more than 31 rows or columns, in parts that are added up."""
-    if operator.groups != 1:
-        raise UnsupportedError("a kernel of more than 31 rows or columns, in groups")
     height, width = x.lengths[1:]
     if pads.top or pads.bottom:
         x = moves.selected(b, x, 1, [-1] * pads.top + list(range(height)) + [-1] * pads.bottom)
     if pads.left or pads.right:
         x = moves.selected(b, x, 2, [-1] * pads.left + list(range(width)) + [-1] * pads.right)
-    if weights.shape[2] == 1 and operator.strides[1] > 1 and x.lengths[:2] == (1, 1) and operator.strides[1] % 32 == 0:
+    is_signal = x.lengths[:2] == (1, 1) and operator.groups == 1
+    if weights.shape[2] == 1 and is_signal and operator.strides[1] > 1 and operator.strides[1] % 32 == 0:
         return _frames(b, x, weights, bias, operator.strides[1], size[1])
     if weights.shape[2] == 1:
         # Columns as rows: rows are cut anywhere by strides.
         turned = _turned(b, x)
-        y = _tall(b, turned, weights.transpose(0, 1, 3, 2), bias, operator.strides[::-1], size[::-1])
+        y = _tall(b, turned, weights.transpose(0, 1, 3, 2), bias, operator.strides[::-1], size[::-1], operator.groups)
         return _turned(b, y)
-    return _tall(b, x, weights, bias, operator.strides, size)
+    total: View | None = None
+    for first in range(0, weights.shape[3], products.MOST_KERNEL):
+        part = weights[:, :, :, first : first + products.MOST_KERNEL]
+        columns = strided_columns(b, x, range(first, x.lengths[2])) if first else x
+        y = _tall(b, columns, part, None if first else bias, operator.strides, size, operator.groups)
+        total = y if total is None else planar.pair(b, Binary.ADD, total, y, b.scratch(y.lengths))
+    if total is None:
+        raise UnsupportedError("a kernel without columns")
+    return total
 
 
 def _turned(b: Builder, x: View) -> View:
@@ -155,11 +162,9 @@ def _turned(b: Builder, x: View) -> View:
 
 def _tall(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", strides: tuple[int, int],
-    size: tuple[int, int],
+    size: tuple[int, int], groups: int = 1,
 ) -> View:  # fmt: skip
-    """A kernel of many rows, no padding."""
-    if weights.shape[3] > products.MOST_KERNEL:
-        raise UnsupportedError(f"a kernel of {weights.shape[2]} x {weights.shape[3]}: more than 31 both ways")
+    """A kernel of many rows and at most 31 columns, no padding."""
     total: View | None = None
     places = (size[0] - 1) * strides[0] + 1
     wide = (size[1] - 1) * strides[1] + 1
@@ -167,7 +172,7 @@ def _tall(
         part = weights[:, :, first : first + products.MOST_KERNEL]
         rows = x.part(1, first, places + part.shape[2] - 1)
         y = b.scratch((weights.shape[0], places, wide))
-        products.convolve(b, rows, np.ascontiguousarray(part), bias if first == 0 else None, y)
+        products.convolve(b, rows, np.ascontiguousarray(part), bias if first == 0 else None, y, groups=groups)
         y = y.part(1, 0, size[0], strides[0])
         total = y if total is None else planar.pair(b, Binary.ADD, total, y, b.scratch(y.lengths))
     if total is None:

@@ -1,7 +1,7 @@
 """Every question about the chip, as rows."""
 
 from ..model import Question
-from . import binding, choices, edges, lanes, neural, plan, planar, tables, values
+from . import binding, chains, choices, edges, lanes, neural, parts, plan, planar, tables, values
 
 #: In the order in which a kit asks those of the same risk.
 QUESTIONS: tuple[Question, ...] = (
@@ -11,7 +11,9 @@ QUESTIONS: tuple[Question, ...] = (
     *values.QUESTIONS,
     *binding.QUESTIONS,
     *lanes.QUESTIONS,
+    *chains.QUESTIONS,
     *choices.QUESTIONS,
+    *parts.QUESTIONS,
     *plan.QUESTIONS,
     *edges.QUESTIONS,
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...program.program import Program
 from ..model import Case, Hypothesis, Question, Risk
-from ..predictions import Formula, engine, gives, hangs, unwritten
+from ..predictions import Formula, engine, gives, hangs, stepped, unwritten
 from ..programs import SMALL, edited, spread, word
 from .neural import X, one_to_one, pass_through
 from .planar import two_sources
@@ -25,7 +25,7 @@ class Base(NamedTuple):
 
 
 RELU = Base(pass_through, lambda x: np.maximum(x, 0), {"x": spread(X, 80)})
-CONVOLUTION = Base(lambda: one_to_one(1.0), lambda x: np.rint(x * 65536) / 65536, {"x": spread(X, 81)})
+CONVOLUTION = Base(lambda: one_to_one(1.0), lambda x: stepped(x), {"x": spread(X, 81)})
 ADD = Base(lambda: two_sources("add"), lambda a, b: a + b, {"a": spread(SMALL, 82), "b": spread(SMALL, 83)})
 
 
@@ -79,7 +79,7 @@ def _zero(row: Zero) -> Question:
     hanging = hangs(f"{change}: a zero that hangs")
     return Question(
         row.name,
-        f"What does 0 for {row.what} do ({row.register}.{row.field})?",
+        f"What happens if {row.what} is 0 ({row.register}.{row.field})?",
         "inferred from zeros in InDepth, OutDepth, TileCfg and GroupConvCfg, which hung an M1; ConvCfg3d did not",
         WHERE,
         cases,

@@ -13,7 +13,7 @@ from ...packing import Layout
 from ...program.program import Program
 from ..model import FILL, Case, Hypothesis, Question, Risk
 from ..predictions import bits, engine, gives, of_outputs, stepped
-from ..programs import Shape, network, spread
+from ..programs import Shape, network, spread, tuned
 
 WHERE = "hwx2py/compiler/forms/convolution.py"
 PACKING = "hwx2py/packing/planes.py"
@@ -106,17 +106,48 @@ def _whole_rounds_only(axis: int) -> Hypothesis:
     return Hypothesis("whole rounds only, the rest is not written", of_outputs(kept), change)
 
 
+_KNOWN = "own choice of middle risk: one channel a plane, so that no plane is left over; 768 = 512 + 256 has a record"
+
+
 def _dense(outputs: int) -> Question:
     more = () if outputs <= ENGINES else (_one_engine_after_the_other(1), _whole_rounds_only(1))
     return Question(
         f"lanes-{outputs}",
         f"In which order does a convolution of {outputs} output channels read its weights?",
-        "own choice of middle risk: one channel a plane, so that no plane is left over; 768 = 512 + 256 has a record",
+        _KNOWN if outputs > ENGINES else "by rule: one channel an engine, as compiler 4.2.1 has it; no record of 9.509",
         WHERE,
         functools.partial(lambda count: [Case("convolution", _convolution(count), {"x": spread(X, 41)})], outputs),
         (engine(AS_PACKED), _doubled(outputs), *more),
         Risk.GARBAGE,
     )
+
+
+FEWER = 64
+
+
+def _fewer() -> list[Case]:
+    weights = spread((FEWER, INPUTS, 1, 1), 47)
+    program = tuned("fewer", ("x", X), build=lambda g, x: g.conv(x, weights), least="Common.ConvCfg.OCGSize")
+    return [Case("convolution", program, {"x": spread(X, 48)})]
+
+
+FEWER_LANES = Question(
+    "lanes-fewer-64",
+    "In which order does a convolution read its weights that has fewer lanes than Apple's compiler takes?",
+    "own choice of middle risk, which only `compile --tune` makes",
+    WHERE,
+    _fewer,
+    (
+        engine(AS_PACKED),
+        Hypothesis(
+            "in planes of 4 lanes, as Apple's compiler has them",
+            gives(lambda x: _multiplied(_read_with(kernel_of(_fewer()[0].program), 4, FEWER), x)),
+            "`convolution`: no other lanes than `lanes_for`",
+        ),
+        _one_engine_after_the_other(1),
+    ),
+    Risk.GARBAGE,
+)
 
 
 def _product() -> list[Case]:
@@ -181,6 +212,7 @@ def _sparse(outputs: int, lanes: int, known: str) -> Question:
 
 QUESTIONS = (
     *map(_dense, (8, 24, 40, 200)),
+    FEWER_LANES,
     PRODUCT,
     _sparse(16, 4, "own choice of middle risk: 4 lanes, whose order is known by digest"),
     _sparse(256, 8, "own choice of middle risk: 8 lanes, whose order was published"),

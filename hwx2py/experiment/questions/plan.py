@@ -79,7 +79,7 @@ TILES = Question(
             "the engine: whole tiles, and a rule of `check` for heights that do not divide",
         ),
     ),
-    Risk.GARBAGE,
+    Risk.HANG,
     frozenset(["plan-tile-height"]),
 )
 
@@ -103,7 +103,7 @@ def _patch(width: int, height: int) -> Question:
             engine("yes"),
             hangs("a fault of the engine for patches that are not known"),
             Hypothesis(
-                "only the first rows are written",
+                "only the first row is written",
                 gives(_first_rows(lambda a, b: a + b, 1)),
                 "the engine: patches that are not known are no good",
             ),
@@ -133,7 +133,7 @@ SOURCES = Question(
         Hypothesis("source 2 twice", gives(lambda a, b: b + b), "the engine: keep tiles in L2, source 2 last"),
         Hypothesis("source 1 twice", gives(lambda a, b: a + a), "the engine: keep tiles in L2, source 1 last"),
     ),
-    Risk.GARBAGE,
+    Risk.HANG,
     frozenset(["plan-overlap"]),
 )
 
@@ -172,6 +172,30 @@ RESULT = Question(
     ),
     Risk.HANG,
     frozenset(["plan-overlap"]),
+)
+
+#: Known programs use less than this of L2.
+MEBIBYTE = 1 << 20
+
+
+def _far_apart() -> list[Case]:
+    return [Case("add", edited(two_sources("add", X), {"L2.Source2Base": {"Addr": MEBIBYTE}}), _pair())]
+
+
+SIZE = Question(
+    "plan-l2-size",
+    "Does L2 have more than 1 MiB?",
+    "chosen: 2 MiB, as addresses have 17 bits of 16 bytes; the highest byte of a known program is 0xd3700",
+    "hwx2py/registers/machine.py",
+    _far_apart,
+    (
+        engine("yes"),
+        Hypothesis(
+            "no, addresses wrap after 1 MiB", gives(lambda a, b: b + b), "`Machine.l2_bytes`: 1 << 20, and wrap around"
+        ),
+        hangs("`Machine.l2_bytes`: 1 << 20"),
+    ),
+    Risk.HANG,
 )
 
 # Strides in L2
@@ -228,4 +252,4 @@ ROWS = Question(
     frozenset(["plan-row-stride"]),
 )
 
-QUESTIONS = (TILES, *(_patch(*size) for size in PATCHES), SOURCES, RESULT, CHANNELS, ROWS)
+QUESTIONS = (TILES, *(_patch(*size) for size in PATCHES), SOURCES, RESULT, SIZE, CHANNELS, ROWS)

@@ -169,7 +169,7 @@ def _of_fraction(row: Fraction) -> Question:
 
     return Question(
         f"table-{row.name}",
-        f"How does the table of {row.name}, which is read from a fraction, go from sample to sample?",
+        f"How does the {row.name} table, which is read from a fraction, go from sample to sample?",
         "chosen: from the lower sample in float16; tables that are not read from a fraction go outward from 0 (M5)",
         WHERE,
         cases,

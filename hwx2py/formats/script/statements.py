@@ -10,8 +10,8 @@ import builtins
 from . import native
 from .evaluate import MORE, Evaluator, Opaque, fail, partial, refused, text_of
 
-#: How a script imports NumPy, which only running needs.
-WITHOUT_NUMPY = "try:\n    import numpy as np\nexcept ImportError:\n    np = None"
+#: How a script imports what only running needs.
+FOR_RUNNING = "try:\n    import fcntl\n    import numpy as np\nexcept ImportError:\n    fcntl = np = None"
 
 
 def execute(tree: ast.Module, evaluator: Evaluator, stream: str, source_bytes: int) -> None:
@@ -59,8 +59,9 @@ def _execute(statement: ast.stmt, evaluator: Evaluator) -> None:
             for target in targets:
                 for name, own in evaluator.unpacked(target, made).items():
                     evaluator.bind(name, own)
-        case ast.Try() if ast.unparse(statement) == WITHOUT_NUMPY:
-            evaluator.bind("np", Opaque("np"))
+        case ast.Try() if ast.unparse(statement) == FOR_RUNNING:
+            for name in ("fcntl", "np"):
+                evaluator.bind(name, Opaque(name))
         case ast.If(test=test, orelse=[]) if ast.unparse(test) == "__name__ == '__main__'":
             return
         case _:

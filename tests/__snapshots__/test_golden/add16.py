@@ -9,16 +9,17 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 784248ebedcf75fc40ca144600787ea1dc08d24927ecd6efe0f8205ed43c718e
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   509cc8f04f7c91ef of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   aface616a4595789 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, functools, hashlib, io, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
+    import fcntl
     import numpy as np
-except ImportError:  # only running needs it
-    np = None
+except ImportError:  # only running needs them
+    fcntl = np = None
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")

@@ -10,19 +10,20 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 9bed2d27ffe87004485cef400469272cf81c1c135e2b83a24260b371238868d9
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   58d39614e5d36abb of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   33b209480de6f7d6 of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed
 """
 
-import argparse, copy, ctypes, fcntl, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
+import argparse, copy, ctypes, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile
 from collections import namedtuple
 
 try:
+    import fcntl
     import numpy as np
-except ImportError:  # only running needs it
-    np = None
+except ImportError:  # only running needs them
+    fcntl = np = None
 
 # A buffer: its BAR stands for it in the tasks; shape N, C, H, W; strides in bytes.
 Tensor = namedtuple("Tensor", "name role bar shape strides dtype size_bytes")

@@ -28,12 +28,11 @@ class Register:
     def __call__(self, word=0, **values):
         """Takes bits without a name, then fields; what is left out is 0."""
         if 0 in values.values():  # -0.0 is another word, and a cache cannot tell
-            return self.write.__wrapped__(self, word, **values)
-        return self.write(word, **values)
+            return self._write.__wrapped__(self, word, **values)
+        return self._write(word, **values)
 
     @functools.lru_cache(1 << 13, typed=True)  # tasks share most of their lines
-    def write(self, word, **values):
-        """What a call makes, where the cache may keep it."""
+    def _write(self, word, **values):
         given = word = encode(self.name, "word", word, 31, 0) if word != 0 else 0
         for name, value in values.items():
             if name not in self.fields:
@@ -290,7 +289,7 @@ def execute(chosen, tensors, build, open_device, run):
         print(f"command buffer: {sizes}, sha256 {digest.hexdigest()}")
         return 0
     if np is None:
-        raise OSError("running needs NumPy: python -m pip install numpy")
+        raise OSError("running needs Linux and NumPy: python -m pip install numpy")
     np.seterr(all="ignore")
     device = open_device(chosen)
     golden = load(chosen.golden) if chosen.golden else {}
