@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ EXAMPLES = ROOT / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 TASKS, FORMS, COEFFICIENT_BYTES = 10_000, 40, 256 << 20
+PAGE_TASKS = 2_000
 
 
 def seconds(command: list[str], runs: int) -> float:
@@ -82,7 +84,40 @@ def large() -> None:
         show("script --dry-run, large: peak", peak, "MiB", room)
 
 
-def write_large(path: str) -> int:
+def pages() -> None:
+    """The page of a program of 2,000 tasks: its size, and until a browser has drawn it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, page = os.path.join(folder, "long.hwx"), pathlib.Path(folder, "long.html")
+        write_large(path, PAGE_TASKS, 1 << 20)
+        took, _ = measured([sys.executable, "-m", "hwx2py", "graph", path, "-o", str(page)])
+        show("graph, page of 2,000 tasks", took, "s", 20.0)
+        show("page of 2,000 tasks", page.stat().st_size / (1 << 20), "MiB", 5.0)
+        browser = shutil.which("chromium")
+        try:
+            from playwright.sync_api import sync_playwright
+        except ImportError:
+            browser = None
+        if browser is None:
+            print("no Chromium or no Playwright here: how long the page takes to open is not measured")
+            return
+        with sync_playwright() as driver:
+            running = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+            show("page of 2,000 tasks, opened", statistics.median(_opened(running, page) for _ in range(5)), "s", 2.0)
+            running.close()
+
+
+def _opened(running, page: pathlib.Path) -> float:
+    """Seconds until a page shows its last task."""
+    tab = running.new_page()
+    start = time.perf_counter()
+    tab.goto(f"{page.as_uri()}#task-{PAGE_TASKS - 1}")
+    tab.wait_for_selector(f"[data-task='{PAGE_TASKS - 1}']")
+    took = time.perf_counter() - start
+    tab.close()
+    return took
+
+
+def write_large(path: str, tasks: int = TASKS, coefficient_bytes: int = COEFFICIENT_BYTES) -> int:
     """Writes the large program; returns its size in bytes."""
     import make
 
@@ -103,7 +138,7 @@ def write_large(path: str) -> int:
         fill_in([planned])
         forms.append(complete(make.H13, planned.header, planned.registers))
     drafts = []
-    for number in range(TASKS):
+    for number in range(tasks):
         draft = forms[number % FORMS]
         header = [draft.header[0] | number, *draft.header[1:]]
         items = [
@@ -113,7 +148,7 @@ def write_large(path: str) -> int:
             for item in draft.items
         ]
         drafts.append(draft._replace(header=header, items=items))
-    coefficients = np.random.default_rng(1).bytes(COEFFICIENT_BYTES)
+    coefficients = np.random.default_rng(1).bytes(coefficient_bytes)
     pieces = create(make.program(lay_out(make.H13, drafts), tensors, coefficients), "benchmark")
     with open(path, "wb") as file:
         file.writelines(pieces)
@@ -375,6 +410,7 @@ def many() -> None:
 PARTS = {
     "start": start,
     "large": large,
+    "pages": pages,
     "emulate": emulate,
     "generations": generations,
     "python": python,

@@ -9,7 +9,7 @@ from ..formats import ProgramFile
 from ..names import legible
 from ..program.program import SCRATCH_BAR, Program, Scratch, Tensor
 from . import arrays
-from .tasks import L2, tasks
+from .tasks import COSTS, L2, Layouts, tasks
 from .words import Texts, Words
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def page_data(file: ProgramFile, extra: Extra = NOTHING) -> dict[str, Any]:
         extra: what is known beside it.
     """
     program, texts = file.program, Texts()
-    words, costs = Words(program, texts), cost.cost(program)
+    words, layouts, costs = Words(program, texts), Layouts(), cost.cost(program)
     picture = draw.graph(program, whole=True)
-    rows = list(tasks(program, costs, words))
+    rows = list(tasks(program, costs, words, layouts))
     for index, note in enumerate(program.task_notes):
         rows[index]["words_from"] = texts.number(note)
     for index, figures in (extra.values or {}).items():
@@ -55,6 +55,9 @@ def page_data(file: ProgramFile, extra: Extra = NOTHING) -> dict[str, Any]:
         "facts": [[what, legible(value)] for what, value in _facts(program, costs)],
         "notes": [legible(note) for note in program.origin.notes],
         "tasks": rows,
+        "layouts": layouts.rows,
+        "costs": list(COSTS),
+        "keeps_registers": program.arch.carries_state,
         **words.as_data(),
         "buffers": list(_buffers(program)),
         **_picture(picture),

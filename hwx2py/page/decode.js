@@ -2,6 +2,13 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { tasks, registers, forms, texts } = data;
 
+// What tasks share is put back: layouts of operands, the names of costs, the words for engines.
+for (const task of tasks) {
+  for (const operand of task.operands) Object.assign(operand, data.layouts[operand.layout]);
+  task.cost = Object.fromEntries(data.costs.map((name, place) => [name, task.cost[place]]));
+  task.engine = texts[task.engine];
+}
+
 // The task before each one that has the same form; its words differ in `changed` only.
 const sameForm = [];
 {
@@ -91,4 +98,5 @@ tasks.forEach((task, index) => {
 
 const nodeName = (node) => (node.name ? `${node.type} ${node.name}` : node.type);
 const counted = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
-const shapeText = (shape) => (shape[0] === 1 ? shape.slice(1) : shape).join(" x ");
+/** Groups, channels, depth, height, width, without groups and depth where there is one. */
+const shapeText = (shape) => shape.filter((size, axis) => size !== 1 || (axis !== 0 && axis !== 2)).join(" x ");

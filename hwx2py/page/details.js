@@ -22,7 +22,7 @@ const COSTS = [
   ["l2_written_bytes", "written to L2", "byte"], ["macs", "multiply-accumulates", ""],
   ["elementwise", "operations on elements", ""], ["exe_cycles", "ExeCycles of the header", ""],
   ["formula_cycles", "the compiler's formula", "cycle"]];
-const time = (us) => (us === undefined ? "not known" : `${short(us)} us`);
+const time = (us) => (us === null ? "not known" : `${short(us)} us`);
 const totalTime = tasks.reduce((sum, task) => sum + (task.cost.estimate_us || 0), 0);
 const share = (task) => (totalTime && task.cost.estimate_us ? task.cost.estimate_us / totalTime : 0);
 const percent = (part) => (part < 0.001 ? "less than 0.1 %" : `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`);
@@ -42,11 +42,9 @@ function operandRows(task) {
     operand.use,
     el("code", {}, bufferLink(operand.bar, operand.name)),
     el("code", {}, `${hex(operand.from)}..${hex(operand.to)}`),
-    `${shapeText(operand.shape)} ${operand.format}`,
+    [el("span", { class: "whole" }, shapeText(operand.shape)), ` ${operand.format}`],
     el("code", {}, operand.strides.map((stride) => hex(stride)).join(" ")),
-    [operand.chained ? "handed on tile by tile" : null, operand.off ? "BAR not enabled" : null,
-      operand.interleave ? `${operand.interleave} channels side by side` : null, ...(operand.remarks || [])]
-      .filter(Boolean).join(", ")]);
+    (operand.remarks || []).join(", ")]);
 }
 
 function flow(title, found, end) {
@@ -67,6 +65,12 @@ function valuesSection(task) {
     ? "The run ended before this task." : "Not run: hwx2py graph --values shows here what every task wrote."));
 }
 
+/** A sentence whose "task 3" are links. */
+const linked = (sentence) => sentence.split(/\b(task \d+)\b/).map((part) => {
+  const number = part.match(/^task (\d+)$/)?.[1];
+  return number !== undefined && Number(number) < tasks.length ? taskLink(Number(number)) : part;
+});
+
 function taskDetails(index) {
   const task = tasks[index], { findings, nodes, arrays, from, to } = about[index];
   const step = (other, text) => other >= 0 && other < tasks.length ? taskLink(other, text) : el("span", { class: "quiet" }, text);
@@ -75,7 +79,7 @@ function taskDetails(index) {
       el("span", { class: `key ${task.planar ? "planar" : "neural"}` }, task.engine),
       el("nav", { "aria-label": "Neighbours" }, step(index - 1, "↑ before"), step(index + 1, "↓ after"),
         el("a", { href: "#program" }, "program"))),
-    el("p", { class: "does" }, task.does),
+    el("p", { class: "does" }, linked(task.does)),
     el("p", { class: "quiet" }, task.with),
     nodes.length ? el("div", { class: "node" }, nodes.map((node) => el("p", {}, "From the node ",
       el("b", {}, nodeName(node)), node.forms.length ? `: ${node.forms.join(", ")}` : "",
@@ -92,6 +96,7 @@ function taskDetails(index) {
     arrays.length ? section("Coefficients", arrays.map((array) => coefficientArray(array, index))) : null,
     valuesSection(task),
     registerSection(index),
+    data.keeps_registers ? keptSection(index) : null,
     el("p", { class: "quiet" }, `At ${hex(task.at)} of the text, ${counted(task.bytes, "byte")}.`),
   ];
 }

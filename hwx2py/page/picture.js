@@ -48,7 +48,7 @@ const wires = el("svg", { class: "wires", "aria-hidden": "true" });
 const boxes = new Map();
 const rowHeight = () => HEIGHTS[view.zoom];
 const gap = () => [0, 1, 2, 4, 10, 18, 22][view.zoom];
-const dearest = Math.max(...tasks.map((task) => task.cost.estimate_us || 0));
+const dearest = tasks.reduce((most, task) => Math.max(most, task.cost.estimate_us || 0), 0);
 
 function frame() {
   const width = scroll.clientWidth, room = Math.max(width * 0.22, 24);
@@ -106,13 +106,14 @@ function drawPicture() {
   for (const [row, box] of boxes) {
     if ((row < first || row > last) && box !== document.activeElement) { box.remove(); boxes.delete(row); }
   }
-  const fresh = [];
-  for (let row = first; row <= last; row++) {
-    if (!boxes.has(row)) { boxes.set(row, rowBox(row)); fresh.push(row); }
-  }
-  for (const row of fresh) {
-    const after = [...boxes.keys()].filter((other) => other > row && boxes.get(other).parentNode).sort((a, b) => a - b)[0];
-    sheet.insertBefore(boxes.get(row), after === undefined ? null : boxes.get(after));
+  let after = null; // the document has rows in their order, so that Tab and screen readers meet them so
+  for (const [row, box] of boxes) if (row > last) after = box;
+  for (let row = last; row >= first; row--) {
+    if (!boxes.has(row)) {
+      boxes.set(row, rowBox(row));
+      sheet.insertBefore(boxes.get(row), after);
+    }
+    after = boxes.get(row);
   }
   const linked = linkedRows();
   for (const [row, box] of boxes) {

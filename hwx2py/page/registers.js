@@ -81,3 +81,33 @@ function registerBody([{ register, word, rest, slot }, title, fields]) {
         shown.sources ? el("span", { class: "source" },
           el("span", { class: `tag ${field.confidence}` }, field.confidence), ` ${texts[field.source]}`) : null))));
 }
+
+/** Registers that a task finds as earlier tasks left them: register -> the last task that wrote it, and the word. */
+function keptBy(index) {
+  const own = new Set(forms[tasks[index].form].registers), found = new Map(), seen = new Set();
+  for (let at = index - 1; at >= 0; at--) {
+    if (seen.has(tasks[at].form)) continue; // a later task of this form wrote the same registers
+    seen.add(tasks[at].form);
+    for (const [number, word] of writtenBy(at)) {
+      if (!own.has(number) && !registers[number].header && !found.has(number)) found.set(number, { at, word });
+    }
+  }
+  return found;
+}
+
+function keptSection(index) {
+  const found = [...keptBy(index)].sort(([a], [b]) => registers[a].address - registers[b].address);
+  if (!found.length) return null;
+  const box = el("details", { class: "block" }, el("summary", {}, el("b", {}, counted(found.length, "register")),
+    " kept from earlier tasks"));
+  box.addEventListener("toggle", () => {
+    if (box.children.length > 1) return;
+    box.append(table("Registers kept from earlier tasks", ["register", "word", "fields", "written by"], found.map(([number, { at, word }]) => {
+      const register = registers[number];
+      const fields = register.fields.filter((field) => bitsOf(field, word)).map((field) => `${field.name}=${fieldText(field, word, register)}`);
+      return [el("code", {}, `${data.blocks[register.block].name}.${register.name}`), el("code", {}, hex(word, 8)),
+        el("code", {}, fields.join(" ")), taskLink(at)];
+    })));
+  });
+  return box;
+}

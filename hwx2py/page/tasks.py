@@ -13,15 +13,34 @@ from .words import Words
 
 #: What a place in L2 has instead of a BAR.
 L2 = "L2"
+#: The figures of a task's cost that the page has.
+COSTS = tuple(name for name in TaskCost._fields if name not in ("index", "sentence", "engines_us"))
 
 
-def tasks(program: Program, costs: CostReport, words: Words) -> Iterator[dict[str, Any]]:
+class Layouts:
+    """Layouts of tensors that many operands share, each once: shape, strides, format, and what goes with them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.rows: list[dict[str, Any]] = []
+
+    def number(self, row: dict[str, Any]) -> int:
+        """The number of a layout."""
+        key = repr(row)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.rows)
+            self.rows.append(row)
+        return self._numbers[key]
+
+
+def tasks(program: Program, costs: CostReport, words: Words, layouts: Layouts) -> Iterator[dict[str, Any]]:
     """A row for each task, ready for JSON.
 
     Args:
         program: the program.
         costs: what its tasks cost.
         words: takes the words of each.
+        layouts: takes the layouts of operands.
     """
     for task, told, cost in zip(program.tasks, narrated(program), costs.tasks):
         operation, names = told
@@ -30,12 +49,12 @@ def tasks(program: Program, costs: CostReport, words: Words) -> Iterator[dict[st
             "does": legible(statement(operation, names)),
             "with": legible(setting(operation, names)),
             "planar": isinstance(operation, Planar),
-            "engine": engine(operation),
+            "engine": words.texts.number(engine(operation)),
             "at": task.offset,
             "bytes": task.size_bytes,
             "operands": [
-                *(_operand(operand, legible(operand_name(operand, names))) for operand in operation.inputs),
-                *(_stored(operation.result, place, names) for place in _places(operation.result)),
+                *(_operand(operand, legible(operand_name(operand, names)), layouts) for operand in operation.inputs),
+                *(_stored(operation.result, place, names, layouts) for place in _places(operation.result)),
             ],
             "cost": _cost(cost),
             **words.take(task),
@@ -54,9 +73,8 @@ def _places(result: Result) -> Sequence[Dma | InL2]:
     return [place for place in (result.memory, result.l2) if place]
 
 
-def _operand(operand: Operand, name: str) -> dict[str, Any]:
+def _operand(operand: Operand, name: str, layouts: Layouts) -> dict[str, Any]:
     stored = operand.shape.exchanged() if operand.exchanged else operand.shape
-    row = _placed(operand.where, stored, operand.shape, operand.element)
     remarks = [
         *(["clamped at 0"] if operand.relu else []),
         *(["stored with channels and columns exchanged"] if operand.exchanged else []),
@@ -64,36 +82,37 @@ def _operand(operand: Operand, name: str) -> dict[str, Any]:
         *([f"passes through L2 at {operand.stage.base_bytes:#x}"] if operand.stage else []),
         *(["a copy stays there"] if operand.keeps else []),
     ]
-    return {"use": "reads", "name": name, **row, **({"remarks": remarks} if remarks else {})}
+    return {"name": name, **_placed("reads", operand.where, stored, operand.element, remarks, layouts)}
 
 
-def _stored(result: Result, place: Dma | InL2, names: Names) -> dict[str, Any]:
+def _stored(result: Result, place: Dma | InL2, names: Names, layouts: Layouts) -> dict[str, Any]:
     stored = result.shape.exchanged() if result.exchanged else result.shape
-    row = _placed(place, stored, result.shape, result.element)
     remarks = ["stored with channels and columns exchanged"] if result.exchanged else []
     name = legible(place_name(place, stored, result.element, names))
-    return {"use": "writes", "name": name, **row, **({"remarks": remarks} if remarks else {})}
+    return {"name": name, **_placed("writes", place, stored, result.element, remarks, layouts)}
 
 
-def _placed(where: Dma | InL2, stored: Shape, shape: Shape, element: Element) -> dict[str, Any]:
-    """Where a tensor lies: its bytes from the first to the last element, and the strides between them."""
+def _placed(
+    use: str, where: Dma | InL2, stored: Shape, element: Element, remarks: list[str], layouts: Layouts
+) -> dict[str, Any]:
+    """Where a tensor lies: its bytes from the first to the last element, and its layout there."""
     place = span(where, stored, element)
-    row: dict[str, Any] = {
-        "bar": L2 if isinstance(where, InL2) else where.bar,
-        "from": place.start,
-        "to": place.end,
-        "strides": list(where.strides),
-        "shape": list(shape),
-        "format": element.name,
-    }
+    bar: int | str | None
     if isinstance(where, InL2):
-        return row | ({"chained": True} if where.chained else {})
-    if not where.enabled:
-        row["off"] = True
-    return row | ({"interleave": where.interleave} if where.interleave > 1 else {})
+        bar = L2
+        remarks = [*(["handed on tile by tile"] if where.chained else []), *remarks]
+    else:
+        bar = where.bar
+        remarks = [
+            *([] if where.enabled else ["the BAR is not enabled"]),
+            *([f"{where.interleave} channels side by side"] if where.interleave > 1 else []),
+            *remarks,
+        ]
+    layout = {"use": use, "shape": list(stored), "strides": list(where.strides), "format": element.name}
+    number = layouts.number(layout | ({"remarks": remarks} if remarks else {}))
+    return {"bar": bar, "from": place.start, "to": place.end, "layout": number}
 
 
-def _cost(cost: TaskCost) -> dict[str, Any]:
-    """What a task costs; what is 0 or not known is left out."""
-    row = cost._asdict()
-    return {name: value for name, value in row.items() if name not in ("index", "sentence") and value}
+def _cost(cost: TaskCost) -> list[Any]:
+    """What a task costs, in the order of `COSTS`."""
+    return [getattr(cost, name) for name in COSTS]

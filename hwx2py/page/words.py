@@ -56,11 +56,11 @@ class Words:
 
     Args:
         program: whose tasks they are.
-        texts: where meanings and sources go.
+        texts: where meanings, sources and other shared texts go.
     """
 
     def __init__(self, program: Program, texts: Texts):
-        self._arch, self._texts = program.arch, texts
+        self._arch, self.texts = program.arch, texts
         self._blocks: dict[str, tuple[int, str]] = {}
         self._rows: dict[tuple[bool, int], int] = {}
         self._registers: list[dict[str, Any]] = []
@@ -119,7 +119,7 @@ class Words:
             "name": location.name.partition(".")[2],
             "address": location.address,
             "header": in_header,
-            "meaning": self._texts.number(register.meaning),
+            "meaning": self.texts.number(register.meaning),
             "confidence": register.confidence,
             "rest": ~register.named_mask & 0xFFFFFFFF,
             "fields": [self._field(field, register.confidence) for field in register.fields],
@@ -134,8 +134,8 @@ class Words:
             "shift": 0 if coding.whole else field.lsb,
             "add": int(coding.less),
             "hex": field.kind.is_hex,
-            "meaning": self._texts.number(field.meaning),
-            "source": self._texts.number(field.source),
+            "meaning": self.texts.number(field.meaning),
+            "source": self.texts.number(field.source),
             "confidence": field.confidence or confidence,
         }
         if field.enum:
