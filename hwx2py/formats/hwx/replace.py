@@ -217,11 +217,12 @@ def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes
     place = value.layout
     raw = bytearray(command.raw)
     bars = {bar: plan.vm(address) for bar, address in value.bars().items()}
-    addresses = {buffer.name: value.bars()[buffer.bar] for buffer in old.buffers}
+    # A damaged table may lack the scratch memory, which its segment tells too.
+    addresses = {buffer.name: value.bars()[buffer.bar] for buffer in old.buffers if buffer.bar in value.bars()}
     for buffer in old.buffers:
         bars[buffer.bar] = 0
     for buffer in new.buffers:
-        bars[buffer.bar] = plan.vm(addresses[buffer.name])
+        bars[buffer.bar] = plan.vm(addresses[buffer.name]) if buffer.name in addresses else 0
     if 1 in bars:
         bars[1] = bars[0] + new.const_offset
     for bar, address in bars.items():
