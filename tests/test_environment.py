@@ -4,6 +4,7 @@ import struct
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from conftest import example, loaded, one_line
 
@@ -190,3 +191,18 @@ def test_an_input_that_is_cut_while_it_is_read_ends_with_a_line(tmp_path, whole)
     expected = (0, "0\nTrue\n", "") if whole else (
         2, "0\n", f"hwx2py: {path}: was cut while it was read; run it again\n")  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == expected
+
+
+def test_archives_of_what_are_no_numbers_are_refused(cli, tmp_path):
+    shape = loaded("mul").inputs[0].shape
+    for array in (
+        np.full(shape, "1"),
+        np.full(shape, b"1"),
+        np.zeros(shape, complex),
+        np.zeros(shape, "datetime64[s]"),
+    ):
+        path = tmp_path / "inputs.npz"
+        np.savez(path, a=array)
+        done = cli("emulate", example("mul"), "--input", path)
+        assert (done.code, one_line(done.err)) == (2, True), array.dtype
+        assert f"holds {array.dtype}, which are not numbers" in done.err

@@ -4,11 +4,10 @@ import re
 
 import builders
 import pytest
-from conftest import EXAMPLE_NAMES, ROOT, example, loaded, one_line
+from conftest import EXAMPLE_NAMES, example, loaded, one_line
 from test_container import read, with_command
 
 from hwx2py import emitter, formats
-from hwx2py.compiler.compile import compile_network
 from hwx2py.errors import ContainerError, UnsupportedError
 from hwx2py.formats.anec import header as anec_container
 from hwx2py.formats.anec.read import load as load_anec
@@ -186,20 +185,15 @@ def test_bars_of_nothing_known_are_noted(cli, tmp_path):
     assert "output[0] = 6.0" in cli("emulate", tmp_path / "odd.hwx").out
 
 
-def test_scratch_without_an_entry_in_the_table_is_written_back(cli, tmp_path):
-    """Tables since H14 say of scratch memory in a second place; found by fuzzing."""
-    program = compile_network(str(ROOT / "examples" / "digits.onnx"), arch="H14").program
-    data = bytearray(b"".join(create(program, "test")))
-    command = next(read(bytes(data)).values(image.ProgramCommand))
-    start = bytes(data).index(bytes(command.raw)) + layout.THREAD_STATE
-    entry = start + command.layout.entry_bytes * program.scratch.bar
-    assert any(data[entry : entry + 8])
-    data[entry : entry + 8] = bytes(8)
-    (tmp_path / "odd.hwx").write_bytes(data)
-    assert formats.load(str(tmp_path / "odd.hwx")).program.scratch
-    done = cli("clean", tmp_path / "odd.hwx", "-o", tmp_path / "clean.hwx")
-    assert done.code == 0, done.err
-    assert formats.load(str(tmp_path / "clean.hwx")).program.scratch
+def test_a_second_program_command_may_bind_fewer_buffers():
+    """Found by fuzzing."""
+    file = formats.load(str(example("chain")))
+    command = next(one for one in file.container.commands if isinstance(one.value, image.ProgramCommand))
+    raw, scratch = bytearray(command.raw), file.program.scratch.bar
+    raw[layout.THREAD_STATE + 8 * scratch : layout.THREAD_STATE + 8 * (scratch + 1)] = bytes(8)
+    fewer = command._replace(raw=bytes(raw), value=command.value._replace(raw=bytes(raw)))
+    several = file.container._replace(commands=(*file.container.commands, fewer))
+    assert bytes(raw) in b"".join(replace(several, file.program, file.program))
 
 
 def test_container_that_could_not_be_read_is_not_written(cli, tmp_path):

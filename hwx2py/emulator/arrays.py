@@ -91,9 +91,18 @@ def read_npy(path: str) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         array.close()
         raise UsageError("holds several arrays; a .npy file for each is wanted", file=path)
+    check_numbers(array, path)
+    return array
+
+
+def check_numbers(array: np.ndarray, path: str) -> None:
+    """Refuses what is not an array of numbers, or of the bits of some.
+
+    Raises:
+        UsageError: it holds texts, times, complex numbers or records.
+    """
     if array.dtype.kind not in "biufV" or array.dtype.names:
         raise UsageError(f"holds {array.dtype}, which are not numbers", file=path)
-    return array
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:

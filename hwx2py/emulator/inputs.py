@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import UsageError
 from ..program.program import Tensor
 from ..runtime import command_line
-from .arrays import as_npy, read_npy, read_npz
+from .arrays import as_npy, check_numbers, read_npy, read_npz
 
 ARCHIVE, ARRAY = ".npz", ".npy"
 
@@ -38,7 +38,7 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
         try:
             with np.errstate(over="ignore"):  # values that overflow are an error
                 arrays[name] = command_line.input_array(value, arrays[name], name)
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             raise UsageError(f"{option}: {error}", hint="`hwx2py info` shows shapes and types") from error
     return arrays
 
@@ -100,6 +100,7 @@ def _arrays(option: str, inputs: dict[str, Tensor]) -> Iterator[tuple[str, str, 
             what = f"holds none of the inputs {', '.join(inputs)} (it has: {', '.join(arrays) or 'nothing'})"
             raise UsageError(what, file=option)
         for known in names:
+            check_numbers(arrays[known], option)
             yield known, option, arrays[known]
     elif value.endswith(ARRAY) and name in inputs:
         yield name, value, read_npy(value)

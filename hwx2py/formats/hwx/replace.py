@@ -217,7 +217,7 @@ def _program(command: Command, plan: _Plan, old: Program, new: Program) -> bytes
     place = value.layout
     raw = bytearray(command.raw)
     bars = {bar: plan.vm(address) for bar, address in value.bars().items()}
-    # A damaged table may lack the scratch memory, which its segment tells too.
+    # Of several program commands one tells the buffers, and another may bind fewer.
     addresses = {buffer.name: value.bars()[buffer.bar] for buffer in old.buffers if buffer.bar in value.bars()}
     for buffer in old.buffers:
         bars[buffer.bar] = 0

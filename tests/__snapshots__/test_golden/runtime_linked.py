@@ -252,7 +252,7 @@ def read_inputs(tensors, chosen):
             raise OSError(f"no input is called {name!r} (inputs: {', '.join(inputs)})")
         try:
             inputs[name] = input_array(value, inputs[name], name)
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             raise OSError(f"--input {name}={value}: {error}") from error
     return inputs
 
