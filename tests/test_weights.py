@@ -12,6 +12,7 @@ from hwx2py import formats, weights
 from hwx2py.emulator import direct, lut
 from hwx2py.emulator.numbers import CHIP
 from hwx2py.errors import UnsupportedError, UsageError
+from hwx2py.weights import change
 from hwx2py.weights.curve import drawn
 
 CASES = [
@@ -463,3 +464,11 @@ def test_a_change_that_fails_is_one_line_with_round_too(cli, tmp_path):
         tmp_path / "o.hwx",
     )
     assert (done.code, one_line(done.err)) == (2, True)
+
+
+def test_rounding_says_nothing_of_what_is_not_finite():
+    values = np.array([1.0, 1 + 2**-20, np.inf, -np.inf, np.nan])
+    new, lost = change.rounded(values)
+    assert np.array_equal(new, np.array([1, 1, np.inf, -np.inf, np.nan], np.float16), equal_nan=True)
+    assert lost == "1 of 5 values rounded, by at most 9.54e-07"
+    assert change.rounded(np.full(3, np.nan))[1] == ""

@@ -69,11 +69,12 @@ def rounded(values: np.ndarray) -> tuple[np.ndarray, str]:
         values: the values, of any type.
     """
     new = arrays_of.rounded(values, FLOAT16)
-    moved = np.abs(new.astype(float) - values) if new is not values else np.zeros(1)
-    count = int(np.count_nonzero(moved))
-    if not count:
+    if new is values:
         return new, ""
-    return new, f"{count} of {values.size} values rounded, by at most {float(np.nanmax(moved)):.3g}"
+    finite = np.isfinite(values)
+    moved = np.abs(new[finite].astype(float) - values[finite])
+    count = int(np.count_nonzero(moved))
+    return new, f"{count} of {values.size} values rounded, by at most {float(moved.max()):.3g}" if count else ""
 
 
 def _repacked(array: LogicalArray, bits: np.ndarray, data: np.ndarray) -> Mapping[int, bytes]:
