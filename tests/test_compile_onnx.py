@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from conftest import one_line
+from conftest import example, one_line
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -225,3 +225,12 @@ def test_damaged_models_end_in_an_error_of_ours_or_compile(tmp_path, data):
     path.write_bytes(whole[: data.draw(st.integers(1, len(whole)))])
     with contextlib.suppress(HwxError):
         compile_network(str(path))
+
+
+def test_a_fixed_input_that_does_not_fit_the_model_is_one_line(cli, tmp_path):
+    for values in (np.full((1, 1, 12, 12), 1e300), np.full((1, 1, 12, 12), np.nan)):
+        np.save(tmp_path / "values.npy", values)
+        fixed = ("--fix", f"image={tmp_path / 'values.npy'}")
+        done = cli("compile", example("digits").with_suffix(".onnx"), "-o", tmp_path / "o.hwx", *fixed)
+        assert (done.code, one_line(done.err)) == (2, True), done.err
+        assert "--fix image: it holds what is not finite, or does not fit float32" in done.err

@@ -151,6 +151,16 @@ def _origin(node: Any) -> Origin:
     return Origin(node.op_type, node.name or next(iter(node.output), ""))
 
 
+def _cast(name: str, array: "np.ndarray", kind: "np.dtype[Any]") -> "np.ndarray":
+    """An input's constant in the type of the model."""
+    with np.errstate(all="ignore"):
+        cast = array.astype(kind)
+        fits = np.isfinite(cast) if cast.dtype.kind == "f" else cast == array
+    if not fits.all():
+        raise UsageError(f"--fix {name}: it holds what is not finite, or does not fit {kind}")
+    return cast
+
+
 def _fix_inputs(model: Any, options: ReadOptions) -> None:
     """Gives inputs the shapes and the constants that the options name."""
     from onnx import helper, numpy_helper
@@ -167,7 +177,7 @@ def _fix_inputs(model: Any, options: ReadOptions) -> None:
     for name, array in options.fixed.items():
         value = inputs[name]
         kind = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        graph.initializer.append(numpy_helper.from_array(np.asarray(array).astype(kind), name))
+        graph.initializer.append(numpy_helper.from_array(_cast(name, np.asarray(array), kind), name))
         graph.input.remove(value)
     for name, shape in options.shapes.items():
         if name not in inputs:
