@@ -391,6 +391,50 @@ def networks() -> None:
         show(f"{name}: memory", int(peak) / 1024, "MiB", 2 * found["tensors_bytes"] / 2**20 + 150)
 
 
+#: Submits a script's program 1,000 times, and prints how long that took.
+SUBMITS = """
+import importlib.util, sys, time
+spec = importlib.util.spec_from_file_location("script", sys.argv[1])
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+class Many(script.Ane):
+    def call(self, name, *arguments):
+        if name != "SUBMIT":
+            return super().call(name, *arguments)
+        start = time.perf_counter()
+        for _ in range(1000):
+            answer = super().call(name, *arguments)
+        print(time.perf_counter() - start)
+        return answer
+device = Many(script.options("", script.TENSORS, Many, []))
+script.run(device, script.build(), script.TENSORS, script.default_inputs(script.TENSORS))
+"""
+
+
+def device() -> None:
+    """1,000 submits through the virtual device node, beside the same in one process."""
+    from hwx2py import emitter
+    from hwx2py.emulator import driver as contract
+    from hwx2py.formats import load
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    import builders
+
+    program = load(str(EXAMPLES / "mul.hwx")).program
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "mul.py")
+        path.write_text(emitter.emit(program).text)
+        command = [sys.executable, "-m", "hwx2py", "device", "--", sys.executable, "-c", SUBMITS, str(path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    request, model = builders.submit_request(program)
+    start = time.perf_counter()
+    for _ in range(1000):
+        model.ioctl(contract.SUBMIT, request)
+    alone = time.perf_counter() - start
+    model.memory.close()
+    show("1,000 submits / in one process", float(done.stdout) / alone, "x", 3.0)
+
+
 def many() -> None:
     """2,000 small programs as tables, and 1,000 points of a sweep, on two cores."""
     small = EXAMPLES / "mul.hwx"
@@ -417,6 +461,7 @@ PARTS = {
     "compiling": compiling,
     "networks": networks,
     "many": many,
+    "device": device,
 }
 
 

@@ -7,13 +7,11 @@ import struct
 import subprocess
 import sys
 import textwrap
-import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import submit_request
 from conftest import example, loaded, one_line
 
 from hwx2py import emitter
@@ -163,9 +161,9 @@ class TestClientInC:
         assert "SUBMIT: Connection timed out" in done.stderr
 
 
-#: Submits a script's program many times, and prints how long that took.
+#: Submits a script's program many times, and prints how often it was answered.
 MANY = """
-import importlib.util, sys, time
+import importlib.util, sys
 spec = importlib.util.spec_from_file_location("script", sys.argv[1])
 script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(script)
@@ -173,28 +171,22 @@ class Many(script.Ane):
     def call(self, name, *arguments):
         if name != "SUBMIT":
             return super().call(name, *arguments)
-        start = time.perf_counter()
-        for _ in range(int(sys.argv[2])):
-            answer = super().call(name, *arguments)
-        print(time.perf_counter() - start)
-        return answer
+        answers = [script.Ane.call(self, name, *arguments) for _ in range(int(sys.argv[2]))]
+        print(len(answers))
+        return answers[-1]
 device = Many(script.options("", script.TENSORS, Many, []))
 script.run(device, script.build(), script.TENSORS, script.default_inputs(script.TENSORS))
 """
 SUBMITS = 300
 
 
-def test_submits_take_less_than_three_times_those_in_one_process(tmp_path):
+def test_many_submits_of_one_client(tmp_path):
+    """How long they take is measured in `benchmarks/`."""
     path = tmp_path / "mul.py"
     path.write_text(emitter.emit(loaded("mul")).text)
     done = python(MANY, path, SUBMITS)
     assert done.returncode == 0, done.stderr
-    request, device = submit_request(loaded("mul"))
-    with closing(device.memory):
-        start = time.perf_counter()
-        assert [device.ioctl(contract.SUBMIT, request)[0] for _ in range(SUBMITS)] == [0] * SUBMITS
-        alone = time.perf_counter() - start
-    assert float(done.stdout) < 3 * alone
+    assert done.stdout == f"{SUBMITS}\n"
 
 
 def test_a_client_that_is_killed_leaves_the_others_alone():

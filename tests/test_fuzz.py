@@ -180,5 +180,5 @@ def test_emulator_runs_refuses_or_finds_faults(cli, name, changes):
         done = cli("emulate", path)
     lines = done.err.splitlines()
     assert done.code in (0, 2, 3), done
-    known = (f"hwx2py: {path}: ", "fault ", "y: ", "tasks: ", "note: hwx2py check finds ")
+    known = (f"hwx2py: {path}: ", "fault ", "y: ", "tasks: ", "note: hwx2py check finds ", f"warning: {path}: ")
     assert all(line.startswith(known) for line in lines), done.err

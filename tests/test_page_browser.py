@@ -254,7 +254,7 @@ def test_values_of_a_run_are_shown(running, cli, tmp_path):
 
 @pytest.mark.parametrize(("place", "scheme"), [("", "light"), ("#task-4", "dark"), ("#buffer-L2", "light")])
 def test_axe_finds_nothing(visit, place, scheme):
-    reason = "no axe here (pip install hwx2py[browser]): pages are not looked through for barriers"
+    reason = "no axe here (pip install '.[browser]'): pages are not looked through for barriers"
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=reason)
     shown = visit("attention", place, scheme=scheme)
     if place.startswith("#task"):

@@ -28,7 +28,11 @@ def search(
     Raises:
         UsageError: the good program fails, or the bad one does not.
     """
-    from picire import DD, Outcome
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks setuptools for its version in a way that goes out of use
+        from picire import DD, Outcome
 
     def test(chosen: Sequence[int], _: object = None) -> Outcome:
         failed = log.outcome(chosen)

@@ -50,7 +50,7 @@ def _store(values: np.ndarray, target: np.ndarray) -> None:
         whole = np.floor(steps)
         whole += steps - whole >= 0.5  # adding 0.5 before might round
         magnitude[small] = whole
-    if magnitude.max(initial=0) >= _INFINITY:
+    if np.max(magnitude, initial=0) >= _INFINITY:
         np.minimum(magnitude, _INFINITY, out=magnitude)
         magnitude[np.isnan(values)] = 0
     bits |= magnitude

@@ -234,8 +234,8 @@ def statistics(array: "np.ndarray") -> dict[str, str | float | int | None]:
     empty = finite.size == 0
     return {
         "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
-        "smallest": None if empty else float(finite.min()),
-        "largest": None if empty else float(finite.max()),
+        "smallest": None if empty else float(np.min(finite)),
+        "largest": None if empty else float(np.max(finite)),
         "mean": None if empty else float(finite.mean()),
         "not_finite": int(wide.size - finite.size),
     }

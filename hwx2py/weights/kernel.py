@@ -138,7 +138,7 @@ def _stored_rows(operation: Convolution, data: memoryview) -> Callable[[], _Rows
         for output, places in found.rows.items():
             row = np.array(places)
             offsets[output] = np.where(row < 0, NOT_STORED, row + start)
-    if offsets.max(initial=0) + HALF_BYTES > len(data):
+    if np.max(offsets, initial=0) + HALF_BYTES > len(data):
         raise zero_skipping.Unreadable
     return lambda: _Rows(offsets, [])
 
