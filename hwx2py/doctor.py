@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from .host import LINUX_ONLY
 from .registers import Architecture, by_chip
 
 #: What scripts look for, and run on.
@@ -161,7 +162,7 @@ def _chip(compatible: Sequence[str]) -> tuple[str | None, Architecture | None]:
 def _conclude(facts: Facts, nodes: Sequence[Node], node: Node | None) -> tuple[bool, str, str]:
     """Whether a script could run, why, and what to do next."""
     if not facts.system.startswith("Linux"):
-        return False, "The driver that scripts use is one of Linux.", EMULATE
+        return False, LINUX_ONLY["the engine"], EMULATE
     if node is None:
         return _without_node(facts, nodes)
     if facts.engine and not facts.abi:

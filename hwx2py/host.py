@@ -9,7 +9,7 @@ import os
 LINUX_ONLY = {
     "device": "the virtual device node needs Linux",
     "confined scripts": "it is read, not executed: a process that runs it, confined or not, needs Linux",
-    "the engine": "the driver of the engine is one of Linux",
+    "the engine": "The driver that scripts use is one of Linux.",
 }
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import HwxError, UnsupportedError, UsageError
-from .file import STANDARD, ProgramFile, map_file
+from ..output import STANDARD
+from .file import ProgramFile, map_file
 
 if TYPE_CHECKING:
     from ..program.program import Program
@@ -92,7 +93,7 @@ def _load(
 
     from .foreign import refuse
 
-    raise refuse(data, path)
+    raise refuse(data, path, PROGRAM_SUFFIXES)
 
 
 def _looks_like_script(data: memoryview) -> bool:

@@ -5,13 +5,10 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import UsageError
+from ..output import STANDARD
 
 if TYPE_CHECKING:
     from ..program.program import Program
-
-#: Stands for standard input and standard output in place of a path.
-STANDARD = "-"
-
 
 #: Files up to this size are read at once.
 READ_BYTES = 1 << 22

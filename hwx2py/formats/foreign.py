@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..errors import ContainerError, UsageError
-from .file import STANDARD
+from ..output import STANDARD
 
 GIVE = "give an .hwx or .anec file, or a script that hwx2py made"
 COMPILED = "Apple's compiler makes an .hwx of it on a Mac; or export the network as ONNX for `hwx2py compile`"
@@ -23,7 +23,6 @@ MOST_MEMBERS = 1000
 
 #: How many programs of an archive a message names.
 NAMED = 3
-PROGRAMS = (".hwx", ".anec", ".ane")
 
 
 class Kind(NamedTuple):
@@ -102,17 +101,18 @@ def macho(cputype: int) -> ContainerError:
     return ContainerError(what, where="header", hint=GIVE)
 
 
-def refuse(data: memoryview, path: str) -> ContainerError:
+def refuse(data: memoryview, path: str, suffixes: tuple[str, ...] = ()) -> ContainerError:
     """The error for a file that holds no program, to raise.
 
     Args:
         data: the file's bytes.
         path: its name, whose suffix tells Core ML's protocol buffers.
+        suffixes: ends of the names of programs that are looked for in archives, in lower case.
     """
     head = bytes(data[:HEAD_BYTES])
     if not head:
         return ContainerError("the file is empty", hint=GIVE)
-    if archive := _archive(head, path):
+    if archive := _archive(head, path, suffixes):
         return archive
     if kind := next((kind for kind in KINDS if kind.fits(head)), None):
         return ContainerError(f"this is {kind.what}, which holds no program", hint=kind.hint)
@@ -129,7 +129,7 @@ def refuse(data: memoryview, path: str) -> ContainerError:
     return ContainerError(f"not an .hwx file (it begins with {head[:4].hex()})", where="header", hint=f"{GIVE}; {RAW}")
 
 
-def _archive(head: bytes, path: str) -> ContainerError | None:
+def _archive(head: bytes, path: str, suffixes: tuple[str, ...]) -> ContainerError | None:
     """The error for a zip or tar archive, with the programs in it; None for other files."""
     if head.startswith(b"PK\x03\x04"):
         what, unpack, names = "a zip archive", "unzip", _zipped(path)
@@ -140,7 +140,7 @@ def _archive(head: bytes, path: str) -> ContainerError | None:
     found = list(islice(names, MOST_MEMBERS)) if path != STANDARD else []
     if any(name.endswith("/data.pkl") for name in found):
         return ContainerError("these are weights or a model of PyTorch, which hold no program", hint=EXPORT)
-    programs = [name for name in found if name.lower().endswith(PROGRAMS)]
+    programs = [name for name in found if name.lower().endswith(suffixes)]
     if not programs:
         return ContainerError(f"this is {what}, which holds no program", hint=UNPACKED)
     more = ", ..." if len(programs) > NAMED or len(found) == MOST_MEMBERS else ""
