@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
 
 from hwx2py import formats
@@ -15,6 +16,12 @@ from hwx2py.program.program import Program
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 SHARED = ROOT.parent / "shared"
+
+# The test command draws the same values each time: a commit passes or fails for what it changes. `--hypothesis-profile
+# search` draws new ones, and more of them.
+hypothesis.settings.register_profile("fixed", derandomize=True, database=None)
+hypothesis.settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("fixed")
 
 
 class Done(NamedTuple):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from conftest import EXAMPLES
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import hwx2py
@@ -273,6 +273,8 @@ def test_views_that_steps_of_16_bytes_do_not_explain_have_no_layout():
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 200)), max_size=12))
+@example([(0, 1, 1), (0, 0, 1), (0, 0, 1), (0, 0, 53), (0, 1, 1), (1, 1, 1), (1, 1, 1)])
+@example([(0, 0, 1 + number % 3) for number in range(60)])
 def test_intermediates_that_stay_at_the_same_time_have_places_of_their_own(rows):
     stays = [Stay(str(number), min(one, two), max(one, two), 16 * size) for number, (one, two, size) in enumerate(rows)]
     placed = places(sorted(stays, key=lambda stay: stay.first))

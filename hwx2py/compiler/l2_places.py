@@ -43,20 +43,31 @@ class Placed(NamedTuple):
 def places(stays: Sequence[Stay]) -> list[Placed]:
     """Where each intermediate lies: the lowest place that is free as long as it stays.
 
-    One behind another does not begin in the banks in which that begins, as the operands of a task in all records.
+    What begins behind another begins in other banks than those that lie beside it, as the operands of a task in all
+    records; where each bank has one already, it lies behind the last.
 
     Args:
         stays: the intermediates, in the order in which they are written.
     """
     chosen: list[Placed] = []
     for stay in stays:
-        base = 0
         beside = [other for other in chosen if other.stay.first <= stay.last and stay.first <= other.stay.last]
-        for other in sorted(beside, key=lambda other: other.base_bytes):
-            if base and base < other.base_bytes:
-                base = base_behind(other.base_bytes, base - other.base_bytes)
-            if base + stay.size_bytes > other.base_bytes:
-                behind = other.end_bytes - other.base_bytes
-                base = max(base, round_up(base_behind(other.base_bytes, behind), UNIT_BYTES))
-        chosen.append(Placed(stay, base))
+        chosen.append(_lowest(stay, beside))
     return chosen
+
+
+def _lowest(stay: Stay, beside: Sequence[Placed]) -> Placed:
+    end = max((other.end_bytes for other in beside), default=0)
+    placed = Placed(stay, 0)
+    while placed.base_bytes < end and (higher := max(_behind(placed, other) for other in beside)) > placed.base_bytes:
+        placed = Placed(stay, higher)
+    return placed
+
+
+def _behind(placed: Placed, other: Placed) -> int:
+    """The place itself where it keeps clear of another that lies beside it, or else the next that does."""
+    clear = placed.end_bytes <= other.base_bytes or other.end_bytes <= placed.base_bytes
+    if clear and not placed.base_bytes:
+        return 0
+    begins = placed.base_bytes if clear else other.end_bytes
+    return round_up(base_behind(other.base_bytes, begins - other.base_bytes), UNIT_BYTES)
