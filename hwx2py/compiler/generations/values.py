@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ...operations import Dma, InL2, Operand, Planar, Shape, Strides
 from ...program.l2 import channel_bytes
 from ...units import round_up
-from .model import Rule, Subject, Use
+from .rule import Rule, Subject, Use
 
 Value = Callable[[Subject, int], int | None]
 Bar = Callable[[Subject], int | None]
