@@ -10,7 +10,7 @@ from ...program.streams import FRAME_WORDS
 from ...registers import by_name
 from ...registers.architecture import Architecture
 from . import values
-from .model import Base, Dropped, Generations, Moved, Rule, Subject, Writing
+from .rule import Base, Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
 
 TWINS = "twins: decoded programs of one network on both"

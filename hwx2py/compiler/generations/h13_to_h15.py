@@ -11,7 +11,7 @@ from ...operations.operand_reader import DMA
 from ...registers import by_name
 from . import values
 from .h13_to_h14 import DROPPED, EXTRA, H13_LOG_EVENT, MOVED, RULES, kernel_bar, start_words, table_bar
-from .model import Base, Dropped, Generations, Moved, Refused, Rule, Subject, Use, Writing
+from .rule import Base, Dropped, Generations, Moved, Refused, Rule, Subject, Use, Writing
 from .values import always
 
 STREAMS = "in all decoded H15 streams"

@@ -10,7 +10,7 @@ from .. import operators
 from ..builder import Builder
 from ..graph import Graph, Node, Origin, Value
 from ..link import TensorRow
-from ..operators.model import Operator, Shape
+from ..operators.operator import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..tune import Tuner
