@@ -242,6 +242,22 @@ def test_the_upper_limit_of_a_clip_wins_over_a_higher_lower_one():
     assert (ran(g, x=x)["y"] == 0.5).all()
 
 
+@pytest.mark.parametrize("strides", [(3, 2), (1, 3), (3, 1), (4, 3)])
+@pytest.mark.parametrize("then", ["", "relu", "tanh"])
+def test_places_that_no_element_of_a_transposed_convolution_reaches_have_its_bias(strides, then):
+    x, weights, bias = halves((1, 2, 4, 5), 1), halves((2, 3, 2, 2), 2), halves((3,), 3)
+    g = hwx2py.Graph()
+    y = g.conv_transpose(g.input("x", x.shape), weights, bias, stride=strides)
+    g.output("y", g.unary(then, y) if then else y)
+    down, across = strides
+    wanted = np.zeros((1, 3, 3 * down + 2, 4 * across + 2)) + bias[:, None, None].astype(float)
+    for row, column in np.ndindex(4, 5):
+        at = np.s_[0, :, row * down : row * down + 2, column * across : column * across + 2]
+        wanted[at] += np.einsum("i,iohw->ohw", x[0, :, row, column].astype(float), weights.astype(float))
+    wanted = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "": lambda z: z}[then](wanted)
+    assert np.allclose(ran(g, x=x)["y"], wanted, atol=5e-3)
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 15, 15), (1, 2, 33, 33)])
 def test_kernels_of_several_tasks_in_one_buffer_wait_for_the_task_that_wrote_them(shape):
     x = halves(shape, 1)
