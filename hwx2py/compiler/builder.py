@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from .graph import Value
 from .habits import USUAL, Habits
-from .operators.model import Shape
+from .operators.operator import Shape
 from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed

@@ -138,6 +138,16 @@ class RuntimeKernel:
         last = self.step_bytes * (self.engines * self.rounds - 1)
         return self.base_bytes + last + self.size_bytes
 
+    def overlaps(self, start_bytes: int, end_bytes: int) -> bool:
+        """Whether an engine's chunk has bytes of the buffer from `start_bytes` to `end_bytes`.
+
+        Args:
+            start_bytes: the first byte, from the start of the buffer.
+            end_bytes: behind the last byte.
+        """
+        chunks = (self.base_bytes + engine * self.step_bytes for engine in range(self.engines))
+        return any(chunk < end_bytes and start_bytes < chunk + self.size_bytes for chunk in chunks)
+
 
 class Events(enum.IntEnum):
     """Events that are logged when debugging, by kind of task (9.509; noise)."""

@@ -11,7 +11,7 @@ from ...registers import by_name
 from ...registers.architecture import Architecture
 from ..habits import Habits, Sharing
 from . import values
-from .model import Base, Dropped, Generations, Moved, Rule, Subject, Writing
+from .rule import Base, Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
 
 TWINS = "twins: decoded programs of one network on both"

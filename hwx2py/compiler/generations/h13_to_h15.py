@@ -14,7 +14,7 @@ from ..engines import CYCLES_A_PLANE
 from ..habits import Habits, Sharing
 from . import values
 from .h13_to_h14 import DROPPED, EXTRA, H13_LOG_EVENT, MOVED, RULES, kernel_bar, start_words, table_bar
-from .model import Base, Dropped, Generations, Moved, Refused, Rule, Subject, Use, Writing
+from .rule import Base, Dropped, Generations, Moved, Refused, Rule, Subject, Use, Writing
 from .values import always
 
 STREAMS = "in all decoded H15 streams"

@@ -15,7 +15,7 @@ from ..link import BLOCK_ORDER, EVERY_LOG, LAST_DEBUG_LOG, ONLY_WITH_KERNEL
 from . import values
 from .coefficients import Chunk
 from .h13_to_h14 import EXTRA, FLOAT16, MOVED, PALETTIZED_BITS, TENSOR_HINT
-from .model import Dropped, Generations, Moved, Rule, Subject, Writing
+from .rule import Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
 
 RECORDS = "records of compiler 9.509"

@@ -11,7 +11,7 @@ from ..builder import Builder
 from ..graph import Graph, Node, Origin, Value
 from ..habits import USUAL, Habits
 from ..link import TensorRow
-from ..operators.model import Operator, Shape
+from ..operators.operator import Operator, Shape
 from ..refusal import Refusal
 from ..task import TaskPlan
 from ..tune import Tuner

@@ -13,7 +13,7 @@ from ..generic import planar
 from ..generic.bands import TILES_BYTES
 from ..graph import Node
 from ..operators.arithmetic import Combine, Function
-from ..operators.model import replaced
+from ..operators.operator import replaced
 from ..operators.reductions import Reduction
 from ..surface import Surface
 from ..task import TaskPlan
