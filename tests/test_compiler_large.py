@@ -5,6 +5,7 @@ import pytest
 from conftest import one_line
 
 import hwx2py
+from hwx2py.compiler.compile import compile_network
 from hwx2py.compiler.graph import Graph
 from hwx2py.cost import cost
 from hwx2py.errors import UnsupportedError
@@ -94,6 +95,25 @@ def test_kernels_of_more_than_31_rows_or_columns(high, wide, groups):
     expected = convolved(x, weights, 0, groups) + bias.astype(np.float64)[:, None, None]
     got, _ = run(lambda g, x: g.conv(x, weights, bias, groups=groups), x)
     assert np.abs(got - expected).max() < 4 * 2**-11 * np.abs(expected).max() + weights[0].size * 2**-16
+
+
+@pytest.mark.parametrize("function", ["relu", "tanh"])
+@pytest.mark.parametrize(("high", "wide", "stride"), [(35, 3, 1), (33, 34, 1), (1, 70, 1), (1, 64, 32)])
+def test_a_function_behind_such_a_kernel_is_its_last_step(function, high, wide, stride):
+    inputs = 1 if stride > 1 else 4
+    x, weights, bias = drawn(4, 1, inputs, 36, 96), drawn(5, 4, inputs, high, wide) / 32, drawn(6, 4)
+    if stride > 1:
+        x = x[:, :, :1]
+    graph = Graph()
+    y = graph.conv(graph.input("x", x.shape), weights, bias, stride=(1, stride))
+    graph.output("y", graph.relu(y) if function == "relu" else graph.unary(function, y))
+    together, apart = compile_network(graph).program, compile_network(graph, fuse=False).program
+    results = [hwx2py.emulate(hwx2py.Program(one), {"x": x}) for one in (together, apart)]
+    assert not any(result.faults for result in results)
+    one, two = (result.outputs["y"] for result in results)
+    assert one.tobytes() == two.tobytes()
+    assert len(together.tasks) <= len(apart.tasks)
+    assert (one == 0).any() == (function == "relu")
 
 
 def test_a_stride_along_rows_whose_results_l2_does_not_hold():
