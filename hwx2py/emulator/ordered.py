@@ -1,0 +1,91 @@
+"""Sums of products as the neural engines form them, by NumPy's product of matrices, where that adds one by one.
+
+A BLAS multiplies blocks of matrices in registers: every sum begins at the first product, and the others are added to it
+one after another. With a first product of `OFFSET` every further one is rounded to a multiple of 2^-16 as it is added;
+see `stepped`. How a BLAS goes through a product is its own matter, though, and differs by processor, version and shape:
+some have several partial sums, some part a long sum. So a shape is tried before it is trusted, on factors whose
+products show every other way: five eighths of a step each, which make one step each alone, and fewer together, and
+halves of a step of both signs. Where a shape fails, the caller has a loop of its own.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from ..units import round_up, whole
+from .numbers import OFFSET, STEP, TIE_BREAKER
+
+#: A product of two float64 matrices, into a third one.
+Multiply = Callable[..., np.ndarray]
+#: The most rows of a block, which a BLAS should take at once, the first of them for `OFFSET`: tried in this order.
+DEPTHS = (256, 128, 64)
+#: Matrices are filled up to a multiple of this: kernels for odd rests often have several partial sums.
+GRANULE = 8
+#: Elements of the right matrix that are worked on at a time: 4 MiB of float64.
+MOST_ELEMENTS = 1 << 19
+
+
+def sums_of(left: np.ndarray, right: np.ndarray, multiply: Multiply = np.matmul) -> np.ndarray | None:
+    """Sums of rounded products, those too that the engines drop.
+
+    Args:
+        left: (M, K) float32, float16 values.
+        right: (K, N) float32, float16 values; products and sums of products stay within those of `stepped.DOUBLE`.
+
+        multiply: the product of matrices.
+
+    Returns:
+        (M, N) float64; None where this machine's BLAS forms the sums in another way.
+    """
+    (high, depth), wide = left.shape, right.shape[1]
+    rows = round_up(high, GRANULE)
+    width = min(round_up(wide, GRANULE), max(GRANULE, MOST_ELEMENTS // DEPTHS[0] // GRANULE * GRANULE))
+    block = _block(rows, depth, width, multiply)
+    if block is None:
+        return None
+    sums = np.zeros((high, wide))
+    one = np.zeros((rows, block))
+    other = np.zeros((block, width))
+    product = np.empty((rows, width))
+    for start in range(0, depth, block - 1):
+        part = slice(start, min(depth, start + block - 1))
+        behind = part.stop - part.start + 1
+        np.multiply(left[:, part], TIE_BREAKER, out=one[:high, 1:behind], dtype=np.float64)
+        one[:, 0] = 1.0
+        one[:, behind:] = 0.0
+        for first in range(0, wide, width):
+            columns = slice(first, min(wide, first + width))
+            other[1:behind, : columns.stop - first] = right[part, columns]
+            other[0] = OFFSET
+            other[behind:] = 0.0
+            multiply(one, other, out=product)
+            product -= OFFSET
+            sums[:, columns] += product[:high, : columns.stop - first]
+    return sums
+
+
+def _block(rows: int, depth: int, width: int, multiply: Multiply) -> int | None:
+    """How many rows of the right matrix are taken at once, one for `OFFSET` among them; None where no number does."""
+    for most in DEPTHS:
+        times = max(1, whole(depth, most - 1))
+        block = max(1, whole(depth, times)) + 1
+        if _adds_one_by_one(rows, block, width, multiply):
+            return block
+    return None
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _adds_one_by_one(rows: int, depth: int, width: int, multiply: Multiply) -> bool:
+    """Whether a product of this shape adds product by product to the first one."""
+    one, other = np.empty((rows, depth)), np.empty((depth, width))
+    product = np.empty((rows, width))
+    for numerator, signs in ((5, (1.0,)), (4, (1.0, 1.0, -1.0))):
+        # The products of a row with a column: so many eighths of a step, and each has to become a whole one.
+        one[:] = np.resize(signs, depth) * (numerator / 8 * STEP**0.5 * TIE_BREAKER)
+        other[:] = STEP**0.5
+        one[:, 0], other[0] = 1.0, OFFSET
+        multiply(one, other, out=product)
+        if not (product - OFFSET == np.resize(signs, depth)[1:].sum() * STEP).all():
+            return False
+    return True
