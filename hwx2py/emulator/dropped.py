@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..units import whole
 from .numbers import DROPPED_EXPONENT, LEAST_EXPONENT, OFFSET, TIE_BREAKER
 
 #: Pairs of factors that are worked on at a time.
 PAIRS = 1 << 17
 #: Where more than one pair in as many is dropped, all pairs of a k are looked at.
 WORTH_PAIRS = 3
+#: About how many k are looked at to find how many products are dropped.
+SAMPLE = 24
 #: The largest exponent of a factor of a dropped product: the other one has `LEAST_EXPONENT` or more.
 LARGEST = DROPPED_EXPONENT - LEAST_EXPONENT
 #: Numbers of exponents are counted from `LEAST_EXPONENT`; a k has room for as many, some of which stay empty.
@@ -48,6 +51,29 @@ class Factors(NamedTuple):
     def only(self, some: np.ndarray) -> "Factors":
         """Some of them, by index or mask."""
         return Factors(self.k[some], self.place[some], self.value[some])
+
+
+def share(left: np.ndarray, right: np.ndarray) -> float:
+    """About which part of the products `take_off` would have to take off, from some k.
+
+    Args:
+        left: (M, K) float32, float16 values.
+        right: (K, N) float32, float16 values.
+    """
+    step = max(1, whole(len(right), SAMPLE))
+    one, other = _counts(left[:, ::step].T), _counts(right[::step])
+    behind = DROPPED_EXPONENT - 2 * LEAST_EXPONENT + 1
+    turned = other[:, :behind][:, ::-1]
+    pairs = (one[:, :behind] * turned).sum() + (one[:, : behind - 1] * turned[:, 1:]).sum()
+    found: float = float(pairs) / max(1, len(one) * len(left) * right.shape[1])
+    return found
+
+
+def _counts(values: np.ndarray) -> np.ndarray:
+    """How many numbers of each exponent there are: (k, `ROOM`), of (k, numbers); larger ones are left out."""
+    k, place = np.nonzero((np.abs(values) < np.float32(2.0 ** (LARGEST + 1))) & (values != 0))
+    key = k * ROOM + Factors(k, place, values[k, place]).exponent
+    return np.bincount(key, minlength=len(values) * ROOM).reshape(len(values), ROOM)
 
 
 def take_off(left: np.ndarray, right: np.ndarray, sums: np.ndarray) -> None:

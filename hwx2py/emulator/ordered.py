@@ -5,7 +5,7 @@ one after another. With a first product of `OFFSET` every further one is rounded
 see `stepped`. How a BLAS goes through a product is its own matter, though, and differs by processor, version and shape:
 some have several partial sums, some part a long sum. So a shape is tried before it is trusted, on factors whose
 products show every other way: five eighths of a step each, which make one step each alone, and fewer together, and
-halves of a step of both signs. Where a shape fails, the caller has a loop of its own.
+halves of a step of both signs. Where a shape fails, the caller has loops of its own.
 """
 
 import functools
@@ -22,46 +22,45 @@ Multiply = Callable[..., np.ndarray]
 DEPTHS = (256, 128, 64)
 #: Matrices are filled up to a multiple of this: kernels for odd rests often have several partial sums.
 GRANULE = 8
-#: Elements of the right matrix that are worked on at a time: 4 MiB of float64.
-MOST_ELEMENTS = 1 << 19
+#: Columns that are worked on at a time.
+MOST_COLUMNS = 1 << 11
 
 
-def sums_of(left: np.ndarray, right: np.ndarray, multiply: Multiply = np.matmul) -> np.ndarray | None:
-    """Sums of rounded products, those too that the engines drop.
+def sums_of(
+    left: np.ndarray, right: np.ndarray, enlarged: float = TIE_BREAKER, multiply: Multiply = np.matmul
+) -> np.ndarray | None:
+    """Sums of products, each rounded to a multiple of 2^-16.
 
     Args:
-        left: (M, K) float32, float16 values.
-        right: (K, N) float32, float16 values; products and sums of products stay within those of `stepped.DOUBLE`.
-
+        left: (M, K) float32 or float64.
+        right: (K, N) of the same type; sums stay below `products.LARGEST_SUM`.
+        enlarged: what the left one is multiplied by first, in float64.
         multiply: the product of matrices.
 
     Returns:
-        (M, N) float64; None where this machine's BLAS forms the sums in another way.
+        (M, N) float64, C-contiguous; None where this machine's BLAS forms the sums in another way.
     """
     (high, depth), wide = left.shape, right.shape[1]
     rows = round_up(high, GRANULE)
-    width = min(round_up(wide, GRANULE), max(GRANULE, MOST_ELEMENTS // DEPTHS[0] // GRANULE * GRANULE))
+    width = min(round_up(wide, GRANULE), MOST_COLUMNS)
     block = _block(rows, depth, width, multiply)
     if block is None:
         return None
     sums = np.zeros((high, wide))
-    one = np.zeros((rows, block))
-    other = np.zeros((block, width))
-    product = np.empty((rows, width))
+    one, other, product = np.zeros((rows, block)), np.zeros((block, width)), np.empty((rows, width))
     for start in range(0, depth, block - 1):
         part = slice(start, min(depth, start + block - 1))
         behind = part.stop - part.start + 1
-        np.multiply(left[:, part], TIE_BREAKER, out=one[:high, 1:behind], dtype=np.float64)
-        one[:, 0] = 1.0
-        one[:, behind:] = 0.0
+        np.multiply(left[:, part], enlarged, out=one[:high, 1:behind], dtype=np.float64)
+        one[:, 0], one[:, behind:] = 1.0, 0.0
         for first in range(0, wide, width):
             columns = slice(first, min(wide, first + width))
-            other[1:behind, : columns.stop - first] = right[part, columns]
-            other[0] = OFFSET
-            other[behind:] = 0.0
+            count = columns.stop - first
+            other[1:behind, :count] = right[part, columns]
+            other[0], other[behind:] = OFFSET, 0.0
             multiply(one, other, out=product)
             product -= OFFSET
-            sums[:, columns] += product[:high, : columns.stop - first]
+            sums[:, columns] += product[:high, :count]
     return sums
 
 
