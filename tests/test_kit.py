@@ -19,7 +19,7 @@ from hwx2py.compiler.task import Evidence, Source
 from hwx2py.emulator.numbers import CHIP
 from hwx2py.errors import UsageError
 from hwx2py.experiment import forms, kit, reading, report, vectors
-from hwx2py.experiment.model import FILL, End, Outcome, Question, Risk, asked
+from hwx2py.experiment.question import FILL, End, Outcome, Question, Risk, asked
 from hwx2py.experiment.questions import QUESTIONS
 from hwx2py.formats import ProgramFile
 

@@ -43,6 +43,11 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
     type=FILE,
     help="Run samples first: what leaves float16, by operation.",
 )
+@click.option(
+    "--scale",
+    is_flag=True,
+    help="With --calibrate: store what leaves float16 times a power of two, undone in what follows.",
+)
 @click.option("--no-chain", is_flag=True, help="Keep every intermediate in scratch memory, none in L2: the same bits.")
 @click.option(
     "--tune", is_flag=True, help="Try alternatives of the forms, and take what costs least by `cost`, the only judge."
@@ -64,8 +69,8 @@ _SHAPE = re.compile(r"[0-9]+([x,][0-9]+)*")
 @force_option
 def command(
     model: str, output: str, shapes: Sequence[str], fixed: Sequence[str], starts: Sequence[str], ends: Sequence[str],
-    precise: bool, samples: str | None, no_chain: bool, tune: bool, tune_seconds: float | None, tune_table: str | None,
-    report: str | None, arch: str, is_program: bool, force: bool,
+    precise: bool, samples: str | None, scale: bool, no_chain: bool, tune: bool, tune_seconds: float | None,
+    tune_table: str | None, report: str | None, arch: str, is_program: bool, force: bool,
 ) -> None:  # fmt: skip
     """Compiles a network in ONNX, of fp32 or fp16, into one program that runs all its operations.
 
@@ -77,6 +82,9 @@ def command(
     An operation whose numbers leave float16 whatever the input is named in a note. --calibrate takes samples, an array
     for each input by name, or several along a further axis in front; it runs them on the virtual ANE before anything
     is written and names the operations that leave float16 with them, and the power of two that keeps them inside.
+    --scale applies these: weights and biases, operands and limits are multiplied, and what follows undoes it, so that
+    the results are the same but for numbers that become tiny on the way. Where nothing can undo it, the operation is
+    named and nothing is written.
 
     With --port, a program for one architecture becomes one for another that computes the same bits. What has no
     place there is named by task, register, value and reason, and nothing is written.
@@ -87,14 +95,17 @@ def command(
         raise UsageError("a program goes into a file", hint="give -o OUT.py, OUT.hwx or OUT.anec")
     if not tune and (tune_table or tune_seconds is not None):
         raise UsageError("nothing is tuned", hint="add --tune, or leave out --tune-table and --tune-seconds")
+    if scale and not samples:
+        raise UsageError("--scale: nothing says what leaves float16", hint="add --calibrate FILE.npz with samples")
     targets = [output, *filter(None, (report, tune_table))]
     for target in targets:
         check_output(target, [model, *(other for other in targets if other is not target)])
     if is_program:
-        if shapes or fixed or starts or ends or precise or samples or no_chain or tune or report:
+        if shapes or fixed or starts or ends or precise or samples or scale or no_chain or tune or report:
             raise UsageError(
                 "--port takes a program as it is",
-                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --no-chain, --tune, --report",
+                hint="leave out --shape, --fix, --from, --until, --precise, --calibrate, --scale, --no-chain, --tune, "
+                "--report",
             )
         _port(model, output, arch, force)
         return
@@ -102,7 +113,7 @@ def command(
         result = compiled(
             model, arch, shapes=dict(map(_shape, shapes)), fixed=dict(map(_fixed, fixed)), starts=starts, ends=ends,
             chain=not no_chain, precise=precise, tune=tune, tune_seconds=tune_seconds,
-            calibrate=None if samples is None else _samples(samples),
+            calibrate=None if samples is None else _samples(samples), scale=scale,
         )  # fmt: skip
     except HwxError as error:
         raise error.in_file(model) from error.__cause__
@@ -225,6 +236,11 @@ def _warn(result: "Compiled") -> None:
         tell(f"note: fused: {', '.join(map(str, fusions[:MOST_FUSIONS]))}{more}")
     if result.caution:
         tell(f"note: {result.caution}")
+    if result.report.scaling is not None:
+        for cause in result.report.scaling.causes:
+            tell(f"note: scaled: {cause}")
+        if rounded := result.report.scaling.rounded:
+            tell(f"note: scaled: {rounded} constants are so small after it that float16 has fewer bits for them")
     for beyond in result.report.beyond:
         tell(f"note: {beyond}")
     for choice in result.report.choices:

@@ -14,7 +14,7 @@ from .options import FILE, force_option, no_raw_option
 from .progress import bar
 
 if TYPE_CHECKING:
-    from ..experiment.model import Question
+    from ..experiment.question import Question
 
 DISAGREES = 1
 

@@ -12,13 +12,15 @@ from .canonical import canonical
 from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
-from .graph import Graph
+from .graph import Graph, Origin
+from .habits import USUAL
 from .link import Constants, Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
 from .ranges import Beyond, provable
 from .refusal import Part, refused
+from .scaling import ScaledOperations, Scaling
 from .schedule import live_ranges, places
 from .task import PORTED, Source, TaskPlan
 from .tile_heights import lower_tiles
@@ -39,6 +41,7 @@ class CompiledNetwork:
         unchained: the same network with all intermediates in scratch; None where none of them stays in L2.
         tuning: which alternatives were tried; None where none were.
         caution: what a user should know of programs for this architecture; empty where there is nothing.
+        scaling: the operations that store multiples of their results, so that samples stay inside float16.
     """
 
     program: Program
@@ -50,6 +53,13 @@ class CompiledNetwork:
     unchained: "CompiledNetwork | None" = None
     tuning: Tuning | None = None
     caution: str = ""
+    scaling: ScaledOperations | None = None
+
+
+#: Runs samples, and gives the operations that leave float16 with them.
+Leaving = Callable[[CompiledNetwork], Sequence[Beyond]]
+#: Rounds of scaling: each finds what leaves float16 next, and networks in which samples do so have few such places.
+MOST_ROUNDS = 24
 
 
 def compile_network(
@@ -65,6 +75,7 @@ def compile_network(
     chain: bool = True,
     fuse: bool = True,
     tuner: Tuner | None = None,
+    leaving: Leaving | None = None,
 ) -> CompiledNetwork:
     """Compiles a network.
 
@@ -80,18 +91,23 @@ def compile_network(
         chain: whether intermediates stay in L2 from task to task where that is possible.
         fuse: put operations together where one task does several; without, each has tasks of its own.
         tuner: looks for alternatives that cost less; None takes the usual ones.
+        leaving: runs samples: what leaves float16 with them is scaled by powers of two; None scales nothing.
 
     Raises:
         ArchitectureError: no words are known for the architecture.
-        UnsupportedError: operations that cannot be compiled, each by name.
+        UnsupportedError: operations that cannot be compiled, or scaled, each by name.
         UsageError: the model cannot be read, or options do not fit it.
     """
     target = by_name(arch).name
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    skips_zeros = generations is None or generations.skips_zeros
+    habits = USUAL if generations is None else generations.habits
+    scaling = None
+    if leaving is not None:
+        scaling = _scaled(network, leaving, fuse=fuse, precise=precise)
+        network = scaling.current.graph
     graph = _simplified(network, fuse=fuse, precise=precise)
-    lowered = lower(graph, skips_zeros=skips_zeros)
+    lowered = lower(graph, habits)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
@@ -101,9 +117,33 @@ def compile_network(
         del graph  # with its weights, which the tasks have packed
     compiled = _linked(lowered, name, chain)
     if tuner is not None:
-        compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
-    compiled = replace(compiled, beyond=beyond)
+        compiled = _tuned(compiled, lower(graph, habits, tuner), name, chain, tuner)
+    compiled = replace(compiled, beyond=beyond, scaling=None if scaling is None else scaling.operations)
     return compiled if generations is None else _ported(compiled, generations)
+
+
+def _scaled(network: Graph, leaving: Leaving, *, fuse: bool, precise: bool) -> Scaling:
+    """The scaling with which samples stay inside float16; operations that do not compile are left to the caller.
+
+    Raises:
+        UnsupportedError: nothing carries the factor of an operation to what follows.
+    """
+    scaling = Scaling(network)
+    for _ in range(MOST_ROUNDS):
+        lowered = lower(_simplified(scaling.current.graph, fuse=fuse, precise=precise))
+        if lowered.refusals:
+            return scaling
+        found = leaving(_linked(lowered, "samples", False))
+        if not found:
+            return scaling
+        fused: dict[Origin, list[Origin]] = {}
+        for item in lowered.operations:
+            fused.setdefault(item.origin, []).extend(item.fused)
+        scaling.more(found, fused)
+    raise UnsupportedError(
+        f"after {MOST_ROUNDS} rounds of scaling there are still operations that leave float16",
+        hint="leave out --scale: --calibrate alone names the first ones",
+    )
 
 
 def _simplified(graph: Graph, *, fuse: bool, precise: bool) -> Graph:

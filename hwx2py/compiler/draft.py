@@ -127,10 +127,6 @@ class Draft:
             word = word & ~mask | bits
         self.words[register] = word
 
-    def put_raw(self, register: str, mask: int, bits: int) -> None:
-        """Sets bits of a register that no field names."""
-        self.words[register] = self._word(register) & ~mask | bits
-
     def _word(self, register: str) -> int:
         if register not in self.words:
             raise RegisterError(f"{ARCH_NAME} has no register {register}")

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import UsageError
 from . import operators
 from .operators.arithmetic import Combine, Function
-from .operators.model import Operator, Shape, checked_axis, replaced
+from .operators.operator import Operator, Shape, checked_axis, replaced
 from .operators.reductions import Reduction
 from .operators.spatial import Pads
 

@@ -6,7 +6,7 @@ from .forms.elementwise import After
 from .graph import Node
 from .operators import Linear, Unary
 from .operators.arithmetic import Function
-from .operators.model import Operator
+from .operators.operator import Operator
 from .tables import table_of
 
 

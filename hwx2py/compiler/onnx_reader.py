@@ -17,7 +17,7 @@ from .onnx_reader_cut import cut, largest_parts
 from .onnx_reader_fold import Folded, fold, known_shapes
 from .onnx_reader_nodes import OPERATIONS
 from .onnx_reader_view import Comparison, NodeView
-from .operators.model import Shape
+from .operators.operator import Shape
 from .refusal import Part, Refusal, refused
 
 #: Element types that become fp16 on the engine (float16, float32), and what others are called.

@@ -9,7 +9,7 @@ from ..errors import UnsupportedError
 from .graph import Value
 from .onnx_reader_view import Comparison, NodeView, Operand
 from .operators import DepthToSpace, SpaceToDepth
-from .operators.model import checked_axis
+from .operators.operator import checked_axis
 
 #: Sizes have 15 bits.
 MOST_PLACES = 32767

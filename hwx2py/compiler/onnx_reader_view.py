@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from .graph import Graph, Value
-from .operators.model import checked_axis
+from .operators.operator import checked_axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from . import operators
 from .curves import FRACTION_CURVE
 from .graph import Node, Value
 from .operators.arithmetic import Combine, Function
-from .operators.model import Operator
+from .operators.operator import Operator
 from .tables import EXP2, table, truncation
 
 LOG2_E = 1.4426950408889634

@@ -49,14 +49,17 @@ class Beyond(NamedTuple):
         limit = SUMS_INFINITE_FROM if self.origin.kind in SUMS else INFINITE_FROM
         return max(1, math.floor(math.log2(self.largest / limit)) + 1) if self.largest >= limit else 1
 
+    @property
+    def limit(self) -> str:
+        """Where such numbers end, in words."""
+        return "sums of products end at 32768" if self.origin.kind in SUMS else "float16 ends at 65504"
+
     def __str__(self) -> str:
-        is_sum = self.origin.kind in SUMS
-        limit = "sums of products at 32768" if is_sum else "float16 ends at 65504"
-        what = "its weights and bias" if is_sum else "what goes into it"
+        what = "its weights and bias" if self.origin.kind in SUMS else "what goes into it"
         who = "with the given samples" if self.is_sampled else "for some input"
         reached = f"reaches {self.largest:.3g}" if self.largest >= SUMS_INFINITE_FROM else "becomes infinite"
         return (
-            f"{self.origin} {reached} {who}, and {limit}; {what} times 2^-{self.shift}, and what "
+            f"{self.origin} {reached} {who}, and {self.limit}; {what} times 2^-{self.shift}, and what "
             f"follows times 2^{self.shift}, keeps it inside"
         )
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ..errors import UnsupportedError
 from .graph import Origin
-from .operators.model import Shape
+from .operators.operator import Shape
 
 #: Operations that the message names; more are counted.
 MOST_NAMED = 12

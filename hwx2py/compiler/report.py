@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from .lower import OperationTasks
 from .ranges import Beyond
+from .scaling import ScaledOperations
 from .task import Evidence, Source, TaskPlan
 from .tune import Tuning
 
@@ -130,6 +131,7 @@ class Report(NamedTuple):
         chaining: what it changes that intermediates stay in L2.
         tuning: which alternatives were tried; None where none were.
         beyond: operations that leave float16, for some input or with given samples.
+        scaling: operations that store multiples of their results so that samples stay inside; None where none do.
     """
 
     arch: str
@@ -143,6 +145,7 @@ class Report(NamedTuple):
     chaining: Chaining
     tuning: Tuning | None = None
     beyond: tuple[Beyond, ...] = ()
+    scaling: ScaledOperations | None = None
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:
@@ -164,6 +167,7 @@ class Report(NamedTuple):
             "chaining": self.chaining.as_data(),
             "fused": [item._asdict() for item in self.fusions],
             **({} if self.tuning is None else {"tuning": self.tuning.as_data()}),
+            **({} if self.scaling is None else {"scaled": self.scaling.as_data()}),
             "own_choices_of_middle_risk": [{"choice": c.reason, "tasks": list(c.tasks)} for c in self.choices],
             "beyond_float16": [
                 {

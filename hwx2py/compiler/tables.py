@@ -15,10 +15,9 @@ from ..errors import UnsupportedError
 from ..operations import tables as kinds
 from ..operations.tables import Curve, Line, table_bytes
 from .operators.arithmetic import Clip, Function, Unary
-from .operators.model import Operator
+from .operators.operator import Operator
 
 SAMPLES = kinds.SAMPLES
-LARGEST = 65504.0
 #: Places of the first sample: its number of samples before the argument 0.
 FIRST = {kinds.DIRECT: 0, kinds.CENTRED: -16, kinds.ENDS_AT_ZERO: -32}
 FLAT = Line(0.0, 0.0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..program.network import ROW_ALIGNMENT_BYTES
 from ..units import round_up
-from .operators.model import Shape
+from .operators.operator import Shape
 from .surface import HALF_BYTES, Surface
 from .surface import Shape as FourAxes
 

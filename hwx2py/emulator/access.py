@@ -99,7 +99,7 @@ class Access:
             Hang: it cannot be fetched.
             NotImplementedTask: it lies in L2 in a way that is not understood.
         """
-        stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+        stored = operand.stored
         if isinstance(operand.where, Dma):
             elements = self._fetch_memory(operand.where, stored, operand.element)
             if operand.keeps and operand.stage:

@@ -14,7 +14,7 @@ from ..formats import SIDECAR_SUFFIX
 from ..program.program import Origin, Program
 from ..version import VERSION
 from .forms import Form
-from .model import Case, End, Outcome, Question
+from .question import Case, End, Outcome, Question
 
 RUNNER, CONTENTS = "run_all.py", "kit.json"
 SCRIPTS, INPUTS = "scripts", "inputs"

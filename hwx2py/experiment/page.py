@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .kit import in_order
-from .model import Question, Risk
+from .question import Question, Risk
 from .questions import QUESTIONS
 
 HEAD = """# Questions to the chip

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .model import FILL, HANGS, Case, End, Hypothesis, Outcome, Predict, asked, bits_of
+from .question import FILL, HANGS, Case, End, Hypothesis, Outcome, Predict, asked, bits_of
 
 #: Gives the output's values, exact ones as float64, of inputs as float64.
 Formula = Callable[..., np.ndarray]

@@ -10,7 +10,7 @@ from ..cost import cost
 from ..errors import UsageError
 from .forms import CHAIN, SUBMIT, TASKS, Form
 from .kit import asked_of
-from .model import Case, End, Hypothesis, Outcome, Question, asked
+from .question import Case, End, Hypothesis, Outcome, Question, asked
 from .report import Report
 
 #: A virtual ANE: what it answers to a case.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UsageError
-from .model import End, Outcome, bits_of
+from .question import End, Outcome, bits_of
 
 FORMAT, NUMBER = "hwx2py report", 1
 _FORMAT = re.compile(rf"{FORMAT} (\d+)")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from .model import Case, End, Outcome, Question, bits_of
+from .question import Case, End, Outcome, Question, bits_of
 from .report import Report
 
 #: Elements up to which a vector has all of a tensor; larger ones have their digest.

@@ -1,15 +1,19 @@
 """Compiling networks: a graph or an ONNX model as a program, with a report."""
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
 from .program import Program
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from ..compiler.compile import CompiledNetwork
+    from ..compiler.ranges import Beyond
     from ..compiler.report import Report, Traffic
     from ..compiler.tune import Judgement
     from ..cost import CostReport
@@ -47,6 +51,7 @@ def compile(
     tune: bool = False,
     tune_seconds: float | None = None,
     calibrate: "Mapping[str, ArrayLike] | None" = None,
+    scale: bool = False,
 ) -> Compiled:
     """Compiles a network into one program.
 
@@ -62,11 +67,13 @@ def compile(
         tune: try alternatives of the forms, and take what costs least by `cost`, the only judge; `report.tuning` has
             all that was tried.
         tune_seconds: how long to try, then the best so far is taken; None is a minute.
-        calibrate: input -> sample, or samples along a further axis in front: `Compiled.beyond` then has the operations
+        calibrate: input -> sample, or samples along a further axis in front: `report.beyond` then has the operations
             that leave float16 with them.
+        scale: store what leaves float16 with the samples times powers of two, which are undone in what follows;
+            `report.scaling` has the operations.
 
     Raises:
-        UnsupportedError: operations that the engine cannot do, each by name.
+        UnsupportedError: operations that the engine cannot do, or that no power of two keeps inside, each by name.
         UsageError: the model cannot be read, or an option does not fit it.
     """
     from ..compiler.compile import compile_network
@@ -74,11 +81,13 @@ def compile(
     from ..compiler.tune import USUAL_SECONDS, Tuner
     from ..cost import cost
 
+    if scale and calibrate is None:
+        raise UsageError("nothing says what leaves float16", hint="give samples (calibrate), or leave out scale")
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
     tuner = Tuner(_judge, USUAL_SECONDS if tune_seconds is None else tune_seconds) if tune else None
     done = compile_network(
         model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain,
-        tuner=tuner,
+        tuner=tuner, leaving=functools.partial(_leaving, calibrate) if scale and calibrate is not None else None,
     )  # fmt: skip
     program, costs = done.program, cost(done.program)
     traffic = _traffic(costs)
@@ -100,7 +109,14 @@ def compile(
         from .calibration import sampled
 
         beyond = (*beyond, *sampled(done, calibrate))
-    return Compiled(Program(program), report._replace(beyond=beyond), done.caution)
+    return Compiled(Program(program), report._replace(beyond=beyond, scaling=done.scaling), done.caution)
+
+
+def _leaving(samples: "Mapping[str, ArrayLike]", done: "CompiledNetwork") -> "Sequence[Beyond]":
+    """The operations that leave float16 with samples."""
+    from .calibration import sampled
+
+    return sampled(done, samples)
 
 
 def _judge(program: "ProgramContent") -> "Judgement":

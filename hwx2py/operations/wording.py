@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..program.program import Buffer, Program, Tensor, bound_buffers
 from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
-from .places import L2_MEMORY, Writers, reads, writes
+from .places import Writers, read, writes_in_l2
 from .planar import Planar
 from .reader import operations
 
@@ -60,15 +60,14 @@ def narrated(program: Program) -> Iterator[Narrated]:
     names, writers = Names.of(program), Writers()
     for number, operation in enumerate(operations(program)):
         sources = {
-            operand.where: [number - 1] if operand.where.chained and number else writers.of(span)
-            for operand, span in zip(operation.inputs, reads(operation))
+            operand.where: [number - 1] if operand.where.chained and number else writers.of(read(operand))
+            for operand in operation.inputs
             if isinstance(operand.where, InL2)
         }
         written = {where: _tasks(tasks) for where, tasks in sources.items() if tasks}
         yield Narrated(operation, names._replace(written=written) if written else names)
-        for span in writes(operation):
-            if span.memory == L2_MEMORY:
-                writers.put(span, number)
+        for span in writes_in_l2(operation):
+            writers.put(span, number)
 
 
 def _tasks(numbers: Sequence[int]) -> str:
@@ -180,7 +179,7 @@ def _planar(operation: Planar, names: Names) -> str:
     if operation.final_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.final_scale)}"
     if operation.function is None:
-        return f"copy of {text}" if text == _bare_name(operation.first, names) else text
+        return f"copy of {text}" if text == operand_name(operation.first, names) and not operation.first.relu else text
     epsilon = f" + {_number(operation.epsilon)}" if operation.epsilon else ""
     argument = text if "(" in operation.function.sentence else _wrapped(text)
     return operation.function.sentence.format(argument, epsilon=epsilon)
@@ -240,7 +239,7 @@ def _neural(operation: Neural, names: Names) -> str:
     if operation.post_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.post_scale)}"
     if operation.last is None:
-        return f"copy of {text}" if text == _bare_name(operation.source, names) else text
+        return f"copy of {text}" if text == source and not operation.source.relu else text
     if operation.table is None:
         return operation.last.sentence.format(text)
     from .tables import describe_table  # few tasks have one
@@ -292,14 +291,8 @@ def _window(window: Window) -> str:
 
 def operand_name(operand: Operand, names: Names) -> str:
     """A source by name, with the part of its tensor that is read: "x", "x[channels 16 to 31]", "L2[0x40]"."""
-    stored = operand.shape.exchanged() if operand.exchanged else operand.shape
-    text = place_name(operand.where, stored, operand.element, names)
+    text = place_name(operand.where, operand.stored, operand.element, names)
     return f"relu({text})" if operand.relu else text
-
-
-def _bare_name(operand: Operand, names: Names) -> str:
-    """A source by name, without the clamp at 0 on its way in."""
-    return operand_name(operand._replace(relu=False), names)
 
 
 def result_name(result: Result, names: Names) -> str:
@@ -307,8 +300,7 @@ def result_name(result: Result, names: Names) -> str:
     where = result.memory or result.l2
     if where is None:
         return "nothing"
-    stored = result.shape.exchanged() if result.exchanged else result.shape
-    return place_name(where, stored, result.element, names)
+    return place_name(where, result.stored, result.element, names)
 
 
 def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:

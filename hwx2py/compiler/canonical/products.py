@@ -6,7 +6,7 @@ from .. import operators
 from ..builder import LARGEST_HALF
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
-from ..operators.model import Operator
+from ..operators.operator import Operator
 from ..tables import has_table
 from .view import Nodes
 

@@ -11,7 +11,7 @@ from .. import operators
 from ..builder import saturated
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine, Function
-from ..operators.model import Operator
+from ..operators.operator import Operator
 
 Kind = TypeVar("Kind", bound=Operator)
 

@@ -56,6 +56,25 @@ def scaled_difference(known: Evidence, size: tuple[int, int, int], patch: Patch)
     return keep_kernel(draft, False, True)
 
 
+def combined_by_rows(
+    what: str, known: Evidence, size: tuple[int, int, int], patch: Patch, *, along: str, **cfg: str
+) -> Draft:
+    """Combines x with one value of each row or column of source 2; operands not yet placed.
+
+    Args:
+        what: what the task gives.
+        known: where its words come from.
+        size: channels, height and width of x.
+        patch: the patch.
+        along: the axis along which source 2 is repeated, C or W.
+        cfg: fields of PE.Cfg.
+    """
+    draft = planar(what, known, Kind.TWO, size, patch)
+    draft.put("PE.Cfg", **cfg)
+    draft.put("Common.PECfg", **{f"Src2Broadcast{along}": 1})
+    return draft
+
+
 def rows(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     """Each row of a matrix on its own: over W of 1 x 1 x M x K.
 
@@ -154,19 +173,16 @@ def over_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     mean.source_tile("L2Read", Tile(second.base_bytes, channel, folded_row, depth, row), Aliases.NEURAL_RESULT)
     mean.result_tile("L2Write", grouped._replace(base_bytes=means.base_bytes))
     mean.cycles = reduce_cycles(c, h, w)
-    difference = planar("x - mean", known, Kind.TWO, (c, h, w), patch_of_pairs(h, w))
-    difference.put("PE.Cfg", OpMode="Add", SecSrc="-Source2")
-    difference.put("Common.PECfg", Src2BroadcastW=1)
+    size, patch = (c, h, w), patch_of_pairs(h, w)
+    difference = combined_by_rows("x - mean", known, size, patch, along="W", OpMode="Add", SecSrc="-Source2")
     difference.source_tile("L2Read", second, Aliases.PLANAR_RESULT)
     difference.second_tile(means)
     difference.result_tile("L2Write", first)
-    square = _root_of_squares(known, (c, high, wide), w, epsilon, groups=h)
+    square = root_of_squares(known, (c, high, wide), w, epsilon, groups=h)
     square.source_tile("L2Read", Tile(0, channel, folded_row, depth, row), Aliases.PLANAR_RESULT)
     square.result_tile("L2Write", grouped._replace(base_bytes=scales.base_bytes))
     square.cycles = reduce_cycles(c, h, w)
-    last = planar("difference * scale", known, Kind.TWO, (c, h, w), patch_of_pairs(h, w))
-    last.put("PE.Cfg", OpMode="Mul", SecSrc="+Source2")
-    last.put("Common.PECfg", Src2BroadcastW=1)
+    last = combined_by_rows("difference * scale", known, size, patch, along="W", OpMode="Mul", SecSrc="+Source2")
     last.source_tile("L2Read", first, Aliases.PLANAR_RESULT)
     last.second_tile(scales)
     last.result_tile("DmaWrite", Tile(scales.base_bytes + h * column))
@@ -179,7 +195,7 @@ def over_w(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     return [draft.plan() for draft in drafts]
 
 
-def _root_of_squares(
+def root_of_squares(
     known: Evidence, size: tuple[int, int, int], count: int, epsilon: float, *, groups: int = 1
 ) -> Draft:
     """1 / sqrt(mean of squares + epsilon) of one source; operands not yet placed."""

@@ -16,11 +16,11 @@ from ...program.l2 import (
     planar_row_bytes,
 )
 from ..draft import Draft
-from ..engines import NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
+from ..engines import NEURAL_ENGINES, cycles, cycles_of_bytes, neural
 from ..evidence import evidence
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Fetch, TaskPlan
-from .norm import _root_of_squares, scaled_difference, spread
+from .norm import combined_by_rows, root_of_squares, scaled_difference, spread
 from .parts import TooLargeError, in_parts
 from .reduction import MOST_GROUPS, Reduce, fold, reducing
 from .softmax import keep_kernel
@@ -77,9 +77,8 @@ def over_c(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     first.cycles = cycles((x,))
     size = (w, *plan.folded)
     mean = placed(reducing(Reduce.MEAN, known, size, patch_of_one(*plan.folded), c, groups=h), plan.copy)
-    difference = planar("x - mean", known, Kind.TWO, (c, h, w), Patch(4, 4))
-    difference.put("PE.Cfg", OpMode="Add", SecSrc="-Source2")
-    difference.put("Common.PECfg", Src2BroadcastC=1)
+    whole = (c, h, w)
+    difference = combined_by_rows("x - mean", known, whole, Patch(4, 4), along="C", OpMode="Add", SecSrc="-Source2")
     difference.source_tile("L2Read", x_tile, Aliases.PLANAR_RESULT)
     difference.second_tile(line)
     difference.result_tile("L2Write", difference_tile)
@@ -91,10 +90,9 @@ def over_c(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
     second.result_tile("L2Write", Tile(plan.second_copy, plan.column, plan.column_row, plan.column_depth))
     second.put("NE.KernelCfg", KeepKernel=1)
     second.keeps_kernel = True
-    square = placed(_root_of_squares(known, size, c, epsilon, groups=h), plan.second_copy)
-    last = planar("difference * scale", known, Kind.TWO, (c, h, w), patch_of_pairs(h, w))
-    last.put("PE.Cfg", OpMode="Mul", SecSrc="+Source2")
-    last.put("Common.PECfg", Src2BroadcastC=1)
+    square = placed(root_of_squares(known, size, c, epsilon, groups=h), plan.second_copy)
+    patch = patch_of_pairs(h, w)
+    last = combined_by_rows("difference * scale", known, whole, patch, along="C", OpMode="Mul", SecSrc="+Source2")
     last.source_tile("L2Read", difference_tile, Aliases.PLANAR_RESULT)
     last.second_tile(line)
     last.result_tile("DmaWrite", Tile(plan.copy + h * plan.difference_row))

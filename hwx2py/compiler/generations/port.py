@@ -12,7 +12,7 @@ from ...program.program import Origin, Program, natural_const_offset
 from ...program.register_file import walk
 from ...registers import by_name
 from .coefficients import Arranged, Misplaced, arrange
-from .model import Bars, Generations, Obstacle, Subject
+from .rule import Bars, Generations, Obstacle, Subject
 from .table import ROWS
 from .translate import Translator, UnfitError
 from .values import writer_of_kernel

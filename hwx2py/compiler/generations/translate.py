@@ -9,7 +9,7 @@ from ...registers import by_name
 from ...registers.architecture import Architecture, FieldPlace
 from ...registers.bearing import Reach
 from ...registers.kinds import LAYOUT
-from .model import Generations, Obstacle, Rule, Subject
+from .rule import Generations, Obstacle, Rule, Subject
 
 
 class Words(NamedTuple):

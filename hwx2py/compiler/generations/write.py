@@ -6,7 +6,7 @@ from ...program import build
 from ...program.streams import STREAMS, Pending
 from ...registers import by_name
 from ...units import round_up
-from .model import Subject, Writing
+from .rule import Subject, Writing
 from .translate import Words
 
 #: Tasks do not end on multiples of this where there is a filler.

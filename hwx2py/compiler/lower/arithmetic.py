@@ -16,7 +16,7 @@ from ..generic.bands import bands
 from ..graph import Node, Value
 from ..last_step import after_of, last_step
 from ..operators.arithmetic import Combine, Function
-from ..operators.model import Shape
+from ..operators.operator import Shape
 from ..view import View, raised
 from . import moves
 

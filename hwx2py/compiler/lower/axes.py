@@ -1,6 +1,6 @@
 """Shapes of any rank as the four axes of a program's tensor."""
 
-from ..operators.model import Shape
+from ..operators.operator import Shape
 
 #: Axes of a program's tensor.
 RANK = 4

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..builder import Builder
 from ..generic import neural, planar
-from ..operators.model import Shape, replaced
+from ..operators.operator import Shape, replaced
 from ..surface import HALF_BYTES
 from ..view import View
 

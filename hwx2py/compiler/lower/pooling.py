@@ -9,7 +9,7 @@ from ..builder import Builder
 from ..forms.elementwise import Binary
 from ..generic import neural, planar
 from ..graph import Node
-from ..operators.model import replaced
+from ..operators.operator import replaced
 from ..operators.spatial import Pads
 from ..view import View
 from . import moves

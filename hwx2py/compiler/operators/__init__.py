@@ -2,7 +2,7 @@
 
 from .arithmetic import Affine, Binary, Clip, Gated, Linear, Lookup, Power, PRelu, Sign, Unary
 from .layout import Concat, DepthToSpace, Expand, Mix, Reshape, Select, Slice, SpaceToDepth, Transpose
-from .model import Operator, Shape, ShapeMismatch
+from .operator import Operator, Shape, ShapeMismatch
 from .reductions import Attend, Attention, MatMul, Reduce, Softmax, Standardize
 from .spatial import Conv, ConvTranspose, Pool
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import Operator, Shape, ShapeMismatch, broadcast
+from .operator import Operator, Shape, ShapeMismatch, broadcast
 
 
 class Function(StrEnum):

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from .model import Shape, ShapeMismatch, broadcast, checked_axis, replaced
+from .operator import Shape, ShapeMismatch, broadcast, checked_axis, replaced
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .model import Shape, ShapeMismatch, broadcast, checked_axis, replaced
+from .operator import Shape, ShapeMismatch, broadcast, checked_axis, replaced
 
 
 class Reduction(StrEnum):

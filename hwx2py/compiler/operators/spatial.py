@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .model import Shape, ShapeMismatch
+from .operator import Shape, ShapeMismatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Every question about the chip, as rows."""
 
-from ..model import Question
+from ..question import Question
 from . import binding, chains, choices, edges, lanes, neural, parts, plan, planar, tables, values
 
 #: In the order in which a kit asks those of the same risk.

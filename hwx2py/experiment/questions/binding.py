@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..model import Case, End, Hypothesis, Outcome, Predict, Question, Risk
 from ..predictions import bits, engine
+from ..question import Case, End, Hypothesis, Outcome, Predict, Question, Risk
 from ..zero import variants
 from .planar import two_sources
 

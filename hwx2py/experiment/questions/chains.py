@@ -3,9 +3,9 @@
 import numpy as np
 
 from ...compiler.graph import Graph, Value
-from ..model import Case, Hypothesis
 from ..predictions import away, gives, stepped
 from ..programs import SMALL, Shape, network, spread
+from ..question import Case, Hypothesis
 from .of_compile import matrix_product, row
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..model import FILL, Case, Hypothesis
 from ..predictions import gives, of_outputs, stepped
 from ..programs import Shape, network, spread, tuned, word
+from ..question import FILL, Case, Hypothesis
 from .of_compile import FIRST_PART, matrix_product, row
 
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...program.program import Program
-from ..model import Case, Hypothesis, Question, Risk
 from ..predictions import Formula, engine, gives, hangs, stepped, unwritten
 from ..programs import SMALL, edited, spread, word
+from ..question import Case, Hypothesis, Question, Risk
 from .neural import X, one_to_one, pass_through
 from .planar import two_sources
 

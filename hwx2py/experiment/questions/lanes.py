@@ -11,12 +11,11 @@ from ...operations import Convolution, operations
 from ...operations.tables import TABLE_BYTES
 from ...packing import Layout
 from ...program.program import Program
-from ..model import FILL, Case, Hypothesis, Question, Risk
 from ..predictions import bits, engine, gives, of_outputs, stepped
 from ..programs import Shape, network, spread, tuned
+from ..question import FILL, Case, Hypothesis, Question, Risk
 
 WHERE = "hwx2py/compiler/forms/convolution.py"
-PACKING = "hwx2py/packing/planes.py"
 INPUTS, ENGINES = 16, 16
 X: Shape = (1, INPUTS, 4, 4)
 MATRIX: Shape = (1, 1, 8, INPUTS)

@@ -7,9 +7,9 @@ import numpy as np
 
 from ...compiler.graph import Graph, Value
 from ...program.program import Program
-from ..model import Case, Hypothesis, Predict, Question
 from ..predictions import Formula, away, by_case, engine, even, gives, stepped
 from ..programs import Shape, edited, filled, half, network, spread
+from ..question import Case, Hypothesis, Predict, Question
 
 WHERE = "hwx2py/emulator/neural.py"
 NUMBERS = "hwx2py/emulator/numbers.py"

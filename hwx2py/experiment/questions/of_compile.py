@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ...program.program import Program
-from ..model import Case, Hypothesis, Question, Risk, stopped_after
 from ..predictions import engine, of_outputs, stepped
+from ..question import Case, Hypothesis, Question, Risk, stopped_after
 
 FIRST_PART = "the first part only"
 RIGHT = "yes"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model import FILL, Case, Hypothesis, Question, Risk
 from ..predictions import engine, gives, hangs, of_outputs
 from ..programs import Shape, half, network, spread
+from ..question import FILL, Case, Hypothesis, Question, Risk
 from .of_compile import RIGHT, first_part, ramp, row, zeros_from
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ...program.program import Program
-from ..model import FILL, Case, Hypothesis, Outcome, Predict, Question, Risk
 from ..predictions import Formula, engine, gives, hangs
 from ..programs import Shape, edited, network, spread, word
+from ..question import FILL, Case, Hypothesis, Outcome, Predict, Question, Risk
 from .planar import two_sources
 
 WHERE = "hwx2py/checks/plan_rules.py"

@@ -4,9 +4,9 @@ import numpy as np
 
 from ...emulator import lut
 from ...program.program import Program
-from ..model import Case, Hypothesis, Question
 from ..predictions import away, cut, engine, even, gives, stepped
 from ..programs import SMALL, Shape, edited, half, network, spread, with_const
+from ..question import Case, Hypothesis, Question
 from .tables import known_curve
 
 WHERE = "hwx2py/emulator/planar.py"

@@ -10,9 +10,9 @@ from ...compiler import curves
 from ...operations import tables as kinds
 from ...operations.tables import SAMPLES, Curve, Line, parse, table_bytes
 from ...program.program import Program
-from ..model import Case, Hypothesis, Predict, Question
 from ..predictions import Formula, away, by_case, cut, engine, gives, stepped
 from ..programs import Shape, half, network, with_table
+from ..question import Case, Hypothesis, Predict, Question
 
 WHERE = "hwx2py/emulator/lut.py"
 X: Shape = (1, 16, 4, 8)

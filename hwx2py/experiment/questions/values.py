@@ -7,9 +7,9 @@ import numpy as np
 
 from ...emulator import lut
 from ...program.program import Program
-from ..model import Case, Hypothesis, Outcome, Predict, Question
 from ..predictions import Formula, away, bits, engine, outcome, stepped
 from ..programs import SMALL, Shape, filled, network
+from ..question import Case, Hypothesis, Outcome, Predict, Question
 from .neural import X, one_to_one, over_channels, pass_through
 from .planar import AREA, reduction, two_sources
 from .tables import known_curve, looked_up
