@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from .graph import Value
+from .habits import USUAL, Habits
 from .operators.operator import Shape
 from .patches import with_known_patch
 from .surface import Surface
@@ -30,14 +31,14 @@ class Builder:
         constants: buffer -> bytes that tile DMA reads.
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
-        skips_zeros: kernels that leave zeros out may be used: the order of their bytes is known.
+        habits: of the generation that is compiled for.
         tuner: picks among alternatives; None takes the usual ones.
     """
 
     plans: list[TaskPlan] = field(default_factory=list)
     constants: dict[str, bytes] = field(default_factory=dict)
     wanted: View | None = None
-    skips_zeros: bool = True
+    habits: Habits = USUAL
     tuner: "Tuner | None" = None
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
     bound: frozenset[str] = frozenset()
