@@ -226,6 +226,16 @@ def test_products_with_constants(rows, inner, columns, then):
     assert (np.abs(ran(g, x=x)["y"].reshape(rows, columns) - wanted) <= bound).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 15, 15), (1, 2, 33, 33)])
+def test_kernels_of_several_tasks_in_one_buffer_wait_for_the_task_that_wrote_them(shape):
+    x = halves(shape, 1)
+    g = hwx2py.Graph()
+    value = g.input("x", shape)
+    g.output("y", g.matmul(g.linear(g.matmul(value, value), 0.25), value))
+    wanted = (x.astype(float) @ x.astype(float) / 4) @ x.astype(float)
+    assert np.allclose(ran(g, x=x)["y"], wanted, atol=0.05)
+
+
 @settings(max_examples=10, deadline=None)
 @given(channels, lengths, st.integers(1, 40), st.sampled_from(["sum", "mean", "max", "min"]), st.data())
 def test_reductions_over_any_axes(c, h, w, kind, data):

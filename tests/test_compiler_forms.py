@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from compiled import built, ran, surface
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hwx2py.compiler import curves
@@ -108,6 +108,7 @@ class TestOnceRounded:
     @given(shapes, st.tuples(st.booleans(), st.booleans(), st.booleans()), st.sampled_from(Binary), seeds)
     def test_a_smaller_source(self, shape, single, operation, seed):
         small = (1, *(1 if one else side for one, side in zip(single, shape[1:])))
+        assume(small[1:] != shape[1:])  # two sources of one shape have a form of their own
         a, b = drawn(seed, *shape), drawn(seed + 1, *small)
         plans = broadcast.broadcast(operation, surface("x", *shape), surface("z", *small), surface("y", *shape))
         exact(ran(plans, {"x": a, "z": b}, shape), FUNCTIONS[operation](wide(a), wide(b)))

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import UnsupportedError
 from .constants import Constants
 from .graph import Value
+from .habits import USUAL, Habits
 from .operators.operator import Shape
 from .patches import with_known_patch
 from .surface import Surface
@@ -32,7 +33,7 @@ class Builder:
         placed: coefficients and tables of the tasks so far.
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
-        skips_zeros: kernels that leave zeros out may be used: the order of their bytes is known.
+        habits: of the generation that is compiled for.
         tuner: picks among alternatives; None takes the usual ones.
     """
 
@@ -40,7 +41,7 @@ class Builder:
     constants: dict[str, bytes] = field(default_factory=dict)
     placed: Constants = field(default_factory=Constants)
     wanted: View | None = None
-    skips_zeros: bool = True
+    habits: Habits = USUAL
     tuner: "Tuner | None" = None
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
     bound: frozenset[str] = frozenset()

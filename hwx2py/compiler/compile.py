@@ -13,6 +13,7 @@ from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph, Origin
+from .habits import USUAL
 from .link import Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
@@ -100,13 +101,13 @@ def compile_network(
     target = by_name(arch).name
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    skips_zeros = generations is None or generations.skips_zeros
+    habits = USUAL if generations is None else generations.habits
     scaling = None
     if leaving is not None:
         scaling = _scaled(network, leaving, fuse=fuse, precise=precise)
         network = scaling.current.graph
     graph = _simplified(network, fuse=fuse, precise=precise)
-    lowered = lower(graph, skips_zeros=skips_zeros)
+    lowered = lower(graph, habits)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
@@ -116,7 +117,7 @@ def compile_network(
         del graph  # with its weights, which the tasks have packed
     compiled = _linked(lowered, name, chain)
     if tuner is not None:
-        compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
+        compiled = _tuned(compiled, lower(graph, habits, tuner), name, chain, tuner)
     compiled = replace(compiled, beyond=beyond, scaling=None if scaling is None else scaling.operations)
     return compiled if generations is None else _ported(compiled, generations)
 

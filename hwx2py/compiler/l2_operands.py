@@ -220,7 +220,7 @@ def _cycles(plan: TaskPlan) -> int:
     kernel = plan.kernel
     size = 0
     if isinstance(kernel, RuntimeKernel):
-        size = kernel.size_bytes * kernel.engines
+        size = kernel.size_bytes * kernel.engines * kernel.rounds
     elif isinstance(kernel, Coefficients) and not kernel.shared:
         size = kernel.size_bytes
     surfaces = [surface for operand in Operand if (surface := surface_of(plan, operand)) is not None]

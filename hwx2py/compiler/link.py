@@ -244,14 +244,19 @@ def _channels(draft: Draft, layout: _Layout, kernel: Coefficients | RuntimeKerne
 
 
 def _kernel_writer(layout: _Layout, plans: Sequence[TaskPlan], index: int) -> int | None:
-    """The task that wrote the kernel which this one fetches; None where no task did."""
+    """The last task that wrote some of the kernel which this one fetches; None where no task did.
+
+    Several tasks may have written other kernels into the same buffer.
+    """
     kernel = plans[index].kernel
     if not isinstance(kernel, RuntimeKernel):
         return None
     writers = (
         number
         for number in reversed(range(index))
-        if (result := plans[number].result) is not None and result.buffer == kernel.buffer
+        if (result := plans[number].result) is not None
+        and result.buffer == kernel.buffer
+        and kernel.overlaps(result.base_bytes, result.end_bytes)
     )
     return next(writers, None)
 

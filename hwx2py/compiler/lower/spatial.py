@@ -62,8 +62,8 @@ def _exchanged(
 def _is_direct(b: Builder, operator: operators.Conv, weights: "np.ndarray") -> bool:
     """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
     return (
-        b.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
-        and operator.groups == 1
+        b.habits.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1)
+        and not any(pads_of(operator.pads)) and operator.groups == 1
     )  # fmt: skip
 
 
