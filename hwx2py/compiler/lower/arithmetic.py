@@ -12,7 +12,7 @@ from ..forms import elementwise, rounding
 from ..forms import power as power_form
 from ..forms.elementwise import NOTHING, After
 from ..generic import neural, planar, products
-from ..generic.bands import bands
+from ..generic.bands import is_one_band
 from ..graph import Node, Value
 from ..last_step import after_of, last_step
 from ..operators.arithmetic import Combine, Function
@@ -117,8 +117,7 @@ def _by_channel(b: Builder, node: Node, views: list[View], z: View, after: After
             continue
         halves = half_of(y).ravel()
         bias, scale = (halves.data, None) if function is Combine.ADD else (None, halves.data)
-        parts = list(bands(x.shape[1], x.shape[2], x.shape[3], 2))
-        if len(parts) > 1:
+        if not is_one_band(x.shape, 2):
             return False
         b.add(broadcasts.channel_constants(view.surface(), z.surface(), bias, scale, relu=after.relu))
         return True
@@ -130,7 +129,7 @@ def _divided(b: Builder, x: View, y: View, z: View) -> bool:
     if x.lengths != y.lengths or x.lengths != z.lengths or len(z.lengths) > 4:
         return False
     surface = z.surface()
-    if surface.shape.n > 1 or len(list(bands(surface.shape.c, surface.shape.h, surface.shape.w, 4))) > 1:
+    if surface.shape.n > 1 or not is_one_band(surface.shape, 4):
         return False
     table = tables.table(Function.RECIPROCAL).data
     b.add(broadcasts.divide(x.surface(), y.surface(), surface, table))
