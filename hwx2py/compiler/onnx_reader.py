@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import HwxError, UnsupportedError, UsageError
+from ..formats import PROGRAM_SUFFIXES, SCRIPT_SUFFIX
+from ..formats.foreign import not_a_network
 from ..names import legible
 from .graph import Graph, Origin, Value
 from .onnx_reader_cut import cut, largest_parts
@@ -96,13 +98,15 @@ def _loaded(source: Any) -> Any:
         model.CopyFrom(source)
         return model
     name = os.fspath(source)
+    if os.path.isdir(name):
+        raise not_a_network(name, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX))
     try:
         model = onnx.load(name, load_external_data=False)
         if model.ListFields() and not model.HasField("graph"):
-            raise UsageError("not an ONNX model: it has no graph", file=name)
+            raise not_a_network(name, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX))
         onnx.load_external_data_for_model(model, os.path.dirname(name))
     except (DecodeError, UnicodeDecodeError) as error:
-        raise UsageError("not an ONNX model, or a damaged one", file=name) from error
+        raise not_a_network(name, (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX)) from error
     except (FileNotFoundError, onnx.checker.ValidationError, ValueError) as error:
         if not os.path.exists(name):
             raise UsageError("there is no such file", file=name) from error
