@@ -74,9 +74,9 @@ def input_array(value, like, name=""):
         array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
     test = np.isinf if cast.dtype.kind == "f" else np.array  # floats are rounded
-    kept = test(cast) == test(array)
-    if array.shape != like.shape or not kept.all():
-        raise OSError(f"{array.dtype} {array.shape} does not fit {like.dtype} {like.shape}")
+    if array.shape != like.shape or (test(cast) != test(array)).any():
+        given = f"{array.dtype} {array.shape}"
+        raise ValueError(f"{given} does not fit {like.dtype} {like.shape}")
     return cast
 
 
