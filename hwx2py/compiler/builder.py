@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UnsupportedError
+from .engines import with_known_patch
 from .graph import Value
 from .operators.operator import Shape
-from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes
