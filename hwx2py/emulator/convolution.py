@@ -17,6 +17,7 @@ from .lut import HALF
 from .numbers import Numbers, load, load_single
 from .products import Lanes, dot, wide_of
 from .stepped import SteppedLanes, precision_of
+from .unpacking import Run, unpacked
 
 #: Elements of the input, as a matrix, that are worked on at a time: 8 MiB of float32.
 PATCH_ELEMENTS = 1 << 21
@@ -62,15 +63,14 @@ def fetch_weights(task: Convolution, access: Access) -> Weights:
     for channel, needed_bytes in zip(kernel.channels, layout.chunk_bytes):
         if needed_bytes:
             _check_channel(task, access, bar, channel.engine)
-    planes = []
-    sizes = {plane.lanes: layout.plane_bytes(plane) for plane in layout.planes}
-    for plane in layout.planes:
-        channel = kernel.channels[plane.engine]
-        start = kernel.base_bytes + channel.base_bytes + plane.offset_bytes
-        planes.append(access.read_bytes(bar, start, sizes[plane.lanes], channel.registers.base).data)
-    found = packing.unpack(layout, planes)
-    bias = None if found.bias is None else np.frombuffer(found.bias, np.uint16)
-    return _shaped(task, np.frombuffer(found.weights, np.uint16), bias)
+
+    def read(run: Run, plane_bytes: int) -> np.ndarray:
+        channel = kernel.channels[run.first.engine]
+        start = kernel.base_bytes + channel.base_bytes + run.first.offset_bytes
+        return access.read_rows(bar, start, run.planes, run.step_bytes, plane_bytes, channel.registers.base)
+
+    rows = unpacked(layout, read)
+    return _shaped(task, rows[:, layout.form.bias_row :], rows[:, 0] if layout.form.bias_row else None)
 
 
 def _shaped(task: Neural, weights: np.ndarray, bias: np.ndarray | None) -> Weights:

@@ -7,11 +7,15 @@ whose neighbours are 2^-16 apart, so adding the exact product rounds the product
 
 import numpy as np
 
-from . import accelerator, stepped
+from . import accelerator, dropped, ordered, powers, stepped
 from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_BREAKER, Numbers, exponents
 
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
 BLOCK = 1 << 14
+#: Products of one call from which on it is worth to fill matrices up for `ordered`.
+WORTH_ORDERED = 1 << 12
+#: The share of products that are dropped from which on they are not worth to be looked for one by one.
+WORTH_POWERS = 0.006
 #: Products of one call from which on the compiled loop is worth its start.
 WORTH_COMPILING = 1 << 22
 #: Sums of products that may reach this in magnitude are not formed on top of `OFFSET`.
@@ -37,14 +41,22 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
     largest = _largest(left) * _largest(right)
     if not (largest < LARGEST_PRODUCT and largest * depth < LARGEST_SUM):  # infinities too
         return _careful(*_wide(left, right))
+    if rows * columns * depth < WORTH_ORDERED:
+        return _by_axis(*_wide(left, right))
+    left, right = np.asarray(left, np.float32), np.asarray(right, np.float32)
+    sums = ordered.sums_of(left, right)
+    if sums is not None:
+        many = dropped.share(left, right) > WORTH_POWERS
+        (powers if many else dropped).take_off(left, right, sums)
+        return sums
     if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
         left, right = _wide(left, right)
         sums = np.empty((rows, columns))
         compiled(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
         return sums
-    if rows * columns < BLOCK // 8:
-        return _by_axis(*_wide(left, right))
-    return stepped.dot(np.asarray(left, np.float32), np.asarray(right, np.float32))
+    sums = stepped.sums_of(left, right)
+    dropped.take_off(left, right, sums)
+    return sums
 
 
 def wide_of(factor: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from .. import operators
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine
 from .matrices import is_constant_product
-from .view import Nodes
+from .view import Nodes, weights
 
 
 def _row(node: Node, function: Combine) -> tuple[Value, "np.ndarray"] | None:
@@ -59,7 +59,7 @@ def _with_row(product: Node, function: Combine, row: "np.ndarray") -> Node:
     values = np.asarray(matrix.array, np.float64)
     if function is Combine.ADD:
         return _biased(product, row @ values)
-    scaled = Value(f"{matrix.name}.gain", values.shape, values * row[:, None])
+    scaled = weights(f"{matrix.name}.gain", values * row[:, None])
     return replace(product, inputs=(product.inputs[0], scaled, *product.inputs[2:]))
 
 
