@@ -225,7 +225,7 @@ def test_stepped_lanes_are_those_of_one_after_the_other(scales):
     lanes, slow = stepped.SteppedLanes(precision, (6, 1, 40)), products.Lanes((6, 1, 40), CHIP)
     for k in range(9):
         one, two = weights[:, k, None, None], values[k].reshape(6, 1, 40)
-        lanes.add(single(one), single(two))
+        lanes.add(single(one), single(two), stepped.magnitudes_of(single(two)))
         slow.add(one, two)
     assert np.array_equal(lanes.sums, slow.sums)
 

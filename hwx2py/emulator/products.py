@@ -14,6 +14,8 @@ from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_
 BLOCK = 1 << 14
 #: Products of one call from which on it is worth to fill matrices up for `ordered`.
 WORTH_ORDERED = 1 << 12
+#: Products of one call from which on it is worth to estimate how many are dropped.
+WORTH_COUNTING = 1 << 21
 #: The share of products that are dropped from which on they are not worth to be looked for one by one.
 WORTH_POWERS = 0.006
 #: Products of one call from which on the compiled loop is worth its start.
@@ -46,7 +48,8 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
     left, right = np.asarray(left, np.float32), np.asarray(right, np.float32)
     sums = ordered.sums_of(left, right)
     if sums is not None:
-        many = dropped.share(left, right) > WORTH_POWERS
+        large = rows * columns * depth >= WORTH_COUNTING
+        many = large and dropped.share(left, right) > WORTH_POWERS
         (powers if many else dropped).take_off(left, right, sums)
         return sums
     if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
@@ -133,8 +136,8 @@ class Lanes:
     def __init__(self, shape: tuple[int, ...], numbers: Numbers):
         self.sums, self.numbers = np.zeros(shape), numbers
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Adds left * right, float16 values as float64 that broadcast to the sums' shape."""
+    def add(self, left: np.ndarray, right: np.ndarray, magnitudes: np.ndarray | None = None) -> None:
+        """Adds left * right, float16 values as float64 that broadcast to the sums' shape; magnitudes are not used."""
         with np.errstate(invalid="ignore"):
             products = left * right if not self.numbers.stepped else _rounded_products(left, right)
             lost = np.isnan(products)
