@@ -1,6 +1,8 @@
 """Reads what tasks do from their registers."""
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import ne
 from typing import NamedTuple, TypeVar, cast
 
 from ..program.program import Program
@@ -111,11 +113,8 @@ class Reader:
             known = self._operations[key] = _Known(read(registers), len(self._operations), bases)
         if known.bases == bases:
             return known.operation, known.form
-        moved = {
-            base.name: base.place.number(word)
-            for base, word, before in zip(self._bases, bases, known.bases)
-            if word != before
-        }
+        differing = compress(zip(self._bases, bases), map(ne, bases, known.bases))
+        moved = {base.name: base.place.number(word) for base, word in differing}
         return _moved(known.operation, moved), known.form
 
     def _take_bases(self, values: dict[int, int]) -> tuple[int, ...] | None:

@@ -4,6 +4,7 @@ A sentence says what the operation holds and no more: what the reader did not un
 value.
 """
 
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from .reader import operations
 
 #: The part of a tensor behind its name, with the tasks that wrote it, and the argument of a call.
 _BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]( \(tasks? [^()]*\))?|\([^()]*\))")
+
+#: Shapes and parts of tensors whose words are kept: a program repeats them, in one listing too.
+MOST_KEPT = 1024
 
 #: A sentence lists at most this many tasks that wrote a source.
 MOST_WRITERS = 4
@@ -115,8 +119,11 @@ def engine(operation: Planar | Neural) -> str:
 
 def shapes(operation: Planar | Neural) -> str:
     """The shapes that go in and come out, C x H x W: "64 x 8 x 8 -> 64 x 1 x 1"."""
-    shape_in = _shape_in(operation)
-    shape_out = operation.result.shape
+    return _from_to(_shape_in(operation), operation.result.shape)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _from_to(shape_in: Shape, shape_out: Shape) -> str:
     groups = shape_out.groups
     one, two = _shape(shape_in), _shape(shape_out)
     text = one if one == two else f"{one} -> {two}"
@@ -126,7 +133,6 @@ def shapes(operation: Planar | Neural) -> str:
 def notes(operation: Planar | Neural, names: Names) -> list[str]:
     """What else is to be said: broadcast and exchanged operands, copies that stay in L2, the place of coefficients."""
     found = []
-    names = names._replace(written={})
     for operand in operation.inputs:
         said = []
         if operand.broadcast:
@@ -135,7 +141,7 @@ def notes(operation: Planar | Neural, names: Names) -> list[str]:
             said.append("with C and W exchanged")
         if operand.keeps and operand.stage:
             said.append(f"kept at L2[{operand.stage.base_bytes:#x}]")
-        found += [f"{operand_name(operand, names)} {what}" for what in said]
+        found += [f"{operand_name(operand, names._replace(written={}))} {what}" for what in said]
     if operation.result.exchanged:
         found.append("result stored with C and W exchanged")
     if operation.result.memory and operation.result.l2:
@@ -154,7 +160,8 @@ def _shape_in(operation: Planar | Neural) -> Shape:
     """What goes in: the sources stretched to each other; the two rows of gain and offset do not count."""
     if isinstance(operation, Planar) and operation.kind == "GainOffset":
         return operation.result.shape
-    return Shape(*(max(sizes) for sizes in zip(*(operand.shape for operand in operation.inputs))))
+    first, *more = [operand.shape for operand in operation.inputs]
+    return Shape(*map(max, first, *more)) if more else first
 
 
 def _shape(shape: Shape) -> str:
@@ -322,6 +329,7 @@ def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names)
     return name + _part(where, stored, element, tensor)
 
 
+@functools.lru_cache(MOST_KEPT)
 def _part(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
     """Which part of a tensor a task reads or writes; empty for all of it."""
     total = math.prod(tensor.shape)

@@ -85,5 +85,5 @@ def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[RegisterFile]:
         if not arch.carries_state:
             values = dict(arch.start_image)
         written = places(task.records)
-        values.update(zip(written.addresses, compress(task.words, written.are_values)))
+        values.update(zip(written.addresses, compress(task.words.tolist(), written.are_values)))
         yield RegisterFile(arch, task, values)

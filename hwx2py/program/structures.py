@@ -39,7 +39,7 @@ class Places(NamedTuple):
     """
 
     addresses: tuple[int, ...]
-    are_values: bytes
+    are_values: tuple[bool, ...]
 
 
 #: Structures for which this is kept: most programs have a few dozen.
@@ -49,8 +49,8 @@ MOST_KEPT = 1024
 @functools.lru_cache(MOST_KEPT)
 def places(records: tuple[Record, ...]) -> Places:
     """Where the values of a task with such records go."""
-    are_values = bytearray()
+    are_values: list[bool] = []
     for record in records:
-        are_values += bytes(record.index + 1 - len(are_values)) + b"\1" * record.count
+        are_values += [False] * (record.index + 1 - len(are_values)) + [True] * record.count
     addresses = tuple(address for record in records for address in record.addresses())
-    return Places(addresses, bytes(are_values))
+    return Places(addresses, tuple(are_values))

@@ -8,7 +8,7 @@ from .. import operators
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine
 from .matrices import is_constant_product
-from .view import Nodes
+from .view import Nodes, weights
 
 
 def _row(node: Node, function: Combine) -> tuple[Value, "np.ndarray"] | None:
@@ -60,8 +60,7 @@ def gain_of_rows(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
         changed += moved
         for product in products:
             matrix = product.inputs[1]
-            scaled = np.asarray(matrix.array, np.float64) * gain[:, None]
-            constant = Value(f"{matrix.name}.gain", scaled.shape, scaled)
+            constant = weights(f"{matrix.name}.gain", np.asarray(matrix.array, np.float64) * gain[:, None])
             changed.append(replace(product, inputs=(product.inputs[0], constant, *product.inputs[2:])))
     return (*changed, node) if changed and _differ(changed) else None
 

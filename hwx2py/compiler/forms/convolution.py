@@ -269,7 +269,7 @@ class _Task:
             draft.write(self.z.strided(group_bytes=self.z.plane_bytes * result[0]) if groups > 1 else self.z)
         self._place(draft, source, result, sharing)
         draft.kernel = kernel(form, weights, bias, table or None)
-        draft.cycles = cycles((self.x,), () if self.kept else (self.z,), len(draft.kernel.data))
+        draft.cycles = cycles((self.x,), () if self.kept else (self.z,), draft.kernel.size_bytes)
         return draft
 
     def _plane_bytes(self, form: packing.Form) -> int:
