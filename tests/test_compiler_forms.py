@@ -88,6 +88,19 @@ class TestOnceRounded:
         got = ran(elementwise.binary(operation, x, z, y, after=After(relu=relu)), {"x": a, "z": b}, shape)
         exact(got, relu_if(relu, FUNCTIONS[operation](wide(a), wide(b))))
 
+    @pytest.mark.parametrize("axis", ["row", "plane", "group", None])
+    def test_a_second_source_that_steps_of_0_repeat_is_an_own_choice(self, axis):
+        shape = (2, 3, 4, 8)
+        x, z, y = (surface(name, *shape) for name in "xzy")
+        repeated = z if axis is None else z.strided(**{f"{axis}_bytes": 0})
+        (plan,) = elementwise.binary(Binary.ADD, x, repeated, y)
+        assert (plan.evidence.source is Source.OWN) == (axis is not None)
+        alone = surface("z", 1, 1, 4, 8).strided(row_bytes=0, group_bytes=0, plane_bytes=0)
+        (plan,) = elementwise.binary(
+            Binary.ADD, *(part.batches(0, 1).planes(0, 1).rows(0, 1) for part in (x, alone, y))
+        )
+        assert plan.evidence.source is Source.RULE
+
     @few
     @given(shapes, st.booleans(), seeds)
     def test_scale_and_bias(self, shape, relu, seed):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UnsupportedError
+from .constants import Constants
+from .engines import with_known_patch
 from .graph import Value
 from .habits import USUAL, Habits
 from .operators.operator import Shape
-from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes
@@ -29,6 +30,7 @@ class Builder:
     Attributes:
         plans: the tasks so far, each run of a form closed.
         constants: buffer -> bytes that tile DMA reads.
+        placed: coefficients and tables of the tasks so far.
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
         habits: of the generation that is compiled for.
@@ -37,6 +39,7 @@ class Builder:
 
     plans: list[TaskPlan] = field(default_factory=list)
     constants: dict[str, bytes] = field(default_factory=dict)
+    placed: Constants = field(default_factory=Constants)
     wanted: View | None = None
     habits: Habits = USUAL
     tuner: "Tuner | None" = None
@@ -73,6 +76,8 @@ class Builder:
         kernel = plan.kernel
         if isinstance(kernel, RuntimeKernel):
             kernel = replace(kernel, buffer=name(kernel.buffer))
+        elif kernel is not None:
+            kernel = self.placed.kept(kernel)
         return replace(
             plan, source=moved(plan.source), source2=moved(plan.source2), result=moved(plan.result), kernel=kernel,
             constants={name(buffer): data for buffer, data in plan.constants.items()},

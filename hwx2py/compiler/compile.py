@@ -14,7 +14,7 @@ from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph, Origin
 from .habits import USUAL
-from .link import Constants, Linked, link
+from .link import Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
@@ -175,7 +175,7 @@ def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
     together = chained(lowered.plans, _bound(lowered))
     if not together.runs:
         return usual
-    done = _as_network(lowered, _assembled(lowered, name, together, apart.constants))
+    done = _as_network(lowered, _assembled(lowered, name, together))
     return replace(done, runs=tuple(together.runs), unchained=usual)
 
 
@@ -214,11 +214,12 @@ def _variant(lowered: Lowered, name: str, chain: bool, divisor: int = 1) -> Comp
     return _linked(lowered, name, chain)
 
 
-def _assembled(lowered: Lowered, name: str, tasks: Chained, like: Constants | None = None) -> Linked:
+def _assembled(lowered: Lowered, name: str, tasks: Chained) -> Linked:
     """The program of some tasks, with their intermediates in their places."""
     ranges = live_ranges(tasks.plans, _bound(lowered), tasks.runs)
     return link(
-        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, like=like, name=name
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants,
+        placed=lowered.placed, name=name,
     )  # fmt: skip
 
 

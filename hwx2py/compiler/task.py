@@ -93,11 +93,12 @@ class Coefficients:
     """What kernel DMA fetches for the engines out of the constants (BAR 1).
 
     Attributes:
-        data: the chunks of the engines, one after another, each a multiple of 64 bytes.
+        data: the chunks of the engines, one after another, each a multiple of 64 bytes; empty where they are in place.
         sizes_bytes: by channel, what it fetches; 0 for a channel that is off.
         shared: every channel fetches the same bytes (lookup tables).
         reserved_bytes: what they take up among the constants; 0 for their own size.
         zero_skipping: the chunks leave zeros out.
+        place: where they begin among the constants, bytes; None while they are not there yet.
     """
 
     data: bytes
@@ -105,6 +106,12 @@ class Coefficients:
     shared: bool = False
     reserved_bytes: int = 0
     zero_skipping: bool = False
+    place: int | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all chunks."""
+        return self.sizes_bytes[0] if self.shared else sum(self.sizes_bytes)
 
 
 @dataclass(frozen=True, slots=True)

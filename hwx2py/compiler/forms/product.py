@@ -198,7 +198,7 @@ def _plain(x: Surface, y: Surface, job: _Job, all_rows: int) -> list[TaskPlan]:
         draft.result_tile("DmaWrite", Tile(size))
         weights, bias = job.part(first, count)
         draft.kernel = kernel(form, weights, bias, job.tail.table or None, job.by_input)
-        draft.cycles = cycles((), (y.columns(first, count),), len(draft.kernel.data))
+        draft.cycles = cycles((), (y.columns(first, count),), draft.kernel.size_bytes)
         plans.append(draft.plan())
     return plans
 
@@ -277,7 +277,7 @@ def _in_columns(x: Surface, y: Surface, job: _Job, columns: Columns) -> list[Tas
         )  # fmt: skip
         weights, bias = job.part(first, count)
         draft.kernel = kernel(job.form(count, rows), weights, bias, job.tail.table or None, job.by_input)
-        draft.cycles = cycles((x,) if is_first and columns.source else (), (result,), len(draft.kernel.data))
+        draft.cycles = cycles((x,) if is_first and columns.source else (), (result,), draft.kernel.size_bytes)
         plans.append(draft.plan())
     return plans
 

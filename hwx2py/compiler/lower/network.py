@@ -8,16 +8,17 @@ from typing import NamedTuple
 from ...errors import HwxError, UnsupportedError
 from .. import operators
 from ..builder import Builder
+from ..constants import Constants
 from ..graph import Graph, Node, Origin, Value
 from ..habits import USUAL, Habits
 from ..link import TensorRow
 from ..operators.operator import Operator, Shape
 from ..refusal import Refusal
+from ..surface import four_axes
 from ..task import TaskPlan
 from ..tune import Tuner
 from ..view import View
 from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
-from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
 
@@ -78,6 +79,7 @@ class Lowered:
         plans: its tasks.
         tensors: its inputs and outputs.
         constants: buffer -> bytes.
+        placed: coefficients and tables of the tasks.
         operations: the tasks of each operation.
         refusals: operations that could not be lowered; the plans are useless where there are any.
     """
@@ -85,6 +87,7 @@ class Lowered:
     plans: list[TaskPlan]
     tensors: list[TensorRow]
     constants: dict[str, bytes]
+    placed: Constants
     operations: list[OperationTasks]
     refusals: list[Refusal]
 
@@ -130,7 +133,7 @@ def lower(graph: Graph, habits: Habits = USUAL, tuner: Tuner | None = None) -> L
     builder.wanted = None
     if not refusals:
         _outputs(builder, graph, views, operations)
-    return Lowered(builder.plans, tensors, builder.constants, operations, refusals)
+    return Lowered(builder.plans, tensors, builder.constants, builder.placed, operations, refusals)
 
 
 def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:
