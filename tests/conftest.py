@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 SHARED = ROOT.parent / "shared"
 
-# The test command draws the same values each time: a commit passes or fails for what it changes. `--hypothesis-profile
-# search` draws new ones, and more of them.
-hypothesis.settings.register_profile("fixed", derandomize=True, database=None)
+# The test command draws the same values each time and measures no time: a commit passes or fails for what it changes.
+# `--hypothesis-profile search` draws new ones, and more of them.
+hypothesis.settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 hypothesis.settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("fixed")
 

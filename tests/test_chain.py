@@ -115,6 +115,15 @@ def test_one_source_in_l2_and_the_other_from_memory():
     assert done.report.chaining.runs
 
 
+def test_rows_of_a_tensor_that_several_tasks_put_into_l2():
+    """Channels of one tensor lie between those of the others: a row has steps that no part has."""
+    g = hwx2py.Graph()
+    x = g.input("x", (1, 4, 8, 15))
+    y = g.concat([g.slice(x, 1, 3, 4), g.slice(x, 1, 0, 3), g.slice(x, 1, 0, 1)], 1)
+    g.output("y", g.concat([g.slice(y, 2, row, row + 1) for row in (7, 4, 0)], 2))
+    assert assert_same(g).report.chaining.runs
+
+
 @pytest.mark.parametrize("channels", [16, 48, 100])
 def test_what_l2_does_not_hold_together_goes_through_scratch(channels):
     """Tensors of 0.25 to 1.5 MiB: they stay as long as all that a task has there fits 2 MiB."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hwx2py import checks
+from hwx2py.compiler import operators
 from hwx2py.compiler.compile import compile_network
 from hwx2py.compiler.graph import Graph
 from hwx2py.emulator import direct
@@ -458,3 +459,24 @@ def test_a_picture_larger_than_a_kernel_stays_a_product(rng):
     a = drawn(rng, 1, 4, 1, 64)
     g.output("y", g.matmul(g.reshape(g.input("x", a.shape), (1, 256)), drawn(rng, 256, 8, high=0.2)))
     both(g, fewer=0, x=a)
+
+
+@pytest.mark.parametrize(("block", "channels", "fewer"), [(2, 32, 2), (3, 32, 6), (2, 24, 0)])
+def test_blocks_behind_a_convolution_take_its_outputs_in_their_order(rng, block, channels, fewer):
+    g = Graph()
+    a = drawn(rng, 1, 3, *map(int, rng.integers(2, 8, 2)))
+    y = conv(g, rng, g.input("x", a.shape), channels * block**2, kernel=1)
+    g.output("y", g.apply(operators.DepthToSpace(block, block_first=False), y))
+    both(g, fewer=fewer, x=a)
+
+
+@pytest.mark.parametrize(("batch", "channels", "tasks"), [(1, 32, 3), (2, 64, 6), (1, 8, 5)])
+def test_channels_that_fill_rows_become_blocks_in_one_task_a_row(rng, batch, channels, tasks):
+    g = Graph()
+    a = drawn(rng, batch, 4 * channels, *map(int, rng.integers(1, 9, 2)))
+    g.output("y", g.apply(operators.DepthToSpace(2), g.input("x", a.shape)))
+    found, got = run(g, True, x=a)
+    n, _, h, w = a.shape
+    blocks = a.reshape(n, 2, 2, channels, h, w).transpose(0, 3, 4, 1, 5, 2)
+    np.testing.assert_array_equal(got, blocks.reshape(n, channels, 2 * h, 2 * w))
+    assert found == tasks

@@ -10,7 +10,7 @@ from builders import elementwise, half
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hwx2py.emulator import accelerator, products, stepped
+from hwx2py.emulator import accelerator, dropped, ordered, powers, products, stepped
 from hwx2py.emulator.arithmetic import pieces
 from hwx2py.emulator.numbers import CHIP, TIE_BREAKER, WIDE, exponents, load
 from hwx2py.operations import Element
@@ -108,7 +108,7 @@ def test_sums_of_products(pairs):
     expected = float(summed(pairs))
     assert products.dot(left[None], right[:, None], CHIP)[0, 0] == expected
     if np.abs(words & 0x7FFF).max(initial=0) < 0x6000:  # 512: products are small
-        assert stepped.dot(single(left[None]), single(right[:, None]))[0, 0] == expected
+        assert all(sums[0, 0] == expected for sums in every_way(left[None], right[:, None]))
     assert products._careful(left[None], right[:, None])[0, 0] == expected
     lanes = products.Lanes((1,), CHIP)
     for one, two in zip(left, right):
@@ -140,12 +140,58 @@ def test_compiled_products_are_the_same():
     pytest.importorskip("numba")
     left, right = half(3, 33, 700).astype(float), half(4, 700, 1100, scale=2.0**-6).astype(float)
     sums = np.empty((33, 1100))
-    accelerator.find()(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
-    assert np.array_equal(sums, stepped.dot(single(left), single(right)))
+    accelerator.find().product(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+    assert all(np.array_equal(sums, found) for found in every_way(left, right))
+
+
+@pytest.mark.parametrize("scale", [2.0**-6, 2.0**-12])
+def test_compiled_loops_take_the_same_products_off(scale):
+    pytest.importorskip("numba")
+    left, right = single(half(3, 33, 70).astype(float)), single(half(4, 70, 110, scale=scale).astype(float))
+    left[3] = right[5] = 0
+    sums = stepped.sums_of(left, right)
+    accelerator.find().take_off(left, right, stepped.exponents(left), stepped.exponents(right), sums)
+    assert np.array_equal(sums, products._careful(left.astype(float), right.astype(float)))
 
 
 def single(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
+
+
+def every_way(left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+    """Sums of products by NumPy's loops, and by its BLAS where that adds one by one; dropped ones are taken off."""
+    left, right = single(left), single(right)
+    slow, fast = stepped.sums_of(left, right), ordered.sums_of(left, right)
+    ways = [(slow, dropped)] + ([] if fast is None else [(fast, dropped), (fast.copy(), powers)])
+    for sums, way in ways:
+        way.take_off(left, right, sums)
+    return [sums for sums, _ in ways]
+
+
+def in_parts(parts: int):
+    """A product of matrices that forms every sum in as many parts."""
+
+    def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+        sums = [np.zeros_like(out) for _ in range(parts)]
+        for k in range(left.shape[1]):
+            sums[k % parts] += left[:, k, None] * right[k]
+        out[...] = sum(sums)
+
+    return multiply
+
+
+def first_at_last(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+    """A product of matrices that adds the first product to the sum of the others."""
+    out[...] = left[:, 1:] @ right[1:] + left[:, :1] * right[:1]
+
+
+def test_a_blas_is_trusted_where_it_adds_one_by_one():
+    left, right = factors(1, (9, 300), 0.5, 2.0**-24), factors(2, (300, 11), 1.0, 2.0**-24)
+    sums = ordered.sums_of(single(left), single(right), multiply=in_parts(1))
+    dropped.take_off(single(left), single(right), sums)
+    assert np.array_equal(sums, products._careful(left, right))
+    for other in (in_parts(2), in_parts(4), first_at_last):
+        assert ordered.sums_of(single(left), single(right), multiply=other) is None
 
 
 def factors(seed: int, shape: tuple[int, int], scale: float, grid: float) -> np.ndarray:
@@ -168,7 +214,8 @@ DROPPED = {"few": (0.02, 0.5), "many": (0.0005, 0.005)}
 def test_stepped_products_are_those_of_one_after_the_other(scales, shape, grid):
     rows, depth, columns = shape
     left, right = factors(1, (rows, depth), scales[0], grid), factors(2, (depth, columns), scales[1], grid)
-    assert np.array_equal(stepped.dot(single(left), single(right)), products._careful(left, right))
+    expected = products._careful(left, right)
+    assert all(np.array_equal(found, expected) for found in every_way(left, right))
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -176,7 +223,8 @@ def test_sums_of_one_sign_are_emptied_before_they_leave_their_range(sign):
     """Products of about 3, of one sign: after 20 of them a sum in float32 would have moved by 64."""
     random = np.random.default_rng(6)
     left, right = (random.uniform(1.5, 2.0, shape).astype(np.float16).astype(float) for shape in ((8, 200), (200, 9)))
-    assert np.array_equal(stepped.dot(single(sign * left), single(right)), products._careful(sign * left, right))
+    expected = products._careful(sign * left, right)
+    assert all(np.array_equal(found, expected) for found in every_way(sign * left, right))
 
 
 @pytest.mark.parametrize("scales", [*SCALES.values(), *DROPPED.values()], ids=[*SCALES, *DROPPED])
@@ -187,7 +235,7 @@ def test_stepped_lanes_are_those_of_one_after_the_other(scales):
     lanes, slow = stepped.SteppedLanes(precision, (6, 1, 40)), products.Lanes((6, 1, 40), CHIP)
     for k in range(9):
         one, two = weights[:, k, None, None], values[k].reshape(6, 1, 40)
-        lanes.add(single(one), single(two))
+        lanes.add(single(one), single(two), stepped.magnitudes_of(single(two)))
         slow.add(one, two)
     assert np.array_equal(lanes.sums, slow.sums)
 

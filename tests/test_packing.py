@@ -5,6 +5,7 @@ import pytest
 from conftest import SHARED
 
 from hwx2py import formats, packing
+from hwx2py.emulator.unpacking import unpacked
 from hwx2py.errors import UnsupportedError, UsageError
 from hwx2py.operations import Names, operations
 from hwx2py.operations.tables import Curve, Line, parse, table_bytes
@@ -39,13 +40,15 @@ def test_weights_come_back(name):
     layout = packing.layout(form)
     weights, bias, table = parts(form)
     packed = packing.pack(layout, weights.data, None if bias is None else bias.data, table)
-    planes = []
-    for plane in layout.planes:
-        start = packed.chunks[plane.engine].base_bytes + plane.offset_bytes
-        planes.append(packed.data[start : start + layout.plane_bytes(plane)])
-    again = packing.unpack(layout, planes)
-    assert np.array_equal(again.weights, weights)
-    assert bias is None or np.array_equal(again.bias, bias)
+
+    def read(run, plane_bytes):
+        start = packed.chunks[run.first.engine].base_bytes + run.first.offset_bytes
+        planes = (packed.data[start + number * run.step_bytes :][:plane_bytes] for number in range(run.planes))
+        return np.frombuffer(b"".join(planes), np.uint8).reshape(run.planes, -1)
+
+    again = unpacked(layout, read)
+    assert np.array_equal(again[:, form.bias_row :].ravel(), weights)
+    assert bias is None or np.array_equal(again[:, 0], bias)
     assert all(chunk.size_bytes % 64 == 0 for chunk in packed.chunks)
     assert sum(chunk.size_bytes for chunk in packed.chunks) == len(packed.data)
 

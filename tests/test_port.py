@@ -5,16 +5,27 @@ import numpy as np
 import pytest
 from compiled import built, surface
 from conftest import SHARED, example, one_line
-from test_compiler_words import CASES, OTHER_TABLE, TABLE, Case, digest_of, one, two, words_by_name
+from test_compiler_words import CASES, OTHER_TABLE, TABLE, Case, digest_of, one, two, words_by_name, zeros
 
 import hwx2py
 from hwx2py import checks, delta, formats
 from hwx2py.compiler.compile import compile_network
-from hwx2py.compiler.forms import activation, broadcast, convolution, elementwise, inputs_product, power, product, scale
+from hwx2py.compiler.forms import (
+    activation,
+    broadcast,
+    convolution,
+    elementwise,
+    inputs_product,
+    power,
+    product,
+    reduction,
+    scale,
+)
 from hwx2py.compiler.forms.convolution import Window
 from hwx2py.compiler.forms.elementwise import Binary
 from hwx2py.compiler.forms.product import Tail
-from hwx2py.compiler.generations import port
+from hwx2py.compiler.forms.reduction import Reduce
+from hwx2py.compiler.generations import port, rules
 from hwx2py.compiler.generations.table import ROWS
 from hwx2py.compiler.graph import Graph
 from hwx2py.compiler.tables import table
@@ -29,6 +40,14 @@ needs_records = pytest.mark.skipif(
     not RECORD_FOLDER.exists(), reason="the decoded programs are not beside the repository"
 )
 COLUMN, LINE = (1, 64, 1, 1), (1, 512, 1, 1)
+LATER = {name: rules("H13", name).habits for name in ("H14", "H15")}
+
+
+def few_rows(digest: str, arch: str) -> Case:
+    """The product of a row by 256 x 512."""
+    shapes = (1, 1, 1, 256), (1, 1, 1, 512)
+    return one(digest, *shapes, product.product, zeros(256 * 512), y_name="product", habits=LATER[arch])
+
 
 #: Records of compiler 9.509 for H14 that come out whole: sha256 of the text, its first 16 digits, and the H13 tasks.
 H14_CASES = {
@@ -46,6 +65,15 @@ H14_CASES = {
         "276f2b5d7ea48fb6", COLUMN, lambda x, z, y: power.power(x, z, y, TABLE, OTHER_TABLE)
     ),
     "conv_k3_c64_n64_s8_bias0": CASES["conv_k3_c64_n64_s8_bias0"]._replace(digest="5188700cdf02323b"),
+    "env_mm_r3rr_m512_k64_n512_tx0_ty1_b1": Case(
+        "d9348734baeaea23", {"x": (1, 1, 512, 64), "w": (1, 1, 512, 64)}, {"product": (1, 1, 512, 512)},
+        lambda x, w, y: inputs_product.product(x, w, y, transposed_w=True, habits=LATER["H14"]),
+    ),
+    "matmul_m1_k256_n512_ty1": few_rows("c7fb74685260fb17", "H14"),
+    "reduce_mean_axes_1": Case(
+        "bf6f6fd3ee567321", {"x": (1, 64, 8, 8)}, {"y": (1, 1, 8, 8)},
+        lambda x, y: reduction.over_c(Reduce.MEAN, x, y, habits=LATER["H14"]),
+    ),
     "softmax_1x512x1x1": CASES["softmax_1x512x1x1"]._replace(digest="e9e1b184d2a2fd73"),
     "unary_gelu_c64": Case(
         "3946587b16f0dbb2", {"x": COLUMN}, {"y": COLUMN}, lambda x, y: activation.table("gelu", TABLE, x, y)
@@ -58,8 +86,10 @@ EXAMPLES = ("add", "attention", "chain", "conv", "matmul", "max", "mul", "relu",
 #: The same for H15.
 H15_CASES = {
     "binary_add_1x64x1x1": H14_CASES["binary_add_1x64x1x1"]._replace(digest="b5404cf939467a0c"),
+    "binary_maximum_1x3x224x224": H14_CASES["binary_maximum_1x3x224x224"]._replace(digest="8a8c3a3b1940c69d"),
     "binary_mul_c64_constant_scalar": one("7660d49e903ab75c", COLUMN, COLUMN, scale.scaled, scale=0.5),
     "binary_pow_1x64x1x1": H14_CASES["binary_pow_1x64x1x1"]._replace(digest="0553ea91c02bd598"),
+    "matmul_m1_k256_n512_ty1": few_rows("9c8ee02876df4e3d", "H15"),
     "unary_gelu_c64": H14_CASES["unary_gelu_c64"]._replace(digest="8b7ede9489994cbe"),
     "unary_relu_c512": H14_CASES["unary_relu_c512"]._replace(digest="6a3506e03a394272"),
 }

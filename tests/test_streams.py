@@ -67,6 +67,22 @@ def test_dtid_word_stands_behind_the_header():
     assert next(task.writes()).value == 3
 
 
+@pytest.mark.parametrize(
+    ("arch", "links", "frame"), [(H13, {"NextSize", "NextPointer"}, b""), (H16, {"TaskSize"}, FRAME)]
+)
+def test_tasks_share_records_where_all_record_headers_are_the_same(arch, links, frame):
+    def draft(*addresses):
+        return Draft(header(arch, {}), [Pending(address, address + 1) for address in addresses], frozenset(links))
+
+    # The second has the first's size and first record, and another second record; the last has all of them.
+    drafts = [draft(0, 0x1000, 0x2000), draft(0, 0x1000, 0x2004), draft(0, 0x1000), draft(0, 0x1000, 0x2004)]
+    text = lay_out(arch, drafts, frame)
+    tasks = STREAMS[arch.stream].decode(memoryview(text.to_bytes()), arch, len(text.tasks[0].words), len(drafts)).tasks
+    assert [as_pairs(task) for task in tasks] == [[(w.address, w.value, None) for w in each.items] for each in drafts]
+    assert tasks[3].records is tasks[1].records
+    assert tasks[0].records != tasks[1].records
+
+
 def test_registers_keep_their_values_from_task_to_task_on_h13_only():
     first = Draft(header(H13, {}), [write(H13, "Common.Cin", Cin=5)], frozenset({"NextSize", "NextPointer"}))
     second = Draft(header(H13, {}), [write(H13, "Common.Cout", Cout=6)], frozenset({"NextSize", "NextPointer"}))

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import UnsupportedError
+from .constants import Constants
+from .engines import with_known_patch
 from .graph import Value
+from .habits import USUAL, Habits
 from .operators.operator import Shape
-from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes
@@ -28,16 +30,18 @@ class Builder:
     Attributes:
         plans: the tasks so far, each run of a form closed.
         constants: buffer -> bytes that tile DMA reads.
+        placed: coefficients and tables of the tasks so far.
         bound: names of the program's tensors.
         wanted: where the result of the node that is lowered has to go; None for scratch.
-        skips_zeros: kernels that leave zeros out may be used: the order of their bytes is known.
+        habits: of the generation that is compiled for.
         tuner: picks among alternatives; None takes the usual ones.
     """
 
     plans: list[TaskPlan] = field(default_factory=list)
     constants: dict[str, bytes] = field(default_factory=dict)
+    placed: Constants = field(default_factory=Constants)
     wanted: View | None = None
-    skips_zeros: bool = True
+    habits: Habits = USUAL
     tuner: "Tuner | None" = None
     _constants_by_bytes: dict[tuple[bytes, Shape], View] = field(default_factory=dict)
     bound: frozenset[str] = frozenset()
@@ -72,6 +76,8 @@ class Builder:
         kernel = plan.kernel
         if isinstance(kernel, RuntimeKernel):
             kernel = replace(kernel, buffer=name(kernel.buffer))
+        elif kernel is not None:
+            kernel = self.placed.kept(kernel)
         return replace(
             plan, source=moved(plan.source), source2=moved(plan.source2), result=moved(plan.result), kernel=kernel,
             constants={name(buffer): data for buffer, data in plan.constants.items()},

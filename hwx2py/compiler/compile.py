@@ -13,7 +13,8 @@ from .chain import Chained, chained
 from .draft import ARCH_NAME
 from .generations import Generations, port, rules
 from .graph import Graph, Origin
-from .link import Constants, Linked, link
+from .habits import USUAL
+from .link import Linked, link
 from .lower import Lowered, OperationTasks, lower
 from .onnx_reader import ReadOptions, read
 from .precise import precise as made_precise
@@ -100,13 +101,13 @@ def compile_network(
     target = by_name(arch).name
     generations = None if target == ARCH_NAME else rules(ARCH_NAME, target)
     network, parts_of = _graph(source, ReadOptions(shapes or {}, fixed or {}, starts, ends))
-    skips_zeros = generations is None or generations.skips_zeros
+    habits = USUAL if generations is None else generations.habits
     scaling = None
     if leaving is not None:
         scaling = _scaled(network, leaving, fuse=fuse, precise=precise)
         network = scaling.current.graph
     graph = _simplified(network, fuse=fuse, precise=precise)
-    lowered = lower(graph, skips_zeros=skips_zeros)
+    lowered = lower(graph, habits)
     if lowered.refusals:
         stuck = {refusal.origin.name for refusal in lowered.refusals}
         raise refused(lowered.refusals, parts_of(stuck))
@@ -116,7 +117,7 @@ def compile_network(
         del graph  # with its weights, which the tasks have packed
     compiled = _linked(lowered, name, chain)
     if tuner is not None:
-        compiled = _tuned(compiled, lower(graph, skips_zeros, tuner), name, chain, tuner)
+        compiled = _tuned(compiled, lower(graph, habits, tuner), name, chain, tuner)
     compiled = replace(compiled, beyond=beyond, scaling=None if scaling is None else scaling.operations)
     return compiled if generations is None else _ported(compiled, generations)
 
@@ -174,7 +175,7 @@ def _linked(lowered: Lowered, name: str, chain: bool) -> CompiledNetwork:
     together = chained(lowered.plans, _bound(lowered))
     if not together.runs:
         return usual
-    done = _as_network(lowered, _assembled(lowered, name, together, apart.constants))
+    done = _as_network(lowered, _assembled(lowered, name, together))
     return replace(done, runs=tuple(together.runs), unchained=usual)
 
 
@@ -213,11 +214,12 @@ def _variant(lowered: Lowered, name: str, chain: bool, divisor: int = 1) -> Comp
     return _linked(lowered, name, chain)
 
 
-def _assembled(lowered: Lowered, name: str, tasks: Chained, like: Constants | None = None) -> Linked:
+def _assembled(lowered: Lowered, name: str, tasks: Chained) -> Linked:
     """The program of some tasks, with their intermediates in their places."""
     ranges = live_ranges(tasks.plans, _bound(lowered), tasks.runs)
     return link(
-        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants, like=like, name=name
+        tasks.plans, lowered.tensors, scratch_places=places(ranges), constants=lowered.constants,
+        placed=lowered.placed, name=name,
     )  # fmt: skip
 
 

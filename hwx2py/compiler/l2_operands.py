@@ -220,9 +220,9 @@ def _cycles(plan: TaskPlan) -> int:
     kernel = plan.kernel
     size = 0
     if isinstance(kernel, RuntimeKernel):
-        size = kernel.size_bytes * kernel.engines
+        size = kernel.size_bytes * kernel.engines * kernel.rounds
     elif isinstance(kernel, Coefficients) and not kernel.shared:
-        size = len(kernel.data)
+        size = kernel.size_bytes
     surfaces = [surface for operand in Operand if (surface := surface_of(plan, operand)) is not None]
     planes = sum(source.shape.n * source.shape.c for source in (plan.source, plan.source2) if source is not None)
     least = max((size + sum(surface.size_bytes for surface in surfaces)) / BYTES_A_CYCLE, CYCLES_A_PLANE * planes)

@@ -13,6 +13,7 @@ from ..program.streams import Pending
 from ..registers import by_name
 from ..registers.architecture import Architecture
 from ..units import round_up
+from .constants import ALIGNMENT_BYTES, Constants
 from .draft import ARCH_NAME, Draft
 from .surface import Surface
 from .task import Coefficients, Evidence, Fetch, RuntimeKernel, Source, Store, TaskPlan
@@ -21,9 +22,6 @@ FIRST_BAR = 4
 CONSTANTS_BAR = 1
 #: Highest number of a BAR: the selectors of the header have five bits.
 LAST_BAR = 31
-ALIGNMENT_BYTES = 64
-#: Constants of a program that needs none (records: 16 KiB of zeros).
-NO_CONSTANTS_BYTES = 0x4000
 #: Scratch comes in pages (records).
 SCRATCH_PAGE_BYTES = 0x4000
 NEURAL_CHANNELS = 16
@@ -54,18 +52,6 @@ class TensorRow(NamedTuple):
     dtype: str = "float16"
 
 
-class Constants(NamedTuple):
-    """The constants of a program, in their places.
-
-    Attributes:
-        pieces: (bytes from the start, content) each.
-        data: all of them.
-    """
-
-    pieces: Sequence[tuple[int, bytes]]
-    data: bytearray
-
-
 class Linked(NamedTuple):
     """A program, and what came of its plans.
 
@@ -75,7 +61,6 @@ class Linked(NamedTuple):
         bars: buffer -> BAR.
         places: buffer -> bytes from the start of scratch or of the constants; 0 for tensors.
         scratch_bytes: size of the scratch memory.
-        constants: coefficients, tables and constants that tile DMA reads.
     """
 
     program: Program
@@ -83,7 +68,6 @@ class Linked(NamedTuple):
     bars: Mapping[str, int]
     places: Mapping[str, int]
     scratch_bytes: int
-    constants: Constants
 
 
 def link(
@@ -92,7 +76,7 @@ def link(
     *,
     scratch_places: Mapping[str, int] | None = None,
     constants: Mapping[str, bytes] | None = None,
-    like: Constants | None = None,
+    placed: Constants | None = None,
     name: str = "network",
 ) -> Linked:
     """A program of tasks, in the order in which they are given.
@@ -102,7 +86,7 @@ def link(
         tensors: inputs, then outputs, in the order in which they are bound.
         scratch_places: where intermediates lie in scratch, bytes; None puts one behind the other.
         constants: buffers of constants that tile DMA reads, besides those that the plans bring along.
-        like: those of another program, which are shared where both have the same in the same places.
+        placed: what is in its place already; what is not is added to it.
         name: of the program.
 
     Returns:
@@ -113,18 +97,18 @@ def link(
     """
     if not plans:
         raise UnsupportedError("the network has no operation that the engine would do")
-    layout = _Layout(plans, tensors, scratch_places, constants or {})
+    placed = Constants() if placed is None else placed
+    layout = _Layout(plans, tensors, scratch_places, constants or {}, placed)
     arch = by_name(ARCH_NAME)
     drafts = [_draft(arch, layout, plans, index) for index in range(len(plans))]
     text = build.lay_out(arch, drafts)
     rows = [padded_tensor(row.name, row.role, layout.bars[row.name], row.shape, row.dtype) for row in tensors]
-    const = layout.constants(like)
     program = Program(
-        arch, text, tuple(rows), memoryview(const.data), natural_const_offset(text.size_bytes),
+        arch, text, tuple(rows), placed.content(), natural_const_offset(text.size_bytes),
         origin=Origin(name, "built"),
         scratch=scratch(layout.scratch_bytes) if layout.scratch_bytes else None,
     )  # fmt: skip
-    return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes, const)
+    return Linked(program, tuple(plans), layout.bars, layout.places, layout.scratch_bytes)
 
 
 def _ends(plans: Sequence[TaskPlan], index: int) -> bool:
@@ -138,7 +122,7 @@ class _Layout:
 
     def __init__(
         self, plans: Sequence[TaskPlan], tensors: Sequence[TensorRow], scratch_places: Mapping[str, int] | None,
-        constants: Mapping[str, bytes],
+        constants: Mapping[str, bytes], placed: Constants,
     ):  # fmt: skip
         self.bars: dict[str, int] = {}
         self.places: dict[str, int] = {}
@@ -149,31 +133,15 @@ class _Layout:
                 f"{len(self.bars)} inputs and outputs, and a task can name {LAST_BAR - FIRST_BAR + 1} buffers",
                 hint="compile a part of the network (--from, --until)",
             )
-        self._pieces: list[tuple[int, bytes]] = []
-        self._known: dict[bytes, int] = {}
-        self._constants_bytes = 0
         self.kernels: list[int] = []
         for plan in plans:
             for name, data in (*plan.constants.items(), *constants.items()):
                 if name not in self.bars:
-                    self.bars[name], self.places[name] = CONSTANTS_BAR, self._place(data, len(data))
-            self.kernels.append(self._kernel(plan.kernel))
+                    self.bars[name], self.places[name] = CONSTANTS_BAR, placed.put(data)
+            kernel = plan.kernel
+            self.kernels.append(placed.kept(kernel).place or 0 if isinstance(kernel, Coefficients) else 0)
         self.scratch_bytes = 0
         self._scratch(plans, scratch_places)
-
-    def _kernel(self, kernel: Coefficients | RuntimeKernel | None) -> int:
-        if not isinstance(kernel, Coefficients):
-            return 0
-        return self._place(kernel.data, max(kernel.reserved_bytes, len(kernel.data)))
-
-    def _place(self, data: bytes, size: int) -> int:
-        """Puts data among the constants; what is there already is not put there twice."""
-        if data in self._known:
-            return self._known[data]
-        at = self._known[data] = self._constants_bytes
-        self._pieces.append((at, data))
-        self._constants_bytes = round_up(at + size, ALIGNMENT_BYTES)
-        return at
 
     def _scratch(self, plans: Sequence[TaskPlan], places: Mapping[str, int] | None) -> None:
         sizes: dict[str, int] = {}
@@ -187,15 +155,6 @@ class _Layout:
             end = max(end, round_up(place + size, ALIGNMENT_BYTES))
         self.scratch_bytes = round_up(end, SCRATCH_PAGE_BYTES)
 
-    def constants(self, like: Constants | None) -> Constants:
-        """All constants, in their places."""
-        if like is not None and like.pieces == self._pieces:
-            return like
-        data = bytearray(self._constants_bytes or NO_CONSTANTS_BYTES)
-        for at, piece in self._pieces:
-            data[at : at + len(piece)] = piece
-        return Constants(self._pieces, data)
-
 
 def _surfaces(plans: Iterable[TaskPlan]) -> Iterable[Surface]:
     for plan in plans:
@@ -207,13 +166,17 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
     words = _placed(layout, plan, layout.kernels[index])
     with_kernel = plan.kernel is not None
     items = [
-        Pending(address, words[name])
+        _pending(address, words[name])
         for name, address, kernel_only in _stream_order(arch.name)
         if with_kernel or not kernel_only
     ]
-    writer = _kernel_writer(layout, plans, index)
+    writer = _kernel_writer(plans, index)
     header = _header(layout, plans, index, writer)
     return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
+
+
+#: Most tasks write the same words to most registers.
+_pending = functools.lru_cache(1 << 14)(Pending)
 
 
 @functools.cache
@@ -280,15 +243,20 @@ def _channels(draft: Draft, layout: _Layout, kernel: Coefficients | RuntimeKerne
         draft.put(f"KernelDMASrc.CoeffBfrSize[{channel}]", MemBfrSize=size or ALIGNMENT_BYTES)
 
 
-def _kernel_writer(layout: _Layout, plans: Sequence[TaskPlan], index: int) -> int | None:
-    """The task that wrote the kernel which this one fetches; None where no task did."""
+def _kernel_writer(plans: Sequence[TaskPlan], index: int) -> int | None:
+    """The last task that wrote some of the kernel which this one fetches; None where no task did.
+
+    Several tasks may have written other kernels into the same buffer.
+    """
     kernel = plans[index].kernel
     if not isinstance(kernel, RuntimeKernel):
         return None
     writers = (
         number
         for number in reversed(range(index))
-        if (result := plans[number].result) is not None and result.buffer == kernel.buffer
+        if (result := plans[number].result) is not None
+        and result.buffer == kernel.buffer
+        and kernel.overlaps(result.base_bytes, result.end_bytes)
     )
     return next(writers, None)
 

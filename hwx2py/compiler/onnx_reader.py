@@ -3,7 +3,6 @@
 Everything that the engine cannot do is collected and reported at once, with the parts that would compile.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from ..errors import HwxError, UnsupportedError, UsageError
 from ..names import legible
 from .graph import Graph, Origin, Value
 from .onnx_reader_cut import cut, largest_parts
+from .onnx_reader_file import Loaded, loaded
 from .onnx_reader_fold import Folded, fold, known_shapes
 from .onnx_reader_nodes import OPERATIONS
 from .onnx_reader_view import Comparison, NodeView
@@ -69,52 +69,21 @@ def read(source: Any, options: ReadOptions) -> ReadNetwork:
         UsageError: the file cannot be read, or the options do not fit the model.
     """
     try:
-        return _read(_loaded(source), options)
+        return _read(loaded(source), options)
     except UnicodeDecodeError as error:
         raise UsageError("a damaged model: a name in it is not UTF-8") from error
 
 
-def _read(model: Any, options: ReadOptions) -> ReadNetwork:
+def _read(source: Loaded, options: ReadOptions) -> ReadNetwork:
+    model, weights = source
+    del source  # the model is copied without what lies in it twice
     _check_model(model)
     _fix_inputs(model, options)
     if options.starts or options.ends:
         cut(model, options.starts, options.ends)
-    model, constants, shapes = fold(model)
+    model, constants, shapes = fold(model, weights)
     reader = _Reader(model, constants, shapes)
     return ReadNetwork(reader.graph(), reader.parts)
-
-
-def _loaded(source: Any) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise UsageError("reading an ONNX model needs the package onnx", hint="pip install 'hwx2py[onnx]'") from error
-    from google.protobuf.message import DecodeError
-
-    if isinstance(source, onnx.ModelProto):
-        model = onnx.ModelProto()
-        model.CopyFrom(source)
-        return model
-    name = os.fspath(source)
-    try:
-        model = onnx.load(name, load_external_data=False)
-        if model.ListFields() and not model.HasField("graph"):
-            raise UsageError("not an ONNX model: it has no graph", file=name)
-        onnx.load_external_data_for_model(model, os.path.dirname(name))
-    except (DecodeError, UnicodeDecodeError) as error:
-        raise UsageError("not an ONNX model, or a damaged one", file=name) from error
-    except (FileNotFoundError, onnx.checker.ValidationError, ValueError) as error:
-        if not os.path.exists(name):
-            raise UsageError("there is no such file", file=name) from error
-        hint = "put the files with its weights beside it"
-        raise UsageError(f"external data is missing or damaged: {_line(error)}", file=name, hint=hint) from error
-    if not model.graph.node:
-        raise UsageError("not an ONNX model, or one without operations", file=name)
-    return model
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160]
 
 
 def _check_model(model: Any) -> None:
@@ -283,7 +252,7 @@ class _Reader:
         try:
             checker.check_node(node, context)
         except checker.ValidationError as error:
-            raise UnsupportedError(_line(error)) from error
+            raise UnsupportedError(" ".join(str(error).split())[:160]) from error
 
     @property
     def _opset(self) -> int:

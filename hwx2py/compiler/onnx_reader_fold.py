@@ -6,7 +6,7 @@ A model is folded in place until nothing changes: constants become initializers,
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,16 +39,18 @@ class Folded(dict[str, np.ndarray]):
     """The constants of a folded graph by name."""
 
 
-def fold(model: Any) -> tuple[Any, Folded, dict[str, tuple[int | None, ...]]]:
+def fold(model: Any, weights: Mapping[str, np.ndarray]) -> tuple[Any, Folded, dict[str, tuple[int | None, ...]]]:
     """Folds what is constant.
 
     Args:
         model: an onnx.ModelProto, which is changed.
+        weights: initializers whose data is not in the model.
 
     Returns:
-        The model, its constants, and the shapes that are known; None for an axis that is not.
+        The model without initializers, its constants, and the shapes that are known; None for an axis that is not.
     """
-    constants = Folded(_initializers(model.graph))
+    inside = [tensor for tensor in model.graph.initializer if tensor.name not in weights]
+    constants = Folded({**weights, **dict(_initializers(inside))})
     for _ in range(MOST_ROUNDS):
         model = _inferred(model, constants)
         if not _round(model, constants, shapes := known_shapes(model.graph)):
@@ -56,8 +58,8 @@ def fold(model: Any) -> tuple[Any, Folded, dict[str, tuple[int | None, ...]]]:
     return model, constants, shapes
 
 
-def _initializers(graph: Any) -> Iterator[tuple[str, np.ndarray]]:
-    for tensor in graph.initializer:
+def _initializers(tensors: Iterable[Any]) -> Iterator[tuple[str, np.ndarray]]:
+    for tensor in tensors:
         yield tensor.name, _array(tensor)
 
 
@@ -185,7 +187,7 @@ def _branch(node: Any, taken: bool, constants: Folded) -> list[Any]:
     prefix = node.name or node.output[0]
     inside = {name for inner in body.node for name in inner.output} | {tensor.name for tensor in body.initializer}
     renamed = {name: f"{prefix}/{name}" for name in inside if name}
-    constants.update((renamed[name], array) for name, array in _initializers(body))
+    constants.update((renamed[name], array) for name, array in _initializers(body.initializer))
     nodes = []
     for inner in body.node:
         copy = type(inner).FromString(inner.SerializeToString())

@@ -56,7 +56,7 @@ def _uses(plan: TaskPlan) -> list[tuple[str, int]]:
     surfaces = [surface for surface in (plan.source, plan.source2, plan.result) if isinstance(surface, Surface)]
     uses = [(surface.buffer, surface.end_bytes) for surface in surfaces]
     if isinstance(kernel := plan.kernel, RuntimeKernel):
-        uses.append((kernel.buffer, kernel.base_bytes + kernel.step_bytes * (kernel.engines - 1) + kernel.size_bytes))
+        uses.append((kernel.buffer, kernel.end_bytes))
     return uses
 
 

@@ -93,11 +93,12 @@ class Coefficients:
     """What kernel DMA fetches for the engines out of the constants (BAR 1).
 
     Attributes:
-        data: the chunks of the engines, one after another, each a multiple of 64 bytes.
+        data: the chunks of the engines, one after another, each a multiple of 64 bytes; empty where they are in place.
         sizes_bytes: by channel, what it fetches; 0 for a channel that is off.
         shared: every channel fetches the same bytes (lookup tables).
         reserved_bytes: what they take up among the constants; 0 for their own size.
         zero_skipping: the chunks leave zeros out.
+        place: where they begin among the constants, bytes; None while they are not there yet.
     """
 
     data: bytes
@@ -105,6 +106,12 @@ class Coefficients:
     shared: bool = False
     reserved_bytes: int = 0
     zero_skipping: bool = False
+    place: int | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all chunks."""
+        return self.sizes_bytes[0] if self.shared else sum(self.sizes_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,7 @@ class RuntimeKernel:
         step_bytes: from engine to engine.
         size_bytes: of a chunk.
         engines: how many channels are enabled.
+        rounds: how often each of them fetches, the next round behind the whole one before; 1 on H13.
     """
 
     buffer: str
@@ -124,6 +132,28 @@ class RuntimeKernel:
     step_bytes: int
     size_bytes: int
     engines: int = 16
+    rounds: int = 1
+
+    @property
+    def round_bytes(self) -> int:
+        """From round to round."""
+        return self.step_bytes * self.engines
+
+    @property
+    def end_bytes(self) -> int:
+        """Just behind the last chunk, from the start of the buffer."""
+        last = self.step_bytes * (self.engines * self.rounds - 1)
+        return self.base_bytes + last + self.size_bytes
+
+    def overlaps(self, start_bytes: int, end_bytes: int) -> bool:
+        """Whether an engine's chunk has bytes of the buffer from `start_bytes` to `end_bytes`.
+
+        Args:
+            start_bytes: the first byte, from the start of the buffer.
+            end_bytes: behind the last byte.
+        """
+        chunks = (self.base_bytes + engine * self.step_bytes for engine in range(self.engines))
+        return any(chunk < end_bytes and start_bytes < chunk + self.size_bytes for chunk in chunks)
 
 
 class Events(enum.IntEnum):

@@ -35,14 +35,14 @@ def touches(task: int, operation: Planar | Neural, l2_bytes: int) -> Iterator[To
     """
     for operand in operation.inputs:
         if isinstance(operand.where, InL2):
-            shape = operand.shape.exchanged() if operand.exchanged else operand.shape
+            shape = operand.stored
             yield _touch(task, operand.where, shape, operand.element, l2_bytes, False)
     for operand in operation.inputs:
         if operand.keeps and operand.stage:
             yield _touch(task, operand.stage, operand.shape, operand.element, l2_bytes, True)
     result = operation.result
     if result.l2:
-        shape = result.shape.exchanged() if result.exchanged else result.shape
+        shape = result.stored
         yield _touch(task, result.l2, shape, result.element, l2_bytes, True)
 
 

@@ -5,6 +5,7 @@ import base64
 import functools
 import gc
 import hashlib
+import itertools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -103,7 +104,7 @@ def _emit(program: Program, report: Sequence[str], inline: bool) -> Script:
     module = skeleton.with_body(module, "build", list(_build(program, writer, coefficients, beside)))
     driver = DRIVERS[program.arch.machine.driver]
     module = skeleton.renamed(module, {"DEVICE": driver.device, "RUN": driver.run})
-    laid_out = _laid_out(_pasted(skeleton.marked(module).code, program, own + "\n".join(["", *tables])))
+    laid_out = _pasted(_laid_out(skeleton.marked(module).code), program, own + "\n".join(["", *tables]))
     text = signed(laid_out.replace("PROGRAM = ...", own, 1).replace("TABLES = ...", "\n".join(tables), 1))
     _check(text)
     return Script(text, coefficients.data() if beside else None)
@@ -121,24 +122,26 @@ def _pasted(code: str, program: Program, text: str) -> str:
         runtime.define("register", name, definition(coding))
     used = {name for name in (*OWN_NAMES, *codings) if re.search(rf"\b{name}[(),]", text)}
     reached = runtime.reached(names_in(code) | used)
-    lines = []
-    for line in code.splitlines():
-        if line == skeleton.IMPORTS:
-            lines += runtime.import_lines(reached)
-        elif line.startswith(skeleton.PASTE):
-            name = line.removeprefix(skeleton.PASTE)
-            lines += runtime.source(modules[MODULES.index(name)], reached).splitlines()
+    lines: list[str] = []
+    for pasted, group in itertools.groupby(code.splitlines(), lambda line: line.startswith(skeleton.PASTE)):
+        if pasted:
+            names = [line.removeprefix(skeleton.PASTE) for line in group]
+            lines += runtime.source([modules[MODULES.index(name)] for name in names], reached)
         else:
-            lines.append(line)
+            for line in group:
+                lines += runtime.import_lines(reached) if line == skeleton.IMPORTS else [line]
     return "\n".join(lines) + "\n"
 
 
-#: Layouts that are kept: programs differ in few ways in what they need of the runtime.
+#: Layouts that are kept: programs differ in few ways in how they are built.
 MOST_LAYOUTS = 64
 
 
 def _laid_out(text: str) -> str:
-    """A script as black lays it out: its docstring, and the rest, which many programs have alike."""
+    """A skeleton as black lays it out: its docstring, and the rest, which many programs have alike.
+
+    The runtime is not in it yet, most of a script and most of black's time: its modules are laid out already.
+    """
     docstring_end = ast.parse(text).body[0].end_lineno or 0
     lines = text.splitlines(keepends=True)
     return f"{_by_black(''.join(lines[:docstring_end]))}\n{_by_black(''.join(lines[docstring_end:]))}"

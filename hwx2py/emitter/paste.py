@@ -98,17 +98,22 @@ class Runtime:
                 left += self.definitions[name].uses
         return reached
 
-    def source(self, module: str, names: set[str]) -> str:
-        """The text of a module's definitions that are among the names."""
+    def source(self, modules: Iterable[str], names: set[str]) -> list[str]:
+        """The lines of modules' definitions that are among the names, with the empty lines that black has between them.
+
+        Args:
+            modules: the modules, in order.
+            names: what to take of them.
+        """
         lines: list[str] = []
-        written = set()
-        for name, definition in self.definitions.items():
-            if name not in names or definition.module != module or id(definition) in written:
-                continue
-            written.add(id(definition))
-            plain = not any(line.startswith(("def ", "class ", "@")) for line in definition.lines)
-            lines += [*([] if plain and lines and not lines[-1].startswith(" ") else ["", ""]), *definition.lines]
-        return "\n".join(lines).strip("\n")
+        for module in modules:
+            # A definition may have several names.
+            found = {id(one): one for name, one in self.definitions.items() if one.module == module and name in names}
+            for definition in found.values():
+                plain = not any(line.startswith(("def ", "class ", "@")) for line in definition.lines)
+                close = not lines or (plain and not lines[-1].startswith(" "))
+                lines += [*([] if close else ["", ""]), *definition.lines]
+        return lines
 
     def import_lines(self, names: set[str]) -> list[str]:
         """The imports of the standard library that are among the names; that of NumPy is in the skeleton."""

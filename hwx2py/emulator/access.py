@@ -99,7 +99,7 @@ class Access:
             Hang: it cannot be fetched.
             NotImplementedTask: it lies in L2 in a way that is not understood.
         """
-        stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+        stored = operand.stored
         if isinstance(operand.where, Dma):
             elements = self._fetch_memory(operand.where, stored, operand.element)
             if operand.keeps and operand.stage:
@@ -203,15 +203,30 @@ class Access:
             size: how many.
             register: names the fetch in faults.
         """
+        found: np.ndarray = self.read_rows(bar, start, 1, size, size, register)[0]
+        return found
+
+    def read_rows(self, bar: Bar, start: int, rows: int, step: int, size: int, register: str) -> np.ndarray:
+        """Ranges of bytes, (rows, size) uint8: a view, not to be kept.
+
+        Args:
+            bar: the buffer, which holds coefficients.
+            start: the first byte of the first range.
+            rows: how many ranges.
+            step: from the start of one to that of the next.
+            size: bytes of each.
+            register: names the fetch in faults.
+        """
+        data, end = bar.buffer.data, start + (rows - 1) * step + size
         first = bar.start + start
-        if start >= 0 and start + size <= bar.size and self.memory.is_host_written(bar.buffer, first, first + size):
-            self._count("read", bar.name, size, 1)
-            return bar.buffer.data[first : first + size]
-        layout, shape = Layout(start, Strides(0, 0, 0, 0), 1, 1), Shape(1, 1, 1, 1, size)
-        placed = self._place(bar, layout, shape, register, "read")
-        self._check_written(bar, placed, shape, register)
-        self._count("read", bar.name, size, 1)
-        return bar.buffer.data[placed.base : placed.base + size]
+        inside = start >= 0 and end <= bar.size and step >= 0
+        if not (inside and self.memory.is_host_written(bar.buffer, first, bar.start + end)):
+            for row in range(rows):
+                layout, shape = Layout(start + row * step, Strides(0, 0, 0, 0), 1, 1), Shape(1, 1, 1, 1, size)
+                placed = self._place(bar, layout, shape, register, "read")
+                self._check_written(bar, placed, shape, register)
+        self.moves += [Move("read", bar.name, size)] * rows
+        return np.ndarray((rows, size), np.uint8, data, first, (step, 1))
 
     def check_fetch(self, bar: Bar, start: int, size: int, register: str) -> None:
         """Checks that what kernel DMA fetches lies inside the buffer; padding need not have been written."""

@@ -7,13 +7,17 @@ whose neighbours are 2^-16 apart, so adding the exact product rounds the product
 
 import numpy as np
 
-from . import accelerator, stepped
+from . import accelerator, dropped, ordered, powers, stepped
 from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_BREAKER, Numbers, exponents
 
 #: Elements of a block that is worked on at a time: two such blocks of float64 stay in a second-level cache.
 BLOCK = 1 << 14
-#: Products of one call from which on the compiled loop is worth its start.
-WORTH_COMPILING = 1 << 22
+#: Products of one call from which on it is worth to fill matrices up for `ordered`.
+WORTH_ORDERED = 1 << 12
+#: Products of one call from which on a compiled loop is worth its start, and counting how many are dropped.
+LARGE = 1 << 21
+#: The share of products that are dropped from which on they are not worth to be looked for one by one.
+WORTH_POWERS = 0.006
 #: Sums of products that may reach this in magnitude are not formed on top of `OFFSET`.
 LARGEST_SUM = 2.0**35
 
@@ -37,14 +41,28 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
     largest = _largest(left) * _largest(right)
     if not (largest < LARGEST_PRODUCT and largest * depth < LARGEST_SUM):  # infinities too
         return _careful(*_wide(left, right))
-    if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
+    if rows * columns * depth < WORTH_ORDERED:
+        return _by_axis(*_wide(left, right))
+    left, right = np.ascontiguousarray(left, np.float32), np.ascontiguousarray(right, np.float32)
+    large = rows * columns * depth >= LARGE
+    loops = accelerator.find() if large else None
+    sums = ordered.sums_of(left, right)
+    if sums is not None:
+        if loops:
+            loops.take_off(left, right, stepped.exponents(left), stepped.exponents(right), sums)
+        elif large and dropped.share(left, right) > WORTH_POWERS:
+            powers.take_off(left, right, sums)
+        else:
+            dropped.take_off(left, right, sums)
+        return sums
+    if loops:
         left, right = _wide(left, right)
         sums = np.empty((rows, columns))
-        compiled(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+        loops.product(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
         return sums
-    if rows * columns < BLOCK // 8:
-        return _by_axis(*_wide(left, right))
-    return stepped.dot(np.asarray(left, np.float32), np.asarray(right, np.float32))
+    sums = stepped.sums_of(left, right)
+    dropped.take_off(left, right, sums)
+    return sums
 
 
 def wide_of(factor: np.ndarray) -> np.ndarray:
@@ -121,8 +139,8 @@ class Lanes:
     def __init__(self, shape: tuple[int, ...], numbers: Numbers):
         self.sums, self.numbers = np.zeros(shape), numbers
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Adds left * right, float16 values as float64 that broadcast to the sums' shape."""
+    def add(self, left: np.ndarray, right: np.ndarray, magnitudes: np.ndarray | None = None) -> None:
+        """Adds left * right, float16 values as float64 that broadcast to the sums' shape; magnitudes are not used."""
         with np.errstate(invalid="ignore"):
             products = left * right if not self.numbers.stepped else _rounded_products(left, right)
             lost = np.isnan(products)

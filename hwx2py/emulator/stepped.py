@@ -7,7 +7,7 @@ less than its distance from any tie that it is not on. In float32 the factor gro
 three units of its last place; that is little enough below 32. Sums begin at 192 there, and may move by less than 64;
 they are emptied into float64 before they could.
 
-Products that the engines drop are added too, and taken off again: they are few in most networks.
+Products that the engines drop are added too, and taken off again (see `dropped`): they are few in most networks.
 """
 
 from typing import Any, NamedTuple
@@ -43,16 +43,8 @@ MOST_PRODUCTS = 1 << 16
 WORTH_PRODUCTS = 6
 #: The longest row of a block.
 WIDTH = 1 << 10
-#: Pairs of factors that are looked at together when dropped products are taken off.
-PAIRS = 1 << 18
-#: From how many times as many pairs on as there are sums it is better to look at all factors of a k.
-WORTH_PAIRS = 6
 #: The exponent that a zero is given: nothing of it is dropped.
 OF_ZERO = 99
-#: Exponents of factors of dropped products: the other one has -14 or more.
-SMALL = range(LEAST_EXPONENT, DROPPED_EXPONENT - LEAST_EXPONENT + 1)
-#: A product whose factors' exponents sum to this less than a dropped one's is below half a step and rounds to 0.
-LOST = 2
 
 
 def exponents(values: np.ndarray) -> np.ndarray:
@@ -63,28 +55,25 @@ def exponents(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The product of two matrices.
+def sums_of(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sums of rounded products, those too that the engines drop: by loops of NumPy's, for any machine.
 
     Args:
         left: (M, K) float32, float16 values.
         right: (K, N) float32, float16 values; products and sums of products stay within those of `DOUBLE`.
 
     Returns:
-        (M, N) float64.
+        (M, N) float64, C-contiguous.
     """
     if right.shape[1] < min(len(left), WIDTH // 4):
-        return dot(right.T, left.T).T
+        return np.ascontiguousarray(sums_of(right.T, left.T).T)
     columns, rows = np.ascontiguousarray(left.T), np.ascontiguousarray(right)
     largest = np.abs(columns).max(axis=1, initial=0.0) * np.abs(rows).max(axis=1, initial=0.0)
     parts = _parts(largest)
     if parts:
-        sums = _sums(SINGLE, columns * SINGLE.enlarged, rows, parts)
-    else:
-        wide = columns.astype(np.float64) * DOUBLE.enlarged
-        sums = _sums(DOUBLE, wide, rows.astype(np.float64), [slice(0, len(rows))])
-    _take_off_dropped(columns, rows, sums)
-    return sums
+        return _sums(SINGLE, columns * SINGLE.enlarged, rows, parts)
+    wide = columns.astype(np.float64) * DOUBLE.enlarged
+    return _sums(DOUBLE, wide, rows.astype(np.float64), [slice(0, len(rows))])
 
 
 def _parts(largest: np.ndarray) -> list[slice]:
@@ -128,94 +117,52 @@ def _sums(precision: Precision, columns: np.ndarray, rows: np.ndarray, parts: li
     return sums
 
 
-def _take_off_dropped(columns: np.ndarray, rows: np.ndarray, sums: np.ndarray) -> None:
-    """Takes the rounded products that the engines drop off the sums."""
-    left, right = exponents(columns), exponents(rows)
-    least_left, least_right = left.min(axis=1, initial=OF_ZERO), right.min(axis=1, initial=OF_ZERO)
-    some = np.flatnonzero(least_left.astype(np.int16) + least_right <= DROPPED_EXPONENT)
-    if not some.size:
-        return
-    counts = np.stack([np.count_nonzero(left[some] <= exponent, axis=1) for exponent in SMALL], axis=1)
-    index, wide = np.nonzero(right[some] <= (DROPPED_EXPONENT - least_left[some])[:, None])
-    # A factor of the left side, in the order of exponents, is dropped up to `last`; before `first` nothing is left.
-    most = (DROPPED_EXPONENT - right[some[index], wide].astype(np.intp)) - SMALL.start
-    last = counts[index, np.minimum(most, len(SMALL) - 1)]
-    first = np.where(most >= LOST, counts[index, np.clip(most - LOST, 0, len(SMALL) - 1)], 0)
-    pairs = np.bincount(index, last - first, len(some))
-    dense = pairs * WORTH_PAIRS > sums.size
-    for k in some[dense]:
-        products = _rounded(columns[k, :, None], rows[k])
-        products[left[k, :, None].astype(np.int16) + right[k] > DROPPED_EXPONENT] = 0.0
-        sums -= products
-    few = ~dense[index] & (last > first)
-    order = np.argsort(left[some], axis=1, kind="stable")
-    _take_off_pairs(columns, rows, some, order, (index[few], wide[few], first[few], last[few]), sums)
-
-
-def _take_off_pairs(
-    columns: np.ndarray, rows: np.ndarray, some: np.ndarray, order: np.ndarray,
-    runs: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], sums: np.ndarray,
-) -> None:  # fmt: skip
-    """The same pair by pair, many at a time: for a factor of the right side, a run of those of the left one."""
-    index, wide, first, last = runs
-    behind = np.cumsum(last - first)
-    start = 0
-    while start < len(index):
-        before = int(behind[start - 1]) if start else 0
-        end = max(start + 1, int(np.searchsorted(behind, before + PAIRS, side="right")))
-        part = slice(start, end)
-        repeats = last[part] - first[part]
-        place = np.arange(int(repeats.sum())) - np.repeat(np.cumsum(repeats) - repeats - first[part], repeats)
-        within, column = np.repeat(index[part], repeats), np.repeat(wide[part], repeats)
-        row, k = order[within, place], some[within]
-        np.subtract.at(sums, (row, column), _rounded(columns[k, row], rows[k, column]))
-        start = end
-
-
-def _rounded(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Products as multiples of 2^-16, float64."""
-    products: np.ndarray = left.astype(np.float64) * TIE_BREAKER * right.astype(np.float64)
-    products += OFFSET
-    products -= OFFSET
-    return products
-
-
 class SteppedLanes:
     """Sums of products lane by lane, for unicast convolutions.
 
     Args:
         precision: the type that they are formed in; see `precision_of`.
-        shape: of the sums: (outputs, rows, columns).
+        shape: of the sums.
     """
 
     def __init__(self, precision: Precision, shape: tuple[int, ...]):
-        self._precision = precision
+        self._middle = precision.middle
+        self._enlarged = precision.enlarged
         self._block = np.full(shape, precision.middle)
         self._products = np.empty_like(self._block)
-        self._dropped: list[tuple[tuple[np.ndarray, ...], np.ndarray]] = []
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Adds left * right: float32, (outputs, 1, 1) and the shape of the sums."""
-        np.multiply(left.astype(self._block.dtype) * self._precision.enlarged, right, out=self._products)
+    def add(self, left: np.ndarray, right: np.ndarray, magnitudes: np.ndarray) -> None:
+        """Adds left * right, but for products that are dropped.
+
+        Args:
+            left: float32 that broadcasts to the sums' shape.
+            right: float32 of that shape.
+            magnitudes: what `magnitudes_of` gives for the right side.
+        """
+        np.multiply(left.astype(self._block.dtype) * self._enlarged, right, out=self._products)
         self._block += self._products
-        room = DROPPED_EXPONENT - exponents(np.ascontiguousarray(left)).astype(np.float32)
-        below = np.where(room < LEAST_EXPONENT, 0.0, np.exp2(room + 1)).astype(np.float32)
-        if not below.any():
-            return
-        dropped = np.abs(right) < below
-        dropped &= right != 0
-        if dropped.any():
-            places = np.nonzero(dropped)
-            factors = np.broadcast_to(left, right.shape)[places]
-            self._dropped.append((places, _rounded(factors, right[places])))
+        room = np.float32(DROPPED_EXPONENT + 1) - exponents(left)
+        below = np.where(room <= LEAST_EXPONENT, np.float32(0.0), np.exp2(room, dtype=np.float32))
+        places = np.flatnonzero(magnitudes < below)
+        if places.size:
+            # What was added, taken off again.
+            products = self._products.reshape(-1)[places]
+            products += self._middle
+            products -= self._middle
+            self._block.reshape(-1)[places] -= products
 
     @property
     def sums(self) -> np.ndarray:
         """The sums, float64."""
-        sums: np.ndarray = (self._block - self._precision.middle).astype(np.float64)
-        for places, products in self._dropped:
-            sums[places] -= products
-        return sums
+        found: np.ndarray = (self._block - self._middle).astype(np.float64)
+        return found
+
+
+def magnitudes_of(values: np.ndarray) -> np.ndarray:
+    """Magnitudes, with infinity for 0, of which nothing is dropped."""
+    found: np.ndarray = np.abs(values)
+    found[found == 0] = np.inf
+    return found
 
 
 def precision_of(weights: np.ndarray, values: np.ndarray) -> Precision | None:

@@ -65,7 +65,7 @@ def _aspect(words: str, value: Any, names: Names) -> dict[str, Any]:
 
 
 def _operand(words: str, operand: Operand, names: Names) -> dict[str, Any]:
-    stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+    stored = operand.stored
     return {
         words: _place(operand.where, stored, operand, names),
         f"{words} shape": _shape(operand.shape),
@@ -77,7 +77,7 @@ def _operand(words: str, operand: Operand, names: Names) -> dict[str, Any]:
 
 
 def _result(result: Result, names: Names) -> dict[str, Any]:
-    stored = result.shape.exchanged() if result.exchanged else result.shape
+    stored = result.stored
     places = [_place(where, stored, result, names) for where in (result.memory, result.l2) if where]
     return {
         "result": " and ".join(places) or "nothing",

@@ -60,7 +60,7 @@ def _planes(kernel: Kernel, data: memoryview) -> Iterator[memoryview]:
 
 def _rows(operand: Operand, where: Dma, data: memoryview) -> Iterator[memoryview]:
     """The rows of a tensor, the first axis outermost."""
-    groups, channels, depth, height, width = operand.shape.exchanged() if operand.exchanged else operand.shape
+    groups, channels, depth, height, width = operand.stored
     group, channel, slice_, row = where.strides
     size = width * operand.element.size_bytes * where.interleave
     extents = (range(groups), range(-(-channels // where.interleave)), range(depth), range(height))

@@ -83,10 +83,19 @@ class Memory(NamedTuple):
 
 
 class _InL2(NamedTuple):
-    """Who put something into L2."""
+    """Who put something into L2.
+
+    Attributes:
+        task: index of the task.
+        tile: what it put there.
+        region: its bytes.
+        among_others: whether bytes of earlier tasks lie between its own, as parts of one tensor do.
+    """
 
     task: int
     tile: Tile
+    region: Region
+    among_others: bool
 
 
 class _Handed(NamedTuple):
@@ -201,7 +210,7 @@ class Flow:
                 yield Problem(OVERWRITTEN, index, tile.register, values)
             else:
                 yield Problem(UNWRITTEN_L2, index, tile.register, {"offset": first})
-        elif len(writers) == 1 and not _is_view(tile, writers[0].tile):
+        elif len(writers) == 1 and not writers[0].among_others and not _is_view(tile, writers[0].tile):
             values = {"steps": _steps(tile), "writer": writers[0].task, "own": _steps(writers[0].tile)}
             yield Problem(OTHER_STRIDES, index, tile.register, values)
 
@@ -215,7 +224,10 @@ class Flow:
         there, gone = (self._kept, self._passed) if tile.way is Way.STAYS else (self._passed, self._kept)
         there.put(region)
         gone.clear(region)
-        self._l2_writers.put(Span(L2_MEMORY, tile.base_bytes, tile.end), _InL2(index, tile))
+        span = Span(L2_MEMORY, tile.base_bytes, tile.end)
+        before: list[_InL2] = self._l2_writers.of(span)
+        among_others = any(not region.overlaps(other.region) for other in before)
+        self._l2_writers.put(span, _InL2(index, tile, region, among_others))
 
     # Memory
 

@@ -103,6 +103,11 @@ class Operand(NamedTuple):
     stage: InL2 | None = None
     keeps: bool = False
 
+    @property
+    def stored(self) -> Shape:
+        """Its shape as it lies in its place."""
+        return self.shape.exchanged() if self.exchanged else self.shape
+
 
 class Result(NamedTuple):
     """Where the result of a task goes: into L2, into a buffer, or both.
@@ -120,6 +125,11 @@ class Result(NamedTuple):
     exchanged: bool = False
     l2: InL2 | None = None
     memory: Dma | None = None
+
+    @property
+    def stored(self) -> Shape:
+        """Its shape as it lies in its place."""
+        return self.shape.exchanged() if self.exchanged else self.shape
 
 
 class Unknown(NamedTuple):

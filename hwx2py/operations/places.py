@@ -31,21 +31,32 @@ class Span(NamedTuple):
     end: int
 
 
+def read(operand: Operand) -> Span:
+    """What a task reads as a source."""
+    return span(operand.where, operand.stored, operand.element)
+
+
 def reads(operation: Planar | Neural) -> list[Span]:
     """What a task reads as data: a span for each source."""
-    return [span(operand.where, _stored(operand), operand.element) for operand in operation.inputs]
+    return [read(operand) for operand in operation.inputs]
 
 
 def writes(operation: Planar | Neural) -> list[Span]:
     """What a task writes: the sources that it keeps in L2, then its result, which may both stay there and be stored."""
+    result = operation.result
+    stored = [span(result.memory, result.stored, result.element)] if result.memory else []
+    return [*writes_in_l2(operation), *stored]
+
+
+def writes_in_l2(operation: Planar | Neural) -> list[Span]:
+    """What a task leaves in L2: the sources that it keeps there, then its result."""
+    result = operation.result
     found = [
-        span(operand.stage, _stored(operand), operand.element)
+        span(operand.stage, operand.stored, operand.element)
         for operand in operation.inputs
         if operand.keeps and operand.stage
     ]
-    result = operation.result
-    stored = result.shape.exchanged() if result.exchanged else result.shape
-    return found + [span(where, stored, result.element) for where in (result.l2, result.memory) if where]
+    return [*found, span(result.l2, result.stored, result.element)] if result.l2 else found
 
 
 def coefficient_span(operation: Planar | Neural) -> Span | None:
@@ -72,10 +83,6 @@ def span(where: Dma | InL2, stored: Shape, element: Element) -> Span:
 
 def _span(memory: Hashable, where: Dma | InL2, stored: Shape, element: Element, interleave: int) -> Span:
     return Span(memory, where.base_bytes, where.base_bytes + _reach(stored, where.strides, element, interleave))
-
-
-def _stored(operand: Operand) -> Shape:
-    return operand.shape.exchanged() if operand.exchanged else operand.shape
 
 
 def _reach(stored: Shape, strides: Strides, element: Element, interleave: int) -> int:

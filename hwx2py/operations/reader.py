@@ -1,10 +1,13 @@
 """Reads what tasks do from their registers."""
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar, cast
+from itertools import compress
+from operator import ne
+from typing import NamedTuple, TypeVar, cast
 
 from ..program.program import Program
 from ..program.register_file import RegisterFile, walk
+from ..program.task import Task
 from ..registers.architecture import WORD_MASK, Architecture, FieldPlace, Register
 from ..registers.bearing import When
 from ..registers.kinds import ADDRESS
@@ -15,6 +18,9 @@ from .operand import Dma, InL2, Operand
 from .operand_reader import ADDRESS_END
 from .planar import Planar
 from .planar_reader import planar
+
+#: The base registers of a kernel, and of the engines' shares of it.
+KERNEL_BASE, CHANNEL_BASE = "KernelDMASrc.CoeffBase", "KernelDMASrc.CoeffBaseAddr"
 
 Place = TypeVar("Place", bound="Dma | InL2 | Table | None")
 
@@ -35,6 +41,28 @@ def operations(program: Program) -> Iterator[Planar | Neural]:
     return map(reader.read, walk(program.arch, program.tasks))
 
 
+class _Base(NamedTuple):
+    """A base register.
+
+    Attributes:
+        name: `Block.Register`, with its index where it is one of an array.
+        address: its byte address.
+        place: the field that holds the address.
+    """
+
+    name: str
+    address: int
+    place: FieldPlace
+
+
+class _Known(NamedTuple):
+    """A task that was read: what it does, its number, and the words of its base registers (see `Reader`)."""
+
+    operation: Planar | Neural
+    form: int
+    bases: tuple[int, ...]
+
+
 class Reader:
     """Reads many tasks: one that differs from an earlier one in nothing but its addresses is not taken apart again.
 
@@ -44,14 +72,10 @@ class Reader:
 
     def __init__(self, arch: Architecture):
         self.arch = arch
-        self._operations: dict[tuple[object, ...], tuple[Planar | Neural, int]] = {}
-        places = [arch.place(name) for name in _base_fields(arch)]
-        self._mover = _Mover(arch, {place.register: place for place in places})
-        self._bases = [
-            (place.address + 4 * index, place.mask)
-            for place in places
-            for index in range(arch.register(place.register).count)
-        ]
+        self._operations: dict[tuple[object, ...], _Known] = {}
+        self._bases = list(_bases(arch))
+        #: Per base register, what a task's word may hold beside 0: its address, and the bits that must be 0.
+        self._base_words = [(base.address, WORD_MASK & ~base.place.mask) for base in self._bases]
         self._left_out = {
             row.address + 4 * index: mask
             for row in arch.rows
@@ -79,29 +103,37 @@ class Reader:
 
         The number is None where an address is an odd one.
         """
-        key = self._key(registers)
-        if key is None:
-            return read(registers), None
-        found = self._operations.get(key)
-        if found is None:
-            found = self._operations[key] = read(registers), len(self._operations)
-            return found
-        operation, form = found
-        return self._mover.move(operation, registers), form
-
-    def _key(self, registers: RegisterFile) -> tuple[object, ...] | None:
-        """All that an operation depends on but the addresses; None where an address is an odd one."""
         values = registers.words()
-        for address, mask in self._bases:
-            word = values.get(address)
+        bases = self._take_bases(values)
+        if bases is None:
+            return read(registers), None
+        key = self._key(values, registers.task)
+        known = self._operations.get(key)
+        if known is None:
+            known = self._operations[key] = _Known(read(registers), len(self._operations), bases)
+        if known.bases == bases:
+            return known.operation, known.form
+        differing = compress(zip(self._bases, bases), map(ne, bases, known.bases))
+        moved = {base.name: base.place.number(word) for base, word in differing}
+        return _moved(known.operation, moved), known.form
+
+    def _take_bases(self, values: dict[int, int]) -> tuple[int, ...] | None:
+        """The words of the base registers, which become 0 in the values; None where an address is an odd one."""
+        words = []
+        for address, other_bits in self._base_words:
+            word = values.get(address, 0)
             if word:
-                if word & ~mask or word >= ADDRESS_END:
+                if word & other_bits or word >= ADDRESS_END:
                     return None
                 values[address] = 0
+            words.append(word)
+        return tuple(words)
+
+    def _key(self, values: dict[int, int], task: Task) -> tuple[object, ...]:
+        """All that an operation depends on but the addresses, which are 0 in the values."""
         for address, mask in self._left_out.items():
             if address in values:
                 values[address] &= ~mask
-        task = registers.task
         header = [task.words[index] for index in self._header_words if index < task.header_words]
         slots = [(record.address, record.slot) for record in task.records if record.slot is not None]
         dtid = task.words[task.header_words - 1] if task.header_words > self.arch.header_words else None
@@ -115,77 +147,67 @@ def _left_out(register: Register) -> int:
     return sum(field.mask for field in register.fields if field.bearing and field.bearing.is_name)
 
 
-def _base_fields(arch: Architecture) -> Iterator[str]:
-    """Names of the fields that hold addresses: of sources, results, coefficients, tables."""
-    for block in arch.blocks:
-        for register in block.registers:
-            for field in register.fields:
-                if field.kind is ADDRESS and not register.name.endswith("Hi"):
-                    yield f"{block.name}.{register.name}.{field.name}"
+def _bases(arch: Architecture) -> Iterator[_Base]:
+    """The registers that hold addresses: of sources, results, coefficients, tables."""
+    for row in arch.rows:
+        for field in row.register.fields:
+            if field.kind is ADDRESS and not row.register.name.endswith("Hi"):
+                place = arch.place(f"{row.name}.{field.name}")
+                for index in range(row.register.count):
+                    name = f"{row.name}[{index}]" if row.register.count > 1 else row.name
+                    yield _Base(name, row.address + 4 * index, place)
 
 
-class _Mover:
-    """Moves an operation to the addresses of another task, whose registers are otherwise the same."""
+def _moved(operation: Planar | Neural, moved: Mapping[str, int]) -> Planar | Neural:
+    """The operation of a task whose registers differ in addresses only.
 
-    def __init__(self, arch: Architecture, places: Mapping[str, FieldPlace]):
-        self.places = places
-        base = places.get("KernelDMASrc.CoeffBaseAddr")
-        self.channel_base = base
-        self.channels = [] if base is None else [base.address + 4 * index for index in range(arch.machine.engines)]
+    Args:
+        operation: the operation.
+        moved: base registers that hold another address -> the address.
+    """
+    old = operation.result
+    l2, memory = _place(old.l2, moved), _place(old.memory, moved)
+    new = old if l2 is old.l2 and memory is old.memory else old._replace(l2=l2, memory=memory)
+    if isinstance(operation, Planar):
+        first = _operand(operation.first, moved)
+        second = operation.second and _operand(operation.second, moved)
+        return operation._replace(first=first, second=second, result=new)
+    return operation._replace(
+        source=_operand(operation.source, moved),
+        kernel=operation.kernel and _kernel(operation.kernel, moved),
+        table=operation.table and _table(operation.table, moved),
+        result=new,
+    )
 
-    def address(self, register: str, registers: RegisterFile) -> int:
-        """The address that a base register, or one of an array, holds."""
-        name, _, index = register.partition("[")
-        place = self.places[name]
-        word = registers.word_at(place.address + 4 * int(index[:-1]) if index else place.address)
-        return 0 if word is None else place.number(word)
 
-    def move(self, operation: Planar | Neural, registers: RegisterFile) -> Planar | Neural:
-        """The operation at its new addresses."""
-        old = operation.result
-        l2, memory = self._place(old.l2, registers), self._place(old.memory, registers)
-        new = old if l2 is old.l2 and memory is old.memory else old._replace(l2=l2, memory=memory)
-        if isinstance(operation, Planar):
-            first = self._operand(operation.first, registers)
-            second = operation.second and self._operand(operation.second, registers)
-            return operation._replace(first=first, second=second, result=new)
-        return operation._replace(
-            source=self._operand(operation.source, registers),
-            kernel=operation.kernel and self._kernel(operation.kernel, registers),
-            table=operation.table and self._table(operation.table, registers),
-            result=new,
-        )
+def _place(where: Place, moved: Mapping[str, int]) -> Place:
+    if where is None or where.register not in moved:
+        return where
+    return cast(Place, where._replace(base_bytes=moved[where.register]))
 
-    def _place(self, where: Place, registers: RegisterFile) -> Place:
-        if where is None:
-            return where
-        base_bytes = self.address(where.register, registers)
-        return where if base_bytes == where.base_bytes else cast(Place, where._replace(base_bytes=base_bytes))
 
-    def _operand(self, operand: Operand, registers: RegisterFile) -> Operand:
-        where, stage = self._place(operand.where, registers), self._place(operand.stage, registers)
-        unmoved = where is operand.where and stage is operand.stage
-        return operand if unmoved else operand._replace(where=where, stage=stage)
+def _operand(operand: Operand, moved: Mapping[str, int]) -> Operand:
+    where, stage = _place(operand.where, moved), _place(operand.stage, moved)
+    unmoved = where is operand.where and stage is operand.stage
+    return operand if unmoved else operand._replace(where=where, stage=stage)
 
-    def _table(self, table: Table, registers: RegisterFile) -> Table:
-        moved = self._place(table, registers)
-        channels = self._channels(table.channels, registers)
-        return moved if channels is table.channels else moved._replace(channels=channels)
 
-    def _kernel(self, kernel: Kernel, registers: RegisterFile) -> Kernel:
-        own = "KernelDMASrc.CoeffBase"
-        base_bytes = self.address(own, registers) if own in self.places else 0
-        channels = self._channels(kernel.channels, registers)
-        if base_bytes == kernel.base_bytes and channels is kernel.channels:
-            return kernel
-        return kernel._replace(base_bytes=base_bytes, channels=channels)
+def _table(table: Table, moved: Mapping[str, int]) -> Table:
+    return _place(table, moved)._replace(channels=_channels(table.channels, moved))
 
-    def _channels(self, channels: tuple[Channel, ...], registers: RegisterFile) -> tuple[Channel, ...]:
-        """Coefficient channels at their new bases; the same object where none moved."""
-        if self.channel_base is None:
-            return channels
-        words = [registers.word_at(address) or 0 for address in self.channels[: len(channels)]]
-        bases = [self.channel_base.number(word) for word in words]
-        if bases == [channel.base_bytes for channel in channels]:
-            return channels
-        return tuple(channel._replace(base_bytes=base) for channel, base in zip(channels, bases))
+
+def _kernel(kernel: Kernel, moved: Mapping[str, int]) -> Kernel:
+    base_bytes = moved.get(KERNEL_BASE, kernel.base_bytes)
+    channels = _channels(kernel.channels, moved)
+    if base_bytes == kernel.base_bytes and channels is kernel.channels:
+        return kernel
+    return kernel._replace(base_bytes=base_bytes, channels=channels)
+
+
+def _channels(channels: tuple[Channel, ...], moved: Mapping[str, int]) -> tuple[Channel, ...]:
+    """Coefficient channels at their new bases; the same object where none moved."""
+    if not any(name.startswith(CHANNEL_BASE) for name in moved):
+        return channels
+    return tuple(
+        channel._replace(base_bytes=moved.get(channel.registers.base, channel.base_bytes)) for channel in channels
+    )

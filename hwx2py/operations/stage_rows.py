@@ -48,15 +48,11 @@ def short_strides(operation: Planar | Neural) -> Iterator[ShortStride]:
         stage = operand.stage
         if stage is None or not any(stage.strides) or _interleave(operand) > 1:
             continue
-        row_bytes = round_up(_width(operand) * operand.element.size_bytes, UNIT_BYTES)
+        row_bytes = round_up(operand.stored.width * operand.element.size_bytes, UNIT_BYTES)
         stride_bytes, kind = stage.strides.channel, Planar if isinstance(operation, Planar) else Neural
         in_parts = row_bytes > WHOLE_BYTES[kind] and stride_bytes in PART_BYTES[kind]
         if stride_bytes < row_bytes and not in_parts:
             yield ShortStride(stage.register.replace("Base", "ChannelStride"), stride_bytes, row_bytes)
-
-
-def _width(operand: Operand) -> int:
-    return (operand.shape.exchanged() if operand.exchanged else operand.shape).width
 
 
 def _interleave(operand: Operand) -> int:

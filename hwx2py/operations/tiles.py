@@ -117,12 +117,8 @@ def waits(registers: RegisterFile) -> bool:
     return any(number != 0 for number in fields)
 
 
-def _stored(shape: Shape, exchanged: bool) -> Shape:
-    return shape.exchanged() if exchanged else shape
-
-
 def _source(use: str, operand: Operand, rows: int) -> Tile:
-    shape, size = _stored(operand.shape, operand.exchanged), operand.element.size_bytes
+    shape, size = operand.stored, operand.element.size_bytes
     if isinstance(operand.where, InL2):
         way = Way.CHAIN_READ if operand.where.chained else Way.READ
         return _tile(use, operand.where, way, shape, size, rows)
@@ -133,7 +129,7 @@ def _source(use: str, operand: Operand, rows: int) -> Tile:
 
 def _result(registers: RegisterFile, operation: Planar | Neural, rows: int) -> Tile:
     result = operation.result
-    shape, size = _stored(result.shape, result.exchanged), result.element.size_bytes
+    shape, size = result.stored, result.element.size_bytes
     if result.l2 is None:
         strides = Strides(*(registers.get(f"L2.Result{axis}Stride") for axis in ("Group", "Channel", "Depth", "Row")))
         place = InL2(registers.get("L2.ResultBase.Addr"), strides, "L2.ResultBase")

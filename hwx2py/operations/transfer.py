@@ -82,14 +82,13 @@ def transfers(operation: Planar | Neural) -> Iterator[Transfer]:
     """
     for operand in operation.inputs:
         if isinstance(operand.where, Dma):
-            yield _transfer(operand.where, operand.shape, operand.exchanged, operand.element)
+            yield _transfer(operand.where, operand.stored, operand.element)
     result = operation.result
     if result.memory:
-        yield _transfer(result.memory, result.shape, result.exchanged, result.element)
+        yield _transfer(result.memory, result.stored, result.element)
 
 
-def _transfer(dma: Dma, shape: Shape, exchanged: bool, element: Element) -> Transfer:
-    stored = shape.exchanged() if exchanged else shape
+def _transfer(dma: Dma, stored: Shape, element: Element) -> Transfer:
     return Transfer(dma, stored, _axes(dma, stored, element), element)
 
 

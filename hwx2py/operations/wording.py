@@ -4,6 +4,7 @@ A sentence says what the operation holds and no more: what the reader did not un
 value.
 """
 
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,15 @@ from typing import NamedTuple
 from ..program.program import Buffer, Program, Tensor, bound_buffers
 from .neural import Neural, Window
 from .operand import Dma, Element, InL2, Operand, Result, Shape
-from .places import L2_MEMORY, Writers, reads, writes
+from .places import Writers, read, writes_in_l2
 from .planar import Planar
 from .reader import operations
 
 #: The part of a tensor behind its name, with the tasks that wrote it, and the argument of a call.
 _BRACKETED = re.compile(r"(?<=\w)(\[[^\]]*\]( \(tasks? [^()]*\))?|\([^()]*\))")
+
+#: Shapes and parts of tensors whose words are kept: a program repeats them, in one listing too.
+MOST_KEPT = 1024
 
 #: A sentence lists at most this many tasks that wrote a source.
 MOST_WRITERS = 4
@@ -60,15 +64,14 @@ def narrated(program: Program) -> Iterator[Narrated]:
     names, writers = Names.of(program), Writers()
     for number, operation in enumerate(operations(program)):
         sources = {
-            operand.where: [number - 1] if operand.where.chained and number else writers.of(span)
-            for operand, span in zip(operation.inputs, reads(operation))
+            operand.where: [number - 1] if operand.where.chained and number else writers.of(read(operand))
+            for operand in operation.inputs
             if isinstance(operand.where, InL2)
         }
         written = {where: _tasks(tasks) for where, tasks in sources.items() if tasks}
         yield Narrated(operation, names._replace(written=written) if written else names)
-        for span in writes(operation):
-            if span.memory == L2_MEMORY:
-                writers.put(span, number)
+        for span in writes_in_l2(operation):
+            writers.put(span, number)
 
 
 def _tasks(numbers: Sequence[int]) -> str:
@@ -116,8 +119,11 @@ def engine(operation: Planar | Neural) -> str:
 
 def shapes(operation: Planar | Neural) -> str:
     """The shapes that go in and come out, C x H x W: "64 x 8 x 8 -> 64 x 1 x 1"."""
-    shape_in = _shape_in(operation)
-    shape_out = operation.result.shape
+    return _from_to(_shape_in(operation), operation.result.shape)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _from_to(shape_in: Shape, shape_out: Shape) -> str:
     groups = shape_out.groups
     one, two = _shape(shape_in), _shape(shape_out)
     text = one if one == two else f"{one} -> {two}"
@@ -127,7 +133,6 @@ def shapes(operation: Planar | Neural) -> str:
 def notes(operation: Planar | Neural, names: Names) -> list[str]:
     """What else is to be said: broadcast and exchanged operands, copies that stay in L2, the place of coefficients."""
     found = []
-    names = names._replace(written={})
     for operand in operation.inputs:
         said = []
         if operand.broadcast:
@@ -136,7 +141,7 @@ def notes(operation: Planar | Neural, names: Names) -> list[str]:
             said.append("with C and W exchanged")
         if operand.keeps and operand.stage:
             said.append(f"kept at L2[{operand.stage.base_bytes:#x}]")
-        found += [f"{operand_name(operand, names)} {what}" for what in said]
+        found += [f"{operand_name(operand, names._replace(written={}))} {what}" for what in said]
     if operation.result.exchanged:
         found.append("result stored with C and W exchanged")
     if operation.result.memory and operation.result.l2:
@@ -155,7 +160,8 @@ def _shape_in(operation: Planar | Neural) -> Shape:
     """What goes in: the sources stretched to each other; the two rows of gain and offset do not count."""
     if isinstance(operation, Planar) and operation.kind == "GainOffset":
         return operation.result.shape
-    return Shape(*(max(sizes) for sizes in zip(*(operand.shape for operand in operation.inputs))))
+    first, *more = [operand.shape for operand in operation.inputs]
+    return Shape(*map(max, first, *more)) if more else first
 
 
 def _shape(shape: Shape) -> str:
@@ -180,7 +186,7 @@ def _planar(operation: Planar, names: Names) -> str:
     if operation.final_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.final_scale)}"
     if operation.function is None:
-        return f"copy of {text}" if text == _bare_name(operation.first, names) else text
+        return f"copy of {text}" if text == operand_name(operation.first, names) and not operation.first.relu else text
     epsilon = f" + {_number(operation.epsilon)}" if operation.epsilon else ""
     argument = text if "(" in operation.function.sentence else _wrapped(text)
     return operation.function.sentence.format(argument, epsilon=epsilon)
@@ -240,7 +246,7 @@ def _neural(operation: Neural, names: Names) -> str:
     if operation.post_scale != 1.0:
         text = f"{_wrapped(text)} * {_number(operation.post_scale)}"
     if operation.last is None:
-        return f"copy of {text}" if text == _bare_name(operation.source, names) else text
+        return f"copy of {text}" if text == source and not operation.source.relu else text
     if operation.table is None:
         return operation.last.sentence.format(text)
     from .tables import describe_table  # few tasks have one
@@ -292,14 +298,8 @@ def _window(window: Window) -> str:
 
 def operand_name(operand: Operand, names: Names) -> str:
     """A source by name, with the part of its tensor that is read: "x", "x[channels 16 to 31]", "L2[0x40]"."""
-    stored = operand.shape.exchanged() if operand.exchanged else operand.shape
-    text = place_name(operand.where, stored, operand.element, names)
+    text = place_name(operand.where, operand.stored, operand.element, names)
     return f"relu({text})" if operand.relu else text
-
-
-def _bare_name(operand: Operand, names: Names) -> str:
-    """A source by name, without the clamp at 0 on its way in."""
-    return operand_name(operand._replace(relu=False), names)
 
 
 def result_name(result: Result, names: Names) -> str:
@@ -307,8 +307,7 @@ def result_name(result: Result, names: Names) -> str:
     where = result.memory or result.l2
     if where is None:
         return "nothing"
-    stored = result.shape.exchanged() if result.exchanged else result.shape
-    return place_name(where, stored, result.element, names)
+    return place_name(where, result.stored, result.element, names)
 
 
 def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names) -> str:
@@ -330,6 +329,7 @@ def place_name(where: Dma | InL2, stored: Shape, element: Element, names: Names)
     return name + _part(where, stored, element, tensor)
 
 
+@functools.lru_cache(MOST_KEPT)
 def _part(where: Dma, stored: Shape, element: Element, tensor: Tensor) -> str:
     """Which part of a tensor a task reads or writes; empty for all of it."""
     total = math.prod(tensor.shape)

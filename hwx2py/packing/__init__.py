@@ -1,12 +1,13 @@
 """How coefficients are packed: from weights to the chunks that kernel DMA fetches, and back."""
 
-from .chunks import Chunk, Coefficients, Weights, pack, unpack
+from .chunks import Chunk, Coefficients, pack
 from .fetched import Misfit, layout_of, misfits
 from .form import Form, engines_for, form_of, lanes_for, lanes_that_divide
 from .halves import Halves
-from .planes import Layout, Plane, is_settled, layout, layouts
+from .planes import NOTHING, Layout, Plane, is_settled, layout, layouts
 
 __all__ = [
+    "NOTHING",
     "Chunk",
     "Coefficients",
     "Form",
@@ -14,7 +15,6 @@ __all__ = [
     "Layout",
     "Misfit",
     "Plane",
-    "Weights",
     "engines_for",
     "form_of",
     "is_settled",
@@ -25,5 +25,4 @@ __all__ = [
     "layouts",
     "misfits",
     "pack",
-    "unpack",
 ]

@@ -1,6 +1,5 @@
-"""Weights into the chunks that engines fetch, and out of them again, by slices of memory."""
+"""Weights into the chunks that engines fetch, by slices of memory."""
 
-from array import array
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -36,18 +35,6 @@ class Coefficients(NamedTuple):
 
     data: bytes
     chunks: tuple[Chunk, ...]
-
-
-class Weights(NamedTuple):
-    """What a convolution multiplies and adds, as halfwords (float16 bits).
-
-    Attributes:
-        weights: output channels of all groups, one after another; of each the input channels, kernel rows and columns.
-        bias: one for each output channel; None without a row of biases.
-    """
-
-    weights: "array[int]"
-    bias: "array[int] | None"
 
 
 def pack(
@@ -104,31 +91,3 @@ def _fill(layout: Layout, plane: Plane, lane: int, room: memoryview, weights: me
         room[lane] = bias
         room = room[plane.lanes :]
     room[lane :: plane.lanes] = weights
-
-
-def unpack(layout: Layout, planes: Sequence[Halves]) -> Weights:
-    """The weights and biases of a kernel.
-
-    Args:
-        layout: where everything lies; not for zero-skipping kernels.
-        planes: the bytes of each plane.
-
-    Raises:
-        UsageError: a plane has another size.
-    """
-    form = layout.form
-    weights = array("H", bytes(HALF_BYTES * form.channels * form.weights))
-    bias = array("H", bytes(HALF_BYTES * form.channels)) if form.bias_row else None
-    numbers = memoryview(weights)
-    for plane, data in zip(layout.planes, planes):
-        room = halves("plane", data, layout.plane_bytes(plane) // HALF_BYTES)
-        for lane, channel in enumerate(range(plane.first, plane.first + plane.channels)):
-            own = weights_of(form, numbers, channel, False)
-            if layout.slots:
-                rows = dict(zip(layout.slots, room))
-                own[:] = array("H", (rows[row] for row in range(form.bias_row, form.rows)))
-            else:
-                own[:] = room[lane + plane.lanes * form.bias_row :: plane.lanes]
-            if bias is not None:
-                bias[channel] = room[0 if layout.slots else lane]
-    return Weights(weights, bias)

@@ -74,7 +74,7 @@ def _places(result: Result) -> Sequence[Dma | InL2]:
 
 
 def _operand(operand: Operand, name: str, layouts: Layouts) -> dict[str, Any]:
-    stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+    stored = operand.stored
     remarks = [
         *(["clamped at 0"] if operand.relu else []),
         *(["stored with channels and columns exchanged"] if operand.exchanged else []),
@@ -86,7 +86,7 @@ def _operand(operand: Operand, name: str, layouts: Layouts) -> dict[str, Any]:
 
 
 def _stored(result: Result, place: Dma | InL2, names: Names, layouts: Layouts) -> dict[str, Any]:
-    stored = result.shape.exchanged() if result.exchanged else result.shape
+    stored = result.stored
     remarks = ["stored with channels and columns exchanged"] if result.exchanged else []
     name = legible(place_name(place, stored, result.element, names))
     return {"name": name, **_placed("writes", place, stored, result.element, remarks, layouts)}

@@ -1,8 +1,10 @@
 """The register file as tasks see it: what a task wrote, and what it inherits from the tasks before it."""
 
 from collections.abc import Iterator
+from itertools import compress
 
 from ..registers.architecture import Architecture, Field, FieldPlace
+from .structures import places
 from .task import Task
 
 
@@ -82,6 +84,6 @@ def walk(arch: Architecture, tasks: tuple[Task, ...]) -> Iterator[RegisterFile]:
     for task in tasks:
         if not arch.carries_state:
             values = dict(arch.start_image)
-        for record in task.records:
-            values.update(zip(record.addresses(), task.words[record.index + 1 : record.index + 1 + record.count]))
+        written = places(task.records)
+        values.update(zip(written.addresses, compress(task.words.tolist(), written.are_values)))
         yield RegisterFile(arch, task, values)

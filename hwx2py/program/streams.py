@@ -17,6 +17,7 @@ from ..errors import StreamError
 from ..registers.architecture import Architecture
 from ..runtime.stream_records import SCATTER
 from ..units import round_up
+from .structures import Structures
 from .task import Record, Task, bytes_of, words_of
 
 
@@ -105,8 +106,21 @@ class Stream(Protocol):
     def decode_bare(self, text: memoryview, arch: Architecture) -> Text:
         """Decodes a text whose number of tasks is not known: bare streams, and containers without a program command."""
 
-    def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
-        """Takes one descriptor apart."""
+    def task(
+        self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None = None
+    ) -> Task:
+        """Takes one descriptor apart.
+
+        Args:
+            words: its words.
+            offset: where it lies, bytes from the start of the text.
+            arch: the architecture.
+            place: what to call it in messages.
+            known: the structures of other tasks of the text, to which its own is added.
+
+        Raises:
+            StreamError: it does not parse.
+        """
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """(header word, number of writes) of the records that Apple's compiler would group the writes into."""
@@ -217,13 +231,14 @@ class Linked:
         words = _text_words(text)
         next_at, next_size = arch.place("Header.NextPointer"), arch.place("Header.NextSize")
         tasks: list[Task] = []
+        known = Structures()
         offset, size = 0, first_task_words
         while True:
             place = f"task {len(tasks)}"
             start = offset // 4
             if offset % 4 or start + size > len(words):
                 raise _bad(place, 0, offset, f"{size} words at {offset:#x} lie outside the text ({len(text):#x} bytes)")
-            task = self.task(words[start : start + size], offset, arch, place)
+            task = self.task(words[start : start + size], offset, arch, place, known)
             tasks.append(task)
             pointer = next_at.number(task.words[next_at.address // 4])
             if pointer == 0:
@@ -235,16 +250,23 @@ class Linked:
             offset = pointer
         return tuple(tasks)
 
-    def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
+    def task(
+        self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None = None
+    ) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
+        if known and (shared := known.find(words, header)):
+            return Task(offset, words, header, shared)
         records = []
         while index < len(words):
             address, count = _linked_record(words, index, offset, place)
             _record_fits(words, index, count, offset, place, address)
             records.append(Record(index, address, count))
             index += count + 1
-        return Task(offset, words, header, tuple(records))
+        task = Task(offset, words, header, tuple(records))
+        if known:
+            known.add(task)
+        return task
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`: one record for each run of consecutive registers, of at most 64."""
@@ -292,9 +314,10 @@ class Records:
         if len(text) < self.frame_bytes or self._size(arch, words[0]):
             raise StreamError("the text does not begin with the opening frame", where="text offset 0x0")
         tasks: list[Task] = []
+        known = Structures()
         offset = self.frame_bytes
         while offset < len(text):
-            tasks.append(self._next(words, offset, arch, f"task {len(tasks)}"))
+            tasks.append(self._next(words, offset, arch, f"task {len(tasks)}", known))
             offset = round_up(tasks[-1].end, self.alignment)
         if task_count not in (None, len(tasks)):
             raise StreamError(f"the text holds {len(tasks)} tasks, the program says {task_count}", where="text")
@@ -332,12 +355,12 @@ class Records:
         spans = [(0, frame_bytes), *((task.offset, task.end) for task in tasks)]
         return Text(tuple(tasks), len(text), bytes(text[:frame_bytes]), stray_bytes(text, spans))
 
-    def _next(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
+    def _next(self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures) -> Task:
         start = offset // 4
         size = self._size(arch, words[start])
         if size == 0 or start + size > len(words):
             raise _bad(place, 0, offset, f"task size {size} words does not fit the text ({4 * len(words):#x} bytes)")
-        return self.task(words[start : start + size], offset, arch, place)
+        return self.task(words[start : start + size], offset, arch, place, known)
 
     def _starts(self, words: memoryview, arch: Architecture) -> tuple[list[int], int]:
         """Byte offsets of the streams, and where the last task ends; only the tasks' sizes are looked at."""
@@ -357,8 +380,9 @@ class Records:
         """The tasks of one stream, from an offset to the end of the words."""
         prefix = f"stream {name}, " if name else ""
         tasks: list[Task] = []
+        known = Structures()
         while offset < 4 * len(words) and any(words[offset // 4 : offset // 4 + self.alignment // 4]):
-            tasks.append(self._next(words, offset, arch, f"{prefix}task {len(tasks)}"))
+            tasks.append(self._next(words, offset, arch, f"{prefix}task {len(tasks)}", known))
             offset = round_up(tasks[-1].end, self.alignment)
         if not tasks:
             raise StreamError("the stream holds no task", where=f"{prefix}text offset {offset:#x}")
@@ -370,16 +394,23 @@ class Records:
             )  # fmt: skip
         return tasks
 
-    def task(self, words: memoryview, offset: int, arch: Architecture, place: str) -> Task:
+    def task(
+        self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None = None
+    ) -> Task:
         """See `Stream.task`."""
         header = index = _header_words(words, offset, arch, place)
+        if known and (shared := known.find(words, header)):
+            return Task(offset, words, header, shared)
         records = []
         while index < len(words):
             record = self._record(words[index], index)
             _record_fits(words, index, record.count, offset, place, record.address)
             records.append(record)
             index += record.count + 1
-        return Task(offset, words, header, tuple(records))
+        task = Task(offset, words, header, tuple(records))
+        if known:
+            known.add(task)
+        return task
 
     def _record(self, word: int, index: int) -> Record:
         address = 4 * (word & 0x7FFF)

@@ -192,7 +192,7 @@ class _Finder:
         bar = where.bar if isinstance(where, Dma) and where.enabled else None
         if not isinstance(where, Dma) or bar is None or bar not in self.names.coefficients:
             return
-        stored = operand.shape.exchanged() if operand.exchanged else operand.shape
+        stored = operand.stored
         layout = Layout(where.base_bytes, where.strides, where.interleave, operand.element.size_bytes)
         size = len(self.names.coefficients[bar])
         inside = 0 not in stored and layout.span(stored)[1] <= size and stored.count * HALF_BYTES <= size

@@ -8,7 +8,7 @@ from .. import operators
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine
 from .activations import numbers
-from .view import Nodes
+from .view import Nodes, weights
 
 
 def chained_numbers(node: Node, nodes: Nodes) -> Node | None:
@@ -66,18 +66,18 @@ def convolution(node: Node, nodes: Nodes) -> Node | None:
     made = conv or transposed
     if made is None or made.tail is not None:
         return None
-    weights, *biases = (np.asarray(value.array, np.float64) for value in made.inputs[1:])
+    kernel, *biases = (np.asarray(value.array, np.float64) for value in made.inputs[1:])
     channels = made.output.shape[1]
     rows = np.broadcast_to(np.asarray(factor, np.float64).reshape(-1), (channels,))
     offsets = np.broadcast_to(np.asarray(offset, np.float64).reshape(-1), (channels,))
     if conv is not None:
-        scaled = weights * rows.reshape(-1, 1, 1, 1)
+        scaled = kernel * rows.reshape(-1, 1, 1, 1)
     elif made.inputs[1].shape[1] == channels:
-        scaled = weights * rows.reshape(1, -1, 1, 1)
+        scaled = kernel * rows.reshape(1, -1, 1, 1)
     else:
         return None
     bias = (biases[0] if biases else 0.0) * rows + offsets
-    inputs = [made.inputs[0], _constant(made.inputs[1], scaled)]
+    inputs = [made.inputs[0], weights(made.inputs[1].name, scaled)]
     if biases or bias.any():
         inputs.append(_constant(made.inputs[1], bias, ".bias"))
     return replace(made, inputs=tuple(inputs))

@@ -7,6 +7,7 @@ from ..graph import Graph, Node, Origin, Value
 from ..precise import precise as made_precise
 from .activations import ACTIVATIONS
 from .attention import ATTENTION
+from .blocks import blocks_of_a_convolution
 from .columns import COLUMNS, row_of_a_convolution
 from .constants import CONSTANTS
 from .exchanges import EXCHANGES
@@ -34,7 +35,7 @@ PATTERNS: Sequence[Rule] = (*ACTIVATIONS, *NORMS)
 #: What follows, in this order.
 STAGES: Sequence[Sequence[Rule]] = (
     (*NEUTRALS, *CONSTANTS, *GAINS, sum_of_products, *PRODUCTS, *COLUMNS, *PADDING, mirrored_columns),
-    (row_of_a_convolution, *EXCHANGES),
+    (row_of_a_convolution, blocks_of_a_convolution, *EXCHANGES),
     (*SLOPES, *GATES, *MATRICES, *ATTENTION),
 )  # fmt: skip
 

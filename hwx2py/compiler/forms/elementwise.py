@@ -15,7 +15,7 @@ from ..draft import Draft
 from ..engines import Kind, cycles, planar
 from ..evidence import evidence
 from ..surface import Surface
-from ..task import TaskPlan, fields
+from ..task import TaskPlan, fields, own
 from .parts import in_parts, tile_of
 
 
@@ -57,6 +57,15 @@ class After(NamedTuple):
 NOTHING = After()
 
 
+REPEATED = own("a second source that is repeated by steps of 0, as first sources are")
+
+
+def _is_repeated(x: Surface) -> bool:
+    """Whether steps of 0 repeat a tensor along N, C or H."""
+    steps = (x.group_bytes, x.plane_bytes, x.row_bytes)
+    return any(count > 1 and not step for count, step in zip(x.shape[:3], steps))
+
+
 @in_parts("c")
 def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, after: After = NOTHING) -> list[TaskPlan]:
     """Combines x and y into z.
@@ -73,7 +82,7 @@ def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, after: Afte
     """
     n, c, h, w = x.shape
     what = operation.name.lower()
-    known = evidence(what, x.shape, *after.detail)
+    known = REPEATED if _is_repeated(y) else evidence(what, x.shape, *after.detail)
     draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
     draft.put("Common.Cfg", Source2Dma=1)
     draft.read(x)

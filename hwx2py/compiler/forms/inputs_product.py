@@ -18,6 +18,7 @@ from ...program.l2 import (
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, Kind, cycles_of_bytes, engines_for, neural, planar
 from ..evidence import evidence
+from ..habits import USUAL, Habits
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, RuntimeKernel, Store, TaskPlan, closed, own
 from .copy import exchange_rows
@@ -30,6 +31,8 @@ ROWS_A_LANE = NEURAL_ENGINES
 #: Beyond this size of the second operand its tasks are of another category, and it is not exchanged in L2 (records).
 BIG_BYTES = 1 << 20
 BIG_CATEGORY = 7
+#: The same where kernels come in rounds, and of the result (records: 512 KiB are of that category, 128 KiB are not).
+BIG_IN_ROUNDS_BYTES = 1 << 19
 
 #: The second operand is kept for further tasks up to this size; beyond, each fetches it.
 MOST_KEPT_BYTES = SIZE_BYTES * 3 // 4
@@ -39,8 +42,9 @@ IN_PARTS = own("rows that are no multiple of 16 or no power of two of lanes: par
 
 
 def product(
-    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False, scale: float = 1.0
-) -> list[TaskPlan]:
+    x: Surface, w: Surface, y: Surface, *, transposed_x: bool = False, transposed_w: bool = False, scale: float = 1.0,
+    habits: Habits = USUAL,
+) -> list[TaskPlan]:  # fmt: skip
     """Multiplies two matrices.
 
     Args:
@@ -50,6 +54,7 @@ def product(
         transposed_x: x is transposed.
         transposed_w: w is transposed.
         scale: a factor on the sums, a float16.
+        habits: of the generation.
 
     Returns:
         For M a multiple of 16: [a copy that makes the kernel,] [an exchanging copy,] and a product for every 16 rows
@@ -71,7 +76,7 @@ def product(
     for number, (first, count) in enumerate(parts):
         source = x if transposed_x else x.rows(first, count)
         buffer = f"{y.buffer}.kernel{number or ''}"
-        one = Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale)
+        one = Product(source, w, y.rows(first, count), transposed_x, transposed_w, buffer, scale, habits=habits)
         made = one.plans()
         if len(parts) > 1:
             made = _own(made)
@@ -111,6 +116,7 @@ class Product:
         kernel_buffer: where its kernel lies.
         scale: a factor on the sums.
         kernel_base: where in that buffer, if a task outside of this form stores it; None where a task of its own does.
+        habits: of the generation.
     """
 
     x: Surface
@@ -121,6 +127,7 @@ class Product:
     kernel_buffer: str
     scale: float = 1.0
     kernel_base: int | None = None
+    habits: Habits = USUAL
 
     @property
     def rows(self) -> int:
@@ -149,9 +156,21 @@ class Product:
         return self.rows <= ROWS_A_LANE and not self.transposed_x
 
     @property
+    def in_rounds(self) -> bool:
+        """Whether a task fetches its kernel in several rounds, and has words of the generations that do."""
+        return self.habits.rounds > 1 and self.lanes == MOST_LANES
+
+    @property
+    def block(self) -> int:
+        """Rows of a task."""
+        return ROWS_A_LANE * self.lanes * (self.habits.rounds if self.in_rounds else 1)
+
+    @property
     def category(self) -> int:
         """Category of its tasks, which a large second operand changes."""
         big = HALF_BYTES * self.inner * self.columns > BIG_BYTES
+        if self.in_rounds:
+            big = big or HALF_BYTES * self.rows * self.columns >= BIG_IN_ROUNDS_BYTES
         return BIG_CATEGORY if big and not self.is_direct else 0
 
     def plans(self) -> list[TaskPlan]:
@@ -169,10 +188,10 @@ class Product:
         if self.transposed_w:
             exchanged = self._exchanged(known, copied)
             tasks.append(exchanged)
-        block = ROWS_A_LANE * self.lanes
-        starts = range(max(0, self.rows - block), -1, -block)
+        starts = range(0, self.rows, self.block)[::-1]
         for number, first in enumerate(starts):
-            tasks.append(self._rows(known, first, min(block, self.rows), number, len(starts) - 1, copied))
+            count = min(self.block, self.rows - first)
+            tasks.append(self._rows(known, first, count, number, len(starts) - 1, copied))
         return [task.plan() for task in tasks]
 
     def _kernel(self) -> Surface:
@@ -182,7 +201,7 @@ class Product:
         """The copy that stores x as a kernel."""
         x = self.x.rows_as_channels()
         _, channels, _, width = x.shape
-        by_planar = not self.transposed_x and self.lanes in (4, 8) and self.rows == ROWS_A_LANE * self.lanes
+        by_planar = not self.transposed_x and self.lanes in (4, 8) and (self.in_rounds or self.rows == self.block)
         channel = min(channel_bytes(width), PLANAR_COLUMNS_BYTES if by_planar else NEURAL_COLUMNS_BYTES)
         depth = channels * channel
         if by_planar:
@@ -221,18 +240,26 @@ class Product:
         narrow = min(channel_bytes(self.inner), NEURAL_COLUMNS_BYTES)
         aliases = result_aliases = Aliases.ALL
         if maker is not None:
-            aliases = result_aliases = Aliases.NEURAL
+            aliases = result_aliases = self._aliases_behind(maker)
             if places := self._made_places(maker):
                 aliases |= neural_alias((size, size + self.columns * narrow), *places)
                 if aliases == Aliases.NEURAL and overlap((0, size), places[1]):
                     result_aliases |= Aliases.PLANAR_RESULT
         draft = exchanging_copy(
             "w exchanged", known, w, size, Tile(0, channel, size, size), aliases=aliases,
-            result_aliases=result_aliases,
+            result_aliases=result_aliases, most_lanes=self.habits.lanes_exchanged,
         )  # fmt: skip
+        draft.put("Common.DPE", Category=self.category if self.in_rounds else 0)
         if self.is_direct:
             draft.write(columns_of(f"{self.y.buffer}.exchanged", self.inner, self.columns), Store.CONTEXT)
         return draft
+
+    def _aliases_behind(self, maker: Draft) -> Aliases:
+        """What the first task behind the copy that made the kernel says of its own engine.
+
+        Where kernels come in rounds, nothing after the planar engine (records of H14 and H16).
+        """
+        return Aliases.NONE if self.in_rounds and not maker.engines else Aliases.NEURAL
 
     def _rows(self, known: Evidence, first: int, count: int, number: int, last: int, maker: Draft | None) -> Draft:
         """The product of some rows."""
@@ -242,6 +269,7 @@ class Product:
         )  # fmt: skip
         draft.put("NE.KernelCfg", AlignmentFmt=1)
         draft.put("Common.ConvCfg", OCGSize=log2_up(self.lanes))
+        draft.put("Common.Cfg", FillLowerNE=int(self.in_rounds))
         draft.put("Common.DPE", Category=self.category)
         draft.put("NE.PostScale", PostScale=self.scale)
         moved = 0
@@ -284,7 +312,7 @@ class Product:
         if number:
             aliases = result_aliases = Aliases.NONE
         elif maker is not None:
-            aliases = result_aliases = Aliases.NEURAL
+            aliases = result_aliases = self._aliases_behind(maker)
             if places := self._made_places(maker):
                 aliases |= neural_alias((0, size), *places)
                 if overlap((size, size + count * channel), places[1]):
@@ -301,7 +329,8 @@ class Product:
             return RuntimeKernel(x.buffer, base, x.plane_bytes, size, count)
         step = self._kernel().plane_bytes
         base = (self.kernel_base or 0) + first // self.lanes * step
-        return RuntimeKernel(self.kernel_buffer, base, step, step, count // self.lanes)
+        rounds = -(-count // (ROWS_A_LANE * self.lanes))
+        return RuntimeKernel(self.kernel_buffer, base, step, step, count // self.lanes // rounds, rounds)
 
 
 def channel_bytes_in_memory(columns: int) -> int:

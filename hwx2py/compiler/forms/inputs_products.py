@@ -7,6 +7,7 @@ from ...program.l2 import PLANAR_COLUMNS_BYTES, SIZE_BYTES, Aliases, Tile, patch
 from ...program.network import ROW_ALIGNMENT_BYTES
 from ...units import round_up
 from ..engines import Kind, cycles_of_bytes, planar
+from ..habits import USUAL, Habits
 from ..surface import HALF_BYTES, Shape, Surface
 from ..task import TaskPlan, closed, own
 from .inputs_product import BIG_BYTES, MOST_LANES, ROWS_A_LANE, Product, store_as_kernel
@@ -64,7 +65,9 @@ class Kernels:
         return Surface(self.buffer, shape, 0, whole, chunk, self.pairs * whole, self.pairs * whole)
 
 
-def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, scale: float = 1.0) -> list[TaskPlan]:
+def products(
+    x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, scale: float = 1.0, habits: Habits = USUAL
+) -> list[TaskPlan]:
     """Multiplies several pairs of matrices, such as the heads of an attention.
 
     Args:
@@ -73,6 +76,7 @@ def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, 
         y: 1 x P x M x N.
         transposed_w: the matrices of w are transposed.
         scale: a factor on the sums, a float16.
+        habits: of the generation.
 
     Returns:
         A copy that makes all kernels, and the products of each pair (published tables of attention have that copy for
@@ -91,7 +95,7 @@ def products(x: Surface, w: Surface, y: Surface, *, transposed_w: bool = False, 
         kernels = Kernels(f"{y.buffer}.kernels{number or ''}", pairs, count, x.shape.w)
         if count > ROWS_A_LANE:
             plans.append(_stored(source, kernels))
-        plans += _each(kernels, source, w, result, transposed_w, scale)
+        plans += _each(kernels, source, w, result, transposed_w, scale, habits)
     return plans
 
 
@@ -124,7 +128,7 @@ def _stored(x: Surface, kernels: Kernels) -> TaskPlan:
     return maker.plan()
 
 
-def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes) -> list[TaskPlan]:
+def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes, *, habits: Habits = USUAL) -> list[TaskPlan]:
     """Multiplies the softmax of rows by matrices: what an attention does with its scores.
 
     Args:
@@ -132,6 +136,7 @@ def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes) -> list[Ta
         w: 1 x P x N x D: the values.
         y: 1 x P x M x D.
         exp2: the table of 2^x, 128 bytes.
+        habits: of the generation.
 
     Returns:
         The softmax, whose last task stores it as kernels, and a product of each pair (published tables of attention
@@ -147,10 +152,12 @@ def softmax_products(x: Surface, w: Surface, y: Surface, exp2: bytes) -> list[Ta
     kernels = Kernels(f"{y.buffer}.scores", pairs, rows, inner)
     kernels.check()
     first = closed(rows_to_kernels(x.swapped(), kernels.surface, kernels.lanes, exp2))
-    return [*(replace(plan, evidence=SEVERAL) for plan in first), *_each(kernels, x, w, y, False, 1.0)]
+    return [*(replace(plan, evidence=SEVERAL) for plan in first), *_each(kernels, x, w, y, False, 1.0, habits)]
 
 
-def _each(kernels: Kernels, x: Surface, w: Surface, y: Surface, transposed_w: bool, scale: float) -> list[TaskPlan]:
+def _each(
+    kernels: Kernels, x: Surface, w: Surface, y: Surface, transposed_w: bool, scale: float, habits: Habits
+) -> list[TaskPlan]:
     """The product of each pair out of its kernel."""
     if HALF_BYTES * kernels.inner * y.shape.w > BIG_BYTES:
         raise UnsupportedError("an operand of more than 1 MiB shares no store")
@@ -158,6 +165,6 @@ def _each(kernels: Kernels, x: Surface, w: Surface, y: Surface, transposed_w: bo
     for number in range(kernels.pairs):
         one, two, result = (surface.planes(number, 1) for surface in (x, w, y))
         base = number * kernels.matrix_bytes if kernels.rows > ROWS_A_LANE else None
-        product = Product(one, two, result, False, transposed_w, kernels.buffer, scale, base)
+        product = Product(one, two, result, False, transposed_w, kernels.buffer, scale, base, habits)
         plans += closed([replace(plan, evidence=SEVERAL) for plan in product.plans()])
     return plans

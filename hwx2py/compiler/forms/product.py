@@ -12,6 +12,7 @@ from ..coefficients import kernel
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, cycles, cycles_of_bytes, neural
 from ..evidence import evidence
+from ..habits import USUAL, Habits
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, own
 from .parts import TooLargeError
@@ -69,7 +70,7 @@ ROWS = Columns()
 
 def product(
     x: Surface, y: Surface, weights: Halves, tail: Tail = Tail(), *, by_input: bool = True, folded: bool | None = None,
-    columns: Columns = ROWS,
+    columns: Columns = ROWS, habits: Habits = USUAL,
 ) -> list[TaskPlan]:  # fmt: skip
     """Multiplies M rows of K by a constant matrix of K x N.
 
@@ -81,6 +82,7 @@ def product(
         by_input: the order of the weights.
         folded: whether rows are folded to M / 8 by 8; None: where compiler 9.509 does it.
         columns: which of x and y have rows as columns.
+        habits: of the generation.
 
     Returns:
         Two tasks up to 128 rows, above 1 + K N / 2^19 (records of M = 1, 8, 64 and 375; folded: of 16 and 32 rows).
@@ -90,10 +92,10 @@ def product(
         UnsupportedError: L2 does not hold all of x that has rows as columns, or of which y has.
     """
     if columns != ROWS:
-        return _in_columns(x, y, _Job(weights, tail, by_input, *_sizes(x, y, columns)), columns)
+        return _in_columns(x, y, _Job(weights, tail, by_input, *_sizes(x, y, columns), habits), columns)
     rows, inputs = x.shape.h, x.shape.w
     outputs = y.shape.w
-    job = _Job(weights, tail, by_input, inputs, outputs)
+    job = _Job(weights, tail, by_input, inputs, outputs, habits)
     plain = tail == Tail() and outputs % NEURAL_ENGINES == 0
     if (is_folded(rows, inputs) and plain) if folded is None else folded:
         return _folded(x.rows_as_channels(), y.rows_as_channels(), job)
@@ -131,6 +133,7 @@ class _Job:
     by_input: bool
     inputs: int
     outputs: int
+    habits: Habits
 
     @property
     def same_bias(self) -> float | None:
@@ -195,7 +198,7 @@ def _plain(x: Surface, y: Surface, job: _Job, all_rows: int) -> list[TaskPlan]:
         draft.result_tile("DmaWrite", Tile(size))
         weights, bias = job.part(first, count)
         draft.kernel = kernel(form, weights, bias, job.tail.table or None, job.by_input)
-        draft.cycles = cycles((), (y.columns(first, count),), len(draft.kernel.data))
+        draft.cycles = cycles((), (y.columns(first, count),), draft.kernel.size_bytes)
         plans.append(draft.plan())
     return plans
 
@@ -206,8 +209,11 @@ def _to_columns(x: Surface, buffer: str, job: _Job, known: Evidence) -> tuple[Ta
     channel = odd_channel_bytes(rows)
     size = job.inputs * channel
     exchanged = columns_of(buffer, job.inputs, rows)
-    sharing = 3 if rows <= SMALL else 0
-    copy = exchanging_copy("rows to columns", known, x, size, Tile(0, channel, size, size), sharing=sharing)
+    sharing = job.habits.few_rows.copy if rows <= SMALL else 0
+    copy = exchanging_copy(
+        "rows to columns", known, x, size, Tile(0, channel, size, size), sharing=sharing,
+        most_lanes=job.habits.lanes_exchanged,
+    )  # fmt: skip
     copy.write(exchanged, Store.CONTEXT)
     return copy.plan(), exchanged
 
@@ -215,7 +221,7 @@ def _to_columns(x: Surface, buffer: str, job: _Job, known: Evidence) -> tuple[Ta
 def _multiplying(job: _Job, form: packing.Form, known: Evidence, rows: int, *, exchange: bool) -> Draft:
     """A task that multiplies columns by some of the weights; operands not yet placed."""
     small, count = rows <= SMALL, form.outputs
-    sharing = 4 if small else 0
+    sharing = job.habits.few_rows.product if small else 0
     draft = neural(
         "product", known if count % 16 == 0 else UNEVEN, (job.inputs, 1, rows), out=(count, 1, rows),
         engines=form.engines, copy=False, exchange=exchange, rows_log2=sharing, prefer_log2=sharing,
@@ -271,7 +277,7 @@ def _in_columns(x: Surface, y: Surface, job: _Job, columns: Columns) -> list[Tas
         )  # fmt: skip
         weights, bias = job.part(first, count)
         draft.kernel = kernel(job.form(count, rows), weights, bias, job.tail.table or None, job.by_input)
-        draft.cycles = cycles((x,) if is_first and columns.source else (), (result,), len(draft.kernel.data))
+        draft.cycles = cycles((x,) if is_first and columns.source else (), (result,), draft.kernel.size_bytes)
         plans.append(draft.plan())
     return plans
 

@@ -1,6 +1,7 @@
 """Sums, means, maxima and minima along dimensions: the planar engine reduces over H and W; others are brought there."""
 
 import enum
+import functools
 from collections.abc import Iterator
 
 from ...errors import UnsupportedError
@@ -22,11 +23,12 @@ from ...program.l2 import (
 from ..draft import Draft
 from ..engines import BYTES_A_CYCLE, CYCLES_A_PLANE, NEURAL_ENGINES, Kind, cycles, cycles_of_bytes, neural, planar
 from ..evidence import evidence
+from ..habits import USUAL, Habits
 from ..surface import HALF_BYTES, Surface
 from ..task import Events, Evidence, Fetch, Store, TaskPlan, closed
 from .parts import TooLargeError, in_parts
 from .passes import pass_into_l2
-from .steps import columns_of, one_row
+from .steps import columns_of, exchange_in_lanes, has_lanes, one_row
 
 #: Estimate for the planar engine that reduces a plane, twice that where patches are wide (9.509, read off the records).
 CYCLES_A_REDUCED_PLANE = 0.0028
@@ -203,20 +205,22 @@ def _row_over_w(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> TaskPl
 
 
 @in_parts("h")
-def over_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
+def over_c(kind: Reduce, x: Surface, y: Surface, *, habits: Habits = USUAL) -> list[TaskPlan]:
     """Over C of N x C x H x W with H W > 1.
 
     Args:
         kind: how it combines; not a minimum, which neither way has in a record.
         x: the source.
         y: the result, N x 1 x H x W.
+        habits: of the generation.
 
     Returns:
         A maximum: one task of one neural engine (record). A sum or mean: an exchanging copy and a reduction over W
         (record); with a single row the two are joined by a change of context.
     """
     known = evidence(f"{kind.value} over C", x.shape)
-    one = _maximum_over_c if kind is Reduce.MAX else _row_over_c if x.shape.h == 1 else _over_c
+    rows = functools.partial(_over_c, most_lanes=habits.lanes_exchanged)
+    one = _maximum_over_c if kind is Reduce.MAX else _row_over_c if x.shape.h == 1 else rows
     plans: list[TaskPlan] = []
     for number in range(x.shape.n):
         part = one(kind, x.batches(number, 1), y.batches(number, 1), known)
@@ -243,7 +247,7 @@ def _maximum_over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> li
     return [draft.plan()]
 
 
-def _over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[TaskPlan]:
+def _over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence, *, most_lanes: int = 1) -> list[TaskPlan]:
     _, c, h, w = x.shape
     channel, column = channel_bytes(w), channel_bytes(c)
     depth, column_depth = c * channel, w * column
@@ -254,10 +258,15 @@ def _over_c(kind: Reduce, x: Surface, y: Surface, known: Evidence) -> list[TaskP
     row = depth if depth == 0x200 and sharing < 3 else neural_row_bytes(c, channel, sharing)
     if base + h * row > SIZE_BYTES:
         raise TooLargeError(f"{c} x {h} x {w} does not fit L2 twice")
+    in_lanes = most_lanes > 1 and has_lanes(c)
+    if in_lanes and row > depth:
+        row = depth + channel + 0x10  # records of 8 and 16 columns
     copy = pass_into_l2(
         "C and W exchanged", known, x, Tile(base, channel, row, depth, depth),
-        Tile(0, column, column_row, column_depth), exchange=True, engines=8 if w < 16 else NEURAL_ENGINES,
+        Tile(0, column, column_row, column_depth), exchange=True,
+        engines=NEURAL_ENGINES if w >= 16 or in_lanes else 8,
     )  # fmt: skip
+    exchange_in_lanes(copy, c, w, most_lanes)
     draft = reducing(kind, known, (w, high, wide), patch_of_one(high, wide), c, groups=h)
     draft.put("Common.PECfg", OutputTranspose=1)
     source = Tile(0, column, HALF_BYTES * wide if high > 1 else column_depth, column_depth, column_row)
@@ -393,12 +402,13 @@ def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     )  # fmt: skip
     last.put("Common.TileCfg", TileHeight=min(c, 16))
     last.source_tile("L2Read", Tile(base, means, 0x10, means), Aliases.PLANAR_RESULT)
+    rows = y.swapped()  # the task's rows are the channels of the result
     if few:
         last.result_tile("DmaWrite", Tile(base + w * means))
-        last.write(y)
+        last.write(rows)
     else:
         last.result_tile("DmaWrite", Tile(base + w * means, channel, channel, channel, channel), tiled=False)
-        last.write(y, Store.WHOLE)
+        last.write(rows, Store.WHOLE)
     last.events = Events.COPY
     last.cycles = cycles((), (y,))
     return [copy.plan(), main.plan(), last.plan()]

@@ -1,6 +1,6 @@
 """Steps that forms of several tasks share: tiles of one row, copies that exchange, matrices as channels of one row."""
 
-from ...program.l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes
+from ...program.l2 import NEURAL_COLUMNS_BYTES, Aliases, Tile, channel_bytes, log2_up
 from ..draft import Draft
 from ..engines import NEURAL_ENGINES, cycles_of_bytes, neural
 from ..surface import Surface
@@ -39,7 +39,7 @@ def kernel_rows(buffer: str, rows: int, columns: int, lanes: int, base_bytes: in
 
 def exchanging_copy(
     what: str, evidence: Evidence, x: Surface, source_base: int, result: Tile, *, aliases: Aliases = Aliases.ALL,
-    result_aliases: Aliases | None = None, sharing: int = 0, least: int = 0,
+    result_aliases: Aliases | None = None, sharing: int = 0, least: int = 0, most_lanes: int = 1,
 ) -> Draft:  # fmt: skip
     """A copy from memory into L2 that exchanges C and W, of a matrix whose rows are channels.
 
@@ -53,6 +53,7 @@ def exchanging_copy(
         result_aliases: the same of the result; None: the same bits.
         sharing: log2 of the rows at a time, if several.
         least: the least of them.
+        most_lanes: channels of an engine, at most (see `exchange_in_lanes`).
     """
     _, c, h, w = x.shape
     draft = neural(
@@ -65,4 +66,33 @@ def exchanging_copy(
     draft.result_tile("L2Write", result, aliases if result_aliases is None else result_aliases)
     draft.events = Events.COPY
     draft.cycles = cycles_of_bytes(x.size_bytes)
+    exchange_in_lanes(draft, c, w, most_lanes)
     return draft
+
+
+def exchange_in_lanes(draft: Draft, channels: int, columns: int, most: int) -> None:
+    """Lets each engine take several channels in a copy that exchanges C and W, where none is left over.
+
+    Read in the four such copies of decoded H14 and H16 programs, of 64, 64, 64 and 512 channels with 8, 8, 16 and 64
+    columns: as many lanes as channels for each engine, at most eight; sixteen channels and rows at a time.
+
+    Args:
+        draft: the copy, of sixteen engines.
+        channels: of the source.
+        columns: of the source.
+        most: lanes that the generation takes, at most; 1 leaves the copy as it is.
+    """
+    if most == 1 or not has_lanes(channels):
+        return
+    share = channels // NEURAL_ENGINES
+    lanes = min(most, share & -share)
+    together = max(0, min(4, 7 - log2_up(columns)))
+    least = min(log2_up(NEURAL_ENGINES) - log2_up(lanes), together)
+    draft.put("Common.ConvCfg", OCGSize=log2_up(lanes))
+    draft.put("Common.GroupConvCfg", UnicastCin=lanes)
+    draft.put("Common.Cfg", ShPref=least, ShMin=least, ShMax=together, FillLowerNE=1)
+
+
+def has_lanes(channels: int) -> bool:
+    """Whether several channels for each engine leave none over."""
+    return channels % (2 * NEURAL_ENGINES) == 0

@@ -9,6 +9,7 @@ from ...program.program import CONST_BAR
 from ...program.streams import FRAME_WORDS
 from ...registers import by_name
 from ...registers.architecture import Architecture
+from ..habits import Habits, Sharing
 from . import values
 from .rule import Base, Dropped, Generations, Moved, Rule, Subject, Writing
 from .values import always
@@ -268,6 +269,8 @@ WRITING = Writing(
     opening=b"".join(word.to_bytes(4, "little") for word in FRAME_WORDS),
 )  # fmt: skip
 
-H13_TO_H14 = Generations(
-    "H13", "H14", RULES, MOVED, DROPPED, values.on_planar_tasks(), WRITING, CAUTION, skips_zeros=False
-)
+#: Read in the products of 512 x 64 x 512 (H14) and 256 x 256 x 256 (H16), in the exchanging copies of 64, 64 and 512
+#: channels of H14 and H16 (means and maxima among them), and in the product of 1 x 256 by 256 x 512.
+HABITS = Habits(skips_zeros=False, rounds=4, lanes_exchanged=8, few_rows=Sharing(3, 0))
+
+H13_TO_H14 = Generations("H13", "H14", RULES, MOVED, DROPPED, values.on_planar_tasks(), WRITING, CAUTION, HABITS)

@@ -6,9 +6,12 @@ none for H15. No program that follows from these rows was run on an M3.
 
 from collections.abc import Callable
 
-from ...operations import InL2, Planar
+from ...operations import Dma, InL2, Planar
 from ...operations.operand_reader import DMA
+from ...operations.places import L2_MEMORY, reads, writes
 from ...registers import by_name
+from ..engines import CYCLES_A_PLANE
+from ..habits import Habits, Sharing
 from . import values
 from .h13_to_h14 import DROPPED, EXTRA, H13_LOG_EVENT, MOVED, RULES, kernel_bar, start_words, table_bar
 from .rule import Base, Dropped, Generations, Moved, Refused, Rule, Subject, Use, Writing
@@ -24,6 +27,10 @@ CAUTION = (
 LAST_LOG = 0x3000000
 #: The slot of the words that configure tile DMA, which the loader fills up.
 CONFIG_SLOT = 4
+#: ExeCycles: bytes of memory in a unit.
+BYTES_A_CYCLE = 51200
+#: What its field holds.
+MOST_CYCLES = 0xFFFF
 #: PE.Cfg.Cond of a magnitude.
 MAGNITUDE = 7
 ALIASES = ("AliasConvSrc", "AliasConvRslt", "AliasPlanarSrc", "AliasPlanarRslt")
@@ -53,6 +60,17 @@ def _magnitude(task: Subject, index: int) -> int:
     return MAGNITUDE if isinstance(operation, Planar) and operation.magnitude else 0
 
 
+def _cycles(task: Subject, index: int) -> int | None:
+    """The estimate: bytes of memory, or planes read, whichever takes longer; that of H13 where nothing is moved."""
+    operation = task.operation
+    spans = [span for span in (*reads(operation), *writes(operation)) if span.memory != L2_MEMORY]
+    moved = sum(span.end - span.start for span in spans) + sum(chunk.size_bytes for chunk in task.coefficients.chunks)
+    fetched = [operand for operand in operation.inputs if isinstance(operand.where, Dma)]
+    planes = sum(operand.shape.groups * operand.shape.channels for operand in fetched)
+    least = int(max(moved / BYTES_A_CYCLE, CYCLES_A_PLANE * planes))
+    return min(least, MOST_CYCLES) if spans else None
+
+
 def _is_chained(task: Subject) -> bool:
     """Whether a tensor is handed on tile by tile."""
     places = (task.operation.result.l2, *(operand.where for operand in task.operation.inputs))
@@ -60,6 +78,7 @@ def _is_chained(task: Subject) -> bool:
 
 
 OWN = (
+    Rule("Header.W1.ExeCycles", _cycles, "read in two decoded H15 programs, whose sizes leave 50,176 to 52,736 bytes"),
     Rule("Header.W2.LogEvents",
          lambda task, _: task.registers.header("LogEvents") & ~H13_LOG_EVENT | (LAST_LOG if task.is_last else 0),
          STREAMS),
@@ -113,6 +132,9 @@ WRITING = Writing(
     opening=b"".join(word.to_bytes(4, "little") for word in (1, 0, 0, 0)),
 )  # fmt: skip
 
+#: The product of 1 x 256 by 256 x 512 has these words on H15, H16 and H17.
+HABITS = Habits(skips_zeros=False, few_rows=Sharing(0, 0))
+
 H13_TO_H15 = Generations(
     "H13",
     "H15",
@@ -126,7 +148,7 @@ H13_TO_H15 = Generations(
     (Use("CacheDMA.", lambda task: task.is_last), *values.on_planar_tasks()),
     WRITING,
     CAUTION,
-    skips_zeros=False,
+    HABITS,
     refused=(
         Refused(values.kernel_was_made, "Header.TDE", "no decoded H15 program has a kernel that a task made"),
         Refused(_is_chained, "L2.ResultCfg.ResultType", "no decoded H15 program chains tasks tile by tile"),

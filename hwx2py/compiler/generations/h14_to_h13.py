@@ -10,6 +10,7 @@ from ...program.program import TEXT_BAR
 from ...registers import by_name
 from ...units import whole
 from ..blank import blank
+from ..habits import USUAL
 from ..link import BLOCK_ORDER, EVERY_LOG, LAST_DEBUG_LOG, ONLY_WITH_KERNEL
 from . import values
 from .coefficients import Chunk
@@ -179,5 +180,5 @@ WRITING = Writing(
 
 H14_TO_H13 = Generations(
     "H14", "H13", RULES, tuple(Moved(row.two, row.one, row.source) for row in MOVED), DROPPED,
-    values.on_planar_tasks(), WRITING, CAUTION, skips_zeros=True,
+    values.on_planar_tasks(), WRITING, CAUTION, USUAL,
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ...operations import InL2, Operand, Operation, Planar
 from ...program.program import Program
 from ...program.register_file import RegisterFile
+from ..habits import Habits
 from .coefficients import Arranged, Coefficients
 
 
@@ -214,7 +215,7 @@ class Generations(NamedTuple):
         uses: registers that only some tasks use.
         writing: how the target's tasks are written.
         caution: what a user should know of the new program.
-        skips_zeros: the order of the bytes of kernels that leave zeros out is known.
+        habits: how its compilers make some operations.
         refused: tasks that the target is not known to do.
     """
 
@@ -226,7 +227,7 @@ class Generations(NamedTuple):
     uses: tuple[Use, ...]
     writing: Writing
     caution: str
-    skips_zeros: bool
+    habits: Habits
     refused: tuple[Refused, ...] = ()
 
 

@@ -24,13 +24,12 @@ def always(number: int) -> Value:
 
 def stored(operand: Operand) -> Shape:
     """The shape of a source as it lies in its buffer, or in L2."""
-    return operand.shape.exchanged() if operand.exchanged else operand.shape
+    return operand.stored
 
 
 def stored_result(task: Subject) -> Shape:
     """The shape of the result as it is stored."""
-    result = task.operation.result
-    return result.shape.exchanged() if result.exchanged else result.shape
+    return task.operation.result.stored
 
 
 def is_neural(task: Subject) -> bool:

@@ -1,6 +1,6 @@
 """Bands: parts of a tensor that fit L2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...program.l2 import PLANAR_COLUMNS_BYTES, channel_bytes
 
@@ -36,3 +36,14 @@ def bands(
         most = rows_that_fit(tensors * len(planes) * channel, height)
         for top in range(0, height, most):
             yield planes, range(top, min(height, top + most))
+
+
+def is_one_band(shape: Sequence[int], tensors: int) -> bool:
+    """Whether a task takes so many tensors of a shape as they are.
+
+    Args:
+        shape: batch, channels, height and width.
+        tensors: sources and results of a task.
+    """
+    _, channels, height, width = shape
+    return width <= MOST_ROWS and len(list(bands(channels, height, width, tensors))) == 1

@@ -1,6 +1,6 @@
 """Tasks of the planar engine for any shape: arithmetic on one and two tensors, broadcasts, copies, reductions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...errors import UnsupportedError
@@ -13,20 +13,45 @@ from ..forms.elementwise import NOTHING, After
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
-from .bands import bands
+from .bands import MOST_ROWS, bands
 
-BANDS = own("rows in bands that fit L2")
+BANDS = own("bands of rows, or of parts of rows, that fit L2 and the registers")
+#: Columns of a task where there are more than registers hold: the most that Apple's compilers take up to A15
+#: (published), and a multiple of 32, which is where rows may be cut.
+COLUMNS_OF_A_PART = 16384
 
 
 def cuts(
     views: tuple[View, ...], tensors: int, most_columns_bytes: int = PLANAR_COLUMNS_BYTES
 ) -> list[tuple[Surface, ...]]:
     """Surfaces of four-axis views of one shape, in bands of which so many fit L2."""
-    _, c, h, w = views[-1].lengths
-    return [
-        tuple(view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in views)
-        for planes, rows in bands(c, h, w, tensors, most_columns_bytes)
-    ]
+    found = []
+    for parts in parts_of_rows(views):
+        _, c, h, w = parts[-1].lengths
+        for planes, rows in bands(c, h, w, tensors, most_columns_bytes):
+            found.append(tuple(
+                view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in parts
+            ))  # fmt: skip
+    return found
+
+
+def parts_of_rows(views: tuple[View, ...]) -> Iterator[tuple[View, ...]]:
+    """Views in parts of their columns that registers hold; all of them where they do.
+
+    Args:
+        views: of the same length along the last axis, or of 1, which stays.
+    """
+    width = views[-1].lengths[-1]
+    step = width if width <= MOST_ROWS else COLUMNS_OF_A_PART
+    for first in range(0, width, step):
+        count = min(step, width - first)
+        yield tuple(view if view.lengths[-1] == 1 < width else _columns(view, first, count) for view in views)
+
+
+def _columns(view: View, first: int, count: int) -> View:
+    part = view.columns(first, count)
+    assert part is not None, "parts begin at multiples of 64 bytes"
+    return part
 
 
 def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
@@ -64,6 +89,10 @@ def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: Vi
         if small.lengths[0] > 1 and small.lengths != result.lengths:
             for number in range(small.lengths[0]):
                 first, second, target = (view.part(0, number, 1) for view in (one, small, result))
+                broadcast(b, operation, first, second, target, after)
+            continue
+        if w > MOST_ROWS:
+            for first, second, target in parts_of_rows((one, small, result)):
                 broadcast(b, operation, first, second, target, after)
             continue
         parts = list(bands(c, h, w, 3 if small.lengths[1:] == result.lengths[1:] else 4))

@@ -12,7 +12,7 @@ from ..forms import elementwise, rounding
 from ..forms import power as power_form
 from ..forms.elementwise import NOTHING, After
 from ..generic import neural, planar, products
-from ..generic.bands import bands
+from ..generic.bands import is_one_band
 from ..graph import Node, Value
 from ..last_step import after_of, last_step
 from ..operators.arithmetic import Combine, Function
@@ -29,6 +29,8 @@ OPERATIONS = {
     Combine.MIN: elementwise.Binary.MIN,
 }
 RANK = 4
+#: The highest even power that products make; our own choice: each of them rounds.
+MOST_MULTIPLIED = 16
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 
@@ -115,8 +117,7 @@ def _by_channel(b: Builder, node: Node, views: list[View], z: View, after: After
             continue
         halves = half_of(y).ravel()
         bias, scale = (halves.data, None) if function is Combine.ADD else (None, halves.data)
-        parts = list(bands(x.shape[1], x.shape[2], x.shape[3], 2))
-        if len(parts) > 1:
+        if not is_one_band(x.shape, 2):
             return False
         b.add(broadcasts.channel_constants(view.surface(), z.surface(), bias, scale, relu=after.relu))
         return True
@@ -128,7 +129,7 @@ def _divided(b: Builder, x: View, y: View, z: View) -> bool:
     if x.lengths != y.lengths or x.lengths != z.lengths or len(z.lengths) > 4:
         return False
     surface = z.surface()
-    if surface.shape.n > 1 or len(list(bands(surface.shape.c, surface.shape.h, surface.shape.w, 4))) > 1:
+    if surface.shape.n > 1 or not is_one_band(surface.shape, 4):
         return False
     table = tables.table(Function.RECIPROCAL).data
     b.add(broadcasts.divide(x.surface(), y.surface(), surface, table))
@@ -269,26 +270,43 @@ def lookup(b: Builder, node: Node, views: list[View]) -> View:
 
 
 def power(b: Builder, node: Node, views: list[View]) -> View:
-    """A power: by products and roots where the exponent is one of few, else over logarithms of base 2."""
+    """A power: by products of whole exponents, by roots, else over logarithms of base 2, of positive numbers."""
     operator = node.operator
     assert isinstance(operator, operators.Power)
     (x,) = views
     z = b.result(node.output.shape)
     match operator.exponent:
-        case 1.0:
-            return moves.copy(b, x, z)
-        case 2.0:
-            return combined(b, Combine.MUL, x, x, z)
-        case 3.0:
-            return combined(b, Combine.MUL, combined(b, Combine.MUL, x, x, b.scratch(x.lengths)), x, z)
+        case 0.0:
+            return planar.single(b, x, z, scale=0.0, bias=1.0)
         case 0.5:
             return looked_up(b, Function.SQRT, x, z)
         case -0.5:
             return looked_up(b, Function.RSQRT, x, z)
         case -1.0:
             return looked_up(b, Function.RECIPROCAL, x, z)
+    if operator.exponent.is_integer():
+        if operator.exponent < 0:
+            x = looked_up(b, Function.RECIPROCAL, x, b.scratch(x.lengths))
+        return _multiplied(b, x, abs(int(operator.exponent)), z)
+    return _over_logarithms(b, x, operator.exponent, z)
+
+
+def _multiplied(b: Builder, x: View, exponent: int, z: View) -> View:
+    """A whole power, of numbers of both signs: squares and products of them; high ones over the magnitude."""
+    if exponent == 1:
+        return moves.copy(b, x, z)
+    if exponent % 2:
+        return combined(b, Combine.MUL, _multiplied(b, x, exponent - 1, b.scratch(x.lengths)), x, z)
+    if exponent > MOST_MULTIPLIED:
+        magnitude = planar.single(b, x, b.scratch(x.lengths), magnitude=True)
+        return _over_logarithms(b, magnitude, float(exponent), z)
+    root = x if exponent == 2 else _multiplied(b, x, exponent // 2, b.scratch(x.lengths))
+    return combined(b, Combine.MUL, root, root, z)
+
+
+def _over_logarithms(b: Builder, x: View, exponent: float, z: View) -> View:
     logarithms = looked_up(b, tables.LOG2, x, b.scratch(x.lengths))
-    scaled = planar.single(b, logarithms, b.scratch(x.lengths), scale=operator.exponent)
+    scaled = planar.single(b, logarithms, b.scratch(x.lengths), scale=exponent)
     return looked_up(b, tables.EXP2, scaled, z)
 
 

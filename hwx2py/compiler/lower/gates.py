@@ -7,7 +7,7 @@ from .. import operators
 from ..builder import Builder, half_of
 from ..canonical.gates import raised
 from ..forms import gate as gates
-from ..generic.bands import bands
+from ..generic.bands import is_one_band
 from ..generic.products import convolve
 from ..graph import Node
 from ..last_step import LastStep, after_of, step_of
@@ -26,7 +26,7 @@ def gated(b: Builder, node: Node, views: list[View]) -> View:
     x, column = views[:2]
     z, after = b.result(node.output.shape), after_of(node)
     _, channels, height, width = z.lengths
-    if len(list(bands(channels, height, width, 3))) == 1:
+    if is_one_band((1, channels, height, width), 3):
         try:
             b.add(
                 gates.gated(

@@ -1,6 +1,7 @@
 """Operations that move elements, and matrices along an axis."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .. import operators
 from ..builder import Builder, half_of
 from ..forms import copy as copies
 from ..generic import neural, planar, products
+from ..generic.bands import MOST_ROWS
 from ..graph import Node
 from ..last_step import last_step
 from ..surface import HALF_BYTES
@@ -85,7 +87,13 @@ def _cut_to_output(b: Builder, operator: operators.Slice, x: View, shape: tuple[
     """Columns that are an output of the program, as compiler 9.509 copies them; says whether that was done."""
     z = b.result(shape)
     aligned = operator.step == 1 and operator.start * HALF_BYTES % ROW_ALIGNMENT_BYTES == 0
-    if z is not b.wanted or operator.axis != len(x.lengths) - 1 or not aligned or len(shape) > 4:
+    if (
+        z is not b.wanted
+        or operator.axis != len(x.lengths) - 1
+        or not aligned
+        or len(shape) > 4
+        or shape[-1] > MOST_ROWS
+    ):
         return False
     b.add(copies.slice_columns(x.surface(), operator.start, z.surface()))
     return True
@@ -164,18 +172,13 @@ def along(
         return _exchanged_back(b, turned, other, kernel, bias, z or b.scratch((*x.lengths[:-1], kernel.shape[0])))
     lengths = (*x.lengths[:axis], kernel.shape[0], *x.lengths[axis + 1 :])
     z = z or b.scratch(lengths)
-    others = [other for other in range(rank - 1) if other != axis]
-    rows = max(others, key=lambda other: x.lengths[other])
-    outer = [other for other in others if other != rows]
-    order = [*outer, axis, rows, rank - 1]
-    source, target = x.ordered(order), z.ordered(order)
-    for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        products.convolve(b, _at(source, place), kernel, bias, _at(target, place))
+    for source, target in _columns(x, z, axis):
+        products.convolve(b, source, kernel, bias, target)
     return z
 
 
-def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
-    """Convolves along an axis that was exchanged with the last one, and exchanges back, by the same task if it can."""
+def _columns(x: View, z: View, axis: int) -> Iterator[tuple[View, View]]:
+    """Pieces of three axes of a source and its result: `axis`, the longest of the others, and the last one."""
     rank = len(x.lengths)
     others = [other for other in range(rank - 1) if other != axis]
     rows = max(others, key=lambda other: x.lengths[other])
@@ -183,7 +186,12 @@ def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: 
     order = [*outer, axis, rows, rank - 1]
     source, target = x.ordered(order), z.ordered(order)
     for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        one, result = _at(source, place), _at(target, place)
+        yield _at(source, place), _at(target, place)
+
+
+def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
+    """Convolves along an axis that was exchanged with the last one, and exchanges back, by the same task if it can."""
+    for one, result in _columns(x, z, axis):
         try:
             products.convolve(b, one, kernel, bias, result, exchange=True)
         except UnsupportedError:  # more than one task makes, or L2 holds
@@ -204,7 +212,11 @@ def _at(view: View, place: tuple[int, ...]) -> View:
 
 
 def depth_to_space(b: Builder, node: Node, views: list[View]) -> View:
-    """Channels into blocks: an exchange for each place of the block, and one back."""
+    """Channels into blocks: an exchange for each place of the block, and one back.
+
+    Where blocks are the first part of a channel's number, and channels fill rows of 64 bytes, an exchange brings all
+    columns of a row of the block: what it stores are those columns, one beside the other.
+    """
     operator = node.operator
     assert isinstance(operator, operators.DepthToSpace)
     (x,), s = views, operator.block
@@ -213,6 +225,14 @@ def depth_to_space(b: Builder, node: Node, views: list[View]) -> View:
     z = b.result(node.output.shape)
     for number in range(batch):
         plane = _at(x, (number,))
+        if operator.block_first and channels * HALF_BYTES % ROW_ALIGNMENT_BYTES == 0:
+            rows = b.scratch((height, s, width, s * channels))
+            for i in range(s):
+                part = plane.part(0, i * s * channels, s * channels)
+                neural.exchange(b, part, _dropped(rows.part(1, i, 1), (1,)).swapped(0, 1))
+            turned = View.dense(rows.buffer, (height * s, width * s, channels))
+            neural.exchange(b, turned.swapped(0, 1), _at(z, (number,)))
+            continue
         blocks = b.scratch((width, s, height, s, channels))
         for i, j in itertools.product(range(s), repeat=2):
             if operator.block_first:

@@ -8,15 +8,17 @@ from typing import NamedTuple
 from ...errors import HwxError, UnsupportedError
 from .. import operators
 from ..builder import Builder
+from ..constants import Constants
 from ..graph import Graph, Node, Origin, Value
+from ..habits import USUAL, Habits
 from ..link import TensorRow
 from ..operators.operator import Operator, Shape
 from ..refusal import Refusal
+from ..surface import four_axes
 from ..task import TaskPlan
 from ..tune import Tuner
 from ..view import View
 from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
-from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
 
@@ -77,6 +79,7 @@ class Lowered:
         plans: its tasks.
         tensors: its inputs and outputs.
         constants: buffer -> bytes.
+        placed: coefficients and tables of the tasks.
         operations: the tasks of each operation.
         refusals: operations that could not be lowered; the plans are useless where there are any.
     """
@@ -84,16 +87,17 @@ class Lowered:
     plans: list[TaskPlan]
     tensors: list[TensorRow]
     constants: dict[str, bytes]
+    placed: Constants
     operations: list[OperationTasks]
     refusals: list[Refusal]
 
 
-def lower(graph: Graph, skips_zeros: bool = True, tuner: Tuner | None = None) -> Lowered:
+def lower(graph: Graph, habits: Habits = USUAL, tuner: Tuner | None = None) -> Lowered:
     """Lowers a graph.
 
     Args:
         graph: the network.
-        skips_zeros: kernels that leave zeros out may be used.
+        habits: of the generation that is compiled for.
         tuner: picks among alternatives; None takes the usual ones.
 
     Raises:
@@ -102,7 +106,7 @@ def lower(graph: Graph, skips_zeros: bool = True, tuner: Tuner | None = None) ->
     if not graph.outputs:
         raise UnsupportedError("the network has no output", hint="name one with g.output(name, tensor)")
     bound = frozenset((*(value.name for value in graph.inputs), *graph.outputs))
-    builder = Builder(bound=bound, skips_zeros=skips_zeros, tuner=tuner)
+    builder = Builder(bound=bound, habits=habits, tuner=tuner)
     rows = [(value.name, "input", value) for value in graph.inputs]
     rows += [(name, "output", value) for name, value in graph.outputs.items()]
     dtypes = {True: "uint8", False: "float16"}
@@ -129,7 +133,7 @@ def lower(graph: Graph, skips_zeros: bool = True, tuner: Tuner | None = None) ->
     builder.wanted = None
     if not refusals:
         _outputs(builder, graph, views, operations)
-    return Lowered(builder.plans, tensors, builder.constants, operations, refusals)
+    return Lowered(builder.plans, tensors, builder.constants, builder.placed, operations, refusals)
 
 
 def _targets(graph: Graph, builder: Builder) -> dict[Value, View]:

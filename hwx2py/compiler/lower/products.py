@@ -54,7 +54,8 @@ def matmul(b: Builder, node: Node, views: list[View]) -> View:
         surfaces = (first.surface(), second.surface(), result.surface())
         first_turned, second_turned = operator.transposed_first, operator.transposed
         b.add(
-            inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned, scale=scale)
+            inputs_product.product(*surfaces, transposed_x=first_turned, transposed_w=second_turned, scale=scale,
+                                  habits=b.habits)
         )  # fmt: skip
     return z
 
@@ -68,13 +69,13 @@ def _together(b: Builder, operator: operators.MatMul, x: View, y: View, z: View)
     if surfaces is None:
         return False
     try:
-        plans = inputs_products.products(*surfaces, transposed_w=operator.transposed, scale=scale)
+        plans = inputs_products.products(*surfaces, transposed_w=operator.transposed, scale=scale, habits=b.habits)
         if operator.transposed:
             # One exchange of all second matrices takes fewer tasks than one of each.
             rank = len(y.lengths)
             straight = b.scratch((*y.lengths[:-2], y.lengths[-1], y.lengths[-2]))
             surfaces = _pairs(x, straight, z) or surfaces
-            plans = inputs_products.products(*surfaces, scale=scale)
+            plans = inputs_products.products(*surfaces, scale=scale, habits=b.habits)
             moves.exchanged(b, y, rank - 2, straight)
         b.add(plans)
     except UnsupportedError:
@@ -99,7 +100,7 @@ def attend(b: Builder, node: Node, views: list[View]) -> View:
     surfaces = _pairs(*(raised(view, max(3, len(z.lengths))) for view in (x, w, z)))
     if surfaces is not None:
         try:
-            b.add(inputs_products.softmax_products(*surfaces, tables.table(tables.EXP2).data))
+            b.add(inputs_products.softmax_products(*surfaces, tables.table(tables.EXP2).data, habits=b.habits))
             return z
         except UnsupportedError:
             pass  # a softmax, and then products
@@ -148,10 +149,10 @@ def _with_constant(b: Builder, node: Node, x: View, weights: "np.ndarray", bias:
 def _rows_times(b: Builder, x: Surface, y: Surface, data: memoryview, tail: constant_product.Tail) -> None:
     """Rows times a constant matrix: as they are (A), or folded (B) where that is possible, whichever is usual first."""
     if not constant_product.can_be_folded(x, y, tail):
-        b.add(constant_product.product(x, y, data, tail))
+        b.add(constant_product.product(x, y, data, tail, habits=b.habits))
         return
     ways = [
-        Alternative(name, functools.partial(constant_product.product, x, y, data, tail, folded=folded))
+        Alternative(name, functools.partial(constant_product.product, x, y, data, tail, folded=folded, habits=b.habits))
         for name, folded in (("A: rows as they are", False), ("B: rows folded to M / 8 by 8", True))
     ]
     usual = constant_product.is_folded(x.shape.h, x.shape.w)
@@ -164,10 +165,10 @@ def _in_columns(
     """A product of a matrix whose rows are columns, or become columns; with copies where L2 does not hold it so."""
     columns = constant_product.Columns(operator.transposed_first, operator.transposed_result)
     try:
-        b.add(constant_product.product(x.surface(), z.surface(), data, tail, columns=columns))
+        b.add(constant_product.product(x.surface(), z.surface(), data, tail, columns=columns, habits=b.habits))
     except UnsupportedError:
         straight = moves.exchanged(b, x, 0) if columns.source else x
         result = b.scratch(z.lengths[::-1]) if columns.result else z
-        b.add(constant_product.product(straight.surface(), result.surface(), data, tail))
+        b.add(constant_product.product(straight.surface(), result.surface(), data, tail, habits=b.habits))
         if columns.result:
             moves.exchanged(b, result, 0, z)

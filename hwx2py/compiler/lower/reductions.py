@@ -99,7 +99,7 @@ def over_axes(b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: Vi
         lengths = replaced(lengths, axis, 1)
     result = z or b.scratch(lengths)
     inner = _inner_axes(axes, rank)
-    form = None if inner is None else _reduction(kind, inner)
+    form = None if inner is None else _reduction(b, kind, inner)
     if form is not None and inner is not None and applied(b, form, x, result, inner):
         return result
     if len(axes) > 1:
@@ -112,7 +112,7 @@ def over_axes(b: Builder, kind: Reduction, x: View, axes: tuple[int, ...], z: Vi
     return moves.exchanged(b, turned, axis, z)
 
 
-def _reduction(kind: Reduction, axes: tuple[int, ...]) -> Form | None:
+def _reduction(b: Builder, kind: Reduction, axes: tuple[int, ...]) -> Form | None:
     """The form that reduces these axes."""
     how = reduction.Reduce(kind.value)
 
@@ -131,7 +131,7 @@ def _reduction(kind: Reduction, axes: tuple[int, ...]) -> Form | None:
             case (0,) if x.shape.h * x.shape.w == 1:
                 return reduction.over_flat_c(how, x, z)
             case (0,) if kind is not Reduction.MIN:
-                return reduction.over_c(how, x, z)
+                return reduction.over_c(how, x, z, habits=b.habits)
         raise UnsupportedError(f"no form reduces axes {axes} by {kind}")
 
     return over

@@ -1,5 +1,6 @@
 """Convolutions with strides, dilation and groups; transposed convolutions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ...errors import UnsupportedError
 from .. import operators
 from ..builder import Builder, half_of
-from ..forms.elementwise import Binary
+from ..forms.elementwise import After, Binary
 from ..generic import neural, planar, products
 from ..graph import Node
 from ..last_step import NO_STEP, LastStep, last_step
@@ -62,8 +63,8 @@ def _exchanged(
 def _is_direct(b: Builder, operator: operators.Conv, weights: "np.ndarray") -> bool:
     """Whether a stride of 2 is done by the engines: for kernels of 1 x 1, which leave zeros out (a record)."""
     return (
-        b.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1) and not any(pads_of(operator.pads))
-        and operator.groups == 1
+        b.habits.skips_zeros and operator.strides == (2, 2) and weights.shape[2:] == (1, 1)
+        and not any(pads_of(operator.pads)) and operator.groups == 1
     )  # fmt: skip
 
 
@@ -91,9 +92,7 @@ def strided(
         return products.convolve(b, x, weights, bias, y, stride=2, last=last)
     x, pads = _cut(b, x, pads)
     if kernel_width > products.MOST_KERNEL or kernel_height > products.MOST_KERNEL:
-        if last != NO_STEP:
-            raise UnsupportedError("a function behind a kernel of more than 31 rows or columns")
-        return _long(b, x, weights, bias, pads, operator, size)
+        return _long(b, x, weights, bias, pads, operator, size, last)
     # Only the places that are kept need to be computed at the far side.
     tall, wide = (size[0] - 1) * down + 1, (size[1] - 1) * across + 1
     if kernel_height == 1 and down > 1 and pads.top == pads.bottom == 0:
@@ -128,7 +127,7 @@ def pads_of(pads: Pads) -> tuple[int, int, int, int]:
 
 def _long(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", pads: Pads, operator: operators.Conv,
-    size: tuple[int, int],
+    size: tuple[int, int], last: LastStep,
 ) -> View:  # fmt: skip
     """A kernel of more than 31 rows or columns, in parts that are added up."""
     height, width = x.lengths[1:]
@@ -138,21 +137,38 @@ def _long(
         x = moves.selected(b, x, 2, [-1] * pads.left + list(range(width)) + [-1] * pads.right)
     is_signal = x.lengths[:2] == (1, 1) and operator.groups == 1
     if weights.shape[2] == 1 and is_signal and operator.strides[1] > 1 and operator.strides[1] % 32 == 0:
-        return _frames(b, x, weights, bias, operator.strides[1], size[1])
+        return _frames(b, x, weights, bias, operator.strides[1], size[1], last)
     if weights.shape[2] == 1:
         # Columns as rows: rows are cut anywhere by strides.
         turned = _turned(b, x)
-        y = _tall(b, turned, weights.transpose(0, 1, 3, 2), bias, operator.strides[::-1], size[::-1], operator.groups)
-        return _turned(b, y)
-    total: View | None = None
-    for first in range(0, weights.shape[3], products.MOST_KERNEL):
-        part = weights[:, :, :, first : first + products.MOST_KERNEL]
+        one, strides = weights.transpose(0, 1, 3, 2), operator.strides[::-1]
+        return _turned(b, _tall(b, turned, one, bias, strides, size[::-1], operator.groups, last))
+
+    def part(first: int, step: LastStep) -> View:
+        some = weights[:, :, :, first : first + products.MOST_KERNEL]
         columns = strided_columns(b, x, range(first, x.lengths[2])) if first else x
-        y = _tall(b, columns, part, None if first else bias, operator.strides, size, operator.groups)
-        total = y if total is None else planar.pair(b, Binary.ADD, total, y, b.scratch(y.lengths))
-    if total is None:
-        raise UnsupportedError("a kernel without columns")
-    return total
+        return _tall(b, columns, some, None if first else bias, operator.strides, size, operator.groups, step)
+
+    return _summed(b, part, weights.shape[3], last)
+
+
+def _summed(b: Builder, part: Callable[[int, LastStep], View], length: int, last: LastStep) -> View:
+    """The sum of a kernel's parts, and what follows it.
+
+    Args:
+        b: where the tasks go.
+        part: makes the part that begins at a row or column of the kernel, with what follows it.
+        length: rows or columns of the kernel.
+        last: what follows the sum: in the only part, or a clamp at zero in the last addition, or a task of its own.
+    """
+    if length <= products.MOST_KERNEL:
+        return part(0, last)
+    total = part(0, NO_STEP)
+    for first in range(products.MOST_KERNEL, length, products.MOST_KERNEL):
+        is_end = first + products.MOST_KERNEL >= length
+        after = After(relu=last.relu and is_end)
+        total = planar.pair(b, Binary.ADD, total, part(first, NO_STEP), b.scratch(total.lengths), after)
+    return neural.lookup(b, total, last.table, b.scratch(total.lengths)) if last.table else total
 
 
 def _turned(b: Builder, x: View) -> View:
@@ -162,25 +178,26 @@ def _turned(b: Builder, x: View) -> View:
 
 def _tall(
     b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", strides: tuple[int, int],
-    size: tuple[int, int], groups: int = 1,
+    size: tuple[int, int], groups: int, last: LastStep,
 ) -> View:  # fmt: skip
     """A kernel of many rows and at most 31 columns, no padding."""
-    total: View | None = None
     places = (size[0] - 1) * strides[0] + 1
     wide = (size[1] - 1) * strides[1] + 1
-    for first in range(0, weights.shape[2], products.MOST_KERNEL):
-        part = weights[:, :, first : first + products.MOST_KERNEL]
-        rows = x.part(1, first, places + part.shape[2] - 1)
+
+    def part(first: int, step: LastStep) -> View:
+        some = np.ascontiguousarray(weights[:, :, first : first + products.MOST_KERNEL])
+        rows = x.part(1, first, places + some.shape[2] - 1)
         y = b.scratch((weights.shape[0], places, wide))
-        products.convolve(b, rows, np.ascontiguousarray(part), bias if first == 0 else None, y, groups=groups)
-        y = y.part(1, 0, size[0], strides[0])
-        total = y if total is None else planar.pair(b, Binary.ADD, total, y, b.scratch(y.lengths))
-    if total is None:
-        raise UnsupportedError("a kernel without rows")
+        products.convolve(b, rows, some, None if first else bias, y, groups=groups, last=step)
+        return y.part(1, 0, size[0], strides[0])
+
+    total = _summed(b, part, weights.shape[2], last)
     return strided_columns(b, total, range(0, wide, strides[1])) if strides[1] > 1 else total
 
 
-def _frames(b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", stride: int, count: int) -> View:
+def _frames(
+    b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None", stride: int, count: int, last: LastStep
+) -> View:
     """One row with a long kernel and a stride of whole 64 bytes: the frames of a stride become channels."""
     outputs, _, _, width = weights.shape
     taps = -(-width // stride)
@@ -193,7 +210,7 @@ def _frames(b: Builder, x: View, weights: "np.ndarray", bias: "np.ndarray | None
     kernel = np.zeros((outputs, taps * stride), weights.dtype)
     kernel[:, :width] = weights.reshape(outputs, width)
     kernel = np.ascontiguousarray(kernel.reshape(outputs, taps, stride).transpose(0, 2, 1)[..., None])
-    y = _tall(b, channels, kernel, bias, (1, 1), (count, 1))
+    y = _tall(b, channels, kernel, bias, (1, 1), (count, 1), 1, last)
     return _turned(b, y)
 
 
@@ -255,9 +272,9 @@ def _phase(
     ]
     _, rows, columns = z.lengths
     if not taps[0] or not taps[1]:
-        # No element reaches these places: the weights are zeros, so that the bias and the last step come out.
-        taps = [side or [(0, 0)] for side in taps]
-        weights = np.zeros_like(weights)
+        outputs = weights.shape[1]
+        _without_elements(b, np.zeros(outputs) if bias is None else bias, z, 2 if exchange else 0, last)
+        return
     picked = weights[:, :, [tap for _, tap in taps[0]]][:, :, :, [tap for _, tap in taps[1]]]
     first = [taps[axis][0][0] for axis in (0, 1)]
     if exchange:
@@ -272,3 +289,23 @@ def _phase(
         return
     source, pads = _cut(b, x, pads)
     products.convolve(b, source, picked, bias, z, pads, last=last)
+
+
+def _without_elements(b: Builder, bias: "np.ndarray", z: View, outputs: int, last: LastStep) -> None:
+    """Places of a result that no element reaches: the bias, and the last step of it.
+
+    Args:
+        b: where the tasks go.
+        bias: of each output.
+        z: the places.
+        outputs: the axis of z that has the outputs.
+        last: the last step.
+    """
+    values = np.maximum(bias, 0) if last.relu else bias
+    columns = z.lengths[-1]
+    rows = values[None, None, :] if outputs == 2 else np.repeat(values[:, None, None], columns, axis=2)
+    source = b.constant(rows).spread(z.lengths)
+    if last.table:
+        neural.lookup(b, source, last.table, z)
+    else:
+        moves.copy(b, source, z)

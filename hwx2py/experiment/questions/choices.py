@@ -28,6 +28,39 @@ EXCHANGE = row(
     ),
 )
 
+REPEATED_SHAPES: tuple[Shape, Shape] = ((1, 4, 8, 32), (1, 1, 1, 32))
+
+
+def _repeated() -> Case:
+    a, b = REPEATED_SHAPES
+    program = network("repeated", ("a", a), ("b", b), build=lambda g, a, b: g.add(a, b))
+    return Case("sum", program, {"a": spread(a, 71), "b": spread(b, 72)})
+
+
+def _first_row(a: np.ndarray, b: np.ndarray, channels: int) -> np.ndarray:
+    found = a.copy()
+    found[:, :channels, :1] += b
+    return found
+
+
+REPEATED = row(
+    "choice-repeated",
+    "Do steps of 0 repeat a row of the second source of a planar task for all rows and channels?",
+    "own choice of low risk: a step of 0 repeats a first source in published tables",
+    "hwx2py/compiler/forms/elementwise.py",
+    _repeated,
+    Hypothesis(
+        "for the first row of each channel only, the others get zeros",
+        gives(lambda a, b: _first_row(a, b, a.shape[1])),
+        "`arithmetic.combined`: repeat along rows by the planar engine's flags",
+    ),
+    Hypothesis(
+        "for the first row only, the others get zeros",
+        gives(lambda a, b: _first_row(a, b, 1)),
+        "`arithmetic.combined`: repeat by the planar engine's flags",
+    ),
+)
+
 ROWS: Shape = (1, 1, 32, 16)
 COLUMN_WEIGHTS = spread((1, 1, 16, 16), 69)[0, 0]
 
@@ -155,6 +188,7 @@ LOWER_TILES = row(
 
 QUESTIONS = (
     EXCHANGE,
+    REPEATED,
     AS_COLUMNS,
     MAX_POOL,
     AVERAGE_POOL,
