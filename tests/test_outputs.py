@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -42,7 +41,7 @@ class Option(NamedTuple):
 MUL, CHAIN, CONV = (str(example(name)) for name in ("mul", "chain", "conv"))
 
 NO_ONNX = "" if importlib.util.find_spec("onnx") else "the package onnx is not installed"
-NO_DEVICE = "" if (platform.system(), platform.machine()) in host.HOSTS else "the virtual device node needs Linux"
+NO_DEVICE = "" if host.find_here() else "the virtual device node needs Linux"
 
 OPTIONS = (
     Option("convert", ".py", lambda target: ["convert", MUL, "-o", target]),
