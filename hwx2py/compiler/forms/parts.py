@@ -48,6 +48,20 @@ def tile_of(height: int, row_bytes: int, taken_bytes: int = 0) -> int:
     return tile_height(height, most)
 
 
+def passes_whole(channels: int, height: int, width: int, tensors: int) -> bool:
+    """Whether one planar task goes through tensors of wide rows, however many they are.
+
+    Args:
+        channels: of the tensors.
+        height: of the tensors.
+        width: of the tensors.
+        tensors: sources and results of the task.
+    """
+    _, _, row = planar_rows(channels, width)
+    tile = min(height, TILE_OF_ROWS)
+    return channel_bytes(width) > PLANAR_COLUMNS_BYTES and tensors * tile * row + BANKS_BYTES <= SIZE_BYTES
+
+
 def tile_of_rows(channels: int, height: int, width: int, tensors: int) -> int | None:
     """Rows of a tile of a planar task with wide rows of which L2 does not hold all: those of the highest patch.
 
@@ -63,10 +77,8 @@ def tile_of_rows(channels: int, height: int, width: int, tensors: int) -> int | 
         None where rows are shorter, L2 holds all of them, or not even such tiles.
     """
     _, _, row = planar_rows(channels, width)
-    is_wide = channel_bytes(width) > PLANAR_COLUMNS_BYTES and height > TILE_OF_ROWS
     fits = tensors * height * row + BANKS_BYTES <= SIZE_BYTES
-    holds = tensors * TILE_OF_ROWS * row + BANKS_BYTES <= SIZE_BYTES
-    return TILE_OF_ROWS if is_wide and holds and not fits else None
+    return None if fits or not passes_whole(channels, height, width, tensors) else TILE_OF_ROWS
 
 
 def in_parts(axes: str) -> Callable[[Callable[P, list[TaskPlan]]], Callable[P, list[TaskPlan]]]:

@@ -10,7 +10,7 @@ from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
 from ..forms.elementwise import NOTHING, After
-from ..forms.parts import tile_of_rows
+from ..forms.parts import passes_whole
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
@@ -39,7 +39,7 @@ def cuts(
 def _tiled(views: tuple[View, ...]) -> list[tuple[Surface, ...]]:
     """The views as they are where one task goes through them in tiles; else nothing."""
     _, c, h, w = views[-1].lengths
-    is_one = max(c, h, w) <= MOST_ROWS and tile_of_rows(c, h, w, len(views)) is not None
+    is_one = max(c, h, w) <= MOST_ROWS and passes_whole(c, h, w, len(views))
     return [tuple(view.surface() for view in views)] if is_one else []
 
 
