@@ -226,6 +226,38 @@ def test_products_with_constants(rows, inner, columns, then):
     assert (np.abs(ran(g, x=x)["y"].reshape(rows, columns) - wanted) <= bound).all()
 
 
+@pytest.mark.parametrize("exponent", [0, 1, 4, 5, 7, 16, 18, 21, -2, -3])
+def test_whole_powers_of_numbers_of_both_signs(exponent):
+    x = halves((1, 2, 3, 40), 1, 0.4, 1.25) * np.where(np.arange(40) % 3, 1, -1).astype(np.float16)
+    g = hwx2py.Graph()
+    g.output("y", g.power(g.input("x", x.shape), exponent))
+    wanted = x.astype(float) ** exponent
+    assert np.allclose(ran(g, x=x)["y"], wanted, rtol=0.01, atol=2e-4)
+
+
+def test_the_upper_limit_of_a_clip_wins_over_a_higher_lower_one():
+    x = halves((1, 3, 5), 1)
+    g = hwx2py.Graph()
+    g.output("y", g.clip(g.input("x", x.shape), 1.0, 0.5))
+    assert (ran(g, x=x)["y"] == 0.5).all()
+
+
+@pytest.mark.parametrize("strides", [(3, 2), (1, 3), (3, 1), (4, 3)])
+@pytest.mark.parametrize("then", ["", "relu", "tanh"])
+def test_places_that_no_element_of_a_transposed_convolution_reaches_have_its_bias(strides, then):
+    x, weights, bias = halves((1, 2, 4, 5), 1), halves((2, 3, 2, 2), 2), halves((3,), 3)
+    g = hwx2py.Graph()
+    y = g.conv_transpose(g.input("x", x.shape), weights, bias, stride=strides)
+    g.output("y", g.unary(then, y) if then else y)
+    down, across = strides
+    wanted = np.zeros((1, 3, 3 * down + 2, 4 * across + 2)) + bias[:, None, None].astype(float)
+    for row, column in np.ndindex(4, 5):
+        at = np.s_[0, :, row * down : row * down + 2, column * across : column * across + 2]
+        wanted[at] += np.einsum("i,iohw->ohw", x[0, :, row, column].astype(float), weights.astype(float))
+    wanted = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "": lambda z: z}[then](wanted)
+    assert np.allclose(ran(g, x=x)["y"], wanted, atol=5e-3)
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 15, 15), (1, 2, 33, 33)])
 def test_kernels_of_several_tasks_in_one_buffer_wait_for_the_task_that_wrote_them(shape):
     x = halves(shape, 1)
@@ -247,6 +279,30 @@ def test_reductions_over_any_axes(c, h, w, kind, data):
     size = np.abs(x.astype(float)).sum(axis=tuple(axes), keepdims=True)
     bound = 0 if kind in ("max", "min") else 4 * UNIT * (size / (1 if kind == "sum" else x.size / wanted.size)) + 2e-5
     assert (np.abs(ran(g, x=x)["y"] - wanted) <= bound).all()
+
+
+@pytest.mark.parametrize("axes", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)])
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 20, 7, 1), (1, 5, 6, 9)])
+def test_reductions_read_one_row_or_channel_of_a_larger_tensor(shape, axis, axes):
+    x = halves(shape, 1)
+    g = hwx2py.Graph()
+    g.output("y", g.reduce("sum", g.slice(g.input("x", shape), axis, 2, 3), axes))
+    wanted = np.take(x, [2], axis).astype(float).sum(axes, keepdims=True)
+    assert np.allclose(ran(g, x=x)["y"], wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("axes", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)])
+@pytest.mark.parametrize("shape", [(1, 96, 5, 1), (1, 6, 7, 9)])
+def test_reductions_are_stored_in_their_place_of_a_larger_tensor(shape, axes, axis):
+    x = halves(shape, 1)
+    wanted = x.max(axes, keepdims=True)
+    other = halves([3 if each == axis else length for each, length in enumerate(wanted.shape)], 2)
+    g = hwx2py.Graph()
+    y = g.reduce("max", g.input("x", shape), axes)
+    g.output("y", g.concat([g.input("z", other.shape), y], axis))
+    assert np.array_equal(ran(g, x=x, z=other)["y"], np.concatenate([other, wanted], axis))
 
 
 @settings(max_examples=10, deadline=None)

@@ -271,11 +271,11 @@ class Graph:
         return self.unary("gelu", x, name=name)
 
     def clip(self, x: Value, low: float = -math.inf, high: float = math.inf, name: str = "") -> Value:
-        """x, but at least `low` and at most `high`."""
-        return self.apply(operators.Clip(float(low), float(high)), x, name=name)
+        """x, but at least `low`, and at most `high`, which wins where it is the lower one, as in ONNX."""
+        return self.apply(operators.Clip(float(min(low, high)), float(high)), x, name=name)
 
     def power(self, x: Value, exponent: float, name: str = "") -> Value:
-        """X to the power of a number."""
+        """X to the power of a number; below 0 that needs a whole exponent."""
         return self.apply(operators.Power(float(exponent)), x, name=name)
 
     def prelu(self, x: Value, slopes: "Value | ArrayLike", name: str = "") -> Value:

@@ -70,8 +70,10 @@ def _clip(n: NodeView) -> Result:
 
 def _pow(n: NodeView) -> Result:
     exponent = n.operands[1]
-    if isinstance(exponent, np.ndarray) and exponent.size == 1:
-        return n.graph.power(n.tensor(), float(exponent.ravel()[0]))
+    if isinstance(exponent, np.ndarray) and exponent.size and (exponent == exponent.flat[0]).all():
+        power = n.graph.power(n.tensor(), float(exponent.flat[0]))
+        is_larger = np.broadcast_shapes(power.shape, exponent.shape) != power.shape
+        return n.graph.mul(power, np.ones(exponent.shape)) if is_larger else power
     return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))
 
 

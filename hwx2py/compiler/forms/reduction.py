@@ -314,7 +314,7 @@ def over_flat_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     """
     c = x.shape.c
     draft = reducing(kind, evidence(f"{kind.value} over C", x.shape), (1, c, 1), patch_of_one(c, 1), c)
-    draft.read(x)
+    draft.read(x.strided(row_bytes=x.plane_bytes))
     draft.source_tile("DmaRead", Tile(0, 0x10, 0x20, 0x10, 0x10), Aliases.ALL)
     draft.write(y)
     draft.result_tile("DmaWrite", Tile(c * 0x20), Aliases.ALL)
@@ -402,12 +402,13 @@ def over_h(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     )  # fmt: skip
     last.put("Common.TileCfg", TileHeight=min(c, 16))
     last.source_tile("L2Read", Tile(base, means, 0x10, means), Aliases.PLANAR_RESULT)
+    rows = y.swapped()  # the task's rows are the channels of the result
     if few:
         last.result_tile("DmaWrite", Tile(base + w * means))
-        last.write(y)
+        last.write(rows)
     else:
         last.result_tile("DmaWrite", Tile(base + w * means, channel, channel, channel, channel), tiled=False)
-        last.write(y, Store.WHOLE)
+        last.write(rows, Store.WHOLE)
     last.events = Events.COPY
     last.cycles = cycles((), (y,))
     return [copy.plan(), main.plan(), last.plan()]

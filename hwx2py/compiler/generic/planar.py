@@ -25,11 +25,14 @@ def cuts(
     views: tuple[View, ...], tensors: int, most_columns_bytes: int = PLANAR_COLUMNS_BYTES
 ) -> list[tuple[Surface, ...]]:
     """Surfaces of four-axis views of one shape, in bands of which so many fit L2."""
-    return [
-        tuple(view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in parts)
-        for parts in parts_of_rows(views)
-        for planes, rows in bands(*parts[-1].lengths[1:], tensors, most_columns_bytes)
-    ]
+    found = []
+    for parts in parts_of_rows(views):
+        _, c, h, w = parts[-1].lengths
+        for planes, rows in bands(c, h, w, tensors, most_columns_bytes):
+            found.append(tuple(
+                view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in parts
+            ))  # fmt: skip
+    return found
 
 
 def parts_of_rows(views: tuple[View, ...]) -> Iterator[tuple[View, ...]]:
@@ -37,9 +40,6 @@ def parts_of_rows(views: tuple[View, ...]) -> Iterator[tuple[View, ...]]:
 
     Args:
         views: of the same length along the last axis, or of 1, which stays.
-
-    Raises:
-        UnsupportedError: one of them cannot be cut there.
     """
     width = views[-1].lengths[-1]
     step = width if width <= MOST_ROWS else COLUMNS_OF_A_PART
@@ -50,8 +50,7 @@ def parts_of_rows(views: tuple[View, ...]) -> Iterator[tuple[View, ...]]:
 
 def _columns(view: View, first: int, count: int) -> View:
     part = view.columns(first, count)
-    if part is None:
-        raise UnsupportedError(f"columns from {first} on do not begin at a multiple of 64 bytes")
+    assert part is not None, "parts begin at multiples of 64 bytes"
     return part
 
 
@@ -93,8 +92,8 @@ def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: Vi
                 broadcast(b, operation, first, second, target, after)
             continue
         if w > MOST_ROWS:
-            for cut in parts_of_rows((one, small, result)):
-                broadcast(b, operation, *cut, after)
+            for first, second, target in parts_of_rows((one, small, result)):
+                broadcast(b, operation, first, second, target, after)
             continue
         parts = list(bands(c, h, w, 3 if small.lengths[1:] == result.lengths[1:] else 4))
         for planes, rows in parts:

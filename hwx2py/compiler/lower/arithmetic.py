@@ -29,6 +29,8 @@ OPERATIONS = {
     Combine.MIN: elementwise.Binary.MIN,
 }
 RANK = 4
+#: The highest even power that products make; our own choice: each of them rounds.
+MOST_MULTIPLIED = 16
 LOG2_E = 1.4426950408889634
 LN_2 = 0.6931471805599453
 
@@ -268,26 +270,43 @@ def lookup(b: Builder, node: Node, views: list[View]) -> View:
 
 
 def power(b: Builder, node: Node, views: list[View]) -> View:
-    """A power: by products and roots where the exponent is one of few, else over logarithms of base 2."""
+    """A power: by products of whole exponents, by roots, else over logarithms of base 2, of positive numbers."""
     operator = node.operator
     assert isinstance(operator, operators.Power)
     (x,) = views
     z = b.result(node.output.shape)
     match operator.exponent:
-        case 1.0:
-            return moves.copy(b, x, z)
-        case 2.0:
-            return combined(b, Combine.MUL, x, x, z)
-        case 3.0:
-            return combined(b, Combine.MUL, combined(b, Combine.MUL, x, x, b.scratch(x.lengths)), x, z)
+        case 0.0:
+            return planar.single(b, x, z, scale=0.0, bias=1.0)
         case 0.5:
             return looked_up(b, Function.SQRT, x, z)
         case -0.5:
             return looked_up(b, Function.RSQRT, x, z)
         case -1.0:
             return looked_up(b, Function.RECIPROCAL, x, z)
+    if operator.exponent.is_integer():
+        if operator.exponent < 0:
+            x = looked_up(b, Function.RECIPROCAL, x, b.scratch(x.lengths))
+        return _multiplied(b, x, abs(int(operator.exponent)), z)
+    return _over_logarithms(b, x, operator.exponent, z)
+
+
+def _multiplied(b: Builder, x: View, exponent: int, z: View) -> View:
+    """A whole power, of numbers of both signs: squares and products of them; high ones over the magnitude."""
+    if exponent == 1:
+        return moves.copy(b, x, z)
+    if exponent % 2:
+        return combined(b, Combine.MUL, _multiplied(b, x, exponent - 1, b.scratch(x.lengths)), x, z)
+    if exponent > MOST_MULTIPLIED:
+        magnitude = planar.single(b, x, b.scratch(x.lengths), magnitude=True)
+        return _over_logarithms(b, magnitude, float(exponent), z)
+    root = x if exponent == 2 else _multiplied(b, x, exponent // 2, b.scratch(x.lengths))
+    return combined(b, Combine.MUL, root, root, z)
+
+
+def _over_logarithms(b: Builder, x: View, exponent: float, z: View) -> View:
     logarithms = looked_up(b, tables.LOG2, x, b.scratch(x.lengths))
-    scaled = planar.single(b, logarithms, b.scratch(x.lengths), scale=operator.exponent)
+    scaled = planar.single(b, logarithms, b.scratch(x.lengths), scale=exponent)
     return looked_up(b, tables.EXP2, scaled, z)
 
 

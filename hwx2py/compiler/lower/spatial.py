@@ -272,9 +272,9 @@ def _phase(
     ]
     _, rows, columns = z.lengths
     if not taps[0] or not taps[1]:
-        # No element reaches these places: the weights are zeros, so that the bias and the last step come out.
-        taps = [side or [(0, 0)] for side in taps]
-        weights = np.zeros_like(weights)
+        outputs = weights.shape[1]
+        _without_elements(b, np.zeros(outputs) if bias is None else bias, z, 2 if exchange else 0, last)
+        return
     picked = weights[:, :, [tap for _, tap in taps[0]]][:, :, :, [tap for _, tap in taps[1]]]
     first = [taps[axis][0][0] for axis in (0, 1)]
     if exchange:
@@ -289,3 +289,23 @@ def _phase(
         return
     source, pads = _cut(b, x, pads)
     products.convolve(b, source, picked, bias, z, pads, last=last)
+
+
+def _without_elements(b: Builder, bias: "np.ndarray", z: View, outputs: int, last: LastStep) -> None:
+    """Places of a result that no element reaches: the bias, and the last step of it.
+
+    Args:
+        b: where the tasks go.
+        bias: of each output.
+        z: the places.
+        outputs: the axis of z that has the outputs.
+        last: the last step.
+    """
+    values = np.maximum(bias, 0) if last.relu else bias
+    columns = z.lengths[-1]
+    rows = values[None, None, :] if outputs == 2 else np.repeat(values[:, None, None], columns, axis=2)
+    source = b.constant(rows).spread(z.lengths)
+    if last.table:
+        neural.lookup(b, source, last.table, z)
+    else:
+        moves.copy(b, source, z)
