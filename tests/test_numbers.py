@@ -140,8 +140,18 @@ def test_compiled_products_are_the_same():
     pytest.importorskip("numba")
     left, right = half(3, 33, 700).astype(float), half(4, 700, 1100, scale=2.0**-6).astype(float)
     sums = np.empty((33, 1100))
-    accelerator.find()(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+    accelerator.find().product(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
     assert all(np.array_equal(sums, found) for found in every_way(left, right))
+
+
+@pytest.mark.parametrize("scale", [2.0**-6, 2.0**-12])
+def test_compiled_loops_take_the_same_products_off(scale):
+    pytest.importorskip("numba")
+    left, right = single(half(3, 33, 70).astype(float)), single(half(4, 70, 110, scale=scale).astype(float))
+    left[3] = right[5] = 0
+    sums = stepped.sums_of(left, right)
+    accelerator.find().take_off(left, right, stepped.exponents(left), stepped.exponents(right), sums)
+    assert np.array_equal(sums, products._careful(left.astype(float), right.astype(float)))
 
 
 def single(values: np.ndarray) -> np.ndarray:
@@ -225,7 +235,7 @@ def test_stepped_lanes_are_those_of_one_after_the_other(scales):
     lanes, slow = stepped.SteppedLanes(precision, (6, 1, 40)), products.Lanes((6, 1, 40), CHIP)
     for k in range(9):
         one, two = weights[:, k, None, None], values[k].reshape(6, 1, 40)
-        lanes.add(single(one), single(two))
+        lanes.add(single(one), single(two), stepped.magnitudes_of(single(two)))
         slow.add(one, two)
     assert np.array_equal(lanes.sums, slow.sums)
 

@@ -1,28 +1,43 @@
-"""The compiled loop for products of matrices, where numba is installed (extra `fast`): the same bits."""
+"""Compiled loops for products of matrices, where numba is installed (extra `fast`): the same bits."""
 
 import functools
 from collections.abc import Callable
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from .numbers import DROPPED_EXPONENT, OFFSET
+from .numbers import DROPPED_EXPONENT, OFFSET, TIE_BREAKER
 
 #: (left (M, K) with the tie-breaker applied, right (K, N), exponents of both, sums (M, N) that it fills).
 Product = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+#: (left (M, K) float32, right (K, N) float32, exponents of both, sums (M, N) float64 off which dropped ones are taken).
+TakeOff = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
+
+
+class Loops(NamedTuple):
+    """What is compiled.
+
+    Attributes:
+        product: the product of two matrices.
+        take_off: takes products that are dropped off sums that were formed with them, as `dropped` does.
+    """
+
+    product: Product
+    take_off: TakeOff
 
 
 @functools.cache
-def find() -> Product | None:
-    """The compiled product; None where numba is not installed."""
+def find() -> Loops | None:
+    """The compiled loops; None where numba is not installed."""
     try:
         import numba
     except ImportError:
         return None
-    return _compiled(numba)
+    return Loops(_product(numba), _take_off(numba))
 
 
-def _compiled(numba: ModuleType) -> Product:
+def _product(numba: ModuleType) -> Product:
     offset, dropped = OFFSET, DROPPED_EXPONENT
     rows_at_once, columns_at_once = 4, 512
 
@@ -68,4 +83,53 @@ def _compiled(numba: ModuleType) -> Product:
                         line[j] -= offset
 
     compiled: Product = product
+    return compiled
+
+
+def _take_off(numba: ModuleType) -> TakeOff:
+    offset, dropped, enlarged = OFFSET, DROPPED_EXPONENT, TIE_BREAKER
+
+    @numba.njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator] # numba has no types
+    def take_off(
+        left: np.ndarray,
+        right: np.ndarray,
+        left_exponents: np.ndarray,
+        right_exponents: np.ndarray,
+        sums: np.ndarray,
+    ) -> None:
+        rows, depth = left.shape
+        columns = right.shape[1]
+        # Of each k the columns with factors that are small enough for the smallest one of the left side.
+        least = np.full(depth, 99, np.int8)
+        for i in range(rows):
+            for k in range(depth):
+                least[k] = min(least[k], left_exponents[i, k])
+        starts = np.zeros(depth + 1, np.int64)
+        for k in range(depth):
+            count = 0
+            for j in range(columns):
+                count += right_exponents[k, j] + least[k] <= dropped
+            starts[k + 1] = starts[k] + count
+        places, lowest_right = np.empty(starts[depth], np.int32), np.empty(depth, np.int8)
+        for k in range(depth):
+            at, lowest = starts[k], np.int8(99)
+            for j in range(columns):
+                if right_exponents[k, j] + least[k] <= dropped:
+                    places[at] = j
+                    at += 1
+                    lowest = min(lowest, right_exponents[k, j])
+            lowest_right[k] = lowest
+        for i in numba.prange(rows):
+            for k in range(depth):
+                room = dropped - left_exponents[i, k]
+                if lowest_right[k] > room:
+                    continue
+                factor = np.float64(left[i, k]) * enlarged
+                for at in range(starts[k], starts[k + 1]):
+                    j = places[at]
+                    if right_exponents[k, j] <= room:
+                        product = factor * np.float64(right[k, j]) + offset
+                        sums[i, j] -= product - offset
+
+    compiled: TakeOff = take_off
     return compiled

@@ -16,7 +16,7 @@ from .access import Access, Bar
 from .lut import HALF
 from .numbers import Numbers, load, load_single
 from .products import Lanes, dot, wide_of
-from .stepped import SteppedLanes, precision_of
+from .stepped import SteppedLanes, magnitudes_of, precision_of
 from .unpacking import Run, unpacked
 
 #: Elements of the input, as a matrix, that are worked on at a time: 8 MiB of float32.
@@ -143,14 +143,17 @@ def _padded(task: Neural, values: np.ndarray) -> np.ndarray:
     window, shape = task.window, task.result.shape
     below = max(0, (shape.height - 1) * window.step_y + window.height - window.pad_y - values.shape[1])
     right = max(0, (shape.width - 1) * window.step_x + window.width - window.pad_x - values.shape[2])
-    return np.pad(values, [(0, 0), (window.pad_y, below), (window.pad_x, right)])
+    channels, height, width = values.shape
+    padded = np.zeros((channels, window.pad_y + height + below, window.pad_x + width + right), values.dtype)
+    padded[:, window.pad_y :, window.pad_x :][:, :height, :width] = values
+    return padded
 
 
-def _tap(task: Neural, padded: np.ndarray, y: int, x: int, rows: range, columns: int) -> np.ndarray:
-    """What a kernel element meets in some output rows: (channels, rows, columns)."""
+def _tap(task: Neural, plane: np.ndarray, y: int, x: int, rows: range, columns: int) -> np.ndarray:
+    """What a kernel element meets in some output rows of a plane: (rows, columns, ...)."""
     step_y, step_x = task.window.step_y, task.window.step_x
     top = rows.start * step_y + y
-    return padded[:, top : top + (len(rows) - 1) * step_y + 1 : step_y, x : x + (columns - 1) * step_x + 1 : step_x]
+    return plane[top : top + (len(rows) - 1) * step_y + 1 : step_y, x : x + (columns - 1) * step_x + 1 : step_x]
 
 
 def _dense(task: Neural, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
@@ -176,37 +179,32 @@ def _patches(task: Neural, padded: np.ndarray, rows: range, width: int) -> np.nd
     found = np.empty((len(padded), high, wide, len(rows), width), padded.dtype)
     for y in range(high):
         for x in range(wide):
-            found[:, y, x] = _tap(task, padded, y, x, rows, width)
+            found[:, y, x] = _tap(task, padded.transpose(1, 2, 0), y, x, rows, width).transpose(2, 0, 1)
     return found.reshape(len(padded) * high * wide, -1)
 
 
 def _unicast(task: Neural, channels: int, padded: np.ndarray, bits: np.ndarray, numbers: Numbers) -> np.ndarray:
-    """Every output channel reads its own input channels, as many each: (outputs, height, width)."""
-    size = task.result.shape[3:]
-    weights = load_single(bits, HALF).reshape(task.outputs, channels, task.window.height, task.window.width)
-    sums = np.empty((task.outputs, *size))
-    step = max(1, LANES // max(1, size[0] * size[1]))
-    for first in range(0, task.outputs, step):
-        part = slice(first, min(task.outputs, first + step))
-        source = padded[part.start * channels : part.stop * channels]
-        sums[part] = _lanes(task, source, weights[part], numbers)
-    return sums
+    """Every output channel reads its own input channels, as many each: (outputs, height, width).
 
-
-def _lanes(task: Neural, padded: np.ndarray, weights: np.ndarray, numbers: Numbers) -> np.ndarray:
-    """Some of these output channels; weights are (outputs, channels of each, kernel rows, kernel columns)."""
-    outputs, channels, high, wide = weights.shape
-    rows, columns = task.result.shape[3:]
+    Output channels lie side by side here: what a kernel element meets in a row is one piece of memory then.
+    """
+    outputs, (height, width) = task.outputs, task.result.shape[3:]
+    weights = load_single(bits, HALF).reshape(outputs, channels, task.window.height, task.window.width)
     precision = precision_of(weights, padded) if numbers.stepped else None
-    lanes: Lanes | SteppedLanes
-    if precision is not None:
-        lanes = SteppedLanes(precision, (outputs, rows, columns))
-    else:
-        lanes, padded, weights = Lanes((outputs, rows, columns), numbers), wide_of(padded), wide_of(weights)
-    for y in range(high):
-        for x in range(wide):
-            part = _tap(task, padded, y, x, range(rows), columns)
-            part = part.reshape(outputs, channels, *part.shape[1:])
-            for channel in range(channels):
-                lanes.add(weights[:, channel, y, x, None, None], part[:, channel])
-    return lanes.sums
+    source = padded[: outputs * channels].reshape(outputs, channels, *padded.shape[1:]).transpose(1, 2, 3, 0)
+    factors = np.repeat(weights.transpose(1, 2, 3, 0)[:, :, :, None], width, axis=3)
+    if precision is None:
+        source, factors = wide_of(source), wide_of(factors)
+    source = np.ascontiguousarray(source)
+    magnitudes = magnitudes_of(source)
+    sums = np.empty((outputs, height, width))
+    step = max(1, LANES // max(1, outputs * width))
+    for top in range(0, height, step):
+        rows = range(top, min(height, top + step))
+        shape = len(rows), width, outputs
+        lanes = Lanes(shape, numbers) if precision is None else SteppedLanes(precision, shape)
+        for channel, y, x in np.ndindex(weights.shape[1:]):
+            values, sizes = (_tap(task, array[channel], y, x, rows, width) for array in (source, magnitudes))
+            lanes.add(factors[channel, y, x], values, sizes)
+        sums[:, rows.start : rows.stop] = lanes.sums.transpose(2, 0, 1)
+    return sums

@@ -71,7 +71,7 @@ def share(left: np.ndarray, right: np.ndarray) -> float:
 
 def _counts(values: np.ndarray) -> np.ndarray:
     """How many numbers of each exponent there are: (k, `ROOM`), of (k, numbers); larger ones are left out."""
-    k, place = np.nonzero((np.abs(values) < np.float32(2.0 ** (LARGEST + 1))) & (values != 0))
+    k, place = _places((np.abs(values) < np.float32(2.0 ** (LARGEST + 1))) & (values != 0))
     key = k * ROOM + Factors(k, place, values[k, place]).exponent
     return np.bincount(key, minlength=len(values) * ROOM).reshape(len(values), ROOM)
 
@@ -89,14 +89,19 @@ def take_off(left: np.ndarray, right: np.ndarray, sums: np.ndarray) -> None:
     below_left, below_right = _below(least_right), _below(least_left)
     if not ((least_left < below_left) & (least_right < below_right)).any():
         return
-    place, k = np.nonzero(one < below_left)
+    place, k = _places(one < below_left)
     first = Factors(k, place, left[place, k])
-    k, place = np.nonzero(other < below_right[:, None])
+    k, place = _places(other < below_right[:, None])
     second = Factors(k, place, right[k, place])
     strides = sums.shape[1], 1
     if len(second.k) > len(first.k):
         first, second, strides = second, first, (1, sums.shape[1])
     _take_off_pairs(left, right, first, second, strides, sums)
+
+
+def _places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns where a matrix is true: much faster than `np.nonzero` where that is seldom."""
+    return np.divmod(np.flatnonzero(mask), mask.shape[1])
 
 
 def _magnitudes(values: np.ndarray) -> np.ndarray:

@@ -13,9 +13,11 @@ from ..operations import tables as kinds
 from ..operations.tables import SAMPLES, TABLE_BYTES, Curve, Line
 from .numbers import CHIP, Numbers, load
 
-__all__ = ["HALF", "TABLE_BYTES", "evaluate", "every_value"]
+__all__ = ["HALF", "TABLE_BYTES", "evaluate", "every_value", "is_used_much"]
 
 HALF = Element("Float16", 2, "float16")
+#: Arguments from which on a lookup table is evaluated once for every float16 number.
+MANY = 1 << 16
 CurveFunction = Callable[[Curve, np.ndarray, Numbers], np.ndarray]
 
 
@@ -149,9 +151,34 @@ def evaluate(table: Curve, x: np.ndarray, numbers: Numbers = CHIP) -> np.ndarray
     return np.where(x < 0, 0.0, y) if symmetry == kinds.NEGATIVE_IS_ZERO else y
 
 
+class _Use:
+    """How many values of a table were asked for."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+
+@functools.lru_cache(maxsize=64)
+def _use(table: Curve, numbers: Numbers) -> _Use:
+    return _Use()
+
+
+def is_used_much(table: Curve, numbers: Numbers, values: int) -> bool:
+    """Whether it is worth to evaluate a table for every float16 number, after all that was asked of it.
+
+    Args:
+        table: the table.
+        numbers: the arithmetic.
+        values: how many arguments a task has; they are counted.
+    """
+    use = _use(table, numbers)
+    use.values += values
+    return use.values >= MANY
+
+
 @functools.lru_cache(maxsize=64)
 def every_value(table: Curve, numbers: Numbers) -> np.ndarray:
-    """The curve at every float16 pattern: bits, (65536,) uint16, for tensors with more elements than that."""
+    """The curve at every float16 pattern: bits, (65536,) uint16, where `is_used_much`."""
     found = numbers.store(evaluate(table, load(np.arange(1 << 16, dtype=np.uint16), HALF), numbers))
     found.flags.writeable = False
     return found

@@ -21,8 +21,6 @@ from .products import Lanes
 
 #: The function of a mode that computes nothing.
 IDENTITY = "identity"
-#: Elements from which on a lookup table is evaluated once for every float16 number.
-MANY = 1 << 16
 
 
 def run(task: Neural, access: Access, numbers: Numbers) -> np.ndarray:
@@ -89,9 +87,9 @@ class _LastStep:
         self.task, self.access, self.numbers = task, access, numbers
         self.post_scale = np.inf if np.isnan(task.post_scale) else task.post_scale
         self.table = fetch_table(task, task.table, access) if task.table is not None else None
-        many = task.result.shape.count >= MANY and numbers.rounds_before_table
-        halves = many and task.result.element.dtype == "float16"
-        self.curve = lut.every_value(self.table, numbers) if self.table is not None and halves else None
+        halves = task.result.element.dtype == "float16" and numbers.rounds_before_table
+        much = halves and self.table is not None and lut.is_used_much(self.table, numbers, task.result.shape.count)
+        self.curve = lut.every_value(self.table, numbers) if self.table is not None and much else None
 
     def __call__(self, sums: np.ndarray) -> np.ndarray:
         """Element bits of sums, float64 of any shape."""
@@ -101,7 +99,7 @@ class _LastStep:
         if self.table is None:
             return self._stored(values)
         if self.curve is not None:
-            found: np.ndarray = self.curve[self.numbers.store(values)]
+            found: np.ndarray = self.curve.take(self.numbers.store(values))
             return found
         argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
         return self._stored(lut.evaluate(self.table, argument, self.numbers))

@@ -90,6 +90,8 @@ class Numbers(NamedTuple):
 
     def limited(self, sums: np.ndarray) -> np.ndarray:
         """Sums of the neural engines with those beyond the accumulators' range made infinite."""
+        if -self.limit < sums.min(initial=0.0) and sums.max(initial=0.0) < self.limit:
+            return sums
         beyond = np.abs(sums) >= self.limit
         return np.where(beyond, np.copysign(np.inf, sums), sums) if beyond.any() else sums
 
@@ -151,7 +153,7 @@ def load(bits: np.ndarray, element: Element) -> np.ndarray:
         float64 of the same shape, NaN as +infinity.
     """
     if element.dtype == "float16":
-        found: np.ndarray = _float16_values()[bits]
+        found: np.ndarray = _float16_values().take(bits)
         return found
     return bits.view(element.dtype).astype(np.float64)
 
@@ -159,7 +161,7 @@ def load(bits: np.ndarray, element: Element) -> np.ndarray:
 def load_single(bits: np.ndarray, element: Element) -> np.ndarray:
     """Elements as the engines see them, as `load` gives them, but in float32, which holds every one of them exactly."""
     if element.dtype == "float16":
-        found: np.ndarray = _single_values()[bits]
+        found: np.ndarray = _single_values().take(bits)
         return found
     return bits.view(element.dtype).astype(np.float32)
 

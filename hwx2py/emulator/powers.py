@@ -34,6 +34,8 @@ _BELOW = 2.0**-21
 _PARTS = (((3 - _BELOW) ** -_TINY, 1.0), (2 * (2 - _BELOW) ** -_TINY, 1.0), (4.0**-_TINY, -3.0))
 #: Magnitudes of factors of dropped products are below this.
 _SMALL = np.float32(2.0 ** (DROPPED_EXPONENT - LEAST_EXPONENT + 1))
+#: Elements that are worked on at a time; they stay in a cache.
+PIECE = 1 << 14
 #: A float32: where the mantissa of a float16 number begins in it, and all that is above.
 _MANTISSA_AT, _MANTISSAS, _ABOVE = np.uint32(13), np.uint32(1023), np.uint32(0xFF800000)
 
@@ -65,9 +67,14 @@ def _roots() -> np.ndarray:
 
 def _near_powers(values: np.ndarray) -> np.ndarray:
     """f^t * 2^e of numbers below `_SMALL`, float64; 0 for others."""
-    bits = np.ascontiguousarray(values).view(np.uint32)
-    near: np.ndarray = _roots()[(bits >> _MANTISSA_AT) & _MANTISSAS]
-    powers = (bits & _ABOVE).view(np.float32)
-    powers *= np.abs(values) < _SMALL
-    near *= powers
+    near = np.empty(values.shape)
+    flat, target = np.ascontiguousarray(values).reshape(-1), near.reshape(-1)
+    for start in range(0, flat.size, PIECE):
+        part = flat[start : start + PIECE]
+        bits = part.view(np.uint32)
+        powers = (bits & _ABOVE).view(np.float32)
+        powers *= np.abs(part) < _SMALL
+        mantissas = bits >> _MANTISSA_AT
+        mantissas &= _MANTISSAS
+        np.multiply(_roots().take(mantissas), powers, out=target[start : start + PIECE])
     return near

@@ -14,10 +14,10 @@ from .numbers import CHIP, DROPPED_EXPONENT, LARGEST_PRODUCT, OFFSET, STEP, TIE_
 BLOCK = 1 << 14
 #: Products of one call from which on it is worth to fill matrices up for `ordered`.
 WORTH_ORDERED = 1 << 12
+#: Products of one call from which on a compiled loop is worth its start, and counting how many are dropped.
+LARGE = 1 << 21
 #: The share of products that are dropped from which on they are not worth to be looked for one by one.
 WORTH_POWERS = 0.006
-#: Products of one call from which on the compiled loop is worth its start.
-WORTH_COMPILING = 1 << 22
 #: Sums of products that may reach this in magnitude are not formed on top of `OFFSET`.
 LARGEST_SUM = 2.0**35
 
@@ -43,16 +43,22 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
         return _careful(*_wide(left, right))
     if rows * columns * depth < WORTH_ORDERED:
         return _by_axis(*_wide(left, right))
-    left, right = np.asarray(left, np.float32), np.asarray(right, np.float32)
+    left, right = np.ascontiguousarray(left, np.float32), np.ascontiguousarray(right, np.float32)
+    large = rows * columns * depth >= LARGE
+    loops = accelerator.find() if large else None
     sums = ordered.sums_of(left, right)
     if sums is not None:
-        many = dropped.share(left, right) > WORTH_POWERS
-        (powers if many else dropped).take_off(left, right, sums)
+        if loops:
+            loops.take_off(left, right, stepped.exponents(left), stepped.exponents(right), sums)
+        elif large and dropped.share(left, right) > WORTH_POWERS:
+            powers.take_off(left, right, sums)
+        else:
+            dropped.take_off(left, right, sums)
         return sums
-    if rows * columns * depth >= WORTH_COMPILING and (compiled := accelerator.find()):
+    if loops:
         left, right = _wide(left, right)
         sums = np.empty((rows, columns))
-        compiled(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
+        loops.product(left * TIE_BREAKER, right, exponents(left), exponents(right), sums)
         return sums
     sums = stepped.sums_of(left, right)
     dropped.take_off(left, right, sums)
@@ -133,8 +139,8 @@ class Lanes:
     def __init__(self, shape: tuple[int, ...], numbers: Numbers):
         self.sums, self.numbers = np.zeros(shape), numbers
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Adds left * right, float16 values as float64 that broadcast to the sums' shape."""
+    def add(self, left: np.ndarray, right: np.ndarray, magnitudes: np.ndarray | None = None) -> None:
+        """Adds left * right, float16 values as float64 that broadcast to the sums' shape; magnitudes are not used."""
         with np.errstate(invalid="ignore"):
             products = left * right if not self.numbers.stepped else _rounded_products(left, right)
             lost = np.isnan(products)

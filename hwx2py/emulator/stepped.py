@@ -117,50 +117,52 @@ def _sums(precision: Precision, columns: np.ndarray, rows: np.ndarray, parts: li
     return sums
 
 
-def _rounded(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Products as multiples of 2^-16, float64."""
-    products: np.ndarray = left.astype(np.float64) * TIE_BREAKER * right.astype(np.float64)
-    products += OFFSET
-    products -= OFFSET
-    return products
-
-
 class SteppedLanes:
     """Sums of products lane by lane, for unicast convolutions.
 
     Args:
         precision: the type that they are formed in; see `precision_of`.
-        shape: of the sums: (outputs, rows, columns).
+        shape: of the sums.
     """
 
     def __init__(self, precision: Precision, shape: tuple[int, ...]):
-        self._precision = precision
+        self._middle = precision.middle
+        self._enlarged = precision.enlarged
         self._block = np.full(shape, precision.middle)
         self._products = np.empty_like(self._block)
-        self._dropped: list[tuple[tuple[np.ndarray, ...], np.ndarray]] = []
 
-    def add(self, left: np.ndarray, right: np.ndarray) -> None:
-        """Adds left * right: float32, (outputs, 1, 1) and the shape of the sums."""
-        np.multiply(left.astype(self._block.dtype) * self._precision.enlarged, right, out=self._products)
+    def add(self, left: np.ndarray, right: np.ndarray, magnitudes: np.ndarray) -> None:
+        """Adds left * right, but for products that are dropped.
+
+        Args:
+            left: float32 that broadcasts to the sums' shape.
+            right: float32 of that shape.
+            magnitudes: what `magnitudes_of` gives for the right side.
+        """
+        np.multiply(left.astype(self._block.dtype) * self._enlarged, right, out=self._products)
         self._block += self._products
-        room = DROPPED_EXPONENT - exponents(np.ascontiguousarray(left)).astype(np.float32)
-        below = np.where(room < LEAST_EXPONENT, 0.0, np.exp2(room + 1)).astype(np.float32)
-        if not below.any():
-            return
-        dropped = np.abs(right) < below
-        dropped &= right != 0
-        if dropped.any():
-            places = np.nonzero(dropped)
-            factors = np.broadcast_to(left, right.shape)[places]
-            self._dropped.append((places, _rounded(factors, right[places])))
+        room = np.float32(DROPPED_EXPONENT + 1) - exponents(left)
+        below = np.where(room <= LEAST_EXPONENT, np.float32(0.0), np.exp2(room, dtype=np.float32))
+        places = np.flatnonzero(magnitudes < below)
+        if places.size:
+            # What was added, taken off again.
+            products = self._products.reshape(-1)[places]
+            products += self._middle
+            products -= self._middle
+            self._block.reshape(-1)[places] -= products
 
     @property
     def sums(self) -> np.ndarray:
         """The sums, float64."""
-        sums: np.ndarray = (self._block - self._precision.middle).astype(np.float64)
-        for places, products in self._dropped:
-            sums[places] -= products
-        return sums
+        found: np.ndarray = (self._block - self._middle).astype(np.float64)
+        return found
+
+
+def magnitudes_of(values: np.ndarray) -> np.ndarray:
+    """Magnitudes, with infinity for 0, of which nothing is dropped."""
+    found: np.ndarray = np.abs(values)
+    found[found == 0] = np.inf
+    return found
 
 
 def precision_of(weights: np.ndarray, values: np.ndarray) -> Precision | None:

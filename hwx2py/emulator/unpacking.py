@@ -36,15 +36,18 @@ def unpacked(layout: Layout, read: Callable[[Run, int], np.ndarray]) -> np.ndarr
     rows = np.zeros((form.channels, form.rows), np.uint16)
     slots = np.array(layout.slots, np.intp)
     stored = slots != NOTHING
+    of_channel, of_row = rows.strides
     for run in _runs(layout):
         first = run.first
         data = read(run, layout.plane_bytes(first)).view(np.uint16)
-        channels = np.arange(run.planes) * run.step_channels + first.first
+        size = run.planes, first.channels, form.rows
+        strides = run.step_channels * of_channel, of_channel, of_row
+        target = np.ndarray(size, np.uint16, rows, first.first * of_channel, strides)
         if layout.slots:
-            rows[channels[:, None], slots[stored]] = data[:, stored]
+            target[:, 0, slots[stored]] = data[:, stored]
             continue
         planes = data.reshape(run.planes, form.rows, first.lanes)[:, :, : first.channels]
-        rows[channels[:, None] + np.arange(first.channels)] = planes.swapaxes(1, 2)
+        target[...] = planes.swapaxes(1, 2)
     return rows
 
 
