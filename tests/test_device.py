@@ -1,7 +1,6 @@
 """Any program against the virtual ANE: clients in Python and in C, and what the driver answers them."""
 
 import json
-import platform
 import shutil
 import struct
 import subprocess
@@ -21,9 +20,7 @@ from hwx2py.device.notification import program as filter_program
 from hwx2py.emulator import driver as contract
 from hwx2py.emulator.driver import Driver
 
-pytestmark = pytest.mark.skipif(
-    (platform.system(), platform.machine()) not in host.HOSTS, reason="the virtual device node needs Linux"
-)
+pytestmark = pytest.mark.skipif(host.find_here() is None, reason="the virtual device node needs Linux")
 
 NODE = "/dev/accel/accel0"
 
@@ -299,7 +296,7 @@ class TestBadInput:
         assert "no Linux driver" in done.err
 
 
-@pytest.mark.parametrize("machine", host.HOSTS.values(), ids=[name for _, name in host.HOSTS])
+@pytest.mark.parametrize("machine", host.HOSTS, ids=[row.machine.name for row in host.HOSTS])
 def test_the_filter_notifies_of_what_it_should(machine):
     """The filter's instructions, run by hand for every call and for others."""
 
@@ -319,8 +316,8 @@ def test_the_filter_notifies_of_what_it_should(machine):
                 return operand
 
     for number, name in machine.calls.items():
-        notified = verdict(number, contract.SUBMIT, machine.audit)
+        notified = verdict(number, contract.SUBMIT, machine.machine.audit)
         assert notified == 0x7FC00000, name
         assert verdict(number, contract.SUBMIT, 3) == 0x7FFF0000
-        assert verdict(number, 0x5401, machine.audit) == (0x7FFF0000 if name == "ioctl" else notified)
-    assert verdict(1000, 0, machine.audit) == 0x7FFF0000
+        assert verdict(number, 0x5401, machine.machine.audit) == (0x7FFF0000 if name == "ioctl" else notified)
+    assert verdict(1000, 0, machine.machine.audit) == 0x7FFF0000

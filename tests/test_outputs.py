@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -42,7 +41,7 @@ class Option(NamedTuple):
 MUL, CHAIN, CONV = (str(example(name)) for name in ("mul", "chain", "conv"))
 
 NO_ONNX = "" if importlib.util.find_spec("onnx") else "the package onnx is not installed"
-NO_DEVICE = "" if (platform.system(), platform.machine()) in host.HOSTS else "the virtual device node needs Linux"
+NO_DEVICE = "" if host.find_here() else "the virtual device node needs Linux"
 
 OPTIONS = (
     Option("convert", ".py", lambda target: ["convert", MUL, "-o", target]),
@@ -322,3 +321,14 @@ def test_names_of_outputs_are_data(cli, folder, form):
 def test_names_in_archives():
     assert [archive.member_name(name) for name in ("../x", "a/..", "a..b", "..", "/a/b", "x\0y")] == [
         "%2e%2e/x", "a/%2e%2e", "a..b", "%2e%2e", "/a/b", "x%00y"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "target"), [("convert", "x.hwx"), ("convert", "x.anec"), ("anec", "x.hwx"), ("anec", "x.py")]
+)
+def test_output_of_one_kind_under_the_name_of_another_is_refused(cli, tmp_path, command, target):
+    done = cli(command, MUL, "-o", tmp_path / target)
+    assert done.code == 2
+    assert f"with a name that ends in {Path(target).suffix}" in done.err
+    assert one_line(done.err)
+    assert not (tmp_path / target).exists()

@@ -116,7 +116,6 @@ force_option = click.option(
 
 #: The passes, for the help, which imports none of them; a test compares them with the table.
 PASS_NAMES = "kernel-dma, neural-engine, source-residue, noise"
-PASS_HELP = f"Run this pass: {PASS_NAMES}."
 
 
 def pass_options(function: Callable[..., object]) -> Callable[..., object]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from .constants import Constants
+from .engines import with_known_patch
 from .graph import Value
 from .habits import USUAL, Habits
 from .operators.operator import Shape
-from .patches import with_known_patch
 from .surface import Surface
 from .task import RuntimeKernel, TaskPlan, closed
 from .view import View, row_bytes

@@ -2,12 +2,13 @@
 
 import enum
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..program.known_plans import LEAST_PATCH_WIDTH_LOG2, is_known_patch
 from ..program.l2 import Patch, log2_up
 from .draft import Draft
 from .surface import Surface
-from .task import Evidence, own
+from .task import Evidence, TaskPlan, own
 
 #: Neural engines of the chip.
 NEURAL_ENGINES = 16
@@ -33,9 +34,14 @@ def cycles(sources: Iterable[Surface], results: Iterable[Surface] = (), more_byt
     return int(max(moved / BYTES_A_CYCLE, CYCLES_A_PLANE * sum(s.shape.n * s.shape.c for s in sources)))
 
 
-#: Patches of 16 columns are known up to this height, log2.
+#: Of patches that are as narrow as possible, known programs have this height and all below, log2.
 MOST_KNOWN_HEIGHT_LOG2 = 5
 KNOWN_PATCH = own("a patch that known programs have, where the rule gives one that none has")
+
+
+def narrowest_patch(height: int) -> Patch:
+    """The narrowest patch for a height: one that known programs have, since an unknown one hung an M1."""
+    return Patch(min(log2_up(height), MOST_KNOWN_HEIGHT_LOG2), LEAST_PATCH_WIDTH_LOG2)
 
 
 class Kind(enum.Enum):
@@ -66,7 +72,7 @@ def planar(
     """
     draft = Draft(what, evidence)
     if not is_known_patch(patch.width_log2, patch.height_log2):
-        patch = Patch(min(log2_up(size[1]), MOST_KNOWN_HEIGHT_LOG2), LEAST_PATCH_WIDTH_LOG2)
+        patch = narrowest_patch(size[1])
         draft.evidence = KNOWN_PATCH
     draft.sizes(*size, depth=depth)
     draft.put("Common.Cfg", Unk0=1, TaskType=kind.value)
@@ -120,3 +126,22 @@ def neural(
         draft.put("Common.GroupConvCfg", UnicastEn=1, UnicastCin=1)
         draft.put("NE.MACCfg", OpMode="Bypass", KernelMode="Unity")
     return draft
+
+
+def with_known_patch(plan: TaskPlan) -> TaskPlan:
+    """The task, with the narrowest patch where its own was never seen, or is wider than its rows.
+
+    Args:
+        plan: a task of any engine; those of the neural engines have no patch.
+    """
+    if plan.engines:
+        return plan
+    word = plan.registers["Common.PatchCfg"]
+    high, wide = word >> 4, word & 0xF
+    sizes = (plan.registers["Common.InDim"], plan.registers["Common.OutDim"])
+    widest = max(LEAST_PATCH_WIDTH_LOG2, *(log2_up(size & 0x7FFF) for size in sizes))
+    if is_known_patch(wide, high) and wide <= widest:
+        return plan
+    patch = narrowest_patch(max(size >> 16 for size in sizes))
+    registers = {**plan.registers, "Common.PatchCfg": patch.height_log2 << 4 | patch.width_log2}
+    return replace(plan, registers=registers, evidence=KNOWN_PATCH)

@@ -170,7 +170,7 @@ def _draft(arch: Architecture, layout: _Layout, plans: Sequence[TaskPlan], index
         for name, address, kernel_only in _stream_order(arch.name)
         if with_kernel or not kernel_only
     ]
-    writer = _kernel_writer(layout, plans, index)
+    writer = _kernel_writer(plans, index)
     header = _header(layout, plans, index, writer)
     return build.Draft(build.header(arch, header, writer), items, arch.layout_fields)
 
@@ -243,7 +243,7 @@ def _channels(draft: Draft, layout: _Layout, kernel: Coefficients | RuntimeKerne
         draft.put(f"KernelDMASrc.CoeffBfrSize[{channel}]", MemBfrSize=size or ALIGNMENT_BYTES)
 
 
-def _kernel_writer(layout: _Layout, plans: Sequence[TaskPlan], index: int) -> int | None:
+def _kernel_writer(plans: Sequence[TaskPlan], index: int) -> int | None:
     """The last task that wrote some of the kernel which this one fetches; None where no task did.
 
     Several tasks may have written other kernels into the same buffer.

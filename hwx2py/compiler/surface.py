@@ -1,5 +1,7 @@
 """Tensors as tile DMA sees them: a buffer, a shape, and the bytes from element to element along each dimension."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +18,12 @@ class Shape(NamedTuple):
     c: int
     h: int
     w: int
+
+
+def four_axes(lengths: Sequence[int]) -> tuple[int, int, int, int]:
+    """Lengths of any rank as the four axes of a program's tensor: 1 in front, or the first axes as one."""
+    *outer, c, h, w = (1,) * (4 - len(lengths)) + tuple(lengths)
+    return math.prod(outer), c, h, w
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,22 @@ def die_with(parent: int) -> None:
         os._exit(2)
 
 
+def take_no_privileges() -> None:
+    """No new privileges from now on; those that this process has, it keeps.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    call("prctl", _SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
 def give_up_privileges() -> None:
     """No new privileges from now on, and none of those that root has.
 
     Raises:
         OSError: the kernel refuses.
     """
-    call("prctl", _SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    take_no_privileges()
     header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITIES_VERSION, 0))
     call("capset", header, ctypes.create_string_buffer(bytes(24)))
 

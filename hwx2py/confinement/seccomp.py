@@ -7,6 +7,7 @@ Source: `seccomp(2)`, `linux/seccomp.h`, `linux/filter.h`.
 """
 
 import ctypes
+import errno
 import struct
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,13 +16,13 @@ from .syscalls import Machine, call, number
 
 #: What happens to a call.
 ALLOW = 0x7FFF0000
-#: Somebody else answers it: who holds the descriptor that `install` gives with `listener`.
+#: Another process answers it: the holder of the descriptor that `install` returns with `listener`.
 NOTIFY = 0x7FC00000
 KILL = 0x80000000
 _ERRNO = 0x00050000
 
 _SET_MODE_FILTER, _GET_ACTION_AVAILABLE = 1, 2
-_ALL_THREADS, _NEW_LISTENER = 1 << 0, 1 << 3
+_ALL_THREADS, _NEW_LISTENER, _WAIT_KILLABLE = 1 << 0, 1 << 3, 1 << 5
 
 # The packet filter's instructions.
 _LOAD, _RETURN, _JUMP_EQUAL, _MASK = 0x20, 0x06, 0x15, 0x54
@@ -52,10 +53,17 @@ class Is(NamedTuple):
 
 
 class Has(NamedTuple):
-    """A condition: an argument has all these bits, among its lowest 32."""
+    """A condition: an argument has all these bits, among its lowest 32.
+
+    Attributes:
+        argument: which argument, from 0.
+        bits: the bits that are set.
+        among: the bits that are looked at; None: only those that have to be set.
+    """
 
     argument: int
     bits: int
+    among: int | None = None
 
 
 class Rule(NamedTuple):
@@ -72,18 +80,19 @@ class Rule(NamedTuple):
     conditions: Sequence[Is | Has] = ()
 
 
-def program(rules: Iterable[Rule], otherwise: int, machine: Machine) -> bytes:
+def program(rules: Iterable[Rule], otherwise: int, machine: Machine, foreign: int = KILL) -> bytes:
     """The packet filter of some rules.
 
     Args:
         rules: in the order in which they are looked at.
         otherwise: what happens to a call that no rule fits.
-        machine: whose calls they are. One of another machine (32-bit calls on x86-64) kills the process.
+        machine: whose calls they are.
+        foreign: what happens to a call of another machine (32-bit calls on x86-64).
     """
     code = [
         _INSTRUCTION.pack(_LOAD, 0, 0, _AUDIT),
         _INSTRUCTION.pack(_JUMP_EQUAL, 1, 0, machine.audit),
-        _INSTRUCTION.pack(_RETURN, 0, 0, KILL),
+        _INSTRUCTION.pack(_RETURN, 0, 0, foreign),
         _INSTRUCTION.pack(_LOAD, 0, 0, _NUMBER),
     ]
     for rule in rules:
@@ -116,7 +125,8 @@ class _Test(NamedTuple):
 def _tests(condition: Is | Has) -> list[_Test]:
     low = _INSTRUCTION.pack(_LOAD, 0, 0, _ARGUMENTS + 8 * condition.argument)
     if isinstance(condition, Has):
-        return [_Test([low, _INSTRUCTION.pack(_MASK, 0, 0, condition.bits)], condition.bits)]
+        mask = condition.bits if condition.among is None else condition.among
+        return [_Test([low, _INSTRUCTION.pack(_MASK, 0, 0, mask)], condition.bits)]
     tests = [_Test([low], condition.value & 0xFFFFFFFF)]
     if condition.wide:
         high = _INSTRUCTION.pack(_LOAD, 0, 0, _ARGUMENTS + 8 * condition.argument + 4)
@@ -152,7 +162,14 @@ def install(filter_program: bytes, listener: bool = False) -> int:
         OSError: the kernel does not take it.
     """
     what = _Program(len(filter_program) // _INSTRUCTION.size, filter_program)
-    result = call("seccomp", _SET_MODE_FILTER, _NEW_LISTENER if listener else _ALL_THREADS, ctypes.byref(what))
-    if result and not listener:
-        raise OSError(0, f"seccomp: thread {result} cannot take the filter")
-    return result
+    if listener:
+        try:
+            return call("seccomp", _SET_MODE_FILTER, _NEW_LISTENER | _WAIT_KILLABLE, ctypes.byref(what))
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        return call("seccomp", _SET_MODE_FILTER, _NEW_LISTENER, ctypes.byref(what))  # before Linux 5.19
+    thread = call("seccomp", _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(what))
+    if thread:
+        raise OSError(0, f"seccomp: thread {thread} cannot take the filter")
+    return 0

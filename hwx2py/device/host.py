@@ -1,13 +1,15 @@
-"""System calls and structures of the machines that a command can run on, as rows.
+"""Calls that name files, and structures of the machines that a command can run on, as rows.
 
-Source: the kernel's own tables and headers (`unistd.h`, `stat.h`, `audit.h`), x86-64 and arm64.
+Source: the kernel's own headers (`stat.h`), x86-64 and arm64. Numbers of calls are those of `confinement.syscalls`.
 """
 
+import functools
 import platform
 import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ..confinement.syscalls import MACHINES, Machine, machine, number
 from ..errors import UnsupportedError
 from ..host import LINUX_ONLY
 
@@ -57,52 +59,38 @@ FSTAT, IOCTL = "fstat", "ioctl"
 
 
 class Host(NamedTuple):
-    """A machine as the filter sees it.
+    """A machine that a command can run on.
 
     Attributes:
-        audit: the number that the kernel gives the architecture (AUDIT_ARCH).
-        seccomp: number of the call `seccomp`.
-        calls: number -> name of the calls that are looked at.
+        machine: as the kernel sees it.
         stat: layout of `struct stat` up to the device number: dev, ino, then nlink, mode, uid, gid in this machine's
             order, then rdev.
         stat_order: the order of nlink and mode in it.
         stat_bytes: size of the whole structure.
     """
 
-    audit: int
-    seccomp: int
-    calls: Mapping[int, str]
+    machine: Machine
     stat: struct.Struct
     stat_order: tuple[str, ...]
     stat_bytes: int
 
+    @property
+    def calls(self) -> Mapping[int, str]:
+        """Number -> name of the calls that are looked at."""
+        return _calls(self.machine)
 
-X86_64 = Host(
-    audit=0xC000003E,
-    seccomp=317,
-    calls={
-        2: "open", 4: "stat", 5: FSTAT, 6: "lstat", 16: IOCTL, 21: "access", 89: "readlink", 257: "openat",
-        191: "getxattr", 192: "lgetxattr", 194: "listxattr", 195: "llistxattr",
-        262: "newfstatat", 267: "readlinkat", 269: "faccessat", 332: "statx", 437: "openat2", 439: "faccessat2",
-    },
-    stat=struct.Struct("<QQQIII4xQ"),
-    stat_order=("dev", "ino", "nlink", "mode", "uid", "gid", "rdev"),
-    stat_bytes=144,
-)  # fmt: skip
 
-AARCH64 = Host(
-    audit=0xC00000B7,
-    seccomp=277,
-    calls={
-        8: "getxattr", 9: "lgetxattr", 11: "listxattr", 12: "llistxattr", 29: IOCTL, 48: "faccessat", 56: "openat",
-        78: "readlinkat", 79: "newfstatat", 80: FSTAT, 291: "statx", 437: "openat2", 439: "faccessat2",
-    },
-    stat=struct.Struct("<QQIIIIQ"),
-    stat_order=("dev", "ino", "mode", "nlink", "uid", "gid", "rdev"),
-    stat_bytes=128,
-)  # fmt: skip
+@functools.cache
+def _calls(machine: Machine) -> Mapping[int, str]:
+    numbers = ((number(name, machine), name) for name in (*PATH_CALLS, FSTAT, IOCTL))
+    return {place: name for place, name in numbers if place is not None}
 
-HOSTS = {("Linux", "x86_64"): X86_64, ("Linux", "aarch64"): AARCH64}
+
+X86_64, AARCH64 = MACHINES
+HOSTS = (
+    Host(X86_64, struct.Struct("<QQQIII4xQ"), ("dev", "ino", "nlink", "mode", "uid", "gid", "rdev"), 144),
+    Host(AARCH64, struct.Struct("<QQIIIIQ"), ("dev", "ino", "mode", "nlink", "uid", "gid", "rdev"), 128),
+)
 
 
 def here() -> Host:
@@ -111,10 +99,16 @@ def here() -> Host:
     Raises:
         UnsupportedError: no row describes it.
     """
-    system, machine = platform.system(), platform.machine()
-    if (system, machine) not in HOSTS:
+    known = find_here()
+    if known is None:
         raise UnsupportedError(
-            f"{LINUX_ONLY['device']}, on x86-64 or arm64; this is {system} on {machine}",
+            f"{LINUX_ONLY['device']}, on x86-64 or arm64; this is {platform.system()} on {platform.machine()}",
             hint="`hwx2py emulate` runs programs and scripts everywhere",
         )
-    return HOSTS[system, machine]
+    return known
+
+
+def find_here() -> Host | None:
+    """The machine that this process runs on, or None where no row describes it."""
+    own = machine()
+    return next((host for host in HOSTS if host.machine == own), None)

@@ -1,38 +1,33 @@
-"""Becomes a command under a filter for system calls; runs as a plain file and imports nothing of hwx2py.
+"""Becomes a command under a filter for system calls; runs as a plain file in a Python that knows no folder of its own.
 
-Arguments: the socket to the listener's end, the number of the call `seccomp`, the filter as hex, then the command. Over
-the socket goes the listener, and then, if the command cannot be started, `s` (the filter) or `e` (the command) with an
-errno.
+Arguments: the folder that hwx2py lies in, the socket to the listener's end, the process that starts it, the filter as
+hex, then the command. Over the socket goes the listener, and then, if the command cannot be started, `s` (the filter)
+or `e` (the command) with an errno.
 """
 
-import ctypes
 import errno
 import os
 import socket
 import struct
 import sys
 
-SET_MODE_FILTER = 1
-NEW_LISTENER, WAIT_KILLABLE = 1 << 3, 1 << 5
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
-SIGKILL = 9
 FAILURE = struct.Struct("<ci")
-
-
-class FilterProgram(ctypes.Structure):
-    """`struct sock_fprog`: how many instructions, and where they are."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("lines", ctypes.c_void_p))
 
 
 def main() -> None:
     """Installs the filter, hands its listener over, and becomes the command."""
-    descriptor, seccomp, lines, *command = sys.argv[1:]
+    folder, descriptor, parent, lines, *command = sys.argv[1:]
+    sys.path.insert(0, folder)
+    from hwx2py.confinement import process, seccomp
+
     link = socket.socket(fileno=int(descriptor))
     os.set_inheritable(link.fileno(), False)
-    listener, code = _installed(int(seccomp), bytes.fromhex(lines))
-    if listener < 0:
-        link.send(FAILURE.pack(b"s", code))
+    process.die_with(int(parent))
+    try:
+        process.take_no_privileges()
+        listener = seccomp.install(bytes.fromhex(lines), listener=True)
+    except OSError as error:
+        link.send(FAILURE.pack(b"s", error.errno or errno.EIO))
         sys.exit(2)
     socket.send_fds(link, [b"+"], [listener])
     os.close(listener)
@@ -41,20 +36,6 @@ def main() -> None:
     except OSError as error:
         link.send(FAILURE.pack(b"e", error.errno or errno.EIO))
         sys.exit(2)
-
-
-def _installed(seccomp: int, lines: bytes) -> tuple[int, int]:
-    """The listener's descriptor, or -1 and an errno."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    text = ctypes.create_string_buffer(lines, len(lines))
-    program = FilterProgram(len(lines) // 8, ctypes.addressof(text))
-    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for flags in (NEW_LISTENER | WAIT_KILLABLE, NEW_LISTENER):  # the second flag came with Linux 5.19
-        listener = libc.syscall(seccomp, SET_MODE_FILTER, flags, ctypes.byref(program))
-        if listener >= 0 or ctypes.get_errno() != errno.EINVAL:
-            break
-    return listener, ctypes.get_errno()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
+from ..confinement import seccomp
+from ..confinement.seccomp import Rule
 from ..errors import UnsupportedError, UsageError
+from ..own_python import PACKAGE_FOLDER
 from . import launch
 from .host import IOCTL, Host
 
@@ -29,12 +32,6 @@ CONTINUE = 1
 
 #: The type of the driver's ioctls, and those that DRM answers for every driver.
 IOCTL_TYPE = ord("d")
-
-#: Instructions of the filter: load a word of the call, compare, mask, return.
-LOAD, JUMP_IF_EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
-ALLOW, NOTIFY = 0x7FFF0000, 0x7FC00000
-#: Where a call's number, architecture and second argument lie.
-NUMBER, ARCHITECTURE, SECOND_ARGUMENT = 0, 4, 24
 
 
 class Call(NamedTuple):
@@ -53,36 +50,14 @@ class Call(NamedTuple):
     arguments: tuple[int, ...]
 
 
-def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("<HBBI", code, if_true, if_false, value)
-
-
 def program(host: Host) -> bytes:
     """The filter: calls that name files and the driver's ioctls wait for the listener, all others go on.
 
     Calls of another architecture go on too: what makes them finds no node.
     """
-    others = [number for number, name in host.calls.items() if name != IOCTL]
-    (ioctl,) = (number for number, name in host.calls.items() if name == IOCTL)
-    lines = [
-        _instruction(LOAD, ARCHITECTURE),
-        _instruction(JUMP_IF_EQUAL, host.audit, 1, 0),
-        _instruction(RETURN, ALLOW),
-        _instruction(LOAD, NUMBER),
-    ]
-    # What remains behind each comparison: the other comparisons, then the six lines for ioctl, then the two returns.
-    for index, number in enumerate(others):
-        lines.append(_instruction(JUMP_IF_EQUAL, number, len(others) - index - 1 + 5, 0))
-    lines += [
-        _instruction(JUMP_IF_EQUAL, ioctl, 1, 0),
-        _instruction(RETURN, ALLOW),
-        _instruction(LOAD, SECOND_ARGUMENT),
-        _instruction(AND, 0xFF00),
-        _instruction(JUMP_IF_EQUAL, IOCTL_TYPE << 8, 0, 1),
-        _instruction(RETURN, NOTIFY),
-        _instruction(RETURN, ALLOW),
-    ]
-    return b"".join(lines)
+    the_drivers = seccomp.Has(1, IOCTL_TYPE << 8, among=0xFF00)
+    rules = [Rule(name, seccomp.NOTIFY, [the_drivers] if name == IOCTL else ()) for name in host.calls.values()]
+    return seccomp.program(rules, seccomp.ALLOW, host.machine, foreign=seccomp.ALLOW)
 
 
 class Listener:
@@ -172,7 +147,7 @@ class Started:
         self._link, theirs = socket.socketpair()
         self._name = command[0]
         with theirs:
-            options = [str(theirs.fileno()), str(host.seccomp), program(host).hex()]
+            options = [PACKAGE_FOLDER, str(theirs.fileno()), str(os.getpid()), program(host).hex()]
             launched = [sys.executable, "-I", launch.__file__, *options, *command]
             self.process = subprocess.Popen(launched, pass_fds=[theirs.fileno()])
         first, descriptors, _, _ = socket.recv_fds(self._link, launch.FAILURE.size, 1)

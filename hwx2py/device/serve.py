@@ -223,9 +223,10 @@ class _Server:
         try:
             data = caller.read(address, number >> SIZE_SHIFT & SIZE_MASK)
             if number == child.VERSION:
-                code, back = 0, _version(caller, data)
+                code, back = 0, child.version(data, caller.write)
             else:
-                code, back = self.device.ioctl(file, number, data + _tables(caller, number, data))
+                request = child.with_tables(number, data, lambda size, place: caller.read(place, size))
+                code, back = self.device.ioctl(file, number, request)
             if not code:
                 caller.write(address, back)
         except OSError:
@@ -238,25 +239,3 @@ def _flags(call: Call, caller: Caller) -> int:
     if call.name == "openat2":
         return int.from_bytes(caller.read(call.arguments[2], 8), "little")
     return call.arguments[1 if call.name == "open" else 2]
-
-
-def _tables(caller: Caller, number: int, data: bytes) -> bytes:
-    """The tables that a call's structure points to; a longer one, or one that cannot be read, is left out."""
-    pieces = []
-    for pointer, count, row_bytes in child.TABLES.get(number, ()):
-        size = int.from_bytes(data[count : count + 4], "little") * row_bytes
-        if size <= child.MOST_TABLE_BYTES:
-            with contextlib.suppress(OSError, OverflowError):
-                pieces.append(caller.read(int.from_bytes(data[pointer : pointer + 8], "little"), size))
-    return b"".join(pieces)
-
-
-def _version(caller: Caller, data: bytes) -> bytes:
-    """DRM_IOCTL_VERSION: fills the caller's buffers, as the kernel does."""
-    _, _, _, *places = child.VERSION_STRUCT.unpack(data)
-    filled: list[int] = []
-    for room, pointer, text in zip(places[::2], places[1::2], child.DRIVER):
-        if pointer and room:
-            caller.write(pointer, text[:room])
-        filled += [len(text), pointer]
-    return child.VERSION_STRUCT.pack(1, 0, 0, *filled)

@@ -57,7 +57,7 @@ def main() -> None:
     script = order["script"]
     sys.argv = [script, *order["arguments"]]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
-    _play(link, order["memory"], order["own_memory"], script)
+    _play(link, order["memory"], order["own_memory"])
     try:
         if sys.argv[1:] == [BUILD]:
             _hand_over(link, runpy.run_path(script, run_name="script"))
@@ -146,7 +146,7 @@ def _place(error: BaseException, script: str) -> str:
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> None:
+def _play(link: socket.socket, memory: int, own_memory: int) -> None:
     """Replaces os.open, os.close, fcntl.ioctl and glob.glob with the virtual device's."""
     import fcntl
 
@@ -174,7 +174,7 @@ def _play(link: socket.socket, memory: int, own_memory: int, script: str) -> Non
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError("the virtual ANE takes the structure of an ioctl as bytes")
         call = with_tables(number, bytes(data), lambda size, place: os.pread(own_memory, size, place))
-        code, answer = (0, _version(call)) if number == VERSION else _ask(link, number, call)
+        code, answer = (0, version(call, _write)) if number == VERSION else _ask(link, number, call)
         if code:
             raise OSError(code, os.strerror(code))
         if isinstance(data, bytes):
@@ -205,6 +205,10 @@ def with_tables(number: int, data: bytes, read: Callable[[int, int], bytes]) -> 
     return b"".join(pieces)
 
 
+def _write(place: int, data: bytes) -> None:
+    ctypes.memmove(place, data, len(data))
+
+
 def _ask(link: socket.socket, number: int, data: bytes) -> tuple[int, bytes]:
     link.sendall(REQUEST.pack(b"i", number, len(data)) + data)
     code, size = ANSWER.unpack(_receive(link, ANSWER.size))
@@ -221,13 +225,13 @@ def _receive(link: socket.socket, size: int) -> bytes:
     return bytes(data)
 
 
-def _version(data: bytes) -> bytes:
-    """DRM_IOCTL_VERSION: fills the script's own buffers, as the kernel does."""
+def version(data: bytes, write: Callable[[int, bytes], object]) -> bytes:
+    """DRM_IOCTL_VERSION: fills the caller's buffers, as the kernel does; `write` puts bytes into its memory."""
     _, _, _, *places = VERSION_STRUCT.unpack(data)
-    filled = []
+    filled: list[int] = []
     for room, pointer, text in zip(places[::2], places[1::2], DRIVER):
         if pointer and room:
-            ctypes.memmove(pointer, text, min(room, len(text)))
+            write(pointer, text[:room])
         filled += [len(text), pointer]
     return VERSION_STRUCT.pack(1, 0, 0, *filled)
 

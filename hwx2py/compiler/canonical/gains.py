@@ -24,45 +24,43 @@ def _row(node: Node, function: Combine) -> tuple[Value, "np.ndarray"] | None:
 
 def bias_of_rows(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
     """A constant row added to what products with constants take, or to one: into the biases of these products."""
-    found = _row(node, Combine.ADD)
+    return _into_products(node, nodes, Combine.ADD)
+
+
+def gain_of_rows(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
+    """A constant factor for each column of what only products with constants take: into their matrices."""
+    return _into_products(node, nodes, Combine.MUL)
+
+
+def _into_products(node: Node, nodes: Nodes, function: Combine) -> tuple[Node, ...] | None:
+    found = _row(node, function)
     if found is None or nodes.maker(found[0]) is None or not nodes.is_inner(node.output):
         return None
-    x, bias = found
+    x, row = found
     changed: list[Node] = []
     for user in nodes.users(node.output):
         taken = _taken(user, node.output, x, nodes)
         if taken is not None:
             moved, products = taken
-            changed += moved
-            changed += [_biased(item, bias @ np.asarray(item.inputs[1].array, np.float64)) for item in products]
+            changed += [*moved, *(_with_row(item, function, row) for item in products)]
             continue
-        other = _other_operand(user, node.output)
+        other = _other_operand(user, node.output) if function is Combine.ADD else None
         product = None if other is None else _product_behind(other, nodes)
-        if other is None or product is None:
+        if product is None:
             return None
-        changed.append(_biased(product, bias))
+        changed.append(_biased(product, row))
         changed.append(replace(user, inputs=tuple(x if value is node.output else value for value in user.inputs)))
     return (*changed, node) if changed and _differ(changed) else None
 
 
-def gain_of_rows(node: Node, nodes: Nodes) -> tuple[Node, ...] | None:
-    """A constant factor for each column of what only products with constants take: into their matrices."""
-    found = _row(node, Combine.MUL)
-    if found is None or nodes.maker(found[0]) is None or not nodes.is_inner(node.output):
-        return None
-    x, gain = found
-    changed: list[Node] = []
-    for user in nodes.users(node.output):
-        taken = _taken(user, node.output, x, nodes)
-        if taken is None:
-            return None
-        moved, products = taken
-        changed += moved
-        for product in products:
-            matrix = product.inputs[1]
-            constant = weights(f"{matrix.name}.gain", np.asarray(matrix.array, np.float64) * gain[:, None])
-            changed.append(replace(product, inputs=(product.inputs[0], constant, *product.inputs[2:])))
-    return (*changed, node) if changed and _differ(changed) else None
+def _with_row(product: Node, function: Combine, row: "np.ndarray") -> Node:
+    """A product with a constant matrix that also does what a row did to the columns in front of it."""
+    matrix = product.inputs[1]
+    values = np.asarray(matrix.array, np.float64)
+    if function is Combine.ADD:
+        return _biased(product, row @ values)
+    scaled = weights(f"{matrix.name}.gain", values * row[:, None])
+    return replace(product, inputs=(product.inputs[0], scaled, *product.inputs[2:]))
 
 
 def _differ(changed: list[Node]) -> bool:

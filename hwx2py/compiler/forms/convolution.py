@@ -99,7 +99,7 @@ def convolution(
     plans = []
     for number in range(x.shape.n):
         source, result = x.batches(number, 1), z.batches(number, 1)
-        parts = list(kernel_form.parts(z.shape.h, z.shape.c if exchange else z.shape.w))
+        parts = list(kernel_form.parts())
         if exchange and len(parts) > 1:
             raise TooLargeError("several tasks do not store one result exchanged")
         for first, count in parts:
@@ -147,7 +147,7 @@ def column_into_l2(
         TooLargeError: more than 1 MiB of coefficients.
     """
     kernel_form = _Kernel(x.shape.c, outputs, 1, Window(), bias is not None, bool(table))
-    if len(list(kernel_form.parts(1, 1))) > 1:
+    if len(list(kernel_form.parts())) > 1:
         raise TooLargeError("more than 1 MiB of coefficients")
     result = Surface.dense("", (1, outputs, 1, 1))
     return _Task(kernel_form, x, result, relu, 1.0, kept=place, base=source_base).draft(weights, bias, table)
@@ -209,7 +209,7 @@ class _Kernel:
         rest, odd = divmod(outputs % (packing.form.MOST_ENGINES * lanes), packing.form.MOST_ENGINES)
         return outputs < packing.form.MOST_ENGINES or (not odd and rest & (rest - 1) == 0)
 
-    def parts(self, height: int, width: int) -> Iterator[tuple[int, int]]:
+    def parts(self) -> Iterator[tuple[int, int]]:
         """First and number of the output channels of each task."""
         if self.groups > 1 and not self.depthwise:
             yield 0, self.outputs

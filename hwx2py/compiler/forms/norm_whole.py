@@ -62,7 +62,7 @@ def over_c(x: Surface, y: Surface, epsilon: float) -> list[TaskPlan]:
         draft.events = Events.COPY
         return draft
 
-    def placed(draft: Draft, base: int, aliases_of_line: Tile = line) -> Draft:
+    def placed(draft: Draft, base: int) -> Draft:
         row = HALF_BYTES * plan.folded[1] if plan.folded[0] > 1 else plan.column_depth
         source = Tile(base, plan.column, row, plan.column_depth, plan.column_row)
         draft.put("Common.PECfg", OutputTranspose=1)

@@ -118,7 +118,7 @@ def _rows(x: Surface, y: Surface, exp2: bytes, lanes: int = 0) -> list[TaskPlan]
     narrow = min(plan.channel, NEURAL_COLUMNS_BYTES)
     source = Tile(plan.height * plan.x_row, narrow, plan.passing_row, c * narrow, c * narrow)
     copy = pass_into_l2("x into L2", known, x, source, plan.x_tile, sharing=plan.sharing)
-    tasks = [copy, *plan.reduce(known, Reduce.MAX, plan.x_tile, plan.maximum, is_first=True)]
+    tasks = [copy, *plan.reduce(known, Reduce.MAX, plan.x_tile, plan.maximum)]
     patch = Patch(0, 7) if plan.is_wide else Patch(4, 4)
     draft = planar("(x - maximum) log2 e", known, Kind.TWO, (c, h, w), patch)
     draft.put("PE.Cfg", OpMode="Add", SecSrc="-Source2")
@@ -137,7 +137,7 @@ def _rows(x: Surface, y: Surface, exp2: bytes, lanes: int = 0) -> list[TaskPlan]
     draft.result_tile("L2Write", plan.power)
     draft.kernel = lookup(exp2, min(NEURAL_ENGINES, c))
     draft.cycles = table_cycles(c, h, w)
-    tasks += [draft, *plan.reduce(known, Reduce.SUM, plan.power, 0, is_first=True)]
+    tasks += [draft, *plan.reduce(known, Reduce.SUM, plan.power, 0)]
     draft = planar("2^x / sum", known, Kind.TWO, (c, h, w), patch_of_two(h, w))
     draft.put("PE.Cfg", OpMode="Mul", SecSrc="+Source2")
     draft.put("Common.PECfg", Src1BroadcastW=1)
@@ -188,7 +188,7 @@ class _Rows:
         c, h = self.channels, self.height
         return Tile(base, h * 0x10, 0x10, h * 0x10) if c == 1 else Tile(base, 0x10, c * 0x10, c * 0x10)
 
-    def reduce(self, known: Evidence, kind: Reduce, tile: Tile, base: int, *, is_first: bool) -> list[Draft]:
+    def reduce(self, known: Evidence, kind: Reduce, tile: Tile, base: int) -> list[Draft]:
         """Reductions over W out of L2; a sum is followed by its reciprocal."""
         c, h, w = self.channels, self.height, self.width
         high, wide = self.folded

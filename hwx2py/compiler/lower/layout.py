@@ -1,6 +1,7 @@
 """Operations that move elements, and matrices along an axis."""
 
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -171,18 +172,13 @@ def along(
         return _exchanged_back(b, turned, other, kernel, bias, z or b.scratch((*x.lengths[:-1], kernel.shape[0])))
     lengths = (*x.lengths[:axis], kernel.shape[0], *x.lengths[axis + 1 :])
     z = z or b.scratch(lengths)
-    others = [other for other in range(rank - 1) if other != axis]
-    rows = max(others, key=lambda other: x.lengths[other])
-    outer = [other for other in others if other != rows]
-    order = [*outer, axis, rows, rank - 1]
-    source, target = x.ordered(order), z.ordered(order)
-    for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        products.convolve(b, _at(source, place), kernel, bias, _at(target, place))
+    for source, target in _columns(x, z, axis):
+        products.convolve(b, source, kernel, bias, target)
     return z
 
 
-def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
-    """Convolves along an axis that was exchanged with the last one, and exchanges back, by the same task if it can."""
+def _columns(x: View, z: View, axis: int) -> Iterator[tuple[View, View]]:
+    """Pieces of three axes of a source and its result: `axis`, the longest of the others, and the last one."""
     rank = len(x.lengths)
     others = [other for other in range(rank - 1) if other != axis]
     rows = max(others, key=lambda other: x.lengths[other])
@@ -190,7 +186,12 @@ def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: 
     order = [*outer, axis, rows, rank - 1]
     source, target = x.ordered(order), z.ordered(order)
     for place in itertools.product(*(range(x.lengths[other]) for other in outer)):
-        one, result = _at(source, place), _at(target, place)
+        yield _at(source, place), _at(target, place)
+
+
+def _exchanged_back(b: Builder, x: View, axis: int, kernel: "np.ndarray", bias: "np.ndarray | None", z: View) -> View:
+    """Convolves along an axis that was exchanged with the last one, and exchanges back, by the same task if it can."""
+    for one, result in _columns(x, z, axis):
         try:
             products.convolve(b, one, kernel, bias, result, exchange=True)
         except UnsupportedError:  # more than one task makes, or L2 holds

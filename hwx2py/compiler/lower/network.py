@@ -14,11 +14,11 @@ from ..habits import USUAL, Habits
 from ..link import TensorRow
 from ..operators.operator import Operator, Shape
 from ..refusal import Refusal
+from ..surface import four_axes
 from ..task import TaskPlan
 from ..tune import Tuner
 from ..view import View
 from . import arithmetic, gates, layout, moves, pooling, products, reductions, spatial, truths
-from .axes import four_axes
 
 Lowering = Callable[[Builder, Node, list[View]], View]
 

@@ -7,9 +7,8 @@ from ..builder import Builder
 from ..forms import activation, copy, scale
 from ..graph import Graph, Node, Value
 from ..operators.arithmetic import Function
-from ..surface import Surface
+from ..surface import Surface, four_axes
 from ..view import View
-from .axes import four_axes
 
 BYTE = 1
 

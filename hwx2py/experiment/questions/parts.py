@@ -152,7 +152,7 @@ PATCH = Question(
     "choice-patch",
     "Does a task with a known patch, where the compiler's rule gives one that none has, give the right values?",
     "own choice of low risk; a patch on a task of the neural engines hung an M1",
-    "hwx2py/compiler/patches.py",
+    "hwx2py/compiler/engines.py",
     lambda: [_patched()],
     (engine(RIGHT), hangs("`patches`: the patch that the rule gives")),
     Risk.HANG,
