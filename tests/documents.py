@@ -13,6 +13,7 @@ What a block is, is told by its language, and by an HTML comment in front of it 
 
 import contextlib
 import doctest
+import functools
 import io
 import os
 import re
@@ -23,6 +24,7 @@ from typing import NamedTuple
 
 from conftest import ROOT
 from markdown_it import MarkdownIt
+from warm import Warm
 
 DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples" / "README.md")
 COMMANDS, PYTHON = ("console", "sh"), ("python", "pycon")
@@ -99,6 +101,11 @@ def _step(part: str) -> Step:
     return Step("".join(command).rstrip("\n"), "".join(lines))
 
 
+@functools.cache
+def _warm() -> Warm:
+    return Warm(ROOT)
+
+
 class Player:
     """Runs the blocks of a document in a folder, which has the project's examples."""
 
@@ -111,10 +118,13 @@ class Player:
         self._install()
 
     def _install(self) -> None:
-        """The environment of the tests stands for the one that the set-up commands make."""
+        """The environment of the tests stands for the one that the set-up commands make.
+
+        `hwx2py` is a process that has loaded what it needs already; processes that a command starts are new ones.
+        """
         run = f'exec "{sys.executable}"'
         programs = {
-            "hwx2py": f'{run} -m hwx2py "$@"',
+            "hwx2py": f'exec {_warm().command()} "$@"',
             "python": f'{run} "$@"',
             "python3": f'[ "$1 $2" = "-m venv" ] || {run} "$@"',
             "pip": "exit 0",

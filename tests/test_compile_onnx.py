@@ -234,3 +234,29 @@ def test_a_fixed_input_that_does_not_fit_the_model_is_one_line(cli, tmp_path):
         done = cli("compile", example("digits").with_suffix(".onnx"), "-o", tmp_path / "o.hwx", *fixed)
         assert (done.code, one_line(done.err)) == (2, True), done.err
         assert "--fix image: it holds what is not finite, or does not fit float32" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.hwx", b"\xff", "is a program already, not an ONNX model; `hwx2py info` shows it; --port makes"),
+        ("x.py", b"pass", "is a program already"),
+        (
+            "x.pt",
+            b"PK\x03\x04",
+            "is a zip archive, such as PyTorch writes, not an ONNX model; export",
+        ),
+        ("x.onnx", b"version https://git-lfs.github.com/spec/v1", "not an ONNX model; `git lfs pull` gets it"),
+        ("x.onnx", b"Not Found", "is a text, not an ONNX model"),
+        ("x.onnx", b"\xff\xff\xff", "not an ONNX model, or a damaged one"),
+        ("x.mlpackage", None, "is a Core ML model, not an ONNX model; export the network as ONNX"),
+        ("x", None, "is a directory, not an ONNX model"),
+    ],
+)
+def test_other_files_are_refused_by_what_they_are(cli, tmp_path, name, content, said):
+    path = tmp_path / name
+    path.mkdir() if content is None else path.write_bytes(content)
+    done = cli("compile", path, "-o", tmp_path / "y.hwx")
+    assert done.code == 2
+    assert said in done.err
+    assert one_line(done.err)

@@ -60,7 +60,9 @@ def test_exe_cycles_are_the_estimate(cycles, bound):
 
 
 def test_basis_is_told():
-    (cycles, formula) = cost.cost(loaded("mul")).basis
+    (cycles, formula, engines, tiles) = cost.cost(loaded("mul")).basis
+    assert "the one with most of them takes (inferred" in engines
+    assert "bytes count once however many tiles" in tiles
     assert "the compiler's estimate, not a measured time" in cycles
     assert "inferred" in cycles
     assert "bytes / 34133.33, or planes of the source x 0.00444" in formula
@@ -82,9 +84,20 @@ def test_products_take_what_the_fastest_chip_of_the_generation_takes():
 
 
 def test_windows_have_peaks_of_their_own():
+    """4 of 16 engines work, each on 2 of the 8 outputs."""
     report = cost.cost(loaded("conv"))
-    assert report.tasks[0].engines_us == pytest.approx(2 * 8 * 6 * 8 * 2 * 9 / 2.2e6)
+    assert report.tasks[0].engines_us == pytest.approx(4 * 2 * 8 * 6 * 8 * 2 * 9 / 2.2e6)
     assert [chip.chip for chip in report.chips] == ["M1"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "lanes_log2", "engines_log2", "idle"),
+    [(16, 0, 4, 1.0), (64, 0, 4, 1.0), (64, 2, 4, 1.0), (24, 0, 4, 32 / 24), (8, 0, 3, 2.0), (1, 0, 0, 16.0)],
+)
+def test_the_engine_with_most_channels_decides_and_lanes_do_not(outputs, lanes_log2, engines_log2, idle):
+    program, _, _ = convolution((32, 1, 100), outputs, lanes_log2=lanes_log2, engines_log2=engines_log2)
+    (task,) = cost.cost(program).tasks
+    assert task.engines_us == pytest.approx(idle * 2 * 32 * 100 * outputs / 4.6e6)
 
 
 def test_what_nobody_measured_has_no_time():

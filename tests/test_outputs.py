@@ -321,3 +321,14 @@ def test_names_of_outputs_are_data(cli, folder, form):
 def test_names_in_archives():
     assert [archive.member_name(name) for name in ("../x", "a/..", "a..b", "..", "/a/b", "x\0y")] == [
         "%2e%2e/x", "a/%2e%2e", "a..b", "%2e%2e", "/a/b", "x%00y"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "target"), [("convert", "x.hwx"), ("convert", "x.anec"), ("anec", "x.hwx"), ("anec", "x.py")]
+)
+def test_output_of_one_kind_under_the_name_of_another_is_refused(cli, tmp_path, command, target):
+    done = cli(command, MUL, "-o", tmp_path / target)
+    assert done.code == 2
+    assert f"with a name that ends in {Path(target).suffix}" in done.err
+    assert one_line(done.err)
+    assert not (tmp_path / target).exists()

@@ -35,9 +35,12 @@ def test_device_that_is_not_there(mul, script):
     ("option", "words"),
     [
         ("--input=q=1", "no input is called 'q'"),
-        ("--input=a", "could not convert string to float"),
-        ("--input=a=x", "could not convert string to float"),
-        ("--input=a=nothing.npy", "No such file"),
+        ("--input=a", "expected a number, FILE.npy, random[:SEED] or ramp"),
+        ("--input=a=x", "expected a number, FILE.npy, random[:SEED] or ramp"),
+        ("--input=a=random:-1", "expected a number, FILE.npy, random[:SEED] or ramp"),
+        ("--input=a=random:x", "expected a number, FILE.npy, random[:SEED] or ramp"),
+        ("--input=a=nothing.npy", "nothing.npy: no such file"),
+        ("--golden=nothing.npz", "nothing.npz: no such file"),
     ],
 )
 def test_wrong_inputs_are_told_in_a_line(cli, mul, option, words):
@@ -50,7 +53,18 @@ def test_input_of_another_shape(cli, mul):
     np.save(mul.parent / "x.npy", np.zeros((1, 2)))
     done = cli("emulate", mul, f"--input=a={mul.parent / 'x.npy'}")
     assert done.code == 2
-    assert "does not fit float16 (1, 4, 2, 16)" in done.err
+    assert "float64 (1, 2) does not fit float16 (1, 4, 2, 16)" in done.err
+
+
+@pytest.mark.parametrize("wrong", ["x", 1j, np.datetime64("2020-01-01")])
+def test_arrays_that_are_not_numbers_are_refused_in_a_line(cli, mul, wrong):
+    like, golden = mul.parent / "x.npy", mul.parent / "x.npz"
+    np.save(like, np.full((1, 4, 2, 16), wrong))
+    np.savez(golden, y=np.full((1, 4, 2, 16), wrong))
+    for option in (f"--golden={golden}", f"--input=a={like}"):
+        done = cli("emulate", mul, option)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert "which are not numbers" in done.err
 
 
 def test_golden_passes_and_fails(cli, mul):

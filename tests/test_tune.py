@@ -60,7 +60,7 @@ def test_one_alternative_of_each_choice_is_taken_and_it_is_the_cheapest():
         assert [row.is_usual for row in rows] == [True] + [False] * (len(rows) - 1)
         (chosen,) = (row for row in rows if row.is_chosen)
         if rows[0].choice == "program":
-            assert chosen is min(rows, key=lambda row: row.judgement)
+            assert chosen is min((row for row in rows if row.judgement), key=lambda row: row.judgement)
         else:
             assert chosen.judgement.estimate_us <= min(row.judgement.estimate_us for row in rows if row.judgement)
 
@@ -96,10 +96,41 @@ def test_lower_tiles_give_the_same_bits_and_leave_space():
     def judge(program):
         return Judgement(float(sum(task["Common.TileCfg"].TileHeight for task in hwx2py.Program(program).tasks)), 0)
 
-    usual, tuned = compile_network(network()), compile_network(network(), tuner=Tuner(judge))
+    def streamed():
+        g = network()
+        g.output("larger", g.maximum(g.input("k", (1, 8, 32, 40)), g.input("l", (1, 8, 32, 40))))
+        return g
+
+    usual, tuned = compile_network(streamed()), compile_network(streamed(), tuner=Tuner(judge))
     assert "tiles of 1 / 4" in next(row.alternative for row in tuned.tuning.trials[::-1] if row.is_chosen)
     assert not [found for found in hwx2py.check(hwx2py.Program(tuned.program)) if found.level in ("error", "warning")]
     assert outputs(hwx2py.Program(usual.program)) == outputs(hwx2py.Program(tuned.program))
+
+
+def test_windows_keep_their_tiles():
+    """Whether rows that tiles share are fetched again is not known."""
+
+    def judge(program):
+        return Judgement(float(sum(task["Common.TileCfg"].TileHeight for task in hwx2py.Program(program).tasks)), 0)
+
+    usual, tuned = compile_network(network()), compile_network(network(), tuner=Tuner(judge))
+    heights = [
+        [task["Common.TileCfg"].TileHeight for task in hwx2py.Program(done.program).tasks
+         if task["Common.ConvCfg"].Kh > 1]
+        for done in (usual, tuned)
+    ]  # fmt: skip
+    assert heights[0] == heights[1]
+    assert heights[0]
+
+
+def test_a_cheaper_program_that_may_not_be_taken_is_not_and_the_table_says_why():
+    usual = compile_network(network())
+    tuner = Tuner(fewest_lanes, objection=lambda program: "task 1: a finding")
+    tuned = compile_network(network(), tuner=tuner)
+    assert bytes(tuned.program.const) == bytes(usual.program.const)
+    assert tuned.tuning.before == tuned.tuning.after
+    assert "task 1: a finding" in {trial.refused for trial in tuned.tuning.trials if not trial.operation}
+    assert [trial.alternative for trial in tuned.tuning.trials if trial.is_chosen][-1] == "usual forms and tiles"
 
 
 def test_when_the_time_is_over_the_best_so_far_is_kept():

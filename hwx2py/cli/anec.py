@@ -7,7 +7,7 @@ import click
 
 from . import batch
 from .check import errors_note
-from .files import content_at, load_file, write_output, written
+from .files import check_kind, content_at, load_file, write_output, written
 from .options import FILE, Raw, Run, apply_passes, force_option, pass_options, raw_option, run_option
 
 
@@ -51,6 +51,8 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
     order, the BARs are renumbered in every task. The order of the BARs and the content offset are always reported.
     """
     given = batch.inputs_for(output, paths, ".anec")
+    if not given.several:
+        check_kind(output, "an .anec", (".hwx", ".py"), "give -o OUT.anec")
     arrangement = Arrangement(**options, in_batch=given.several)
     return batch.run(given, functools.partial(rewrite, arrangement=arrangement), jobs=jobs)
 

@@ -9,7 +9,7 @@ import click
 
 from ..errors import UsageError
 from . import batch
-from .files import STANDARD, check_output, load_program, written
+from .files import STANDARD, check_kind, check_output, load_program, written
 from .options import FILE, Raw, Run, apply_passes, arch_option, force_option, pass_options, raw_option, run_option
 from .progress import Progress
 
@@ -129,3 +129,5 @@ def _prepare(item: batch.Input, in_batch: bool) -> None:
         except OSError as error:
             raise UsageError(f"cannot be made: {error.strerror}", file=folder) from error
     check_output(item.target, [item.path])
+    hint = "give -o OUT.py; `hwx2py clean`, `anec` and `assemble` write programs"
+    check_kind(item.target, "a script", (".hwx", ".anec", ".ane"), hint)

@@ -197,10 +197,12 @@ def _expected_of_tasks(golden: str | None) -> Mapping[str, Any]:
     """What every task shall write, where the golden file is one of --save-all; else nothing."""
     if not golden:
         return {}
-    from ..emulator.arrays import read_npz
+    from ..emulator.arrays import check_numbers, read_npz
     from ..emulator.values import are_of_tasks
 
     arrays = read_npz(golden)
+    for array in arrays.values():
+        check_numbers(array, golden)
     return arrays if are_of_tasks(arrays) else {}
 
 

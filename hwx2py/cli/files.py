@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STANDARD",
     "check_input",
+    "check_kind",
     "check_output",
     "content_at",
     "load_file",
@@ -35,6 +36,20 @@ def check_input(path: str) -> None:
 
         near = difflib.get_close_matches(path, COMMANDS, 1)
         raise UsageError("no such file", file=path, hint=f"did you mean the command `{near[0]}`?" if near else "")
+
+
+def check_kind(path: str, writes: str, others: tuple[str, ...], hint: str) -> None:
+    """Refuses an output whose name says that it is a file of another kind.
+
+    Args:
+        path: the output.
+        writes: what the command writes, with its article.
+        others: ends of names that mean something else.
+        hint: what to do instead.
+    """
+    if path.lower().endswith(others):
+        suffix = os.path.splitext(path)[1]
+        raise UsageError(f"would be {writes} with a name that ends in {suffix}", file=path, hint=hint)
 
 
 def load_file(path: str, arch: str | None = None, raw: Raw | None = None, run: Run = Run.NO) -> "ProgramFile":

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import UsageError
+from ..formats import PROGRAM_SUFFIXES, SCRIPT_SUFFIX
+from ..formats.foreign import not_a_network
 from ..formats.mapped import mapped
 
 #: Field numbers of ModelProto, GraphProto and TensorProto (onnx.proto).
@@ -15,6 +17,8 @@ GRAPH, INITIALIZER, RAW_DATA = 7, 5, 9
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 #: Smaller tensors are parsed with the rest: shape inference looks into them.
 LEAST_BYTES = 4096
+#: Ends of the names of programs, which are given here by mistake.
+PROGRAMS = (*PROGRAM_SUFFIXES, SCRIPT_SUFFIX)
 
 
 class Loaded(NamedTuple):
@@ -49,13 +53,15 @@ def loaded(source: Any) -> Loaded:
         model.CopyFrom(source)
         return Loaded(model, {})
     name = os.fspath(source)
+    if os.path.isdir(name):
+        raise not_a_network(name, PROGRAMS)
     try:
         model, weights = _parsed(name)
         if model.ListFields() and not model.HasField("graph"):
-            raise UsageError("not an ONNX model: it has no graph", file=name)
+            raise not_a_network(name, PROGRAMS)
         weights |= _external(model, os.path.dirname(name))
     except (DecodeError, UnicodeDecodeError) as error:
-        raise UsageError("not an ONNX model, or a damaged one", file=name) from error
+        raise not_a_network(name, PROGRAMS) from error
     except (FileNotFoundError, onnx.checker.ValidationError, ValueError) as error:
         if not os.path.exists(name):
             raise UsageError("there is no such file", file=name) from error

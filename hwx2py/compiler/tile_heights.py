@@ -29,7 +29,12 @@ def lower_tiles(plans: Sequence[TaskPlan], tasks: Collection[int], divisor: int)
 
 
 def _lower(plan: TaskPlan, divisor: int) -> TaskPlan | None:
-    """The task with lower tiles; None where it cannot have any."""
+    """The task with lower tiles; None where it cannot have any.
+
+    Tiles of a window share rows, and no record says whether these are fetched again: what it costs is not known.
+    """
+    if l2_operands.field(plan, "Common.ConvCfg", "Kh") > 1:
+        return None
     height = l2_operands.field(plan, "Common.TileCfg", "TileHeight")
     together = 1 << l2_operands.field(plan, "Common.Cfg", "ShMax")
     rows = max(together, 1 << max(0, (height // divisor).bit_length() - 1))

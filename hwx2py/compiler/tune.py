@@ -38,6 +38,13 @@ class Judgement(NamedTuple):
 
 
 Judge = Callable[[Program], Judgement]
+#: Why a program is not to be taken; empty where it may be.
+Objection = Callable[[Program], str]
+
+
+def no_objection(program: Program) -> str:
+    """Takes every program."""
+    return ""
 
 
 class HasProgram(Protocol):
@@ -164,6 +171,7 @@ class Tuner:
         judge: says what a program costs.
         seconds: how long it may look.
         clock: gives seconds.
+        objection: why a whole program must not be taken; the usual one always may.
         trials: what was tried.
         operation: name of the operation that is being lowered.
         is_complete: whether the time was enough so far.
@@ -172,6 +180,7 @@ class Tuner:
     judge: Judge
     seconds: float = USUAL_SECONDS
     clock: Callable[[], float] = time.monotonic
+    objection: Objection = no_objection
     trials: list[Trial] = field(default_factory=list)
     operation: str = ""
     is_complete: bool = True
@@ -226,19 +235,22 @@ class Tuner:
             The program, and all that was tried on the way to it.
         """
         made: list[tuple[Judgement, P]] = []
-        for make in ways.values():
+        whole: list[Trial] = []
+        for name, make in ways.items():
             if made and not self.has_time:
                 break
             program = make()
-            made.append((self.judge(program.program), program))
+            judgement = self.judge(program.program)
+            refused = self.objection(program.program) if made and judgement < min(judged for judged, _ in made) else ""
+            if not refused:
+                made.append((judgement, program))
+            whole.append(Trial("", "program", name, None if refused else judgement, refused, not whole))
         best = min(range(len(made)), key=lambda number: (made[number][0], number))
         if best == 0:
             self.trials = [trial._replace(is_chosen=trial.is_usual) for trial in self.trials]
-        whole = [
-            Trial("", "program", name, judgement, "", number == 0, number == best)
-            for number, (name, (judgement, _)) in enumerate(zip(ways, made))
-        ]
-        tuning = Tuning((*self.trials, *whole), made[0][0], made[best][0], self.is_complete)
+        taken = [trial for trial in whole if trial.judgement is not None][best]
+        programs = [trial._replace(is_chosen=trial is taken) for trial in whole]
+        tuning = Tuning((*self.trials, *programs), made[0][0], made[best][0], self.is_complete)
         return made[best][1], tuning
 
     def _tried(self, alternative: Alternative, must: bool) -> _Tried | str:

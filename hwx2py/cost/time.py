@@ -8,6 +8,7 @@ from ..operations.transfer import Transfer
 from ..registers import Architecture
 from ..registers.machine import BLOCK_BYTES, Rate
 from ..registers.speeds import PRODUCTS, WINDOWS
+from ..units import whole
 
 #: A task is bound by memory where moving its bytes takes this part of its estimate.
 MEMORY_BOUND = 0.9
@@ -77,18 +78,36 @@ def work_of(operation: Planar | Neural) -> str:
     return WINDOWS if window and (window.height, window.width) == (3, 3) else PRODUCTS
 
 
-def engines_us(arch: Architecture, macs: int, work: str) -> float | None:
+def idle_factor(arch: Architecture, operation: Planar | Neural) -> float:
+    """How much longer a task takes at least because not all engines have the same number of output channels.
+
+    Each plane of coefficients, and so each output channel, is one engine's, in turn (read in files, by digest), and the
+    peaks were measured with all engines at work. That the engine with most channels decides is inferred. Lanes do not
+    matter for it: they decide how many channels an engine has side by side, not how many it has.
+
+    Args:
+        arch: the architecture.
+        operation: what the task does.
+    """
+    if not isinstance(operation, Neural) or operation.kernel is None or operation.outputs * operation.engines <= 0:
+        return 1.0
+    channels = operation.outputs * operation.source.shape.groups
+    return max(1.0, whole(channels, operation.engines) * arch.machine.engines / channels)
+
+
+def engines_us(arch: Architecture, macs: int, work: str, idle: float = 1.0) -> float | None:
     """How long the engines take at the highest peak of the generation's chips; None where nobody measured such work.
 
     Args:
         arch: the architecture.
         macs: multiply-accumulates.
         work: what kind of work they are.
+        idle: how much longer it takes because some engines have less to do than others.
     """
     if not macs:
         return 0.0
     peaks = [rate.most_tflops for rate in arch.machine.rates if rate.what == work]
-    return OPERATIONS_PER_MAC * macs / (max(peaks) * PER_TFLOPS_US) if peaks else None
+    return idle * OPERATIONS_PER_MAC * macs / (max(peaks) * PER_TFLOPS_US) if peaks else None
 
 
 def chips(arch: Architecture, macs: dict[str, int]) -> tuple[ChipTime, ...]:

@@ -86,6 +86,8 @@ def read_npy(path: str) -> np.ndarray:
     """
     try:
         array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UsageError("no such file", file=path) from error
     except DAMAGED as error:
         raise UsageError(f"is not a readable .npy file: {error}", file=path) from error
     if not isinstance(array, np.ndarray):
@@ -114,6 +116,8 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {archive.array_name(name): file[name] for name in file}
+    except FileNotFoundError as error:
+        raise UsageError("no such file", file=path) from error
     except DAMAGED as error:
         raise UsageError(f"is not a readable .npz file: {error}", file=path) from error
     if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:

@@ -33,14 +33,27 @@ def input_arrays(tensors: Sequence[Tensor], chosen: Sequence[str], default: str 
     for option, name, value in options:
         if name not in arrays:
             raise UsageError(f"{option}: there is no input {name}", hint=f"there are {', '.join(arrays)}")
-        if value.endswith(ARRAY) and os.path.exists(value):
+        if value.endswith(ARRAY):
             read_npy(value)  # says more clearly what is wrong with a damaged file
+        _check_value(option, value)
         try:
             with np.errstate(over="ignore"):  # values that overflow are an error
                 arrays[name] = command_line.input_array(value, arrays[name], name)
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise UsageError(f"{option}: {error}", hint="`hwx2py info` shows shapes and types") from error
     return arrays
+
+
+def _check_value(option: str, value: str) -> None:
+    """Refuses what is none of the forms of a value; a script would pass on what Python says of it."""
+    kind, _, seed = value.partition(":")
+    if value == "ramp" or value.endswith(ARRAY) or (kind == "random" and (seed or "0").isdecimal()):
+        return
+    try:
+        float(value)
+    except ValueError as error:
+        hint = f"NAME={value} needs one array; give {value} alone for all inputs" if value.endswith(ARCHIVE) else ""
+        raise UsageError(f"{option}: expected a number, FILE.npy, random[:SEED] or ramp", hint=hint) from error
 
 
 class Expanded(NamedTuple):
@@ -105,4 +118,6 @@ def _arrays(option: str, inputs: dict[str, Tensor]) -> Iterator[tuple[str, str, 
     elif value.endswith(ARRAY) and name in inputs:
         yield name, value, read_npy(value)
     else:
+        if name in inputs:
+            _check_value(f"--input {option}", value)
         yield name, value, None

@@ -94,6 +94,35 @@ def folder(path: str) -> UsageError:
     return UsageError(f"is {what}", file=path, hint=hint)
 
 
+def not_a_network(path: str, programs: tuple[str, ...]) -> UsageError:
+    """The error for what `compile` was given and is not a network in ONNX, to raise.
+
+    Args:
+        path: the file or folder.
+        programs: ends of the names of programs, in lower case.
+    """
+    name, hint = path.lower(), EXPORT
+    if os.path.isdir(path):
+        what = f"is {FOLDERS.get(os.path.splitext(name.rstrip(os.sep))[1], ('a directory', ''))[0]}"
+        return UsageError(f"{what}, not an ONNX model", file=path, hint=hint)
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    known = next((kind for kind in KINDS if kind.fits(head)), None)
+    kind = known.what if known else ""
+    if known and GIVE not in known.hint and known.hint != COMPILED:  # such as: unpack it first
+        hint = known.hint
+    if name.endswith(programs):
+        kind, hint = "a program already", "`hwx2py info` shows it; --port makes it one for another architecture"
+    elif head.startswith(b"PK\x03\x04"):
+        kind = "a zip archive, such as PyTorch writes"
+    elif _is_safetensors(head):
+        kind = "weights (safetensors)"
+    elif not kind and head and _is_printable(head):
+        kind = "a text"
+    what = f"is {kind}, not an ONNX model" if kind else "not an ONNX model, or a damaged one"
+    return UsageError(what, file=path, hint=hint)
+
+
 def macho(cputype: int) -> ContainerError:
     """The error for a Mach-O file of another processor, to raise."""
     name = CPU_TYPES.get(cputype)

@@ -84,7 +84,8 @@ def compile(
     if scale and calibrate is None:
         raise UsageError("nothing says what leaves float16", hint="give samples (calibrate), or leave out scale")
     name = os.path.basename(os.fspath(model)) if isinstance(model, str | os.PathLike) else "network"
-    tuner = Tuner(_judge, USUAL_SECONDS if tune_seconds is None else tune_seconds) if tune else None
+    seconds = USUAL_SECONDS if tune_seconds is None else tune_seconds
+    tuner = Tuner(_judge, seconds, objection=_finding) if tune else None
     done = compile_network(
         model, arch, shapes=shapes, fixed=fixed, starts=starts, ends=ends, precise=precise, name=name, chain=chain,
         tuner=tuner, leaving=functools.partial(_leaving, calibrate) if scale and calibrate is not None else None,
@@ -126,6 +127,14 @@ def _judge(program: "ProgramContent") -> "Judgement":
 
     traffic = _traffic(cost(program))
     return Judgement(traffic.estimate_us, traffic.tensor_bytes + traffic.coefficient_bytes)
+
+
+def _finding(program: "ProgramContent") -> str:
+    """The first error or warning of `check`; empty where there is none."""
+    from ..checks import Subject, findings
+
+    serious = (finding for finding in findings(Subject(program)) if finding.level in ("error", "warning"))
+    return next(map(str, serious), "")
 
 
 def _traffic(costs: "CostReport") -> "Traffic":

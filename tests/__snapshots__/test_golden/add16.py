@@ -9,7 +9,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H16, A17 Pro (T8130), M4 (T8132), M4 Pro, Max (T6040, T6041)
 Source:   add16.hwx, 32768 bytes, sha256 784248ebedcf75fc40ca144600787ea1dc08d24927ecd6efe0f8205ed43c718e
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   97cc98a2483c183f of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   9c8eee9b58d95d16 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, functools, hashlib, io, os, struct, sys, tempfile, zipfile

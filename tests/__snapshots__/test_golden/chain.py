@@ -11,7 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   chain.hwx, 32768 bytes, sha256 e4878fd7f9b30c408cf755fc8873261479c8c8884a6ab65d70e56d4438ca80a4
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   2bed85d82f5ee9ed of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   af1b26fecaf22685 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile

@@ -11,7 +11,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   conv.hwx, 32768 bytes, sha256 3fa795b2624b0525357cb7e21da91b2292096a6c02e1ffbc872312a6660e13a5
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   ae9ba37e54c5c0b0 of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   739394a1905ad359 of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, base64, copy, ctypes, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile

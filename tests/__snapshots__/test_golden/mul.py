@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 9bed2d27ffe87004485cef400469272cf81c1c135e2b83a24260b371238868d9
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   49381e07a47bbdfa of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   5816b88a2f16465b of the other lines; hwx2py does not write over a script that was edited (--force does)
 """
 
 import argparse, copy, ctypes, functools, glob, hashlib, io, mmap, os, struct, sys, tempfile, zipfile

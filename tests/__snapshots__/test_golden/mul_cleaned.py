@@ -10,7 +10,7 @@ A list is a record of the task's stream. Links between tasks, sizes and ids are 
 Chip:     H13, A14 (T8101), M1 (T8103), M1 Pro, Max, Ultra (T6000, T6001, T6002)
 Source:   mul.hwx, 32768 bytes, sha256 9bed2d27ffe87004485cef400469272cf81c1c135e2b83a24260b371238868d9
 Compiler: hwx2py v0.2.0.dev0, examples/make.py
-Digest:   10c577f59122304a of the other lines; hwx2py does not write over a script that was edited (--force does)
+Digest:   508bf4fdf1d68ff3 of the other lines; hwx2py does not write over a script that was edited (--force does)
 Pass kernel-dma: 16 words of 1 task changed
 Pass neural-engine: 2 words of 1 task changed
 Pass source-residue: 1 word of 1 task changed

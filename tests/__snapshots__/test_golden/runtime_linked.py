@@ -273,10 +273,10 @@ def input_array(value, like, name=""):
         low, high = np.iinfo(like.dtype).min, np.iinfo(like.dtype).max
         array = np.clip(np.rint(8 * array) + (low + high + 1) // 2, low, high)
     cast = array.astype(like.dtype)
-    rounded = cast.dtype.kind == "f"
-    kept = np.isinf(cast) == np.isinf(array) if rounded else cast == array
-    if array.shape != like.shape or not kept.all():
-        raise ValueError(f"does not fit {like.dtype} {like.shape}")
+    test = np.isinf if cast.dtype.kind == "f" else np.array  # floats are rounded
+    if array.shape != like.shape or (test(cast) != test(array)).any():
+        given = f"{array.dtype} {array.shape}"
+        raise ValueError(f"{given} does not fit {like.dtype} {like.shape}")
     return cast
 
 
@@ -326,7 +326,7 @@ def report(outputs, fill):
 def verdict(got, want, tolerance):
     """PASS, or FAIL with how many elements differ, and which does most."""
     if want is None or want.shape != got.shape:
-        return "FAIL: not in the golden file in this shape"
+        return f"FAIL: the golden file has {getattr(want, 'shape', 'no such array')}"
     got, want = got.astype("f8"), want.astype("f8")
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     apart = np.where(same, 0, abs(got - want))
