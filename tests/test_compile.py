@@ -281,6 +281,17 @@ def test_reductions_over_any_axes(c, h, w, kind, data):
     assert (np.abs(ran(g, x=x)["y"] - wanted) <= bound).all()
 
 
+@pytest.mark.parametrize("axes", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)])
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 20, 7, 1), (1, 5, 6, 9)])
+def test_reductions_read_one_row_or_channel_of_a_larger_tensor(shape, axis, axes):
+    x = halves(shape, 1)
+    g = hwx2py.Graph()
+    g.output("y", g.reduce("sum", g.slice(g.input("x", shape), axis, 2, 3), axes))
+    wanted = np.take(x, [2], axis).astype(float).sum(axes, keepdims=True)
+    assert np.allclose(ran(g, x=x)["y"], wanted, atol=0.02)
+
+
 @pytest.mark.parametrize("axis", [1, 2, 3])
 @pytest.mark.parametrize("axes", [(1,), (2,), (3,), (1, 2), (2, 3), (1, 2, 3)])
 @pytest.mark.parametrize("shape", [(1, 96, 5, 1), (1, 6, 7, 9)])

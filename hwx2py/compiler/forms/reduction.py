@@ -314,7 +314,7 @@ def over_flat_c(kind: Reduce, x: Surface, y: Surface) -> list[TaskPlan]:
     """
     c = x.shape.c
     draft = reducing(kind, evidence(f"{kind.value} over C", x.shape), (1, c, 1), patch_of_one(c, 1), c)
-    draft.read(x)
+    draft.read(x.strided(row_bytes=x.plane_bytes))
     draft.source_tile("DmaRead", Tile(0, 0x10, 0x20, 0x10, 0x10), Aliases.ALL)
     draft.write(y)
     draft.result_tile("DmaWrite", Tile(c * 0x20), Aliases.ALL)
