@@ -43,6 +43,10 @@ int main(int argc, char **argv) {
     struct stat seen;
     char name[8] = {0};
     struct version version = {.name_len = sizeof(name) - 1, .name = name};
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s MODEL.anec OFFSET VALUE..\n", argv[0]);
+        return 2;
+    }
     FILE *file = fopen(argv[1], "rb");
     if (!file || fread(&anec, sizeof(anec), 1, file) != 1) fail(argv[1]);
     if (stat(NODE, &seen) || !S_ISCHR(seen.st_mode)) fail("stat");
@@ -50,6 +54,10 @@ int main(int argc, char **argv) {
     if (fstat(node, &seen) || !S_ISCHR(seen.st_mode)) fail("fstat");
     if (ioctl(node, _IOWR('d', 0, struct version), &version) || strcmp(name, "ane")) fail("VERSION");
 
+    if (argc < 3 + (int)anec.src_count) {
+        fprintf(stderr, "%s has %u inputs: give a value for each\n", argv[1], anec.src_count);
+        return 2;
+    }
     struct submit job = {.tsk_size = anec.tsk_size, .td_count = anec.td_count, .td_size = anec.td_size};
     uint16_t *data[BUFFERS] = {0};
     for (int i = 0; i < BUFFERS; i++)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_chain import STEPS, gated, stepped
 
@@ -161,6 +161,7 @@ def test_the_oracle_finds_what_lies_on_each_other():
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 150)), min_size=1, max_size=8))
+@example([(0, 9, 4), (0, 9, 60), (0, 1, 64), (0, 9, 4), (2, 3, 2)])  # a gap in whose banks others further down begin
 def test_each_intermediate_takes_the_lowest_free_place(rows):
     """By brute force: free as long as it stays, 0 or not within 64 bytes of where another begins in its banks."""
     stays = [Stay(str(n), min(one, two), max(one, two), 16 * size) for n, (one, two, size) in enumerate(rows)]

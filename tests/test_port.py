@@ -1,5 +1,7 @@
 """Programs of one generation as programs of another: words of decoded H14 programs, equal bits, refusals by name."""
 
+import tracemalloc
+
 import builders
 import numpy as np
 import pytest
@@ -414,3 +416,47 @@ def test_files_give_the_same_bits_on_the_other_generation(path):
     assert not after.faults
     for name, array in before.outputs.items():
         assert array.tobytes() == after.outputs[name].tobytes()
+
+
+def large_products():
+    """A network whose products have a table each, which H13 keeps in front of every engine's kernel."""
+    graph, draw = Graph(), np.random.default_rng(0)
+    x = graph.input("x", (1, 16, 512))
+    for _ in range(2):
+        matrix = (draw.standard_normal((512, 512)) / 16).astype(np.float16)
+        x = graph.gelu(graph.matmul(graph.softmax(x), matrix))
+    graph.output("y", x)
+    return graph
+
+
+def test_kernels_are_copied_once_when_their_tables_move():
+    program = compile_network(large_products()).program
+    port(program, "H14")  # what is read only once is in memory from here on
+    tracemalloc.start()
+    try:
+        ported = port(program, "H14")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 2 * 512 * 512 * 2 < len(ported.const) < len(program.const)
+    assert peak < 1.5 * len(ported.const)
+
+
+def test_chained_and_unchained_programs_share_their_constants():
+    done = compile_network(large_products(), "H14")
+    assert done.runs
+    assert done.unchained is not None
+    assert done.program.const.obj is done.unchained.program.const.obj
+
+
+def test_constants_of_another_program_are_used_only_where_they_are_the_same_bytes():
+    program = compile_network(large_products()).program
+    alone = port(program, "H14").const
+    for place in (0, len(alone) // 2, len(alone) - 1):
+        other = bytearray(alone)
+        other[place] ^= 1
+        found = port(program, "H14", memoryview(other)).const
+        assert found.obj is not other
+        assert found == alone
+    for other in (bytes(alone) + bytes(64), bytes(alone)[:-64]):
+        assert port(program, "H14", memoryview(other)).const == alone

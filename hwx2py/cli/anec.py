@@ -7,7 +7,7 @@ import click
 
 from . import batch
 from .check import errors_note
-from .files import check_kind, check_output, content_at, load_file, write_output, written
+from .files import check_kind, content_at, load_file, write_output, written
 from .options import FILE, Raw, Run, apply_passes, force_option, pass_options, raw_option, run_option
 
 
@@ -50,13 +50,9 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
     libane binds outputs to BARs from 4 on, then inputs, and the scratch memory to BAR 3; where the file has another
     order, the BARs are renumbered in every task. The order of the BARs and the content offset are always reported.
     """
-    given = batch.inputs(paths, leave_out=output)
-    if given.several:
-        given = batch.with_targets(given, output, ".anec")
-    else:
-        check_output(output, paths)
+    given = batch.inputs_for(output, paths, ".anec")
+    if not given.several:
         check_kind(output, "an .anec", (".hwx", ".py"), "give -o OUT.anec")
-        given = given._replace(items=(given.items[0]._replace(target=output),))
     arrangement = Arrangement(**options, in_batch=given.several)
     return batch.run(given, functools.partial(rewrite, arrangement=arrangement), jobs=jobs)
 

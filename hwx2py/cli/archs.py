@@ -36,7 +36,7 @@ def command(as_json: bool, as_markdown: bool) -> None:
             click.echo(legible(f"  {row.arch}  cpusubtype {row.cpusubtype:<2}  {source}"))
     click.echo("\ncompile")
     click.echo(
-        "  H13  proved on the virtual ANE and against decoded programs of compiler 9.509; none was run on hardware yet"
+        "  H13  tested on the virtual ANE and against decoded programs of compiler 9.509; none was run on hardware yet"
     )
     click.echo("\nknown by name only: no register table")
     for subtype in SUBTYPES:

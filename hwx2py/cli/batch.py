@@ -13,7 +13,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from ..names import legible, one_line
-from .files import STANDARD, check_input
+from .files import STANDARD, check_input, check_output
 from .options import FILE
 from .progress import Progress
 
@@ -190,6 +190,24 @@ def with_targets(given: Inputs, folder: str, suffix: str = "") -> Inputs:
     if doubled := next((target for target in targets if targets.count(target) > 1), None):
         raise UsageError("two inputs would be written to it", file=doubled, hint="convert them one by one")
     return given._replace(items=tuple(item._replace(target=target) for item, target in zip(given.items, targets)))
+
+
+def inputs_for(output: str, paths: Sequence[str], suffix: str = "") -> Inputs:
+    """The programs that are given and their targets: `output`, or a file in it for each of several.
+
+    Args:
+        output: what was given to -o.
+        paths: what was given as INPUT.
+        suffix: see `with_targets`.
+
+    Raises:
+        UsageError: there is nothing to read, or it would be written over; see `with_targets`.
+    """
+    given = inputs(paths, leave_out=output)
+    if given.several:
+        return with_targets(given, output, suffix)
+    check_output(output, paths)
+    return given._replace(items=(given.items[0]._replace(target=output),))
 
 
 def make_folder(target: str) -> None:

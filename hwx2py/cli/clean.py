@@ -7,7 +7,7 @@ import click
 
 from ..errors import HwxError, UsageError
 from . import batch
-from .files import check_output, load_file, write_output, written
+from .files import load_file, write_output, written
 from .options import FILE, PASS_NAMES, Raw, Run, apply_passes, force_option, raw_option, run_option
 
 
@@ -41,12 +41,7 @@ def command(paths: tuple[str, ...], output: str, jobs: int | None, **options: An
 
     A bare task stream (--raw) stays one, in binary.
     """
-    given = batch.inputs(paths, leave_out=output)
-    if given.several:
-        given = batch.with_targets(given, output)
-    else:
-        check_output(output, paths)
-        given = given._replace(items=(given.items[0]._replace(target=output),))
+    given = batch.inputs_for(output, paths)
     cleaning = Cleaning(**options, in_batch=given.several)
     return batch.run(given, functools.partial(clean, cleaning=cleaning), jobs=jobs)
 

@@ -76,7 +76,7 @@ def command(
 
     Shapes have to be fixed, in the model or with --shape. What is constant is folded. Operations that the engine
     cannot do are all named before anything is written, with the --from and --until that leave them out. None of the
-    programs was run on hardware yet: they are proved on the virtual ANE, and --report says for every task whether its
+    programs was run on hardware yet: they are tested on the virtual ANE, and --report says for every task whether its
     words are those of Apple's compiler, follow from a rule, or are our own choice.
 
     An operation whose numbers leave float16 whatever the input is named in a note. --calibrate takes samples, an array

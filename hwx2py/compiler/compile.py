@@ -230,10 +230,10 @@ def _as_network(lowered: Lowered, linked: Linked) -> CompiledNetwork:
 
 def _ported(compiled: CompiledNetwork, generations: Generations) -> CompiledNetwork:
     """The same for another architecture."""
-    ported = port(compiled.program, generations.target)
+    apart = compiled.unchained and _ported(compiled.unchained, generations)
+    ported = port(compiled.program, generations.target, apart.program.const if apart else None)
     plans = tuple(
         plan if plan.evidence.source is Source.OWN else replace(plan, evidence=PORTED) for plan in compiled.plans
     )
     program = ported._replace(task_notes=tuple(str(plan.evidence) for plan in plans))
-    apart = compiled.unchained and _ported(compiled.unchained, generations)
     return replace(compiled, program=program, plans=plans, caution=generations.caution, unchained=apart)

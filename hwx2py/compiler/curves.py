@@ -36,13 +36,11 @@ class KnownCurve(NamedTuple):
     Attributes:
         name: the function.
         curve: the table.
-        is_root: it decomposes its argument (log, roots, reciprocal): tasks with it differ in a header word.
         source: the program that it was read in.
     """
 
     name: str
     curve: Curve
-    is_root: bool
     source: str
 
 
@@ -77,7 +75,6 @@ KNOWN = (
         Curve(
             -25.0, 16.0, 0.0, INFINITE, _samples(lambda i: 2.0 ** (i / 32)), FLAT, FLAT, 5, EXP2_PLACE, PLAIN
         ),
-        False,
         f"{_RECORD}: softmax, pow",
     ),
     KnownCurve(
@@ -86,7 +83,6 @@ KNOWN = (
             0.0, INFINITE, -INFINITE, 0.0, _samples(lambda i: math.log2(0.5 + i / 64)), FLAT, FLAT, 6, LOG2_PLACE,
             NEGATIVE_IS_ZERO,
         ),
-        True,
         f"{_RECORD}: pow",
     ),
     KnownCurve(
@@ -94,7 +90,6 @@ KNOWN = (
         Curve(
             0.0, INFINITE, INFINITE, 0.0, _samples(lambda i: 1 / (0.5 + i / 64)), FLAT, FLAT, 6, RECIPROCAL, ODD
         ),
-        True,
         f"{_RECORD}: softmax over channels",
     ),
     KnownCurve(
@@ -104,19 +99,16 @@ KNOWN = (
             Line(0.00017309188842773438, 0.001720428466796875), Line(0.0015239715576171875, 0.9873046875), 1, CENTRED,
             PLAIN,
         ),
-        False,
         f"{_RECORD}: sigmoid",
     ),
     KnownCurve(
         "gelu",
         Curve(-4.3984375, INFINITE, 0.0, INFINITE, _GELU, FLAT, Line(1.0, 0.0), 2, CENTRED, PLAIN),
-        False,
         f"{_RECORD}: product and gelu",
     ),
     KnownCurve(
         "logical not",
         Curve(-(2.0**-24), 2.0**-24, 0.0, 0.0, _samples(lambda i: 1.0), FLAT, FLAT, NO_SAMPLES, CENTRED, PLAIN),
-        False,
         f"{_RECORD}: not of bools, of which only 0 lies between the limits",
     ),
     KnownCurve(
@@ -125,7 +117,6 @@ KNOWN = (
             0.0, INFINITE, 0.0, INFINITE, _samples(lambda i: math.sqrt(i / 16), FIRST_OF_ROOTS), FLAT, FLAT, 4,
             SQUARE_ROOT, NEGATIVE_IS_ZERO,
         ),
-        True,
         f"{_PROGRAM}: norm",
     ),
     KnownCurve(
@@ -134,13 +125,11 @@ KNOWN = (
             0.0, INFINITE, INFINITE, 0.0, _samples(lambda i: 1 / math.sqrt(i / 16), FIRST_OF_ROOTS), FLAT, FLAT, 4,
             INVERSE_SQUARE_ROOT, NEGATIVE_IS_ZERO,
         ),
-        True,
         f"{_PROGRAM}: rsqrt",
     ),
     KnownCurve(
         "tanh",
         Curve(0.0, 4.0, 0.0, 1.0, _samples(lambda i: math.tanh(i / 8)), FLAT, Line(0.0, 1.0), 3, DIRECT, ODD),
-        False,
         f"{_PROGRAM}: tanh",
     ),
     KnownCurve(
@@ -149,7 +138,6 @@ KNOWN = (
             0.0, 2.0, 0.0, 1.107421875, _samples(lambda i: math.atan(i / 16)), Line(1.0, 0.0), Line(0.0, 1.107421875),
             4, DIRECT, ODD,
         ),
-        False,
         f"{_PROGRAM}: atan, which divides larger arguments first",
     ),
     KnownCurve(
@@ -158,7 +146,6 @@ KNOWN = (
             -8.0, INFINITE, -1.7578125, INFINITE, _SELU, Line(0.0, -1.7578125), Line(1.05078125, 0.0), 2, ENDS_AT_ZERO,
             PLAIN,
         ),
-        False,
         f"{_PROGRAM}: selu",
     ),
 )  # fmt: skip

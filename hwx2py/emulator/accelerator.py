@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .numbers import DROPPED_EXPONENT, OFFSET, TIE_BREAKER
+from .numbers import DROPPED_EXPONENT, LEAST_EXPONENT, OFFSET, TIE_BREAKER
 
 #: (left (M, K) with the tie-breaker applied, right (K, N), exponents of both, sums (M, N) that it fills).
 Product = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray], None]
@@ -87,7 +87,8 @@ def _product(numba: ModuleType) -> Product:
 
 
 def _take_off(numba: ModuleType) -> TakeOff:
-    offset, dropped, enlarged = OFFSET, DROPPED_EXPONENT, TIE_BREAKER
+    offset, enlarged = OFFSET, TIE_BREAKER
+    least, classes = LEAST_EXPONENT, DROPPED_EXPONENT - 2 * LEAST_EXPONENT + 1
 
     @numba.njit(parallel=True, cache=True, error_model="numpy")  # type: ignore[untyped-decorator] # numba has no types
     def take_off(
@@ -99,37 +100,36 @@ def _take_off(numba: ModuleType) -> TakeOff:
     ) -> None:
         rows, depth = left.shape
         columns = right.shape[1]
-        # Of each k the columns with factors that are small enough for the smallest one of the left side.
-        least = np.full(depth, 99, np.int8)
-        for i in range(rows):
-            for k in range(depth):
-                least[k] = min(least[k], left_exponents[i, k])
-        starts = np.zeros(depth + 1, np.int64)
+        # Of each k the columns with small factors, by their exponents, counted from the least one.
+        starts = np.zeros((depth, classes + 1), np.int64)
+        places = np.empty((depth, columns), np.int32)
         for k in range(depth):
-            count = 0
             for j in range(columns):
-                count += right_exponents[k, j] + least[k] <= dropped
-            starts[k + 1] = starts[k] + count
-        places, lowest_right = np.empty(starts[depth], np.int32), np.empty(depth, np.int8)
-        for k in range(depth):
-            at, lowest = starts[k], np.int8(99)
+                number = right_exponents[k, j] - least
+                if number < classes:
+                    starts[k, number + 1] += 1
+            for number in range(classes):
+                starts[k, number + 1] += starts[k, number]
+            ends = starts[k].copy()
             for j in range(columns):
-                if right_exponents[k, j] + least[k] <= dropped:
-                    places[at] = j
-                    at += 1
-                    lowest = min(lowest, right_exponents[k, j])
-            lowest_right[k] = lowest
+                number = right_exponents[k, j] - least
+                if number < classes:
+                    places[k, ends[number]] = j
+                    ends[number] += 1
         for i in numba.prange(rows):
             for k in range(depth):
-                room = dropped - left_exponents[i, k]
-                if lowest_right[k] > room:
+                # Exponents that sum to -17, and to one less; still smaller products make no step.
+                number = classes - 1 - (left_exponents[i, k] - least)
+                if number < 0:
+                    continue
+                first, end = starts[k, max(number - 1, 0)], starts[k, number + 1]
+                if first == end:
                     continue
                 factor = np.float64(left[i, k]) * enlarged
-                for at in range(starts[k], starts[k + 1]):
-                    j = places[at]
-                    if right_exponents[k, j] <= room:
-                        product = factor * np.float64(right[k, j]) + offset
-                        sums[i, j] -= product - offset
+                for at in range(first, end):
+                    j = places[k, at]
+                    product = factor * np.float64(right[k, j]) + offset
+                    sums[i, j] -= product - offset
 
     compiled: TakeOff = take_off
     return compiled

@@ -10,7 +10,7 @@ An architecture names its encoding in `Architecture.stream`; `STREAMS` finds it.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from ..errors import StreamError
@@ -178,12 +178,32 @@ def _text_words(text: memoryview) -> memoryview:
     return words_of(text)
 
 
-def _linked_record(words: memoryview, index: int, offset: int, place: str) -> tuple[int, int]:
-    """Byte address and number of values of the record at an index of a task's words."""
+def _task(
+    words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None,
+    record_at: Callable[[memoryview, int, int, str], Record],
+) -> Task:  # fmt: skip
+    """A task of either encoding; `record_at` reads the record at an index of the words."""
+    header = index = _header_words(words, offset, arch, place)
+    if known and (shared := known.find(words, header)):
+        return Task(offset, words, header, shared)
+    records = []
+    while index < len(words):
+        record = record_at(words, index, offset, place)
+        _record_fits(words, index, record.count, offset, place, record.address)
+        records.append(record)
+        index += record.count + 1
+    task = Task(offset, words, header, tuple(records))
+    if known:
+        known.add(task)
+    return task
+
+
+def _linked_record(words: memoryview, index: int, offset: int, place: str) -> Record:
+    """The record at an index of a task's words."""
     address = words[index] & 0x3FFFFFF
     if address % 4:
         raise _bad(place, index, offset, f"write to {address:#x}, which is not a register address")
-    return address, (words[index] >> 26) + 1
+    return Record(index, address, (words[index] >> 26) + 1)
 
 
 class Linked:
@@ -220,9 +240,9 @@ class Linked:
         pointer = arch.place("Header.NextPointer")
         end = min(pointer.number(words[pointer.address // 4]) // 4 or len(words), len(words))
         while index < end and words[index]:
-            address, count = _linked_record(words, index, 0, "task 0")
-            _record_fits(words[:end], index, count, 0, "task 0", address)
-            index += count + 1
+            record = _linked_record(words, index, 0, "task 0")
+            _record_fits(words[:end], index, record.count, 0, "task 0", record.address)
+            index += record.count + 1
         if index == _header_words(words, 0, arch, "task 0"):
             raise _bad("task 0", index, 0, "the task writes no register")
         return index
@@ -254,19 +274,7 @@ class Linked:
         self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None = None
     ) -> Task:
         """See `Stream.task`."""
-        header = index = _header_words(words, offset, arch, place)
-        if known and (shared := known.find(words, header)):
-            return Task(offset, words, header, shared)
-        records = []
-        while index < len(words):
-            address, count = _linked_record(words, index, offset, place)
-            _record_fits(words, index, count, offset, place, address)
-            records.append(Record(index, address, count))
-            index += count + 1
-        task = Task(offset, words, header, tuple(records))
-        if known:
-            known.add(task)
-        return task
+        return _task(words, offset, arch, place, known, _linked_record)
 
     def records(self, writes: Sequence[Pending]) -> Iterator[tuple[int, int]]:
         """See `Stream.records`: one record for each run of consecutive registers, of at most 64."""
@@ -398,19 +406,7 @@ class Records:
         self, words: memoryview, offset: int, arch: Architecture, place: str, known: Structures | None = None
     ) -> Task:
         """See `Stream.task`."""
-        header = index = _header_words(words, offset, arch, place)
-        if known and (shared := known.find(words, header)):
-            return Task(offset, words, header, shared)
-        records = []
-        while index < len(words):
-            record = self._record(words[index], index)
-            _record_fits(words, index, record.count, offset, place, record.address)
-            records.append(record)
-            index += record.count + 1
-        task = Task(offset, words, header, tuple(records))
-        if known:
-            known.add(task)
-        return task
+        return _task(words, offset, arch, place, known, lambda words, index, *_: self._record(words[index], index))
 
     def _record(self, word: int, index: int) -> Record:
         address = 4 * (word & 0x7FFF)

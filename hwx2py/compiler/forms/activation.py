@@ -4,7 +4,7 @@ from ...program.l2 import NEURAL_COLUMNS_BYTES, UNIT_BYTES, Aliases, Tile, chann
 from ..coefficients import lookup
 from ..engines import NEURAL_ENGINES, cycles, neural
 from ..evidence import evidence
-from ..surface import Surface
+from ..surface import HALF_BYTES, Surface
 from ..task import Events, TaskPlan
 from .parts import in_parts, tile_of
 
@@ -57,23 +57,42 @@ def logical_not(x: Surface, z: Surface, data: bytes) -> list[TaskPlan]:
     return [_unary("logical not", x, z, data)]
 
 
+def part_bytes(width: int, element_bytes: int = HALF_BYTES) -> int:
+    """Bytes of the parts in which long rows pass through L2: half as many where those leave none over.
+
+    Programs of 2023 with 1600 columns pass 64 at a time, and two rows.
+
+    Args:
+        width: columns.
+        element_bytes: of an element.
+
+    Returns:
+        0 where rows are no longer than a part, or no part leaves none over: they lie there whole.
+    """
+    whole = element_bytes * width
+    if channel_bytes(width, element_bytes) <= NEURAL_COLUMNS_BYTES:
+        return 0
+    return next((part for part in (NEURAL_COLUMNS_BYTES, NEURAL_COLUMNS_BYTES // 2) if whole % part == 0), 0)
+
+
 def _unary(what: str, x: Surface, z: Surface, data: bytes = b"", root: bool = False, epsilon: float = 0.0) -> TaskPlan:
     n, c, h, w = x.shape
     item = x.element_bytes
-    sharing = rows_log2(h, item * w)
+    part = part_bytes(w, item)
+    sharing = rows_log2(h, part or item * w)
+    least = sharing if part else 0
     is_table = bool(data)
     draft = neural(
-        what, evidence(what, x.shape), (c, h, w), rows_log2=sharing, table=is_table, relu=not is_table
+        what, evidence(what, x.shape), (c, h, w), rows_log2=sharing, prefer_log2=least, least_log2=least,
+        table=is_table, relu=not is_table,
     )  # fmt: skip
     draft.put("Common.GroupConvCfg", NumGroups=n)
     draft.read(x)
     draft.write(z)
     channel = channel_bytes(w, item)
-    wide = channel > NEURAL_COLUMNS_BYTES and item * w % NEURAL_COLUMNS_BYTES == 0
-    if wide:
-        channel = NEURAL_COLUMNS_BYTES
+    channel = part or channel
     depth = c * channel
-    row = depth if wide or h == 1 else neural_row_bytes(c, channel, sharing)
+    row = depth if part or h == 1 else neural_row_bytes(c, channel, sharing)
     if item == 1:
         draft.put("Common.ChCfg", InFmt="UInt8", OutFmt="UInt8")
         draft.put("NE.KernelCfg", KernelFmt="UInt8")

@@ -16,7 +16,7 @@ from ..engines import Kind, cycles, planar
 from ..evidence import evidence
 from ..surface import Surface
 from ..task import TaskPlan, fields, own
-from .parts import in_parts, tile_of
+from .parts import HIGH_PATCH, in_parts, tile_of, tile_of_rows
 
 
 class Binary(enum.Enum):
@@ -83,13 +83,15 @@ def binary(operation: Binary, x: Surface, y: Surface, z: Surface, *, after: Afte
     n, c, h, w = x.shape
     what = operation.name.lower()
     known = REPEATED if _is_repeated(y) else evidence(what, x.shape, *after.detail)
-    draft = planar(what, known, Kind.TWO, (c, h, w), patch_of_pairs(h, w), groups=n)
+    tile = tile_of_rows(c, h, w, 3)
+    patch = HIGH_PATCH if tile else patch_of_pairs(h, w)
+    draft = planar(what, known, Kind.TWO, (c, h, w), patch, groups=n)
     draft.put("Common.Cfg", Source2Dma=1)
     draft.read(x)
     draft.read_second(y)
     draft.write(z)
     channel, depth, row = planar_rows(c, w)
-    height = tile_of(h, 3 * row, BANKS_BYTES)
+    height = tile or tile_of(h, 3 * row, BANKS_BYTES)
     draft.put("Common.TileCfg", TileHeight=height)
     first = Tile(0, channel, row, depth, depth)
     second = first._replace(base_bytes=base_behind(0, height * row))

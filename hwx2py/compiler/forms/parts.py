@@ -6,11 +6,23 @@ from dataclasses import replace
 from typing import ParamSpec
 
 from ...errors import UnsupportedError
-from ...program.l2 import SIZE_BYTES, tile_height
+from ...program.l2 import (
+    BANKS_BYTES,
+    PLANAR_COLUMNS_BYTES,
+    SIZE_BYTES,
+    Patch,
+    channel_bytes,
+    planar_rows,
+    tile_height,
+)
 from ..surface import Surface
 from ..task import TaskPlan, closed, own
 
 P = ParamSpec("P")
+
+#: Columns and rows of a patch of the planar engine, log2, where wide rows pass in tiles, and the rows of a tile.
+HIGH_PATCH = Patch(5, 9)
+TILE_OF_ROWS = 1 << HIGH_PATCH.height_log2
 
 IN_PARTS = own("parts of the channels or rows, each of which L2 holds")
 
@@ -34,6 +46,39 @@ def tile_of(height: int, row_bytes: int, taken_bytes: int = 0) -> int:
     if most < 1:
         raise TooLargeError(f"a row of {row_bytes} bytes does not fit L2")
     return tile_height(height, most)
+
+
+def passes_whole(channels: int, height: int, width: int, tensors: int) -> bool:
+    """Whether one planar task goes through tensors of wide rows, however many they are.
+
+    Args:
+        channels: of the tensors.
+        height: of the tensors.
+        width: of the tensors.
+        tensors: sources and results of the task.
+    """
+    _, _, row = planar_rows(channels, width)
+    tile = min(height, TILE_OF_ROWS)
+    return channel_bytes(width) > PLANAR_COLUMNS_BYTES and tensors * tile * row + BANKS_BYTES <= SIZE_BYTES
+
+
+def tile_of_rows(channels: int, height: int, width: int, tensors: int) -> int | None:
+    """Rows of a tile of a planar task with wide rows of which L2 does not hold all: those of the highest patch.
+
+    In programs of 2023 tensors of 2560 rows and 1600 columns pass in tiles of 32 rows, 512 columns at a time.
+
+    Args:
+        channels: of the tensors.
+        height: of the tensors.
+        width: of the tensors.
+        tensors: sources and results of the task.
+
+    Returns:
+        None where rows are shorter, L2 holds all of them, or not even such tiles.
+    """
+    _, _, row = planar_rows(channels, width)
+    fits = tensors * height * row + BANKS_BYTES <= SIZE_BYTES
+    return None if fits or not passes_whole(channels, height, width, tensors) else TILE_OF_ROWS
 
 
 def in_parts(axes: str) -> Callable[[Callable[P, list[TaskPlan]]], Callable[P, list[TaskPlan]]]:

@@ -5,7 +5,7 @@ from ..engines import Kind, cycles, planar
 from ..evidence import evidence
 from ..surface import Surface
 from ..task import TaskPlan
-from .parts import in_parts, tile_of
+from .parts import HIGH_PATCH, in_parts, tile_of, tile_of_rows
 
 
 @in_parts("c")
@@ -28,11 +28,13 @@ def scaled(
     """
     n, c, h, w = x.shape
     what = "abs" if absolute else "scale and bias"
-    draft = planar(what, evidence(what, x.shape), Kind.ONE, (c, h, w), patch_of_one(h, w), groups=n)
+    tile = tile_of_rows(c, h, w, 2)
+    patch = HIGH_PATCH if tile else patch_of_one(h, w)
+    draft = planar(what, evidence(what, x.shape), Kind.ONE, (c, h, w), patch, groups=n)
     draft.read(x)
     draft.write(z)
     channel, depth, row = planar_rows(c, w)
-    height = tile_of(h, 2 * row)
+    height = tile or tile_of(h, 2 * row)
     draft.put("Common.TileCfg", TileHeight=height)
     draft.source_tile("DmaRead", Tile(0, channel, row, depth, depth), Aliases.ALL)
     draft.result_tile("DmaWrite", Tile(height * row), Aliases.ALL)

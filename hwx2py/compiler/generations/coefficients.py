@@ -16,6 +16,7 @@ from ...program.program import CONST_BAR, Program
 from ...units import round_up
 
 ALIGNMENT_BYTES = 64
+COMPARED_BYTES = 1 << 20
 
 
 class Chunk(NamedTuple):
@@ -67,12 +68,21 @@ class Misplaced(Exception):
         self.task, self.register, self.value, self.why = task, register, value, why
 
 
+#: Bytes one behind the other: mostly views of the old constants, so that kernels are copied once, into the new ones.
+_Pieces = tuple[memoryview, ...]
+
+
 class _Cut(NamedTuple):
     """Bytes of the constants that others take the place of."""
 
     start: int
     end: int
-    data: bytes
+    pieces: _Pieces
+
+    @property
+    def grown_bytes(self) -> int:
+        """By how much what follows moves up."""
+        return _size_bytes(self.pieces) - (self.end - self.start)
 
 
 class Arranged(NamedTuple):
@@ -84,7 +94,7 @@ class Arranged(NamedTuple):
         cuts: what was replaced in place, in order.
     """
 
-    data: bytes | memoryview
+    data: memoryview
     by_task: tuple[Coefficients, ...]
     cuts: tuple[_Cut, ...]
 
@@ -94,16 +104,23 @@ class Arranged(NamedTuple):
 
 
 def _shift(cuts: Sequence[_Cut], base_bytes: int) -> int:
-    return sum(len(cut.data) - (cut.end - cut.start) for cut in cuts if cut.end <= base_bytes)
+    return sum(cut.grown_bytes for cut in cuts if cut.end <= base_bytes)
 
 
-def arrange(program: Program, operations: Sequence[Operation], table_in_front: bool) -> Arranged:
+def _size_bytes(pieces: _Pieces) -> int:
+    return sum(map(len, pieces))
+
+
+def arrange(
+    program: Program, operations: Sequence[Operation], table_in_front: bool, like: memoryview | None = None
+) -> Arranged:
     """Gives the coefficients of all tasks their places.
 
     Args:
         program: the program that is ported.
         operations: what its tasks do.
         table_in_front: whether the new program wants a table in front of each engine's chunk.
+        like: constants that are used where they are the same bytes, instead of a copy.
 
     Raises:
         Misplaced: with the first thing that cannot be arranged; tasks that are not affected are not looked at.
@@ -112,16 +129,17 @@ def arrange(program: Program, operations: Sequence[Operation], table_in_front: b
     claims = _claims(operations, joints)
     cuts = {} if table_in_front else _gaps(program.const, operations, claims)
     added: dict[bytes, None] = {}
-    for joint in joints.values():
-        span, rebuilt = joint.span, joint.rebuilt(table_in_front)
+    pieces = {number: joint.rebuilt(table_in_front) for number, joint in joints.items()}
+    for number, joint in joints.items():
+        span, rebuilt = joint.span, pieces[number]
         alone = joint.is_whole and not any(start < span[1] and span[0] < end for start, end in claims - {span})
         known = cuts.get(span)
-        if alone and (known is None or known.data == rebuilt):
+        if alone and (known is None or known.pieces == rebuilt):
             cuts[span] = _Cut(*span, rebuilt)
         else:
-            added[rebuilt] = None
+            added[b"".join(rebuilt)] = None
     ordered = tuple(sorted(cuts.values()))
-    data, extra = _spliced(program.const, ordered, added)
+    data, extra = _spliced(program.const, ordered, added, like)
     arranged = Arranged(data, (), ordered)
     found = []
     for number, task in enumerate(operations):
@@ -129,32 +147,46 @@ def arrange(program: Program, operations: Sequence[Operation], table_in_front: b
         if joint_here is None:
             found.append(_moved(_as_it_lies(task), arranged))
             continue
-        rebuilt, span = joint_here.rebuilt(table_in_front), joint_here.span
-        in_place = span in cuts and cuts[span].data == rebuilt
-        start = arranged.place(CONST_BAR, span[0]) if in_place else extra[rebuilt]
+        rebuilt, span = pieces[number], joint_here.span
+        in_place = span in cuts and cuts[span].pieces == rebuilt
+        start = arranged.place(CONST_BAR, span[0]) if in_place else extra[b"".join(rebuilt)]
         found.append(joint_here.placed(table_in_front, start))
     return arranged._replace(by_task=tuple(found))
 
 
 def _spliced(
-    const: memoryview, cuts: Sequence[_Cut], added: Iterable[bytes]
-) -> tuple[bytes | memoryview, dict[bytes, int]]:
+    const: memoryview, cuts: Sequence[_Cut], added: Iterable[bytes], like: memoryview | None
+) -> tuple[memoryview, dict[bytes, int]]:
     """The constants with some parts replaced and others added, and where those begin."""
     extra: dict[bytes, int] = {}
     if not cuts and not added:
         return const, extra
-    data = bytearray()
+    pieces: list[memoryview | bytes] = []
     position = 0
     for cut in cuts:
-        data += const[position : cut.start]
-        data += cut.data
+        pieces += (const[position : cut.start], *cut.pieces)
         position = cut.end
-    data += const[position:]
+    pieces.append(const[position:])
+    size = sum(map(len, pieces))
     for piece in added:
-        data += bytes(round_up(len(data), ALIGNMENT_BYTES) - len(data))
-        extra[piece] = len(data)
-        data += piece
-    return bytes(data), extra
+        extra[piece] = round_up(size, ALIGNMENT_BYTES)
+        pieces += (bytes(extra[piece] - size), piece)
+        size = extra[piece] + len(piece)
+    if like is not None and _is_made_of(like, pieces):
+        return like, extra
+    return memoryview(b"".join(pieces)), extra
+
+
+def _is_made_of(whole: memoryview, pieces: Iterable[memoryview | bytes]) -> bool:
+    """Whether bytes are these pieces; at most `COMPARED_BYTES` are copied at a time, since views compare slowly."""
+    position = 0
+    for piece in pieces:
+        for at in range(0, len(piece), COMPARED_BYTES):
+            part = bytes(piece[at : at + COMPARED_BYTES])
+            if bytes(whole[position : position + len(part)]) != part:
+                return False
+            position += len(part)
+    return position == len(whole)
 
 
 def _gaps(
@@ -170,7 +202,7 @@ def _gaps(
         end = task.table.base_bytes + TABLE_BYTES * task.engines
         alone = not any(low < end and start < high for low, high in claims)
         if start < end and end in starts and alone and not any(const[start:end]):
-            found[start, end] = _Cut(start, end, b"")
+            found[start, end] = _Cut(start, end, ())
     return found
 
 
@@ -256,20 +288,19 @@ class _Joint:
         """First byte and end of the kernel."""
         return self._span
 
-    def _planes(self) -> list[bytes]:
+    def _planes(self) -> list[memoryview]:
         """By engine, its planes without a table; empty for a channel that is off."""
         front = TABLE_BYTES if self.kernel.table_in_front else 0
         return [
-            bytes(self.data[chunk.base_bytes + front : chunk.base_bytes + chunk.size_bytes])
-            for chunk in _chunks(self.kernel)
+            self.data[chunk.base_bytes + front : chunk.base_bytes + chunk.size_bytes] for chunk in _chunks(self.kernel)
         ]
 
-    def rebuilt(self, table_in_front: bool) -> bytes:
+    def rebuilt(self, table_in_front: bool) -> _Pieces:
         """The bytes in the new program."""
-        planes = self._planes()
+        table, planes = memoryview(self._table), self._planes()
         if table_in_front:
-            return b"".join(self._table + plane for plane in planes if plane)
-        return self._table + b"".join(planes)
+            return tuple(piece for plane in planes if plane for piece in (table, plane))
+        return table, *planes
 
     def placed(self, table_in_front: bool, start: int) -> Coefficients:
         """The channels in the new program, whose bytes begin at a place of the constants."""

@@ -22,12 +22,13 @@ from .write import Writer
 MOST_NAMED = 12
 
 
-def port(program: Program, arch_name: str) -> Program:
+def port(program: Program, arch_name: str, like: memoryview | None = None) -> Program:
     """Makes a program of another generation that computes the same bits.
 
     Args:
         program: the program.
         arch_name: the architecture that the new one is for.
+        like: constants of another program, which are used where they would come out the same.
 
     Returns:
         The program, with a note for each task.
@@ -40,7 +41,7 @@ def port(program: Program, arch_name: str) -> Program:
     rows = rules(program.arch.name, by_name(arch_name).name)
     tasks = tuple(operations(program))
     try:
-        arranged = arrange(program, tasks, rows.writing.table_in_front)
+        arranged = arrange(program, tasks, rows.writing.table_in_front, like)
     except Misplaced as error:
         raise _refused(rows, [Obstacle(error.task, error.register, error.value, error.why)]) from error
     arch, first = by_name(rows.target), program.arch.first_tensor_bar
@@ -52,7 +53,7 @@ def port(program: Program, arch_name: str) -> Program:
     note = f"ported from {rows.source}: the same operation by the rules for {rows.target}"
     ported = Program(
         arch, text, tuple(tensor._replace(bar=bars.of(tensor.bar)) for tensor in program.tensors),
-        memoryview(arranged.data), natural_const_offset(text.size_bytes),
+        arranged.data, natural_const_offset(text.size_bytes),
         kernels=tuple(kernel._replace(bar=bars.of(kernel.bar)) for kernel in program.kernels),
         origin=Origin(program.origin.name, "built"),
         aliases=tuple((bars.of(bar), name) for bar, name in program.aliases),

@@ -1,6 +1,6 @@
 """Tasks of the neural engines for any shape: tables, and exchanges of C and W."""
 
-from ...program.l2 import SIZE_BYTES, Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
+from ...program.l2 import Aliases, Tile, channel_bytes, neural_row_bytes, planar_row_bytes, rows_log2
 from ..builder import Builder
 from ..draft import Draft
 from ..engines import cycles, neural
@@ -9,7 +9,7 @@ from ..surface import Surface
 from ..task import Events, Store, TaskPlan, own
 from ..view import View, four_axes
 from .bands import MOST_ROWS, TILES_BYTES, rows_that_fit
-from .planar import cuts
+from .planar import passing
 
 EXCHANGE = own("C and W exchanged by a pass-through, as transposes of 2023 that ran")
 #: Columns or channels of one exchange; a multiple of 32, which is where rows may be cut.
@@ -31,7 +31,7 @@ def lookup(
         before: added to the argument, a float16.
     """
     for one, result in four_axes(x, z):
-        for source, target in cuts((one, result), 2, SIZE_BYTES):
+        for source, target in passing(one, result):
             b.add(activation.table(what, table, source, target, root=root, epsilon=before))
     return z
 

@@ -10,6 +10,7 @@ from ..forms import activation, elementwise
 from ..forms import broadcast as broadcasts
 from ..forms import scale as scales
 from ..forms.elementwise import NOTHING, After
+from ..forms.parts import passes_whole
 from ..surface import Surface
 from ..task import TaskPlan, own
 from ..view import View, four_axes
@@ -33,6 +34,27 @@ def cuts(
                 view.part(1, planes.start, len(planes)).part(2, rows.start, len(rows)).surface() for view in parts
             ))  # fmt: skip
     return found
+
+
+def _tiled(views: tuple[View, ...]) -> list[tuple[Surface, ...]]:
+    """The views as they are where one task goes through them in tiles; else nothing."""
+    _, c, h, w = views[-1].lengths
+    is_one = max(c, h, w) <= MOST_ROWS and passes_whole(c, h, w, len(views))
+    return [tuple(view.surface() for view in views)] if is_one else []
+
+
+def passing(x: View, z: View) -> list[tuple[Surface, ...]]:
+    """A source and a result of the neural engines, in bands that L2 holds; whole where rows pass in parts.
+
+    Args:
+        x: the source.
+        z: the result.
+    """
+    _, c, h, w = z.lengths
+    part = activation.part_bytes(w)
+    if part and max(c, h, w) <= MOST_ROWS and 2 * c * part <= SIZE_BYTES:
+        return [(x.surface(), z.surface())]
+    return cuts((x, z), 2, SIZE_BYTES)
 
 
 def parts_of_rows(views: tuple[View, ...]) -> Iterator[tuple[View, ...]]:
@@ -62,7 +84,7 @@ def _added(b: Builder, plans: Iterable[TaskPlan], parts: int) -> None:
 def pair(b: Builder, operation: elementwise.Binary, x: View, y: View, z: View, after: After = NOTHING) -> View:
     """Combines two tensors of one shape into z."""
     for one, two, result in four_axes(x, y, z):
-        parts = cuts((one, two, result), 3)
+        parts = _tiled((one, two, result)) or cuts((one, two, result), 3)
         for first, second, target in parts:
             _added(b, elementwise.binary(operation, first, second, target, after=after), len(parts))
     return z
@@ -75,7 +97,7 @@ def single(
     if max(abs(scale), abs(bias)) > LARGEST_HALF:
         raise UnsupportedError(f"the number {max(scale, bias, key=abs):g} is beyond float16 (65504 at most)")
     for one, result in four_axes(x, z):
-        parts = cuts((one, result), 2)
+        parts = _tiled((one, result)) or cuts((one, result), 2)
         for source, target in parts:
             plans = scales.scaled(source, target, scale=scale, bias=bias, absolute=magnitude, relu=relu)
             _added(b, plans, len(parts))
@@ -113,7 +135,7 @@ def broadcast(b: Builder, operation: elementwise.Binary, x: View, y: View, z: Vi
 def clamped(b: Builder, x: View, z: View) -> View:
     """The larger of x and 0, as compiler 9.509 does it: on the neural engines."""
     for one, result in four_axes(x, z):
-        parts = cuts((one, result), 2, SIZE_BYTES)
+        parts = passing(one, result)
         for source, target in parts:
             _added(b, activation.relu(source, target), len(parts))
     return z
