@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hwx2py import checks
 from hwx2py.compiler import operators
+from hwx2py.compiler.canonical.view import weights
 from hwx2py.compiler.compile import compile_network
 from hwx2py.compiler.graph import Graph
 from hwx2py.emulator import direct
@@ -480,3 +483,14 @@ def test_channels_that_fill_rows_become_blocks_in_one_task_a_row(rng, batch, cha
     blocks = a.reshape(n, 2, 2, channels, h, w).transpose(0, 3, 4, 1, 5, 2)
     np.testing.assert_array_equal(got, blocks.reshape(n, channels, 2 * h, 2 * w))
     assert found == tasks
+
+
+@given(st.lists(st.floats(-7e4, 7e4), min_size=1, max_size=20), st.sampled_from([1.0, 1 + 2.0**-40, 1 - 2.0**-40]))
+def test_weights_that_a_rule_worked_out_are_rounded_once(numbers, factor):
+    """Also those in the middle between two numbers of float16, and beside it."""
+    halves = np.clip(np.array(numbers), -65000, 65000).astype(np.float16).astype(np.float64)
+    steps = np.spacing(halves.astype(np.float16)).astype(np.float64)
+    exact = np.concatenate([numbers, (halves + steps / 2) * factor]).reshape(1, -1)
+    with np.errstate(over="ignore"):
+        once, twice = exact.astype(np.float16), weights("w", exact).array.astype(np.float16)
+    np.testing.assert_array_equal(twice, once)

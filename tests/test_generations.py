@@ -87,7 +87,8 @@ def test_script_builds_the_files_bytes(arch, path, tmp_path, cli, script):
 
 
 def test_script_goes_back_into_its_container(path, tmp_path, cli):
-    cli(path, "-o", tmp_path / "s.py")
+    done = cli(path, "-o", tmp_path / "s.py")
+    assert done.code == 0, done.err
     assert cli("assemble", tmp_path / "s.py", "--onto", path, "-o", tmp_path / "o.hwx").code == 0
     assert (tmp_path / "o.hwx").read_bytes() == path.read_bytes()
     assert cli("diff", tmp_path / "s.py", path).code == 0

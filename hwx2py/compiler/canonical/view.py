@@ -17,8 +17,15 @@ Kind = TypeVar("Kind", bound=Operator)
 
 
 def weights(name: str, numbers: "np.ndarray") -> Value:
-    """Weights that a rule worked out, in float32: half the memory, and close enough to be rounded to float16 later."""
-    return Value(name, numbers.shape, numbers.astype(np.float32))
+    """Weights that a rule worked out, in float32, which takes half the memory of float64.
+
+    They are rounded to odd: float16 is then what rounding the float64 numbers would give.
+    """
+    single = numbers.astype(np.float32)
+    bits = single.view(np.uint32)
+    bits -= np.abs(single) > np.abs(numbers)
+    bits |= single != numbers
+    return Value(name, numbers.shape, single)
 
 
 class Nodes:
