@@ -76,11 +76,6 @@ def test_a_number_to_the_power_of_a_tensor(base):
     assert_as_elsewhere(network("Pow", {"b": np.float32(base)}, SHAPE, 13, ["b", "x"]), SHAPE)
 
 
-def test_computed_whole_exponents_keep_the_sign_of_the_base():
-    nodes = [helper.make_node("Floor", ["x"], ["e"]), helper.make_node("Pow", ["x", "e"], ["y"])]
-    assert_as_elsewhere(model(nodes, {}, SHAPE, 13), SHAPE)
-
-
 @pytest.mark.parametrize("alpha", [1.0, 2.0, -0.5])
 def test_swish_has_its_alpha(alpha):
     node = helper.make_node("Swish", ["x"], ["y"], alpha=alpha)

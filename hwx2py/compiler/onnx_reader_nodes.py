@@ -90,21 +90,17 @@ def _pow(n: NodeView) -> Result:
     if isinstance(base, np.ndarray):
         if not (base > 0).all():
             raise UnsupportedError("powers of a constant that is not above 0")
-        return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))
-    return _signed_power(n)
+    if isinstance(exponent, np.ndarray):
+        return _signed_power(n, exponent)
+    return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))  # as Apple's compiler has it: of bases above 0
 
 
-def _signed_power(n: NodeView) -> Result:
+def _signed_power(n: NodeView, exponents: np.ndarray) -> Result:
     """Powers of the magnitude; those of negative elements by odd exponents are negative."""
-    x, exponent, g = n.tensor(0), n.operands[1], n.graph
+    x, odd, g = n.tensor(0), np.mod(exponents, 2.0), n.graph
     power = g.apply(Binary(Combine.POW), g.unary("abs", x), n.tensor(1))
     negative = g.sign(x, 1, 0, 0)
-    if isinstance(exponent, np.ndarray):
-        odd = np.mod(exponent, 2.0)
-        return g.mul(power, g.linear(g.mul(negative, odd), -2.0, 1.0)) if odd.any() else power
-    halves = g.unary("floor", g.linear(n.tensor(1), 0.5))
-    odd_part = g.sub(n.tensor(1), g.linear(halves, 2.0))
-    return g.mul(power, g.linear(g.mul(negative, odd_part), -2.0, 1.0))
+    return g.mul(power, g.linear(g.mul(negative, odd), -2.0, 1.0)) if odd.any() else power
 
 
 def _prelu(n: NodeView) -> Result:
