@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import UnsupportedError
+from .canonical.constants import SMALLEST_SCALED
 from .graph import Value
 from .onnx_reader_moves import MOVES
 from .onnx_reader_recurrent import RECURRENT
@@ -302,9 +303,11 @@ def _gemm(n: NodeView) -> Result:
     if n.attribute("transA", 0):
         x = g.constant(x.array.T) if x.array is not None else g.transpose(x, (1, 0))
     if y.array is not None:
-        weights = (y.array.T if n.attribute("transB", 0) else y.array) * alpha
+        weights = y.array.T if n.attribute("transB", 0) else y.array
+        # Products with tiny weights lose bits: then the sums are multiplied instead.
+        if abs(alpha) * max(1.0, float(np.abs(weights).max(initial=0))) >= SMALLEST_SCALED:
+            weights, alpha = weights * alpha, 1.0
         y = g.constant(weights)
-        alpha = 1.0
     elif n.attribute("transB", 0):
         y = g.transpose(y, (1, 0))
     if not n.has(2):
