@@ -71,7 +71,7 @@ def test_inputs_that_do_not_fit_are_told(cli, tmp_path, option):
     done = cli("sweep", example("mul"), "--vary", "PE.OpMode=1", "--input", option, "-o", tmp_path / "t")
     assert done.code == 2
     assert one_line(done.err)
-    assert f"--input {option}" in done.err
+    assert ("missing.npy: no such file" if "missing" in option else f"--input {option}") in done.err
     assert not (tmp_path / "t").exists()
 
 

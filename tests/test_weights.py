@@ -411,7 +411,7 @@ def test_command_gives_back_the_file_for_its_own_arrays(cli, tmp_path):
         (("--set", "conv.weight=x.npy"), "--set and --into belong together"),
         (("--round",), "--round rounds the values of --set"),
         (("--svg",), "--svg draws into the folder that -o names"),
-        (("--set", "conv.weight=none.npy", "--into", "o.hwx"), "none.npy: is not a readable .npy file"),
+        (("--set", "conv.weight=none.npy", "--into", "o.hwx"), "none.npy: no such file"),
         (("--set", "conv.weight", "--into", "o.hwx"), "an array and a file are wanted"),
     ],
 )

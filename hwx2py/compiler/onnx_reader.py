@@ -228,9 +228,10 @@ class _Reader:
             if read is None:
                 raise UnsupportedError(_no_such(node))
             self._check_node(node)
-            view = NodeView(
-                self.built, node.op_type, self._operands(node), _attributes(node), len(node.output), self._opset
-            )
+            operands = self._operands(node)
+            if all(operand is None or isinstance(operand, np.ndarray) for operand in operands):
+                raise UnsupportedError("all its operands are constants, and its result could not be worked out")
+            view = NodeView(self.built, node.op_type, operands, _attributes(node), len(node.output), self._opset)
             results = read(view)
             results = results if isinstance(results, tuple) else (results,)
         except HwxError as error:

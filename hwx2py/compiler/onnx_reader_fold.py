@@ -31,6 +31,8 @@ NEVER_FOLDED = frozenset(
         "Scan",
     )
 )
+#: Operations that onnx's evaluator works out as newer operator sets mean them -> the first set for which that is right.
+EVALUATED_FROM = {"Softmax": 13, "LogSoftmax": 13, "Hardmax": 13, "BatchNormalization": 14, "Resize": 11}
 #: Operations that pass their first input on.
 PASSING = frozenset(("Identity", "Dropout"))
 
@@ -211,6 +213,9 @@ def _value(
     if node.op_type in NEVER_FOLDED or not node.input or node.domain not in ("", "ai.onnx"):
         return None
     if any(name and name not in constants for name in node.input):
+        return None
+    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=1)
+    if opset < EVALUATED_FROM.get(node.op_type, 0):
         return None
     if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
         return None

@@ -13,6 +13,8 @@ from .operators.operator import checked_axis
 
 #: Sizes have 15 bits.
 MOST_PLACES = 32767
+#: From this operator set on `Resize` says where its places lie; before it they are the result's divided by the scale.
+FIRST_OF_COORDINATES = 11
 
 
 def _pass(n: NodeView) -> Operand:
@@ -60,6 +62,8 @@ def _unsqueeze(n: NodeView) -> Operand:
     axes = n.integers("axes", 1) or []
     rank = len(x.shape) + len(axes)
     added = {checked_axis(axis, rank) for axis in axes}
+    if len(added) < len(axes):
+        raise UnsupportedError(f"axes {axes} name an axis twice")
     lengths = iter(x.shape)
     return n.graph.reshape(x, [1 if axis in added else next(lengths) for axis in range(rank)])
 
@@ -103,6 +107,8 @@ def _split(n: NodeView) -> tuple[Operand, ...]:
         count = int(n.attribute("num_outputs", n.results))
         each = -(-x.shape[axis] // count)
         sizes = [min(each, x.shape[axis] - index * each) for index in range(count)]
+    if len(sizes) != n.results:
+        raise UnsupportedError(f"{len(sizes)} parts for {n.results} results")
     if sum(sizes) != x.shape[axis] or min(sizes) < 1:
         raise UnsupportedError(f"parts of {sizes} of an axis of {x.shape[axis]}")
     parts, start = [], 0
@@ -188,7 +194,9 @@ def _resize(n: NodeView) -> Operand:
     """Nearest places by copies, linear ones by a matrix along each axis."""
     x = n.tensor()
     mode = n.attribute("mode", "nearest")
-    usual = "half_pixel" if n.kind == "Resize" else "asymmetric"
+    if n.attribute("antialias", 0):
+        raise UnsupportedError("resizing with antialiasing")
+    usual = "half_pixel" if n.opset >= FIRST_OF_COORDINATES else "asymmetric"
     where = n.attribute("coordinate_transformation_mode", usual)
     axes = list(n.attribute("axes", range(len(x.shape))))
     scales, sizes = _sizes(n, [x.shape[axis] for axis in axes])
@@ -199,7 +207,7 @@ def _resize(n: NodeView) -> Operand:
         _check_length(size)
         source = _coordinates(where, length, size, scale)
         if mode == "nearest":
-            x = n.graph.select(x, axis, _nearest(n, source, length))
+            x = n.graph.select(x, axis, _nearest(n, source, length, scale))
         elif mode == "linear":
             x = n.graph.mix(x, axis, _linear_matrix(source, length))
         else:
@@ -225,25 +233,29 @@ def _sizes(n: NodeView, lengths: list[int]) -> tuple[list[float], list[int]]:
 
 
 def _coordinates(where: str, length: int, size: int, scale: float) -> np.ndarray:
-    """The place in the source of every place in the result."""
-    places = np.arange(size)
+    """The place in the source of every place in the result, in float32 as in ONNX Runtime, since places are rounded."""
+    places, scale = np.arange(size, dtype=np.float32), np.float32(scale)
+    half = np.float32(0.5)
     match where:
         case "half_pixel":
-            return (places + 0.5) / scale - 0.5
+            return (places + half) / scale - half
         case "pytorch_half_pixel":
-            return (places + 0.5) / scale - 0.5 if size > 1 else np.zeros(1)
+            return (places + half) / scale - half if size > 1 else np.zeros(1, np.float32)
         case "half_pixel_symmetric":
-            shift = length / 2 * (1 - size / (length * scale))
-            return shift + (places + 0.5) / scale - 0.5
+            shift = np.float32(length) * half * (1 - np.float32(size) / (scale * np.float32(length)))
+            return shift + (places + half) / scale - half
         case "asymmetric":
             return places / scale
         case "align_corners":
-            return places * (length - 1) / (size - 1) if size > 1 else np.zeros(1)
+            return places * np.float32(length - 1) / np.float32(size - 1) if size > 1 else np.zeros(1, np.float32)
     raise UnsupportedError(f"resizing with coordinates {where!r}")
 
 
-def _nearest(n: NodeView, source: np.ndarray, length: int) -> list[int]:
-    match rounding := n.attribute("nearest_mode", "round_prefer_floor"):
+def _nearest(n: NodeView, source: np.ndarray, length: int, scale: float) -> list[int]:
+    # Older operator sets name no rounding; ONNX Runtime and the tests of ONNX take the next place when it shrinks.
+    oldest = "floor" if scale >= 1 else "ceil"
+    usual = "round_prefer_floor" if n.opset >= FIRST_OF_COORDINATES else oldest
+    match rounding := n.attribute("nearest_mode", usual):
         case "floor":
             places = np.floor(source)
         case "ceil":

@@ -54,10 +54,22 @@ def _selu(n: NodeView) -> Result:
 
 def _celu(n: NodeView) -> Result:
     alpha = n.attribute("alpha", 1.0)
+    if alpha <= 0:
+        raise UnsupportedError(f"a Celu of alpha {alpha:g}; above 0 it is supported")
     if alpha != 1.0:
         x = n.graph.linear(n.tensor(), 1.0 / alpha)
         return n.graph.linear(n.graph.unary("elu", x, 1.0), alpha)
     return n.graph.unary("elu", n.tensor(), 1.0)
+
+
+def _swish(n: NodeView) -> Result:
+    """X times the sigmoid of alpha x: that of alpha x, divided by alpha."""
+    alpha = n.attribute("alpha", 1.0)
+    if alpha == 0:
+        raise UnsupportedError("a Swish of alpha 0")
+    if alpha == 1.0:
+        return n.graph.unary("silu", n.tensor())
+    return n.graph.linear(n.graph.unary("silu", n.graph.linear(n.tensor(), alpha)), 1.0 / alpha)
 
 
 def _gelu(n: NodeView) -> Result:
@@ -74,7 +86,25 @@ def _pow(n: NodeView) -> Result:
         power = n.graph.power(n.tensor(), float(exponent.flat[0]))
         is_larger = np.broadcast_shapes(power.shape, exponent.shape) != power.shape
         return n.graph.mul(power, np.ones(exponent.shape)) if is_larger else power
-    return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))
+    base = n.operands[0]
+    if isinstance(base, np.ndarray):
+        if not (base > 0).all():
+            raise UnsupportedError("powers of a constant that is not above 0")
+        return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))
+    return _signed_power(n)
+
+
+def _signed_power(n: NodeView) -> Result:
+    """Powers of the magnitude; those of negative elements by odd exponents are negative."""
+    x, exponent, g = n.tensor(0), n.operands[1], n.graph
+    power = g.apply(Binary(Combine.POW), g.unary("abs", x), n.tensor(1))
+    negative = g.sign(x, 1, 0, 0)
+    if isinstance(exponent, np.ndarray):
+        odd = np.mod(exponent, 2.0)
+        return g.mul(power, g.linear(g.mul(negative, odd), -2.0, 1.0)) if odd.any() else power
+    halves = g.unary("floor", g.linear(n.tensor(1), 0.5))
+    odd_part = g.sub(n.tensor(1), g.linear(halves, 2.0))
+    return g.mul(power, g.linear(g.mul(negative, odd_part), -2.0, 1.0))
 
 
 def _prelu(n: NodeView) -> Result:
@@ -162,16 +192,28 @@ def _reduce(kind: str) -> Reader:
     return read
 
 
+def _norm_axes(n: NodeView) -> list[int]:
+    """The axes of a sum of squares or magnitudes.
+
+    Raises:
+        UnsupportedError: no axis, which leaves the function of each element in some versions and the element in others.
+    """
+    axes = n.integers("axes", 1)
+    if not axes and n.attribute("noop_with_empty_axes", 0):
+        raise UnsupportedError("a reduction over no axis")
+    return axes or list(range(len(n.tensor().shape)))
+
+
 def _reduce_squares(n: NodeView) -> Result:
     x = n.tensor()
-    axes = n.integers("axes", 1) or list(range(len(x.shape)))
+    axes = _norm_axes(n)
     total = n.graph.reduce("sum", n.graph.mul(x, x), axes, keep=bool(n.attribute("keepdims", 1)))
     return n.graph.unary("sqrt", total) if n.kind == "ReduceL2" else total
 
 
 def _reduce_l1(n: NodeView) -> Result:
     x = n.tensor()
-    axes = n.integers("axes", 1) or list(range(len(x.shape)))
+    axes = _norm_axes(n)
     return n.graph.reduce("sum", n.graph.unary("abs", x), axes, keep=bool(n.attribute("keepdims", 1)))
 
 
@@ -215,7 +257,9 @@ def _group_norm(n: NodeView) -> Result:
 
 def _batch_norm(n: NodeView) -> Result:
     x, g = n.tensor(), n.graph
-    if n.attribute("training_mode", 0):
+    if not n.attribute("spatial", 1):
+        raise UnsupportedError("a batch norm of each place")
+    if n.attribute("training_mode", 0) or (n.opset < 14 and n.results > 1):
         raise UnsupportedError("a batch norm in training")
     gain, bias, mean, variance = (
         n.constant(index, what).astype(np.float64)
@@ -312,7 +356,7 @@ OPERATIONS: dict[str, Reader] = {
     "PRelu": _prelu,
     "HardSigmoid": _unary("hard_sigmoid", 0.2, 0.5),
     "HardSwish": _unary("hard_swish"),
-    "Swish": _unary("silu"),
+    "Swish": _swish,
     "Clip": _clip,
     "Pow": _pow,
     "Greater": _compare,

@@ -32,13 +32,25 @@ def _layer(n: NodeView, gates: int, states: int) -> tuple[Value, list[Value], np
     for index in range(5, 5 + states):
         if not n.has(index):
             raise UnsupportedError("a recurrent layer without an initial state")
-        first.append(n.graph.reshape(n.tensor(index), (x.shape[1], hidden)))
+        shape, state = (x.shape[1], hidden), n.operands[index]
+        if isinstance(state, np.ndarray):
+            first.append(n.graph.constant(state.astype(np.float64).reshape(shape)))
+        else:
+            first.append(n.graph.reshape(n.tensor(index), shape))
     return x, first, weights, recurrent, bias
 
 
 def _step(n: NodeView, x: Value, number: int) -> Value:
     step = n.graph.slice(x, 0, number, number + 1) if x.shape[0] > 1 else x
     return n.graph.reshape(step, x.shape[1:])
+
+
+def _of_state(n: NodeView, state: Value, weights: np.ndarray, bias: np.ndarray | None = None) -> Value:
+    """A state times weights; that of a constant, with which a layer may begin, is worked out here."""
+    if state.array is None:
+        return n.graph.matmul(state, weights, bias)
+    product = np.asarray(state.array, np.float64) @ weights
+    return n.graph.constant(product if bias is None else product + bias)
 
 
 def _finished(n: NodeView, outputs: list[Value], states: list[Value]) -> tuple[Operand, ...]:
@@ -59,10 +71,12 @@ def _gru(n: NodeView) -> tuple[Operand, ...]:
     for number in range(x.shape[0]):
         step = _step(n, x, number)
         given = [g.matmul(step, weights[k * size : (k + 1) * size].T, own[k * size : (k + 1) * size]) for k in range(3)]
-        kept = [g.matmul(h, recurrent[k * size : (k + 1) * size].T, back[k * size : (k + 1) * size]) for k in range(2)]
+        kept = [
+            _of_state(n, h, recurrent[k * size : (k + 1) * size].T, back[k * size : (k + 1) * size]) for k in range(2)
+        ]
         update, reset = (g.sigmoid(g.add(one, two)) for one, two in zip(given, kept))
         last = recurrent[2 * size :].T, back[2 * size :]
-        inner = g.mul(reset, g.matmul(h, *last)) if after else g.matmul(g.mul(reset, h), *last)
+        inner = g.mul(reset, _of_state(n, h, *last)) if after else g.matmul(g.mul(reset, h), *last)
         new = g.tanh(g.add(given[2], inner))
         h = g.add(new, g.mul(update, g.sub(h, new)))
         outputs.append(h)
@@ -74,6 +88,8 @@ def _lstm(n: NodeView) -> tuple[Operand, ...]:
     g = n.graph
     if n.has(7):
         raise UnsupportedError("an LSTM with peepholes")
+    if n.attribute("input_forget", 0):
+        raise UnsupportedError("an LSTM whose input gate is made of the forget gate")
     x, (h, c), weights, recurrent, bias = _layer(n, 4, 2)
     size = recurrent.shape[1]
     total = bias[: 4 * size] + bias[4 * size :]
@@ -83,7 +99,7 @@ def _lstm(n: NodeView) -> tuple[Operand, ...]:
         gates = [
             g.add(
                 g.matmul(step, weights[k * size : (k + 1) * size].T, total[k * size : (k + 1) * size]),
-                g.matmul(h, recurrent[k * size : (k + 1) * size].T),
+                _of_state(n, h, recurrent[k * size : (k + 1) * size].T),
             )
             for k in range(4)
         ]

@@ -72,9 +72,11 @@ def binary(b: Builder, node: Node, views: list[View]) -> View:
     z = b.result(node.output.shape)
     if x.array is not None and y.array is not None:
         raise UnsupportedError("both operands are constants")
-    if y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None and after == NOTHING:
+    # A number to the power of a tensor takes the logarithm of the number as of any constant.
+    is_single = after == NOTHING and function is not Combine.POW
+    if is_single and y.array is not None and (number := _number(y, node.output.shape, x.shape)) is not None:
         return _with_number(b, function, views[0], number, z)
-    if x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None and after == NOTHING:
+    if is_single and x.array is not None and (number := _number(x, node.output.shape, y.shape)) is not None:
         return _number_first(b, function, number, views[1], z)
     if function is Combine.POW:
         return _powers(b, node, views, z)
