@@ -76,6 +76,25 @@ def test_a_number_to_the_power_of_a_tensor(base):
     assert_as_elsewhere(network("Pow", {"b": np.float32(base)}, SHAPE, 13, ["b", "x"]), SHAPE)
 
 
+@pytest.mark.parametrize("alpha", [0.5, -2.0, 0.3])
+def test_a_product_with_a_constant_in_front_is_scaled(alpha):
+    weights = np.arange(-6, 6, dtype=np.float32).reshape(3, 4) / 4
+    assert_as_elsewhere(network("Gemm", {"a": weights}, (4, 5), 13, ["a", "x"], alpha=alpha), (4, 5))
+
+
+def test_tiny_factors_of_a_product_do_not_go_into_its_weights():
+    x, weights = np.eye(4, dtype=np.float16), np.full((4, 4), 0.3, np.float32)
+    made = network("Gemm", {"b": weights}, (4, 4), 13, alpha=1e-4)
+    given = direct.run(compile_network(made).program, {"x": x.reshape(1, 1, 4, 4)}).outputs["y"].astype(np.float64)
+    assert np.allclose(given, 3e-5, rtol=4e-3)
+
+
+@pytest.mark.parametrize("mode", ["edge", "constant"])
+def test_batch_elements_are_repeated(mode):
+    made = network("Pad", {"p": np.array([1, 0, 0, 0, 1, 0, 0, 0])}, (2, 3, 4, 5), 13, mode=mode)
+    assert_as_elsewhere(made, (2, 3, 4, 5))
+
+
 @pytest.mark.parametrize("alpha", [1.0, 2.0, -0.5])
 def test_swish_has_its_alpha(alpha):
     node = helper.make_node("Swish", ["x"], ["y"], alpha=alpha)
@@ -106,6 +125,10 @@ REFUSED = {
     ),
     "an axis twice": ("Unsqueeze", {"a": np.array([0, 0])}, (3, 4), 13, None, {}, "twice"),
     "more parts than results": ("Split", {"s": np.array([2, 2, 1])}, (5, 3), 13, None, {}, "3 parts for 1 results"),
+    "no repeats": ("Tile", {"r": np.array([0, 1])}, (3, 4), 13, None, {}, "leave nothing"),
+    "a dropout in training": (
+        "Dropout", {"r": np.float32(0.5), "t": np.array(True)}, (3, 4), 13, None, {}, "in training",
+    ),
     "powers of a negative number": ("Pow", {"b": np.float32(-2)}, SHAPE, 13, ["b", "x"], {}, "not above 0"),
     "squares over no axis": ("ReduceL2", {"a": EMPTY}, SHAPE, 18, None, {"noop_with_empty_axes": 1}, "no axis"),
     "magnitudes over no axis": ("ReduceL1", {"a": EMPTY}, SHAPE, 18, None, {"noop_with_empty_axes": 1}, "no axis"),

@@ -134,6 +134,19 @@ def test_large_tensors_look_up_what_small_ones_compute():
     assert np.array_equal(found, rounded(evaluate(data, numbers)))
 
 
+@pytest.mark.parametrize("width", [1 << 4, 1 << 14])
+def test_what_overflows_in_front_of_a_table_is_infinite_however_much_the_table_is_used(width):
+    data = table((GRID - 16) / 4, 2, 0x1, right=(0.125, 0), ends=(-3, 7 + width / (1 << 14)))
+    x, y = tensor("x", "input", 4, 4, 1, width), tensor("y", "output", 5, 4, 1, width)
+    program = unary(
+        x, y, 0, data, NE_MACCfg=UNITY | {"OpMode": "Bypass", "NonlinearMode": "LUT"}, NE_PostScale={"PostScale": 2.0},
+        **{n.replace(".", "_", 1): v for n, v in builders.kernel_registers([128]).items() if v},
+    )  # fmt: skip
+    values = np.resize(np.array([40000, 32768, -40000, 32752], np.float16), x.shape)
+    expected = rounded(evaluate(data, np.resize([np.inf, np.inf, -np.inf, 65504.0], x.shape)))
+    assert np.array_equal(builders.run(program, x=values)["y"], expected)
+
+
 def test_odd_symmetry_and_zero_for_negatives():
     odd = table(GRID, 3, 0x60)
     assert np.array_equal(evaluate(odd, [-1, 1, 0]), [-8, 8, 0])

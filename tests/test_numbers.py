@@ -194,6 +194,31 @@ def test_a_blas_is_trusted_where_it_adds_one_by_one():
         assert ordered.sums_of(single(left), single(right), multiply=other) is None
 
 
+def test_a_blas_is_tried_again_for_another_number_of_threads_and_not_trusted_without(monkeypatch):
+    """One that adds one by one with one thread, and in two parts with two."""
+    threads = [1]
+
+    def multiply(left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+        in_parts(threads[0])(left, right, out)
+
+    monkeypatch.setattr(ordered.blas_threads, "count", lambda: threads[0])
+    left, right = single(half(1, 9, 30)), single(half(2, 30, 11))
+    assert ordered.sums_of(left, right, multiply=multiply) is not None
+    threads[0] = 2
+    assert ordered.sums_of(left, right, multiply=multiply) is None
+    monkeypatch.setattr(ordered.blas_threads, "count", lambda: None)
+    threads[0] = 1
+    assert ordered.sums_of(left, right, multiply=multiply) is None
+
+
+def test_powers_leave_sums_alone_where_the_blas_changed(monkeypatch):
+    found = iter([np.ones((3, 4)), None])
+    monkeypatch.setattr(powers.ordered, "sums_of", lambda *_: next(found))
+    sums = np.ones((3, 4))
+    assert not powers.take_off(np.ones((3, 2), np.float32), np.ones((2, 4), np.float32), sums)
+    assert (sums == 1).all()
+
+
 def factors(seed: int, shape: tuple[int, int], scale: float, grid: float) -> np.ndarray:
     """Numbers of very different sizes, a third of them zeros; on a coarse grid, where products are often ties."""
     random = np.random.default_rng(seed)

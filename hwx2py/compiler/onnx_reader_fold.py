@@ -142,7 +142,9 @@ def _round(model: Any, constants: Folded, shapes: Mapping[str, tuple[int | None,
     for node in graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = alias.get(name, name)
-        if node.op_type in PASSING and node.output[0] not in outputs and node.input:
+        # A dropout with three operands may be in training, which the reader refuses.
+        passes = node.op_type in PASSING and 0 < len(node.input) < 3
+        if passes and node.output[0] not in outputs:
             alias[node.output[0]] = node.input[0]
             changed = True
         elif node.op_type == "If" and node.input and node.input[0] in constants:

@@ -21,6 +21,12 @@ def _pass(n: NodeView) -> Operand:
     return n.operands[0] if isinstance(n.operands[0], Comparison) else n.tensor()
 
 
+def _dropout(n: NodeView) -> Operand:
+    if n.has(2) and bool(n.constant(2, "the training mode").all()):
+        raise UnsupportedError("a dropout in training")
+    return _pass(n)
+
+
 def _cast(n: NodeView) -> Operand:
     floats = (1, 10, 11, 16)
     if n.attribute("to") not in floats:
@@ -105,6 +111,8 @@ def _split(n: NodeView) -> tuple[Operand, ...]:
     sizes = n.integers("split", 1)
     if sizes is None:
         count = int(n.attribute("num_outputs", n.results))
+        if "num_outputs" not in n.attributes and x.shape[axis] % count:
+            raise UnsupportedError(f"an axis of {x.shape[axis]} in {count} equal parts")
         each = -(-x.shape[axis] // count)
         sizes = [min(each, x.shape[axis] - index * each) for index in range(count)]
     if len(sizes) != n.results:
@@ -181,7 +189,10 @@ def _expand(n: NodeView) -> Operand:
 
 def _tile(n: NodeView) -> Operand:
     x = n.tensor()
-    for axis, count in enumerate(int(count) for count in n.constant(1, "the repeats").ravel()):
+    counts = [int(count) for count in n.constant(1, "the repeats").ravel()]
+    if min(counts, default=1) < 1:
+        raise UnsupportedError(f"repeats {counts} leave nothing")
+    for axis, count in enumerate(counts):
         if count > 1 and x.shape[axis] == 1:
             x = n.graph.expand(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
         elif count > 1:
@@ -292,7 +303,7 @@ def _space_to_depth(n: NodeView) -> Operand:
 #: ONNX operation -> what reads it.
 MOVES: dict[str, Callable[[NodeView], "Operand | tuple[Operand, ...]"]] = {
     "Identity": _pass,
-    "Dropout": _pass,
+    "Dropout": _dropout,
     "Cast": _cast,
     "Reshape": _reshape,
     "Flatten": _flatten,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import UnsupportedError
+from .canonical.constants import SMALLEST_SCALED
 from .graph import Value
 from .onnx_reader_moves import MOVES
 from .onnx_reader_recurrent import RECURRENT
@@ -87,9 +88,8 @@ def _pow(n: NodeView) -> Result:
         is_larger = np.broadcast_shapes(power.shape, exponent.shape) != power.shape
         return n.graph.mul(power, np.ones(exponent.shape)) if is_larger else power
     base = n.operands[0]
-    if isinstance(base, np.ndarray):
-        if not (base > 0).all():
-            raise UnsupportedError("powers of a constant that is not above 0")
+    if isinstance(base, np.ndarray) and not (base > 0).all():
+        raise UnsupportedError("powers of a constant that is not above 0")
     if isinstance(exponent, np.ndarray):
         return _signed_power(n, exponent)
     return n.graph.apply(Binary(Combine.POW), n.tensor(0), n.tensor(1))  # as Apple's compiler has it: of bases above 0
@@ -298,9 +298,11 @@ def _gemm(n: NodeView) -> Result:
     if n.attribute("transA", 0):
         x = g.constant(x.array.T) if x.array is not None else g.transpose(x, (1, 0))
     if y.array is not None:
-        weights = (y.array.T if n.attribute("transB", 0) else y.array) * alpha
+        weights = y.array.T if n.attribute("transB", 0) else y.array
+        # Products with tiny weights lose bits: then the sums are multiplied instead.
+        if abs(alpha) * max(1.0, float(np.abs(weights).max(initial=0))) >= SMALLEST_SCALED:
+            weights, alpha = weights * alpha, 1.0
         y = g.constant(weights)
-        alpha = 1.0
     elif n.attribute("transB", 0):
         y = g.transpose(y, (1, 0))
     if not n.has(2):

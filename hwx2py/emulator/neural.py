@@ -101,7 +101,9 @@ class _LastStep:
         if self.curve is not None:
             found: np.ndarray = self.curve.take(self.numbers.store(values))
             return found
-        argument = self.numbers.rounded(values) if self.numbers.rounds_before_table else values
+        # By way of the bits, as every value of a table has it: what is beyond float16 is infinite.
+        halves = self.numbers.rounds_before_table
+        argument = arithmetic_of.load(self.numbers.store(values), lut.HALF) if halves else values
         return self._stored(lut.evaluate(self.table, argument, self.numbers))
 
     def _stored(self, values: np.ndarray) -> np.ndarray:

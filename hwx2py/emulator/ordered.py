@@ -5,7 +5,8 @@ one after another. With a first product of `OFFSET` every further one is rounded
 see `stepped`. How a BLAS goes through a product is its own matter, though, and differs by processor, version and shape:
 some have several partial sums, some part a long sum. So a shape is tried before it is trusted, on factors whose
 products show every other way: five eighths of a step each, which make one step each alone, and fewer together, and
-halves of a step of both signs. Where a shape fails, the caller has loops of its own.
+halves of a step of both signs. Where a shape fails, the caller has loops of its own. A trial holds for the number of
+threads that it was made with; a BLAS that does not tell it is not trusted.
 """
 
 import functools
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..units import round_up, whole
+from . import blas_threads
 from .numbers import OFFSET, STEP, TIE_BREAKER
 
 #: A product of two float64 matrices, into a third one.
@@ -66,17 +68,20 @@ def sums_of(
 
 def _block(rows: int, depth: int, width: int, multiply: Multiply) -> int | None:
     """How many rows of the right matrix are taken at once, one for `OFFSET` among them; None where no number does."""
+    threads = blas_threads.count()
+    if threads is None:
+        return None
     for most in DEPTHS:
         times = max(1, whole(depth, most - 1))
         block = max(1, whole(depth, times)) + 1
-        if _adds_one_by_one(rows, block, width, multiply):
+        if _adds_one_by_one(rows, block, width, multiply, threads):
             return block
     return None
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _adds_one_by_one(rows: int, depth: int, width: int, multiply: Multiply) -> bool:
-    """Whether a product of this shape adds product by product to the first one."""
+def _adds_one_by_one(rows: int, depth: int, width: int, multiply: Multiply, threads: int) -> bool:
+    """Whether a product of this shape adds product by product to the first one, with as many threads."""
     one, other = np.empty((rows, depth)), np.empty((depth, width))
     product = np.empty((rows, width))
     for numerator, signs in ((5, (1.0,)), (4, (1.0, 1.0, -1.0))):

@@ -50,9 +50,7 @@ def dot(left: np.ndarray, right: np.ndarray, numbers: Numbers) -> np.ndarray:
     if sums is not None:
         if loops:
             loops.take_off(left, right, stepped.exponents(left), stepped.exponents(right), sums)
-        elif large and dropped.share(left, right) > WORTH_POWERS:
-            powers.take_off(left, right, sums)
-        else:
+        elif not (large and dropped.share(left, right) > WORTH_POWERS and powers.take_off(left, right, sums)):
             dropped.take_off(left, right, sums)
         return sums
     if loops:

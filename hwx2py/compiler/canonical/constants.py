@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from .. import operators
+from ..builder import LARGEST_HALF
 from ..graph import Node, Value
 from ..operators.arithmetic import Combine
 from .activations import numbers
 from .view import Nodes, weights
+
+#: Factors from here on go into a constant, and smaller ones if its largest element stays above: sums of products are
+#: multiples of 2**-16 on the virtual ANE, so that products with tiny constants lose bits.
+SMALLEST_SCALED = 2.0**-6
 
 
 def chained_numbers(node: Node, nodes: Nodes) -> Node | None:
@@ -172,8 +177,13 @@ def product_scale(node: Node, nodes: Nodes) -> Node | None:
     if product.tail is not None or not 2.0**-14 <= abs(scale) <= 65504:
         return None
     is_exact = float(np.float16(scale)) == scale
-    if len(product.inputs) == 2 and (is_exact or all(value.array is None for value in product.inputs)):
+    # A product with a constant in front is made with the operands exchanged, and has no factor on its sums.
+    keeps = product.inputs[0].array is None and (is_exact or product.inputs[1].array is None)
+    if len(product.inputs) == 2 and keeps:
         return replace(product, operator=replace(product.operator, scale=scale))
+    largest = max(float(np.abs(value.array).max(initial=0)) for value in product.inputs if value.array is not None)
+    if abs(scale) * max(1.0, largest) < SMALLEST_SCALED or largest * abs(scale) > LARGEST_HALF:
+        return None
     scaled = tuple(
         value if value.array is None else _constant(value, np.asarray(value.array, np.float64) * scale)
         for value in product.inputs

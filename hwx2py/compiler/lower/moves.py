@@ -197,7 +197,8 @@ def selected(b: Builder, x: View, axis: int, places: Sequence[int], z: View | No
         return x.part(axis, single[0][1], single[0][2], single[0][3])
     z = z or b.scratch(lengths)
     repeats, uneven = divmod(len(places), x.lengths[axis])
-    if not uneven and repeats > 1 and all(place == index // repeats for index, place in enumerate(places)):
+    # Batch elements are repeated by copies: a task that reads an input of the network has the input's own steps.
+    if axis > 0 and not uneven and repeats > 1 and all(place == index // repeats for index, place in enumerate(places)):
         # Each place several times over: by a further axis, of stride 0 in the source.
         lengths, before = x.lengths[: axis + 1], x.strides_bytes[: axis + 1]
         many = View(
