@@ -245,18 +245,18 @@ def _sizes(n: NodeView, lengths: list[int]) -> tuple[list[float], list[int]]:
 
 def _coordinates(where: str, length: int, size: int, scale: float) -> np.ndarray:
     """The place in the source of every place in the result, in float32 as in ONNX Runtime, since places are rounded."""
-    places, scale = np.arange(size, dtype=np.float32), np.float32(scale)
+    places, step = np.arange(size, dtype=np.float32), np.float32(scale)
     half = np.float32(0.5)
     match where:
         case "half_pixel":
-            return (places + half) / scale - half
+            return (places + half) / step - half
         case "pytorch_half_pixel":
-            return (places + half) / scale - half if size > 1 else np.zeros(1, np.float32)
+            return (places + half) / step - half if size > 1 else np.zeros(1, np.float32)
         case "half_pixel_symmetric":
-            shift = np.float32(length) * half * (1 - np.float32(size) / (scale * np.float32(length)))
-            return shift + (places + half) / scale - half
+            shift = np.float32(length) * half * (1 - np.float32(size) / (step * np.float32(length)))
+            return shift + (places + half) / step - half
         case "asymmetric":
-            return places / scale
+            return places / step
         case "align_corners":
             return places * np.float32(length - 1) / np.float32(size - 1) if size > 1 else np.zeros(1, np.float32)
     raise UnsupportedError(f"resizing with coordinates {where!r}")
