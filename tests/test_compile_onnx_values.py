@@ -130,6 +130,7 @@ REFUSED = {
         "Dropout", {"r": np.float32(0.5), "t": np.array(True)}, (3, 4), 13, None, {}, "in training",
     ),
     "powers of a negative number": ("Pow", {"b": np.float32(-2)}, SHAPE, 13, ["b", "x"], {}, "not above 0"),
+    "rounding to bfloat16": ("Cast", {}, SHAPE, 13, None, {"to": 16}, "bfloat16"),
     "squares over no axis": ("ReduceL2", {"a": EMPTY}, SHAPE, 18, None, {"noop_with_empty_axes": 1}, "no axis"),
     "magnitudes over no axis": ("ReduceL1", {"a": EMPTY}, SHAPE, 18, None, {"noop_with_empty_axes": 1}, "no axis"),
     "a norm of places": (

@@ -28,9 +28,13 @@ def _dropout(n: NodeView) -> Operand:
 
 
 def _cast(n: NodeView) -> Operand:
-    floats = (1, 10, 11, 16)
-    if n.attribute("to") not in floats:
-        raise UnsupportedError("a conversion to whole numbers at run time")
+    match n.attribute("to"):
+        case 1 | 10 | 11:  # float32, float16, float64
+            pass
+        case 16:
+            raise UnsupportedError("a conversion to bfloat16, whose rounding the engine does not do")
+        case _:
+            raise UnsupportedError("a conversion to whole numbers at run time")
     x = n.tensor()
     return n.graph.unary("from_truths", x) if x in n.graph.truths else x
 
