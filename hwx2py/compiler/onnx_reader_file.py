@@ -1,6 +1,7 @@
 """The file of an ONNX model: its weights stay where they are, in mapped pages, and the rest is parsed."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -85,10 +86,10 @@ def _parsed(path: str) -> Loaded:
     if parts is None:
         return Loaded(onnx.load_from_string(bytes(data)), {})
     model, weights = onnx.load_from_string(parts.model), {}
-    names = [tensor.name for tensor in model.graph.initializer]
+    count = Counter(tensor.name for tensor in model.graph.initializer)
     for index, place in parts.places.items():
         tensor = model.graph.initializer[index]
-        array = _viewed(tensor, data[place]) if names.count(tensor.name) == 1 else None
+        array = _viewed(tensor, data[place]) if count[tensor.name] == 1 else None
         if array is None:
             tensor.raw_data = bytes(data[place])
         else:
